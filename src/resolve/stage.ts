@@ -1,0 +1,74 @@
+import type { Ede } from '../wire/edns.ts';
+import type { Message } from '../wire/message.ts';
+import type { Name } from '../wire/name.ts';
+import type { Question } from '../wire/question.ts';
+import type { Seconds } from '../wire/record.ts';
+
+/** Where an answer came from, for metrics and `explain`. */
+export type Source = 'upstream' | 'cache' | 'stale' | 'cut' | 'pin' | 'local' | 'failure';
+
+/** Every {@link Source}, for closed label sets. */
+export const SOURCES: readonly Source[] = [
+  'upstream',
+  'cache',
+  'stale',
+  'cut',
+  'pin',
+  'local',
+  'failure',
+];
+
+/** A question on its way down the stages: a value, copied to change it. */
+export interface Query extends Question {
+  /** DO and CD change what an upstream answers, so they are part of a question's identity (C1). */
+  readonly dnssecOk: boolean;
+  readonly checkingDisabled: boolean;
+  /** The address that asked; absent where the program asks itself. */
+  readonly client?: string;
+  /** Set by the search stage where QNAME is `base` + `suffix`. */
+  readonly expansion?: Expansion;
+  /**
+   * Asked before anyone wanted it: what it brings is held for its walk even with TTL 0 (N4), and it is the first to be
+   * given up when room is short (S1).
+   */
+  readonly speculative?: boolean;
+}
+
+/** A name that a client's search list made. */
+export interface Expansion {
+  readonly base: Name;
+  readonly suffix: Name;
+  /** Whether the suffix lies in the cluster zone: only there do cuts stand (N3). */
+  readonly inZone: boolean;
+}
+
+/** What goes back up: nobody changes it; the listener renders it for its client. */
+export interface Answer {
+  readonly message: Message;
+  readonly source: Source;
+  /** Whole seconds that the message has spent in the cache: taken off its TTLs when it is rendered (C2). */
+  readonly age: Seconds;
+  readonly ede?: Ede;
+}
+
+/** Answers a query, or rejects with an error that {@link Stage}s above turn into an answer. */
+export type Resolve = (query: Query) => Promise<Answer>;
+
+/** One step of the path: it answers itself or asks `next`. */
+export type Stage = (next: Resolve) => Resolve;
+
+/** Stages in the order a query meets them, over what answers in the end. */
+export function pipeline(stages: readonly Stage[], last: Resolve): Resolve {
+  return stages.reduceRight((next, stage) => stage(next), last);
+}
+
+/** Equal for queries that one upstream answer serves (C1, L5). */
+export function queryKey(query: Query): string {
+  const bits = (query.dnssecOk ? 2 : 0) | (query.checkingDisabled ? 1 : 0);
+  return `${query.qtype} ${query.qclass} ${bits} ${query.qname}`;
+}
+
+/** A query that the program asks on its own. */
+export function ownQuery(qname: Name, qtype: number, more: Partial<Query> = {}): Query {
+  return { qname, qtype, qclass: 1, dnssecOk: false, checkingDisabled: false, ...more };
+}

@@ -1,0 +1,43 @@
+import type { Message } from '../wire/message.ts';
+import type { Question } from '../wire/question.ts';
+
+/** A question as it goes upstream. */
+export interface Outgoing extends Question {
+  readonly dnssecOk: boolean;
+  readonly checkingDisabled: boolean;
+}
+
+/** What happens while a question is out, for those who wait beside it. */
+export interface Progress {
+  /** The retransmission timer fired: the other family need not wait any longer (F2). */
+  onRetransmit(): void;
+}
+
+/**
+ * One way to get a question answered by others: a server, a group of servers, a route.
+ *
+ * It resolves with a message that matched ID, question, peer and socket (U3), whatever its RCODE: RCODEs are data. It
+ * never waits past its deadline.
+ */
+export interface Upstream {
+  /** For logs and metrics: the URL it was configured by. */
+  readonly name: string;
+  /** @throws {UpstreamError} When no answer came. */
+  ask(question: Outgoing, progress?: Progress): Promise<Message>;
+  /** Closes sockets; what is in flight rejects. */
+  close(): void;
+}
+
+/** No answer from upstream: refused, silent, or nothing but malformed octets. */
+export class UpstreamError extends Error {
+  override readonly name = 'UpstreamError';
+  /** A closed set, for metrics and for the EDE that the client gets. */
+  readonly reason: UpstreamFailure;
+
+  constructor(reason: UpstreamFailure, message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+export type UpstreamFailure = 'timeout' | 'refused' | 'network' | 'malformed' | 'closed';

@@ -1,0 +1,74 @@
+import { putUint16, uint16 } from './header.ts';
+import { WireError } from './wire-error.ts';
+
+/** RFC 9715 §3.2 and DNS Flag Day 2020: what passes every path unfragmented; asked for upstream and offered to clients (L4, U4). */
+export const EDNS_UDP_OCTETS = 1232;
+
+/** RFC 6891 §6.1.3: DO, in the second half of the OPT TTL. */
+const DO_FLAG = 0x8000;
+const OPT_TYPE = 41;
+/** RFC 8914 §2. */
+const EDE_OPTION = 15;
+
+/** What an OPT record says. Its options are not kept: none is forwarded (U4). */
+export interface Edns {
+  /** The sender's UDP payload size, at least 512 (RFC 6891 §6.2.3). */
+  readonly udpOctets: number;
+  readonly version: number;
+  readonly dnssecOk: boolean;
+  /** The upper eight bits of the RCODE, already shifted into place. */
+  readonly rcodeHigh: number;
+}
+
+/** An Extended DNS Error for the client. @see RFC 8914 */
+export interface Ede {
+  readonly code: number;
+  readonly text: string;
+}
+
+/**
+ * Reads the fixed fields of an OPT record and checks that its options fit (RFC 6891 §6.1.2).
+ *
+ * @throws {WireError} If an option runs past the RDATA.
+ */
+export function readOpt(
+  octets: Uint8Array,
+  opt: { klass: number; ttl: number; rdataAt: number; rdlength: number },
+): Edns {
+  const end = opt.rdataAt + opt.rdlength;
+  let at = opt.rdataAt;
+  while (at < end) {
+    if (at + 4 > end) throw new WireError(`EDNS option at ${at} runs past OPT`);
+    at += 4 + uint16(octets, at + 2);
+  }
+  if (at !== end) throw new WireError(`EDNS options run past OPT at ${opt.rdataAt}`);
+  return {
+    udpOctets: Math.max(512, opt.klass),
+    rcodeHigh: (opt.ttl >>> 24) << 4,
+    version: (opt.ttl >>> 16) & 0xff,
+    dnssecOk: (opt.ttl & DO_FLAG) !== 0,
+  };
+}
+
+/** The OPT record that goes into a message of ours: built anew on each hop (RFC 6891 §6.1.1). */
+export function optRecord(options: {
+  rcode: number;
+  dnssecOk: boolean;
+  ede?: Ede | undefined;
+}): Uint8Array {
+  const text = options.ede === undefined ? undefined : Buffer.from(options.ede.text, 'utf8');
+  const rdlength = text === undefined ? 0 : 6 + text.length;
+  const record = new Uint8Array(11 + rdlength);
+  putUint16(record, 1, OPT_TYPE);
+  putUint16(record, 3, EDNS_UDP_OCTETS);
+  record[5] = options.rcode >> 4;
+  putUint16(record, 7, options.dnssecOk ? DO_FLAG : 0);
+  putUint16(record, 9, rdlength);
+  if (options.ede !== undefined && text !== undefined) {
+    putUint16(record, 11, EDE_OPTION);
+    putUint16(record, 13, 2 + text.length);
+    putUint16(record, 15, options.ede.code);
+    record.set(text, 17);
+  }
+  return record;
+}

@@ -1,0 +1,104 @@
+import { RrType } from './codes.ts';
+import { type Edns, readOpt } from './edns.ts';
+import { Flag, HEADER_OCTETS, type Header, readHeader } from './header.ts';
+import { type ReadQuestion, readQuestion } from './question.ts';
+import { type Rr, type RrSpan, readRecord, spanRecord } from './record.ts';
+import { WireError } from './wire-error.ts';
+
+/** What an upstream says to a question: sections and RCODE, without ID, question and OPT, which belong to one hop. */
+export interface Message {
+  /** All twelve bits. */
+  readonly rcode: number;
+  /** AA as the upstream set it. */
+  readonly authoritative: boolean;
+  /** AD as the upstream set it; believed only from an upstream that is trusted (reliability: KeyTrap). */
+  readonly authenticData: boolean;
+  readonly answer: readonly Rr[];
+  readonly authority: readonly Rr[];
+  /** Never holds an OPT. */
+  readonly additional: readonly Rr[];
+}
+
+/** A whole response as it was received. */
+export interface Response {
+  readonly header: Header;
+  readonly question: ReadQuestion | undefined;
+  readonly truncated: boolean;
+  readonly edns: Edns | undefined;
+  readonly message: Message;
+}
+
+/**
+ * How many records one message may claim: 64 KiB hold no more than 5,957 of the smallest (11 octets), and an honest
+ * answer never comes near. Past it the message is refused before any record is copied.
+ */
+const MAX_RECORDS = 2_000;
+
+/**
+ * Reads a response, every octet of it that a section count claims.
+ *
+ * @param octets - A whole message; nothing of it is kept.
+ * @throws {WireError} If anything in it is malformed: what this returns can be rendered anew.
+ */
+export function readResponse(octets: Uint8Array): Response {
+  const header = readHeader(octets);
+  if ((header.flags & Flag.QR) === 0) throw new WireError('response without QR');
+  if (header.qdcount > 1) throw new WireError(`questions in a response: ${header.qdcount}`);
+  const question = header.qdcount === 1 ? readQuestion(octets, HEADER_OCTETS) : undefined;
+  const spans = spanSections(octets, header, question?.end ?? HEADER_OCTETS);
+  const edns = readEdns(octets, spans.additional);
+  const read = (span: RrSpan) => readRecord(octets, span);
+  return {
+    header,
+    question,
+    truncated: (header.flags & Flag.TC) !== 0,
+    edns,
+    message: {
+      rcode: header.rcode | (edns?.rcodeHigh ?? 0),
+      authoritative: (header.flags & Flag.AA) !== 0,
+      authenticData: (header.flags & Flag.AD) !== 0,
+      answer: spans.answer.map(read),
+      authority: spans.authority.map(read),
+      additional: spans.additional.filter((span) => span.type !== RrType.OPT).map(read),
+    },
+  };
+}
+
+/** Where the records of each section stand. */
+export interface SectionSpans {
+  readonly answer: readonly RrSpan[];
+  readonly authority: readonly RrSpan[];
+  readonly additional: readonly RrSpan[];
+}
+
+/** @throws {WireError} If a record is cut off, or more are claimed than {@link MAX_RECORDS}. */
+export function spanSections(octets: Uint8Array, header: Header, start: number): SectionSpans {
+  const claimed = header.ancount + header.nscount + header.arcount;
+  if (claimed > MAX_RECORDS) throw new WireError(`records claimed: ${claimed}`);
+  let at = start;
+  const take = (count: number): RrSpan[] =>
+    Array.from({ length: count }, () => {
+      const span = spanRecord(octets, at);
+      at = span.end;
+      return span;
+    });
+  return {
+    answer: take(header.ancount),
+    authority: take(header.nscount),
+    additional: take(header.arcount),
+  };
+}
+
+/**
+ * The OPT among the additional records.
+ *
+ * @throws {WireError} If there are two (RFC 6891 §6.1.1), its owner is not the root, or its options do not fit.
+ */
+export function readEdns(octets: Uint8Array, additional: readonly RrSpan[]): Edns | undefined {
+  const opts = additional.filter((span) => span.type === RrType.OPT);
+  const [opt] = opts;
+  if (opt === undefined) return undefined;
+  if (opts.length > 1) throw new WireError(`OPT records: ${opts.length}`);
+  if (octets[opt.start] !== 0) throw new WireError(`owner of OPT at ${opt.start} is not the root`);
+  return readOpt(octets, opt);
+}

@@ -1,0 +1,230 @@
+import { WireError } from './wire-error.ts';
+
+/**
+ * An absolute name in canonical form, made so that plain string operations are right.
+ *
+ * Lower case (RFC 4343 §3), ends in a dot, the root is `.`; every octet outside `!`..`~`, and a dot or a backslash
+ * inside a label, is written `\DDD`: so a dot always separates labels, and equal names are equal strings.
+ */
+export type Name = string;
+
+/** RFC 1035 §3.1: the whole name with its length octets and the root. */
+export const MAX_NAME_OCTETS = 255;
+/** RFC 1035 §2.3.4. */
+export const MAX_LABEL_OCTETS = 63;
+/** RFC 1035 §4.1.4: the two top bits of a length octet that is a pointer. */
+const POINTER = 0xc0;
+
+/**
+ * Finds where the name that starts at `offset` ends, without decoding it.
+ *
+ * A compression pointer ends a name, so it is stepped over and never followed: the walk visits each octet at most once,
+ * whatever the packet says.
+ *
+ * @param octets - A whole DNS message; offsets count from its first octet.
+ * @throws {WireError} If the name runs past the message, is longer than 255 octets, or has a reserved label type.
+ * @see RFC 1035 §3.1, §4.1.4
+ */
+export function skipName(octets: Uint8Array, offset: number): number {
+  let at = offset;
+  while (at - offset < MAX_NAME_OCTETS) {
+    const length = octets[at];
+    if (length === undefined) throw new WireError(`name at ${offset} runs past the message`);
+    if (length === 0) return at + 1;
+    if (length >= POINTER) return endOfPointer(octets, at);
+    if (length > MAX_LABEL_OCTETS) throw new WireError(`reserved label type at ${at}: ${length}`);
+    at += 1 + length;
+  }
+  throw new WireError(`name at ${offset} is longer than ${MAX_NAME_OCTETS} octets`);
+}
+
+/**
+ * The name that starts at `offset`, as wire octets without compression; case is kept.
+ *
+ * Pointers must lead strictly backwards, each before the part that holds it, so that no packet makes this loop
+ * (RFC 9267 §2).
+ *
+ * @throws {WireError} As {@link skipName}, and for a pointer that does not lead backwards.
+ */
+export function readName(octets: Uint8Array, offset: number): Uint8Array {
+  const name = new Uint8Array(MAX_NAME_OCTETS);
+  let written = 0;
+  let at = offset;
+  let partStart = offset;
+  for (;;) {
+    const length = octets[at];
+    if (length === 0) return name.slice(0, written + 1);
+    if (length !== undefined && length >= POINTER) {
+      at = followPointer(octets, at, partStart);
+      partStart = at;
+      continue;
+    }
+    const end = endOfLabel(octets, at);
+    // One more octet is kept free for the root.
+    if (written + end - at >= MAX_NAME_OCTETS) {
+      throw new WireError(`name at ${offset} is longer than ${MAX_NAME_OCTETS} octets`);
+    }
+    name.set(octets.subarray(at, end), written);
+    written += end - at;
+    at = end;
+  }
+}
+
+/**
+ * The canonical form of a name in wire octets.
+ *
+ * @param octets - Holds an uncompressed name at `offset`, as {@link readName} gives it.
+ */
+export function canonicalName(octets: Uint8Array, offset = 0): Name {
+  let name = '';
+  let at = offset;
+  for (;;) {
+    const length = octets[at] ?? 0;
+    if (length === 0) return name === '' ? '.' : name;
+    for (let i = at + 1; i <= at + length; i++) name += canonicalText[octets[i] ?? 0];
+    name += '.';
+    at += 1 + length;
+  }
+}
+
+/**
+ * The wire octets of a name in presentation form, absolute or not (`a.example` and `a.example.` are the same here);
+ * case is kept. `\DDD` and `\X` escapes are understood (RFC 1035 §5.1).
+ *
+ * @throws {WireError} If a label is empty or longer than 63 octets, the name longer than 255, or an escape is cut off.
+ */
+export function encodeName(text: string): Uint8Array {
+  if (text === '.' || text === '') return Uint8Array.of(0);
+  const name: number[] = [];
+  let lengthAt = 0;
+  name.push(0);
+  const source = Buffer.from(text, 'utf8');
+  for (let at = 0; at < source.length; at++) {
+    const octet = source[at] ?? 0;
+    if (octet === DOT) {
+      closeLabel(name, lengthAt, text);
+      lengthAt = name.length;
+      name.push(0);
+    } else if (octet === BACKSLASH) {
+      const escaped = readEscape(source, at, text);
+      name.push(escaped.octet);
+      at = escaped.last;
+    } else {
+      name.push(octet);
+    }
+  }
+  if (lengthAt !== name.length - 1) {
+    closeLabel(name, lengthAt, text);
+    name.push(0);
+  }
+  if (name.length > MAX_NAME_OCTETS)
+    throw new WireError(`name is longer than ${MAX_NAME_OCTETS} octets: ${text}`);
+  return Uint8Array.from(name);
+}
+
+/** The canonical form of a name that a person wrote. @throws {WireError} As {@link encodeName}. */
+export function parseName(text: string): Name {
+  return canonicalName(encodeName(text));
+}
+
+/** Whether `name` is `zone` or lies below it. Both canonical. */
+export function isAtOrBelow(name: Name, zone: Name): boolean {
+  if (zone === '.') return true;
+  if (!name.endsWith(zone)) return false;
+  return name.length === zone.length || name.charCodeAt(name.length - zone.length - 1) === DOT;
+}
+
+/** `relative` + `zone`: `joinNames('a.b.', 'c.')` is `a.b.c.`. Both canonical; nothing checks the length. */
+export function joinNames(relative: Name, zone: Name): Name {
+  if (zone === '.') return relative;
+  return relative === '.' ? zone : relative + zone;
+}
+
+/** What stands before `zone` in `name`, as a name of its own: `a.b.c.` under `c.` is `a.b.`; `.` for the zone itself. */
+export function relativeTo(name: Name, zone: Name): Name {
+  if (zone === '.') return name;
+  return name.length === zone.length ? '.' : name.slice(0, name.length - zone.length);
+}
+
+/** The labels of a canonical name, leftmost first; none for the root. */
+export function labelsOf(name: Name): string[] {
+  return name === '.' ? [] : name.slice(0, -1).split('.');
+}
+
+/** The label next to the root: `com` of `a.example.com.`; empty for the root. */
+export function lastLabel(name: Name): string {
+  return name.slice(name.lastIndexOf('.', name.length - 2) + 1, -1);
+}
+
+/** The last `count` labels of a name that has at least as many. */
+export function lastLabels(name: Name, count: number): Name {
+  let start = name.length - 1;
+  for (let i = 0; i < count && start > 0; i++) start = name.lastIndexOf('.', start - 1);
+  return name.slice(start + 1);
+}
+
+/** How many labels a canonical name has; 0 for the root. */
+export function countLabels(name: Name): number {
+  if (name === '.') return 0;
+  let count = 0;
+  for (let i = 0; i < name.length; i++) if (name.charCodeAt(i) === DOT) count++;
+  return count;
+}
+
+/** Whether the name would fit the wire, for one that was joined from parts. */
+export function fitsWire(name: Name): boolean {
+  // Without escapes the wire form is one octet longer than the text; escapes only make the text longer.
+  if (name.length + 1 <= MAX_NAME_OCTETS) return true;
+  if (!name.includes('\\')) return false;
+  return name.replace(/\\\d{3}/g, '_').length + 1 <= MAX_NAME_OCTETS;
+}
+
+const DOT = 0x2e;
+const BACKSLASH = 0x5c;
+
+const canonicalText: readonly string[] = Array.from({ length: 256 }, (_, octet) => {
+  const plain = octet > 0x20 && octet < 0x7f && octet !== DOT && octet !== BACKSLASH;
+  return plain ? String.fromCharCode(octet).toLowerCase() : `\\${String(octet).padStart(3, '0')}`;
+});
+
+function endOfPointer(octets: Uint8Array, at: number): number {
+  if (at + 2 > octets.length) throw new WireError(`pointer at ${at} runs past the message`);
+  return at + 2;
+}
+
+function followPointer(octets: Uint8Array, at: number, partStart: number): number {
+  endOfPointer(octets, at);
+  const target = (((octets[at] ?? 0) & ~POINTER) << 8) | (octets[at + 1] ?? 0);
+  if (target >= partStart) {
+    throw new WireError(`pointer at ${at} does not lead backwards: ${target}`);
+  }
+  return target;
+}
+
+function endOfLabel(octets: Uint8Array, at: number): number {
+  const length = octets[at] ?? MAX_LABEL_OCTETS;
+  if (length > MAX_LABEL_OCTETS) throw new WireError(`reserved label type at ${at}: ${length}`);
+  const end = at + 1 + length;
+  if (end > octets.length) throw new WireError(`label at ${at} runs past the message`);
+  return end;
+}
+
+function closeLabel(name: number[], lengthAt: number, text: string): void {
+  const length = name.length - lengthAt - 1;
+  if (length === 0) throw new WireError(`empty label in name: ${text}`);
+  if (length > MAX_LABEL_OCTETS)
+    throw new WireError(`label longer than ${MAX_LABEL_OCTETS} octets in name: ${text}`);
+  name[lengthAt] = length;
+}
+
+function readEscape(source: Buffer, at: number, text: string): { octet: number; last: number } {
+  const digits = /^\d{3}/.exec(source.toString('latin1', at + 1, at + 4));
+  if (digits !== null) {
+    const octet = Number(digits[0]);
+    if (octet > 0xff) throw new WireError(`escape \\${digits[0]} in name: ${text}`);
+    return { octet, last: at + 3 };
+  }
+  const octet = source[at + 1];
+  if (octet === undefined) throw new WireError(`escape cut off in name: ${text}`);
+  return { octet, last: at + 1 };
+}

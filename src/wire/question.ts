@@ -1,0 +1,43 @@
+import { uint16 } from './header.ts';
+import { canonicalName, type Name, readName, skipName } from './name.ts';
+import { WireError } from './wire-error.ts';
+
+/** What is asked, in canonical form. */
+export interface Question {
+  readonly qname: Name;
+  readonly qtype: number;
+  readonly qclass: number;
+}
+
+/** A question together with the octets it was asked in. */
+export interface ReadQuestion extends Question {
+  /** QNAME, QTYPE and QCLASS as they stood in the message; a copy, without compression, case kept (L3). */
+  readonly octets: Uint8Array;
+  /** Where the question ends in the message. */
+  readonly end: number;
+}
+
+/** RFC 1035 §4.1.2: QTYPE and QCLASS. */
+const FIXED_OCTETS = 4;
+
+/**
+ * Reads the question at `offset`.
+ *
+ * @throws {WireError} If the name is malformed (also: compressed, which nothing that stands first can be) or the fixed
+ * part is cut off.
+ */
+export function readQuestion(octets: Uint8Array, offset: number): ReadQuestion {
+  const nameEnd = skipName(octets, offset);
+  const end = nameEnd + FIXED_OCTETS;
+  if (end > octets.length) throw new WireError(`question at ${offset} runs past the message`);
+  const name = readName(octets, offset);
+  // A pointer from the first name can only lead into the header.
+  if (name.length !== nameEnd - offset) throw new WireError(`compressed question at ${offset}`);
+  return {
+    qname: canonicalName(name),
+    qtype: uint16(octets, nameEnd),
+    qclass: uint16(octets, nameEnd + 2),
+    octets: octets.slice(offset, end),
+    end,
+  };
+}
