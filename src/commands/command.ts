@@ -1,0 +1,81 @@
+/** One word of the command line: `sidestub NAME`. Each `src/commands/NAME.ts` exports one as `command`. */
+export interface Command {
+  /** Its line in `sidestub --help`: lower case, no full stop. */
+  readonly summary: string;
+  /** What `--help` prints above the options: a synopsis, what the command does, and an example to paste. */
+  readonly usage: string;
+  /** By long name, without the dashes; `--help` is understood everywhere and is not listed here. */
+  readonly options: CommandOptions;
+  /**
+   * Does the work, with flags that were checked against {@link options}.
+   *
+   * @returns The exit code.
+   * @throws {UsageError} If what was asked makes no sense: printed with a pointer to `--help`, exit 64.
+   * @throws {ConfigError} If the configuration is wrong: every problem is printed, exit 78.
+   */
+  main(context: CommandContext): Promise<number>;
+}
+
+/** A command's flags, by long name. */
+export type CommandOptions = Readonly<Record<string, CommandOption>>;
+
+/** One flag, in the shape that `node:util` parses and with what `--help` says of it. */
+export interface CommandOption {
+  readonly type: 'string' | 'boolean';
+  /** Whether it may be repeated; its value is then a list. */
+  readonly multiple?: boolean;
+  readonly short?: string;
+  /** What stands for the value in `--help`: `FILE`. */
+  readonly hint?: string;
+  /** One line, lower case, no full stop. */
+  readonly meaning: string;
+}
+
+/** What a command may touch: nothing of the process is read but this. */
+export interface CommandContext {
+  readonly flags: Flags;
+  /** The words that are not flags, without the command's own name. */
+  readonly positionals: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdout: Output;
+  readonly stderr: Output;
+}
+
+/** A stream to print to; a terminal also says how wide it is. */
+export interface Output {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+/** Values of flags by long name; absent where not given. */
+export type Flags = Readonly<Record<string, FlagValue | undefined>>;
+export type FlagValue = string | boolean | readonly (string | boolean)[];
+
+/** The value of a flag that takes one; `undefined` where it was not given. */
+export function textFlag(flags: Flags, name: string): string | undefined {
+  const value = flags[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** Whether a flag without value was given. */
+export function isSet(flags: Flags, name: string): boolean {
+  return flags[name] === true;
+}
+
+/** What a process says with its exit code: sysexits.h where it has a word for it. */
+export const ExitCode = {
+  OK: 0,
+  FAILURE: 1,
+  /** EX_USAGE: the command line is wrong. */
+  USAGE: 64,
+  /** EX_SOFTWARE: a bug of ours. */
+  SOFTWARE: 70,
+  /** EX_CONFIG: the configuration, or the machine, does not allow it (S3). */
+  CONFIG: 78,
+} as const;
+
+/** A command line that makes no sense; its message says what and how it is meant. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}

@@ -1,0 +1,74 @@
+import type { Milliseconds } from '../clock.ts';
+import type { Endpoint } from '../endpoint.ts';
+import type { Name } from '../wire/name.ts';
+import type { Seconds } from '../wire/record.ts';
+
+/** A server to ask, as its URL named it. */
+export interface ServerAddress {
+  readonly transport: 'udp' | 'tcp';
+  readonly endpoint: Endpoint;
+  readonly name: string;
+}
+
+/** In which order the two questions of a pair go upstream (F2). */
+export type LaneOrder =
+  | { readonly kind: 'serial' }
+  | { readonly kind: 'staggered'; readonly delay: Milliseconds }
+  | { readonly kind: 'parallel' };
+
+/**
+ * The effective configuration: every value is there, checked, and in the unit of its type.
+ *
+ * What each value means, may be and is by default stands in one table: `settingTable` in schema.ts.
+ */
+export interface Settings {
+  readonly listen: { readonly addresses: readonly Endpoint[] };
+  readonly tcp: {
+    readonly maxConnections: number;
+    readonly maxConnectionsPerClient: number;
+    /** Of one connection. */
+    readonly maxInFlight: number;
+    readonly idle: Milliseconds;
+  };
+  /** The file that names the default upstreams and suffixes. */
+  readonly resolvConf: string;
+  /** Where to write a resolv.conf that names this server alone. */
+  readonly publishResolvConf: string | undefined;
+  readonly upstreams: UpstreamGroups;
+  readonly routes: readonly RouteSettings[];
+  readonly search: {
+    readonly mode: 'prove' | 'off';
+    readonly suffixes: readonly Name[];
+    readonly ndots: number;
+    /** Names whose expansions are always NXDOMAIN (N6). */
+    readonly pin: readonly Name[];
+    /** Top-level labels whose bases are asked before `<tld>.svc.Z` is known not to exist (N4). */
+    readonly public: readonly string[];
+  };
+  /** The cluster zone Z (N1); `undefined` outside a cluster. */
+  readonly cluster: { readonly domain: Name | undefined };
+  readonly families: { readonly order: LaneOrder; readonly repair: boolean };
+  readonly cache: {
+    readonly octets: number;
+    readonly negativeOctets: number;
+    readonly minTtl: Seconds;
+    readonly maxTtl: Seconds;
+  };
+  /** A hosts file to answer from (L6). */
+  readonly hosts: string | undefined;
+  readonly status: { readonly address: Endpoint | undefined };
+  readonly log: {
+    readonly level: 'debug' | 'info' | 'warn' | 'error';
+    readonly format: 'auto' | 'json' | 'text';
+  };
+  readonly shutdown: { readonly grace: Milliseconds };
+}
+
+/** Groups in the order they are asked, each of servers that are equals (U1). */
+export type UpstreamGroups = readonly (readonly ServerAddress[])[];
+
+/** A zone that has upstreams of its own (U1). */
+export interface RouteSettings {
+  readonly zone: Name;
+  readonly upstreams: UpstreamGroups;
+}
