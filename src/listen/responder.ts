@@ -1,0 +1,122 @@
+import type { Clock, Milliseconds } from '../clock.ts';
+import type { Answer, Query, Resolve } from '../resolve/stage.ts';
+import { Rcode } from '../wire/codes.ts';
+import { renderError, renderReply, TCP_OCTETS, udpLimit } from '../wire/render.ts';
+import type { Request } from '../wire/request.ts';
+import { admit } from './admit.ts';
+
+/** How a query came. */
+export type Transport = 'udp' | 'tcp';
+
+/** What happened to messages from clients, for the metrics; nothing in it names a QNAME (S4). */
+export interface ResponderEvents {
+  /** A query was admitted. */
+  asked(transport: Transport, qtype: number): void;
+  /** A reply left: its RCODE, where the answer came from, and how long the client waited in this process. */
+  answered(rcode: number, source: Answer['source'], elapsed: Milliseconds): void;
+  /** An error of the listener's own left: no resolving was done. */
+  rejected(rcode: number): void;
+  dropped(reason: 'response' | 'malformed'): void;
+  bug(error: unknown): void;
+}
+
+/**
+ * Turns a client's octets into the octets of its reply, for every listener.
+ *
+ * The promise never rejects: a failure nobody thought of becomes SERVFAIL and is told as a bug.
+ */
+export class Responder {
+  private readonly resolve: Resolve;
+  private readonly clock: Clock;
+  private readonly events: ResponderEvents;
+  /** Queries whose reply has not left: what shutdown waits for (S2). */
+  private waiting = 0;
+  private whenIdle: (() => void) | undefined;
+
+  constructor(options: { resolve: Resolve; clock: Clock; events: ResponderEvents }) {
+    this.resolve = options.resolve;
+    this.clock = options.clock;
+    this.events = options.events;
+  }
+
+  get inFlight(): number {
+    return this.waiting;
+  }
+
+  /** Resolves when no query is waiting; new ones may come all the same. */
+  async drained(): Promise<void> {
+    if (this.waiting === 0) return;
+    await new Promise<void>((resolve) => {
+      this.whenIdle = resolve;
+    });
+  }
+
+  /**
+   * Answers one message.
+   *
+   * @param octets - A whole message; not kept past the call.
+   * @param reply - Called once, perhaps before this returns.
+   * @returns Whether a reply comes: not for what is dropped.
+   */
+  respond(
+    octets: Uint8Array,
+    from: { readonly transport: Transport; readonly address: string },
+    reply: (octets: Uint8Array) => void,
+  ): boolean {
+    const admission = admit(octets);
+    if (admission.kind === 'drop') {
+      this.events.dropped(admission.reason);
+      return false;
+    }
+    if (admission.kind === 'reply') {
+      this.events.rejected(admission.rcode);
+      reply(admission.octets);
+      return true;
+    }
+    this.waiting++;
+    void this.answer(admission.request, from)
+      .then(reply)
+      .catch((error: unknown) => this.events.bug(error))
+      .finally(() => this.done());
+    return true;
+  }
+
+  private async answer(
+    request: Request,
+    { transport, address }: { readonly transport: Transport; readonly address: string },
+  ): Promise<Uint8Array> {
+    const started = this.clock.now();
+    this.events.asked(transport, request.question.qtype);
+    try {
+      const { message, age, source, ede } = await this.resolve(queryOf(request, address));
+      const limit = transport === 'udp' ? udpLimit(request) : TCP_OCTETS;
+      const octets = renderReply(request, message, { age, limit, ede });
+      this.events.answered(message.rcode, source, this.clock.now() - started);
+      return octets;
+    } catch (error) {
+      this.events.bug(error);
+      this.events.answered(Rcode.SERVFAIL, 'failure', this.clock.now() - started);
+      return renderError(request, Rcode.SERVFAIL);
+    }
+  }
+
+  private done(): void {
+    this.waiting--;
+    if (this.waiting > 0) return;
+    this.whenIdle?.();
+    this.whenIdle = undefined;
+  }
+}
+
+/** Only what decides the answer goes on: options of the client's OPT are its own (U4). */
+function queryOf(request: Request, client: string): Query {
+  const { qname, qtype, qclass } = request.question;
+  return {
+    qname,
+    qtype,
+    qclass,
+    dnssecOk: request.edns?.dnssecOk ?? false,
+    checkingDisabled: request.checkingDisabled,
+    client,
+  };
+}

@@ -1,0 +1,172 @@
+import { once } from 'node:events';
+import { createServer, isIPv6, type Server, type Socket } from 'node:net';
+import type { Clock, Milliseconds, Timer } from '../clock.ts';
+import type { Endpoint } from '../endpoint.ts';
+import { Deframer, frame } from '../wire/frame.ts';
+import { listenError } from './listen-error.ts';
+import type { Listener } from './listener.ts';
+import type { Responder } from './responder.ts';
+
+/** What bounds the connections (S1). */
+export interface TcpLimits {
+  readonly maxConnections: number;
+  readonly maxConnectionsPerClient: number;
+  /** Queries of one connection that may wait for answers; past it reading stops until one leaves. */
+  readonly maxInFlight: number;
+  /** How long a connection may stay without a whole query coming or an answer leaving. */
+  readonly idle: Milliseconds;
+}
+
+/** Connections, for the metrics. */
+export interface TcpEvents {
+  opened(): void;
+  closed(): void;
+  /** Refused because a limit is reached. */
+  refused(): void;
+}
+
+export interface TcpOptions {
+  readonly limits: TcpLimits;
+  readonly clock: Clock;
+  readonly events: TcpEvents;
+}
+
+/** How many octets of answers may wait in a connection that its client does not read. */
+const MAX_UNREAD = 256 * 1024;
+
+/**
+ * Takes queries over TCP: pipelined, answered in whatever order answers come, on connections that stay open (RFC 7766).
+ *
+ * @throws {ListenError} When the address cannot be bound.
+ */
+export async function listenTcp(
+  endpoint: Endpoint,
+  responder: Responder,
+  options: TcpOptions,
+): Promise<Listener> {
+  const connections = new Set<Connection>();
+  const perClient = new Map<string, number>();
+  const { limits, events } = options;
+  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+    const client = socket.remoteAddress ?? '';
+    const open = perClient.get(client) ?? 0;
+    if (connections.size >= limits.maxConnections || open >= limits.maxConnectionsPerClient) {
+      events.refused();
+      socket.on('error', () => undefined);
+      socket.destroy();
+      return;
+    }
+    events.opened();
+    perClient.set(client, open + 1);
+    const connection = new Connection(socket, client, responder, options);
+    connections.add(connection);
+    socket.once('close', () => {
+      events.closed();
+      connections.delete(connection);
+      const left = (perClient.get(client) ?? 1) - 1;
+      if (left === 0) perClient.delete(client);
+      else perClient.set(client, left);
+    });
+  });
+  await bind(server, endpoint);
+  server.on('error', () => undefined);
+  const bound = server.address();
+  const port = typeof bound === 'object' && bound !== null ? bound.port : endpoint.port;
+  return {
+    endpoint: { address: endpoint.address, port },
+    close: async () => {
+      const closed = once(server, 'close');
+      server.close();
+      for (const connection of connections) connection.end();
+      await closed;
+    },
+  };
+}
+
+async function bind(server: Server, endpoint: Endpoint): Promise<void> {
+  const ipv6Only = isIPv6(endpoint.address);
+  server.listen({ host: endpoint.address, port: endpoint.port, ipv6Only, exclusive: true });
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    throw listenError(endpoint, 'tcp', error as NodeJS.ErrnoException);
+  }
+}
+
+class Connection {
+  private readonly socket: Socket;
+  private readonly client: string;
+  private readonly responder: Responder;
+  private readonly options: TcpOptions;
+  private readonly deframer = new Deframer();
+  private idle: Timer;
+  private inFlight = 0;
+  private ended = false;
+  /** Messages of the last chunk that have not been taken. */
+  private backlog: Generator<Uint8Array, void, undefined> | undefined;
+
+  constructor(socket: Socket, client: string, responder: Responder, options: TcpOptions) {
+    this.socket = socket;
+    this.client = client;
+    this.responder = responder;
+    this.options = options;
+    this.idle = this.startIdle();
+    // A client that vanished is no error of ours.
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk: Buffer) => this.read(chunk));
+    // Half closed: what it asked is still answered.
+    socket.on('end', () => this.end());
+    socket.once('close', () => this.idle.cancel());
+  }
+
+  /** Takes no more queries, and closes behind the last answer. */
+  end(): void {
+    this.ended = true;
+    this.backlog = undefined;
+    if (this.inFlight === 0) this.socket.destroySoon();
+  }
+
+  private read(chunk: Buffer): void {
+    this.backlog = this.deframer.push(chunk);
+    this.advance();
+  }
+
+  /** Takes what has come while fewer than the limit wait; past it the client waits for its own answers (S1). */
+  private advance(): void {
+    while (this.backlog !== undefined && this.inFlight < this.options.limits.maxInFlight) {
+      const { value: message } = this.backlog.next();
+      if (message === undefined) this.backlog = undefined;
+      else this.take(message);
+    }
+    if (this.backlog === undefined) this.socket.resume();
+    else this.socket.pause();
+  }
+
+  private take(message: Uint8Array): void {
+    // Only whole messages count: one octet now and then keeps nothing open (slowloris).
+    this.restartIdle();
+    const from = { transport: 'tcp', address: this.client } as const;
+    this.inFlight++;
+    const replies = this.responder.respond(message, from, (reply) => this.write(reply));
+    if (!replies) this.inFlight--;
+  }
+
+  private write(reply: Uint8Array): void {
+    this.inFlight--;
+    this.restartIdle();
+    this.socket.write(frame(reply));
+    // A client that asks and never reads is cut off before it fills memory (S1).
+    if (this.socket.writableLength > MAX_UNREAD) this.socket.destroy();
+    else if (this.ended && this.inFlight === 0) this.socket.destroySoon();
+    else if (this.socket.isPaused()) this.advance();
+  }
+
+  private startIdle(): Timer {
+    return this.options.clock.after(this.options.limits.idle, () => this.socket.destroy());
+  }
+
+  private restartIdle(): void {
+    this.idle.cancel();
+    this.idle = this.startIdle();
+  }
+}

@@ -1,0 +1,58 @@
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { isIPv6 } from 'node:net';
+import type { Endpoint } from '../endpoint.ts';
+import { listenError } from './listen-error.ts';
+import type { Listener } from './listener.ts';
+import type { Responder } from './responder.ts';
+
+/** Octets of datagrams that wait in the kernel while the process is busy: about 4,000 queries. */
+const RECEIVE_BUFFER = 4 * 1024 * 1024;
+
+/**
+ * Takes queries on one UDP address, one socket for it alone, so that a reply leaves from the address that was asked (L1).
+ *
+ * @throws {ListenError} When the address cannot be bound.
+ */
+export async function listenUdp(endpoint: Endpoint, responder: Responder): Promise<Listener> {
+  const type = isIPv6(endpoint.address) ? 'udp6' : 'udp4';
+  // An IPv6 socket that also took IPv4 would keep the IPv4 address from being bound.
+  const socket = createSocket({ type, ipv6Only: type === 'udp6' });
+  await bind(socket, endpoint);
+  growReceiveBuffer(socket);
+  let open = true;
+  // An ICMP error for a client that went away is no concern of the others.
+  socket.on('error', () => undefined);
+  socket.on('message', (octets: Buffer, peer: RemoteInfo) => {
+    responder.respond(octets, { transport: 'udp', address: peer.address }, (reply) => {
+      if (open) socket.send(reply, peer.port, peer.address);
+    });
+  });
+  return {
+    endpoint: { address: endpoint.address, port: socket.address().port },
+    close: async () => {
+      open = false;
+      socket.close();
+      await once(socket, 'close');
+    },
+  };
+}
+
+async function bind(socket: Socket, endpoint: Endpoint): Promise<void> {
+  socket.bind({ address: endpoint.address, port: endpoint.port, exclusive: true });
+  try {
+    await once(socket, 'listening');
+  } catch (error) {
+    socket.close();
+    throw listenError(endpoint, 'udp', error as NodeJS.ErrnoException);
+  }
+}
+
+/** A burst must not be lost while a step of the event loop takes its time; the kernel caps the size by itself. */
+function growReceiveBuffer(socket: Socket): void {
+  try {
+    socket.setRecvBufferSize(RECEIVE_BUFFER);
+  } catch {
+    // The default stays: a smaller burst fits.
+  }
+}

@@ -1,0 +1,151 @@
+import type { Clock, Milliseconds } from '../clock.ts';
+import { RrType } from '../wire/codes.ts';
+import { joinNames, lastLabel, type Name, relativeTo } from '../wire/name.ts';
+import { negativeProof } from '../wire/soa.ts';
+import { Conformance, type ConformanceVerdict } from './conformance.ts';
+import { Cuts, cutPoints } from './cuts.ts';
+import { type Answer, type Expansion, ownQuery, type Query, type Resolve } from './stage.ts';
+import { verdictOf } from './verdict.ts';
+
+export interface ClusterZoneOptions {
+  readonly zone: Name;
+  readonly clock: Clock;
+  /** Whether two names are answered by the same upstream: a proof holds for its own route only (N3). */
+  readonly sameRoute: (a: Name, b: Name) => boolean;
+  readonly onVerdict: (verdict: ConformanceVerdict, reason: string) => void;
+}
+
+/** How much later than the answer before it a reply that was asked for at the same moment may come. */
+const JITTER: Milliseconds = 10;
+
+/** What is known of one cluster zone: whether its server may be believed, and what it denied (N2, N3). */
+export class ClusterZone {
+  readonly domain: Name;
+  private readonly options: ClusterZoneOptions;
+  private readonly cuts: Cuts;
+  private conformance: Conformance | undefined;
+  /** Probes in flight: whether nothing exists at their point. */
+  private readonly probes = new Map<Name, Promise<boolean>>();
+  private ask: Resolve | undefined;
+
+  constructor(options: ClusterZoneOptions) {
+    this.options = options;
+    this.domain = options.zone;
+    this.cuts = new Cuts({
+      zone: options.zone,
+      clock: options.clock,
+      trusted: () => this.conforms,
+      refresh: (point) => void this.probe(point),
+    });
+  }
+
+  /** Gives the zone the stages below the search, which its probes go through. */
+  attach(next: Resolve): void {
+    this.ask = next;
+  }
+
+  /** Begins to test the zone's server; `upstream` asks it with no cache between. */
+  test(upstream: Resolve): void {
+    const { zone, clock, onVerdict } = this.options;
+    this.conformance?.stop();
+    this.conformance = new Conformance({
+      zone,
+      clock,
+      ask: upstream,
+      onVerdict: (verdict, reason) => {
+        if (verdict !== 'conforming') this.cuts.clear();
+        onVerdict(verdict, reason);
+      },
+    });
+    this.conformance.start();
+  }
+
+  stop(): void {
+    this.conformance?.stop();
+    this.cuts.clear();
+  }
+
+  get verdict(): ConformanceVerdict {
+    return this.conformance?.verdict ?? 'unknown';
+  }
+
+  /** Whether NXDOMAIN means here that nothing is below, so that cuts may stand. */
+  get conforms(): boolean {
+    return this.verdict === 'conforming';
+  }
+
+  get cutCount(): number {
+    return this.cuts.size;
+  }
+
+  /** NXDOMAIN from a live cut. */
+  covering(qname: Name): Answer | undefined {
+    return this.cuts.covering(qname);
+  }
+
+  /** NXDOMAIN from a cut that was live in the last five minutes (N9). */
+  lastKnown(qname: Name): Answer | undefined {
+    return this.cuts.lastKnown(qname);
+  }
+
+  /** The point whose denial would answer every name with this base's last label under its suffix (N3). */
+  pointFor(expansion: Expansion): Name | undefined {
+    if (!expansion.inZone) return undefined;
+    const point = joinNames(`${lastLabel(expansion.base)}.`, expansion.suffix);
+    return cutPoints(point, this.domain).includes(point) ? point : undefined;
+  }
+
+  /** Whether nothing exists at `point`: from the cut that stands there, else from upstream. Never rejects. */
+  denied(point: Name): Promise<boolean> {
+    return this.cuts.standsAt(point) ? Promise.resolve(true) : this.probe(point);
+  }
+
+  /** Waits a moment for a probe that left with an earlier question, so that its cut can answer this one. */
+  async awaitProbe(point: Name): Promise<void> {
+    const probe = this.probes.get(point);
+    if (probe === undefined) return;
+    await new Promise<void>((resolve) => {
+      const timer = this.options.clock.after(JITTER, resolve);
+      void probe.finally(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+
+  /** Takes note of an answer to a question of a client in the zone; data below a live cut ends all of them (N3). */
+  saw(query: Query, answer: Answer): void {
+    if (!this.conforms) return;
+    const verdict = verdictOf(answer.message, query);
+    if (verdict === 'nxdomain') {
+      const proof = negativeProof(answer.message, query.qname);
+      if (proof !== undefined) this.conformance?.sawMname(proof.mname);
+    } else if (verdict !== 'failure' && this.cuts.covering(query.qname) !== undefined) {
+      this.cuts.clear();
+      this.conformance?.suspend(`data below a cut: ${relativeTo(query.qname, this.domain)}`);
+    }
+  }
+
+  private probe(point: Name): Promise<boolean> {
+    const pending = this.probes.get(point);
+    if (pending !== undefined) return pending;
+    const probe = this.askAt(point).finally(() => this.probes.delete(point));
+    this.probes.set(point, probe);
+    return probe;
+  }
+
+  private async askAt(point: Name): Promise<boolean> {
+    if (this.ask === undefined || !this.options.sameRoute(point, this.domain)) return false;
+    const suffix = point.slice(point.indexOf('.') + 1);
+    const expansion = { base: relativeTo(point, suffix), suffix, inZone: true };
+    const query = ownQuery(point, RrType.A, { speculative: true, expansion });
+    try {
+      const answer = await this.ask(query);
+      this.cuts.note(query, answer);
+      return verdictOf(answer.message, query) === 'nxdomain';
+    } catch {
+      // Counted where it failed; without a word from upstream nothing is known of the point.
+      return false;
+    }
+  }
+}

@@ -1,0 +1,164 @@
+import { randomBytes } from 'node:crypto';
+import type { Clock, Milliseconds, Timer } from '../clock.ts';
+import { RrType } from '../wire/codes.ts';
+import type { Message } from '../wire/message.ts';
+import { isAtOrBelow, type Name } from '../wire/name.ts';
+import { negativeProof } from '../wire/soa.ts';
+import { ownQuery, type Resolve } from './stage.ts';
+import { type Verdict, verdictOf } from './verdict.ts';
+
+/** Whether a zone's server denies names the way that proofs need (N2). */
+export type ConformanceVerdict = 'unknown' | 'conforming' | 'nonconforming';
+
+/** Every {@link ConformanceVerdict}, for closed label sets. */
+export const CONFORMANCE_VERDICTS: readonly ConformanceVerdict[] = [
+  'unknown',
+  'conforming',
+  'nonconforming',
+];
+
+export interface ConformanceOptions {
+  readonly zone: Name;
+  /** Asks upstream itself: no cache may stand between a test and the server it tests. */
+  readonly ask: Resolve;
+  readonly clock: Clock;
+  /** Called when the verdict is not what it was; `reason` says what the server did. */
+  readonly onVerdict: (verdict: ConformanceVerdict, reason: string) => void;
+}
+
+/** N2. */
+const RETEST_EVERY: Milliseconds = 10 * 60_000;
+/** Without an answer the test is repeated soon, then less often: a cluster that starts is worth a question a second. */
+const FIRST_RETRY: Milliseconds = 1_000;
+const LONGEST_RETRY: Milliseconds = 30_000;
+/** After a contradiction: long enough for a rollout to pass, doubled each time up to the ordinary interval. */
+const FIRST_SUSPENSION: Milliseconds = 30_000;
+
+/**
+ * Tests whether the server of a cluster zone says NXDOMAIN only for names with nothing below them (N2).
+ *
+ * Queries never wait for the verdict: until it is positive there are no cuts, and that is all. kube-dns fails, rightly:
+ * it denies `svc.Z`, below which everything stands.
+ */
+export class Conformance {
+  readonly zone: Name;
+  private readonly options: ConformanceOptions;
+  private current: ConformanceVerdict = 'unknown';
+  private mname: Name | undefined;
+  private timer: Timer | undefined;
+  private running = false;
+  private retry = FIRST_RETRY;
+  private suspension = FIRST_SUSPENSION;
+  private stopped = false;
+
+  constructor(options: ConformanceOptions) {
+    this.options = options;
+    this.zone = options.zone;
+  }
+
+  get verdict(): ConformanceVerdict {
+    return this.current;
+  }
+
+  /** Tests now, and again every ten minutes. */
+  start(): void {
+    void this.test();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.timer?.cancel();
+  }
+
+  /** Another server answers: the old verdict speaks for it no longer. */
+  retest(reason: string): void {
+    if (this.running || this.stopped) return;
+    this.settle('unknown', reason);
+    void this.test();
+  }
+
+  /** Notes who signs denials in the zone; another name means another server (N2; the serial says nothing). */
+  sawMname(mname: Name): void {
+    if (this.mname === undefined || this.mname === mname) return;
+    this.mname = mname;
+    this.retest(`SOA MNAME changed: ${mname}`);
+  }
+
+  /** The server contradicted a proof: no cuts until a later test passes (N3). */
+  suspend(reason: string): void {
+    this.settle('unknown', reason);
+    this.schedule(this.suspension);
+    this.suspension = Math.min(2 * this.suspension, RETEST_EVERY);
+  }
+
+  private async test(): Promise<void> {
+    if (this.running || this.stopped) return;
+    this.running = true;
+    try {
+      const failed = await this.firstFailure();
+      this.settle(
+        failed === undefined ? 'conforming' : 'nonconforming',
+        failed ?? 'all six answers',
+      );
+      this.retry = FIRST_RETRY;
+      this.schedule(RETEST_EVERY);
+    } catch {
+      // No answer is no verdict; the upstream layer has counted and logged why.
+      this.schedule(this.retry);
+      this.retry = Math.min(2 * this.retry, LONGEST_RETRY);
+    } finally {
+      this.running = false;
+    }
+  }
+
+  private async firstFailure(): Promise<string | undefined> {
+    const { zone } = this;
+    const svc = `svc.${zone}`;
+    const failures = await Promise.all([
+      this.mustExist(`kubernetes.default.${svc}`, RrType.A),
+      this.mustExist(`kubernetes.default.${svc}`, RrType.AAAA),
+      this.mustExist(`default.${svc}`, RrType.A),
+      this.mustExist(svc, RrType.A),
+      this.mustBeDenied(`default.${svc}`),
+      this.mustBeDenied(svc),
+    ]);
+    return failures.find((failure) => failure !== undefined);
+  }
+
+  private async mustExist(name: Name, qtype: number): Promise<string | undefined> {
+    const { verdict } = await this.ask(name, qtype);
+    return verdict === 'nxdomain' ? `${name} is denied` : undefined;
+  }
+
+  private async mustBeDenied(parent: Name): Promise<string | undefined> {
+    // Nobody has a service or a namespace with 64 random bits for a name.
+    const name = `${randomBytes(8).toString('hex')}.${parent}`;
+    const { verdict, message } = await this.ask(name, RrType.A);
+    if (verdict !== 'nxdomain') return `a random name below ${parent} is not denied: ${verdict}`;
+    const proof = negativeProof(message, name);
+    if (proof === undefined) return `NXDOMAIN below ${parent} without SOA`;
+    if (!isAtOrBelow(proof.zone, this.zone)) return `NXDOMAIN below ${parent} from ${proof.zone}`;
+    this.mname = proof.mname;
+    return undefined;
+  }
+
+  /** @throws {Error} When the server gave no answer that says anything. */
+  private async ask(qname: Name, qtype: number): Promise<{ verdict: Verdict; message: Message }> {
+    const query = ownQuery(qname, qtype);
+    const { message } = await this.options.ask(query);
+    const verdict = verdictOf(message, query);
+    if (verdict === 'failure') throw new Error(`no verdict on ${qname}: RCODE ${message.rcode}`);
+    return { verdict, message };
+  }
+
+  private settle(verdict: ConformanceVerdict, reason: string): void {
+    if (verdict === this.current) return;
+    this.current = verdict;
+    this.options.onVerdict(verdict, reason);
+  }
+
+  private schedule(delay: Milliseconds): void {
+    this.timer?.cancel();
+    if (!this.stopped) this.timer = this.options.clock.after(delay, () => void this.test());
+  }
+}

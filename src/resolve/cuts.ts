@@ -1,0 +1,154 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock, Milliseconds, Timer } from '../clock.ts';
+import type { Message } from '../wire/message.ts';
+import { isAtOrBelow, joinNames, labelsOf, type Name, relativeTo } from '../wire/name.ts';
+import type { Question } from '../wire/question.ts';
+import type { Seconds } from '../wire/record.ts';
+import { negativeProof } from '../wire/soa.ts';
+import { isIanaTld } from './iana-tlds.ts';
+import type { Answer } from './stage.ts';
+import { verdictOf } from './verdict.ts';
+
+export interface CutsOptions {
+  readonly zone: Name;
+  readonly clock: Clock;
+  /** Whether the zone's server may be believed (N2); asked at each use. */
+  readonly trusted: () => boolean;
+  /** Asks again for a cut that was used in its life and has come to its end; whoever does it calls {@link Cuts.note}. */
+  readonly refresh: (point: Name) => void;
+}
+
+interface Cut {
+  readonly message: Message;
+  readonly storedAt: Milliseconds;
+  readonly expiresAt: Milliseconds;
+  readonly timer: Timer;
+  used: boolean;
+}
+
+/** N3: a top-level domain does not become a service from one moment to the next. */
+const TLD_LIFE: Seconds = 30;
+/** N3: a service created now must appear at once (kubernetes#128359). */
+const OTHER_LIFE: Seconds = 5;
+/** N3: how long the old cut serves while it is refreshed. */
+const GRACE: Milliseconds = 500;
+/** N9: how old a cut may be that stands in for a failing upstream. */
+const STALE: Milliseconds = 5 * 60_000;
+/** One cut is about 1 KiB; a job meets a handful of last labels, a node daemon some hundreds. */
+const MAX_CUTS = 4_096;
+
+/**
+ * Proven NXDOMAINs of one cluster zone: nothing exists at or below the point of a cut (N3, RFC 8020).
+ *
+ * They stand only at children of Z, `svc.Z` and `NS.svc.Z`, never at a label that starts with `_` or at `dns`; so one
+ * cut for `com.svc.Z` answers every expansion of every `.com` name under `svc.Z`.
+ */
+export class Cuts {
+  private readonly options: CutsOptions;
+  private readonly cuts: LRUCache<Name, Cut>;
+
+  constructor(options: CutsOptions) {
+    this.options = options;
+    this.cuts = new LRUCache({ max: MAX_CUTS, dispose: (cut) => cut.timer.cancel() });
+  }
+
+  get size(): number {
+    return this.cuts.size;
+  }
+
+  /** NXDOMAIN from a live cut at `qname` or above; `undefined` where none stands. */
+  covering(qname: Name): Answer | undefined {
+    if (!this.options.trusted()) return undefined;
+    const now = this.options.clock.now();
+    for (const point of cutPoints(qname, this.options.zone)) {
+      const cut = this.cuts.get(point);
+      if (cut === undefined || now >= cut.expiresAt + GRACE) continue;
+      cut.used = true;
+      return answerOf(cut, now);
+    }
+    return undefined;
+  }
+
+  /** Whether a live cut stands at this very point. */
+  standsAt(point: Name): boolean {
+    const cut = this.cuts.peek(point);
+    const live = cut !== undefined && this.options.clock.now() < cut.expiresAt + GRACE;
+    return live && this.options.trusted();
+  }
+
+  /** A cut that expired not long ago, for a name whose upstream is failing (N9). */
+  lastKnown(qname: Name): Answer | undefined {
+    if (!this.options.trusted()) return undefined;
+    const now = this.options.clock.now();
+    for (const point of cutPoints(qname, this.options.zone)) {
+      const cut = this.cuts.peek(point);
+      if (cut !== undefined && now < cut.expiresAt + STALE) return answerOf(cut, now);
+    }
+    return undefined;
+  }
+
+  /**
+   * Takes what upstream said to `question`, whose QNAME is a point: NXDOMAIN for that very name is a cut, an answer ends
+   * the one that stood there.
+   */
+  note(question: Question, answer: Answer): void {
+    const point = question.qname;
+    const { zone, clock, trusted } = this.options;
+    if (!trusted() || !cutPoints(point, zone).includes(point)) return;
+    const verdict = verdictOf(answer.message, question);
+    if (verdict === 'failure') return;
+    const proof = negativeProof(answer.message, point);
+    // At the end of a CNAME chain NXDOMAIN speaks of another name (RFC 6604 §3).
+    const denied = verdict === 'nxdomain' && answer.message.answer.length === 0;
+    if (!denied || proof === undefined || !isAtOrBelow(proof.zone, zone)) {
+      this.cuts.delete(point);
+      return;
+    }
+    const life = Math.min(proof.ttl - answer.age, isTldPoint(point) ? TLD_LIFE : OTHER_LIFE);
+    if (life > 0) this.set(point, answer.message, life, clock.now());
+  }
+
+  /** Forgets every cut: the zone's server contradicted one, or is another now. */
+  clear(): void {
+    this.cuts.clear();
+  }
+
+  private set(point: Name, message: Message, life: Seconds, now: Milliseconds): void {
+    const authority = message.authority.map((rr) => (rr.ttl > life ? { ...rr, ttl: life } : rr));
+    this.cuts.set(point, {
+      message: { ...message, authority, additional: [] },
+      storedAt: now,
+      expiresAt: now + life * 1000,
+      timer: this.options.clock.after(life * 1000, () => this.expire(point)),
+      used: false,
+    });
+  }
+
+  private expire(point: Name): void {
+    const cut = this.cuts.peek(point);
+    if (cut?.used === true && this.options.trusted()) this.options.refresh(point);
+  }
+}
+
+/** Where a cut may stand for `qname` in the zone, from the top: at most three points. */
+export function cutPoints(qname: Name, zone: Name): Name[] {
+  if (!isAtOrBelow(qname, zone)) return [];
+  const labels = labelsOf(relativeTo(qname, zone));
+  // Below `svc.Z` the two levels of namespaces and services; elsewhere only the children of Z.
+  const depth = labels.at(-1) === 'svc' ? 3 : 1;
+  const points: Name[] = [];
+  for (let count = 1; count <= Math.min(depth, labels.length); count++) {
+    const label = labels.at(-count) ?? '';
+    if (label.startsWith('_') || label === 'dns') continue;
+    points.push(joinNames(`${labels.slice(-count).join('.')}.`, zone));
+  }
+  return points;
+}
+
+function isTldPoint(point: Name): boolean {
+  return isIanaTld(point.slice(0, point.indexOf('.')));
+}
+
+function answerOf(cut: Cut, now: Milliseconds): Answer {
+  return { message: cut.message, source: 'cut', age: Math.floor((now - cut.storedAt) / 1000) };
+}

@@ -1,0 +1,182 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock, Milliseconds } from '../clock.ts';
+import { EdeCode, Rcode, RrClass, RrType } from '../wire/codes.ts';
+import { ownNegative } from '../wire/soa.ts';
+import { type Answer, type Query, queryKey, type Resolve, type Stage } from './stage.ts';
+import { type Verdict, verdictOf } from './verdict.ts';
+
+/** What was mended in a pair, for the metric. */
+export type PairRepair =
+  /** F3: A's NXDOMAIN answered AAAA unasked. */
+  | 'shared_nxdomain'
+  /** F4: NXDOMAIN became NODATA because the other family has addresses. */
+  | 'nxdomain_beside_addresses'
+  /** F5: a failure became NODATA because the other family has addresses. */
+  | 'failure_beside_addresses'
+  /** F5: silence became NODATA because the other family has addresses. */
+  | 'silence_beside_addresses';
+
+/** Every {@link PairRepair}, for closed label sets. */
+export const PAIR_REPAIRS: readonly PairRepair[] = [
+  'shared_nxdomain',
+  'nxdomain_beside_addresses',
+  'failure_beside_addresses',
+  'silence_beside_addresses',
+];
+
+export interface FamiliesOptions {
+  readonly clock: Clock;
+  /** F5 is an option; without it a family's failure is told as it is. */
+  readonly repair: boolean;
+  /** The only family that the pod can route: its failure is never hidden (F5). */
+  readonly onlyRoutable?: typeof RrType.A | typeof RrType.AAAA | undefined;
+  readonly repairs: { add(kind: PairRepair): void };
+}
+
+/** F3, F5: how long one family waits for the other. Well under the 1 s that no lookup may exceed. */
+const PATIENCE: Milliseconds = 700;
+/** F5: how long a family that failed is taken to have nothing. */
+const REPAIR_TTL = 5;
+/** Pairs whose addresses are remembered, for those 700 ms; a cached pair needs no memory. */
+const MAX_PAIRS = 4_096;
+
+/**
+ * Keeps the two families of a name from contradicting each other (F3, F4, F5).
+ *
+ * It asks the other family itself where an answer hangs on it, so it stands above single flight and cache: what the
+ * client asks next is then there.
+ */
+export function families(options: FamiliesOptions): Stage {
+  return (next) => {
+    const pairs = new Pairs(next, options);
+    return (query) => (isAddressQuery(query) ? pairs.answer(query) : next(query));
+  };
+}
+
+/** Whether a question is one half of a pair. */
+export function isAddressQuery({ qtype, qclass }: Query): boolean {
+  return qclass === RrClass.IN && (qtype === RrType.A || qtype === RrType.AAAA);
+}
+
+class Pairs {
+  private readonly next: Resolve;
+  private readonly options: FamiliesOptions;
+  /** When each question's addresses arrived: silence of the other family is counted from there (F5). */
+  private readonly arrivals = new LRUCache<string, Milliseconds>({ max: MAX_PAIRS });
+
+  constructor(next: Resolve, options: FamiliesOptions) {
+    this.next = next;
+    this.options = options;
+  }
+
+  async answer(query: Query): Promise<Answer> {
+    const isExpansion = query.expansion !== undefined;
+    if (isExpansion && query.qtype === RrType.AAAA) {
+      const denied = await this.deniedByA(query);
+      if (denied !== undefined) return denied;
+    }
+    const own = await this.ownAnswer(query);
+    if (verdictOf(own.message, query) !== 'nxdomain') return own;
+    // F3: an expansion's A stands alone; asking AAAA for each would double the walk.
+    if (isExpansion && query.qtype === RrType.A) return own;
+    return this.besideSibling(query, own);
+  }
+
+  /** F3: for an expansion, A's NXDOMAIN answers AAAA unasked. */
+  private async deniedByA(query: Query): Promise<Answer | undefined> {
+    const a = await this.ask(siblingOf(query)).catch(() => undefined);
+    if (a === undefined || verdictOf(a.message, query) !== 'nxdomain') return undefined;
+    this.options.repairs.add('shared_nxdomain');
+    return a;
+  }
+
+  /** The upstream's word for this family, or NODATA where it fails beside a working one (F5). */
+  private async ownAnswer(query: Query): Promise<Answer> {
+    const own = this.ask(query);
+    if (!this.options.repair || this.options.onlyRoutable === query.qtype) return own;
+    const outcome = await this.waitFor(own, query);
+    if (outcome === 'answered') return own;
+    if (outcome === 'failed' && !(await this.siblingHasAddresses(query))) return own;
+    this.options.repairs.add(
+      outcome === 'failed' ? 'failure_beside_addresses' : 'silence_beside_addresses',
+    );
+    return nothingInsteadOfFailure(query);
+  }
+
+  /** Waits for a family as long as it may be waited for: `silent` once the other has had addresses for 700 ms. */
+  private waitFor(own: Promise<Answer>, query: Query): Promise<'answered' | 'failed' | 'silent'> {
+    const { clock } = this.options;
+    const started = clock.now();
+    return new Promise((resolve) => {
+      let settled = false;
+      const patienceEnds = async (): Promise<void> => {
+        if (!(await this.siblingHasAddresses(query))) return;
+        const arrived = this.arrivals.get(queryKey(siblingOf(query))) ?? started;
+        const left = Math.max(arrived, started) + PATIENCE - clock.now();
+        if (!settled) timer = clock.after(left, () => resolve('silent'));
+      };
+      let timer = clock.after(PATIENCE, () => void patienceEnds());
+      own
+        .then(
+          (answer) =>
+            resolve(verdictOf(answer.message, query) === 'failure' ? 'failed' : 'answered'),
+          () => resolve('failed'),
+        )
+        .finally(() => {
+          settled = true;
+          timer.cancel();
+        });
+    });
+  }
+
+  /** F3 and F4: NXDOMAIN waits for the other family, and beside addresses it becomes NODATA. */
+  private async besideSibling(query: Query, own: Answer): Promise<Answer> {
+    const other = await this.withinPatience(this.ask(siblingOf(query)));
+    if (other === undefined || verdictOf(other.message, siblingOf(query)) !== 'data') return own;
+    this.options.repairs.add('nxdomain_beside_addresses');
+    return { ...own, message: { ...own.message, rcode: Rcode.NOERROR } };
+  }
+
+  private async siblingHasAddresses(query: Query): Promise<boolean> {
+    const sibling = siblingOf(query);
+    const answer = await this.ask(sibling).catch(() => undefined);
+    return answer !== undefined && verdictOf(answer.message, sibling) === 'data';
+  }
+
+  private withinPatience(answer: Promise<Answer>): Promise<Answer | undefined> {
+    return new Promise((resolve) => {
+      const timer = this.options.clock.after(PATIENCE, () => resolve(undefined));
+      const settle = (value: Answer | undefined): void => {
+        timer.cancel();
+        resolve(value);
+      };
+      answer.then(settle, () => settle(undefined));
+    });
+  }
+
+  private ask(query: Query): Promise<Answer> {
+    return this.next(query).then((answer) => {
+      const verdict: Verdict = verdictOf(answer.message, query);
+      if (verdict === 'data' && answer.source === 'upstream') {
+        this.arrivals.set(queryKey(query), this.options.clock.now());
+      }
+      return answer;
+    });
+  }
+}
+
+function siblingOf(query: Query): Query {
+  return { ...query, qtype: query.qtype === RrType.A ? RrType.AAAA : RrType.A };
+}
+
+function nothingInsteadOfFailure(query: Query): Answer {
+  return {
+    message: ownNegative(Rcode.NOERROR, query.qname, REPAIR_TTL),
+    source: 'failure',
+    age: 0,
+    ede: {
+      code: EdeCode.OTHER,
+      text: 'this address family failed upstream, the other has answers',
+    },
+  };
+}

@@ -1,0 +1,51 @@
+import { RrType } from '../wire/codes.ts';
+import type { Message } from '../wire/message.ts';
+import { canonicalName, isAtOrBelow, type Name } from '../wire/name.ts';
+import type { Question } from '../wire/question.ts';
+import type { Rr, Seconds } from '../wire/record.ts';
+import { chainOf } from './verdict.ts';
+
+/** What bounds the TTLs that clients see. */
+export interface TtlBounds {
+  readonly minTtl: Seconds;
+  /** At most a day, so that no answer outlives its truth by more (C2, ghost domains). */
+  readonly maxTtl: Seconds;
+}
+
+/**
+ * What of an upstream's message may go any further (C1, C2).
+ *
+ * Answer records that do not belong to the chain of the question are dropped (MaginotDNS, CVE-2021-25220); an RRset has
+ * its lowest TTL (RFC 2181 §5.2), inside the bounds.
+ */
+export function scrub(message: Message, question: Question, bounds: TtlBounds): Message {
+  const chain = chainOf(message.answer, question.qname);
+  const own = message.answer.filter((rr) => belongs(rr, chain));
+  const answer = levelTtls(own, bounds.minTtl, bounds.maxTtl);
+  return {
+    ...message,
+    answer,
+    authority: levelTtls(message.authority, 0, bounds.maxTtl),
+    additional: levelTtls(message.additional, 0, bounds.maxTtl),
+  };
+}
+
+/** A DNAME stands above the name it redirects (RFC 6672 §2.3); everything else stands on the chain. */
+function belongs(rr: Rr, chain: readonly Name[]): boolean {
+  const owner = canonicalName(rr.owner);
+  if (rr.type === RrType.DNAME) return chain.some((name) => isAtOrBelow(name, owner));
+  return chain.includes(owner);
+}
+
+function levelTtls(records: readonly Rr[], min: Seconds, max: Seconds): Rr[] {
+  const lowest = new Map<string, Seconds>();
+  const keys = records.map((rr) => `${rr.type} ${rr.klass} ${canonicalName(rr.owner)}`);
+  records.forEach((rr, index) => {
+    const key = keys[index] ?? '';
+    lowest.set(key, Math.min(lowest.get(key) ?? rr.ttl, rr.ttl));
+  });
+  return records.map((rr, index) => {
+    const ttl = Math.min(max, Math.max(min, lowest.get(keys[index] ?? '') ?? rr.ttl));
+    return ttl === rr.ttl ? rr : { ...rr, ttl };
+  });
+}

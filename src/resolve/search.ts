@@ -1,0 +1,153 @@
+import type { Clock } from '../clock.ts';
+import { EdeCode, Rcode } from '../wire/codes.ts';
+import type { Name } from '../wire/name.ts';
+import { ownNegative } from '../wire/soa.ts';
+import type { ClusterZone } from './cluster-zone.ts';
+import { isAddressQuery } from './families.ts';
+import type { SearchList } from './search-list.ts';
+import { Speculation } from './speculation.ts';
+import type { Answer, Expansion, Query, Resolve, Stage } from './stage.ts';
+import { verdictOf } from './verdict.ts';
+
+/** What became of an expansion, for the metric. */
+export type ExpansionFate = 'pin' | 'cut' | 'cache' | 'upstream' | 'stale_cut';
+
+/** Every {@link ExpansionFate}, for closed label sets. */
+export const EXPANSION_FATES: readonly ExpansionFate[] = [
+  'pin',
+  'cut',
+  'cache',
+  'upstream',
+  'stale_cut',
+];
+
+export interface SearchOptions {
+  readonly list: SearchList;
+  readonly zone: ClusterZone | undefined;
+  readonly clock: Clock;
+  readonly mode: 'prove' | 'off';
+  readonly pins: ReadonlySet<Name>;
+  readonly publicTlds: ReadonlySet<string>;
+  /** A fresh answer that is already here. */
+  readonly peek: (query: Query) => Answer | undefined;
+  readonly fates: { add(fate: ExpansionFate): void };
+  readonly speculations: { add(): void };
+}
+
+/** N6: pins are configuration; a reload may change them. */
+const PIN_TTL = 30;
+
+/**
+ * Answers the steps of a client's search from proofs, and has the answers of the steps to come fetched (N3, N4, N6, N9).
+ *
+ * It never lies when the truth is one round trip away: an expansion is NXDOMAIN only by upstream's own word, by a live
+ * cut, or by a pin of the operator's.
+ */
+export function search(options: SearchOptions): Stage {
+  return (next) => {
+    options.zone?.attach(next);
+    const steps = new Steps(next, options);
+    return (query) => {
+      const expansion = options.list.expansionOf(query.qname);
+      if (expansion === undefined) return next(query);
+      return steps.answer({ ...query, expansion }, expansion);
+    };
+  };
+}
+
+class Steps {
+  private readonly next: Resolve;
+  private readonly options: SearchOptions;
+  private readonly speculation: Speculation;
+
+  constructor(next: Resolve, options: SearchOptions) {
+    this.next = next;
+    this.options = options;
+    this.speculation = new Speculation(next, { ...options, begun: options.speculations });
+  }
+
+  answer(query: Query, expansion: Expansion): Promise<Answer> {
+    const { pins, mode, fates } = this.options;
+    const proves = mode === 'prove';
+    if (proves && isAddressQuery(query)) this.speculation.begin(query, expansion);
+    if (pins.has(expansion.base)) {
+      fates.add('pin');
+      return Promise.resolve(pinned(expansion));
+    }
+    if (this.options.peek(query) !== undefined) {
+      fates.add('cache');
+      return this.next(query);
+    }
+    return proves && expansion.inZone ? this.prove(query, expansion) : this.ask(query);
+  }
+
+  /** N3: a live cut answers; else the question goes up, and at the same time the probe that may become one. */
+  private async prove(query: Query, expansion: Expansion): Promise<Answer> {
+    const { zone } = this.options;
+    if (zone === undefined) return this.ask(query);
+    const covered = this.fromCut(query);
+    if (covered !== undefined) return covered;
+    const point = zone.conforms && isAddressQuery(query) ? zone.pointFor(expansion) : undefined;
+    if (point === undefined) return this.ask(query);
+    await zone.awaitProbe(point);
+    return this.fromCut(query) ?? this.race(query, point);
+  }
+
+  private fromCut(query: Query): Answer | undefined {
+    const cut = this.options.zone?.covering(query.qname);
+    if (cut !== undefined) this.options.fates.add('cut');
+    return cut;
+  }
+
+  /** The question's own answer, or a cut that stands before it comes: a lost datagram then costs nothing. */
+  private race(query: Query, point: Name): Promise<Answer> {
+    const { zone } = this.options;
+    const own = this.ask(query);
+    if (zone === undefined) return own;
+    const denied = zone.denied(point);
+    void Promise.all([own, denied]).then(
+      ([answer]) => zone.saw(query, answer),
+      () => undefined,
+    );
+    // When the point is QNAME itself the probe is the question: its word comes by the ordinary way.
+    if (point === query.qname) return own;
+    return new Promise((resolve, reject) => {
+      own.then(resolve, reject);
+      void denied.then(() => {
+        const cut = this.options.zone?.covering(query.qname);
+        if (cut !== undefined) resolve(cut);
+      });
+    });
+  }
+
+  /** Upstream's own word, or a cut of the last minutes where upstream fails (N9). */
+  private async ask(query: Query): Promise<Answer> {
+    this.options.fates.add('upstream');
+    try {
+      const answer = await this.next(query);
+      if (verdictOf(answer.message, query) !== 'failure') return answer;
+      return this.lastKnown(query) ?? answer;
+    } catch (error) {
+      const stale = this.lastKnown(query);
+      if (stale !== undefined) return stale;
+      throw error;
+    }
+  }
+
+  private lastKnown(query: Query): Answer | undefined {
+    if (this.options.mode !== 'prove') return undefined;
+    const known = this.options.zone?.lastKnown(query.qname);
+    if (known === undefined) return undefined;
+    this.options.fates.add('stale_cut');
+    return {
+      ...known,
+      source: 'stale',
+      ede: { code: EdeCode.STALE_NXDOMAIN, text: 'denied within the last five minutes' },
+    };
+  }
+}
+
+function pinned(expansion: Expansion): Answer {
+  const message = ownNegative(Rcode.NXDOMAIN, expansion.suffix, PIN_TTL);
+  return { message, source: 'pin', age: 0 };
+}

@@ -1,0 +1,64 @@
+import type { Clock, Milliseconds } from '../clock.ts';
+import { UpstreamError, type UpstreamFailure } from '../upstream/exchange.ts';
+import { EdeCode, Rcode } from '../wire/codes.ts';
+import type { Ede } from '../wire/edns.ts';
+import { EMPTY } from '../wire/render.ts';
+import { FlightsFullError } from './single-flight.ts';
+import type { Answer, Stage } from './stage.ts';
+
+export interface ServfailOptions {
+  readonly clock: Clock;
+  /** Told of what should not happen: an error that nobody meant to throw. */
+  readonly onBug: (error: unknown) => void;
+}
+
+/** U2: before musl (5 s in all) and glibc (5 s a try) give up, so that the client learns why. */
+const DEADLINE: Milliseconds = 4_500;
+
+/**
+ * Leaves no client unanswered: every error, and a silence of 4.5 s, becomes SERVFAIL with its reason (U2, RFC 8914).
+ *
+ * Errors are for "no answer exists"; anything but the two known kinds is a bug and is told.
+ */
+export function servfail({ clock, onBug }: ServfailOptions): Stage {
+  return (next) => (query) =>
+    new Promise<Answer>((resolve) => {
+      const late = clock.after(DEADLINE, () => resolve(failure(NO_ANSWER)));
+      next(query).then(
+        (answer) => {
+          late.cancel();
+          resolve(answer);
+        },
+        (error: unknown) => {
+          late.cancel();
+          resolve(failure(reasonOf(error, onBug)));
+        },
+      );
+    });
+}
+
+const NO_ANSWER: Ede = {
+  code: EdeCode.NO_REACHABLE_AUTHORITY,
+  text: 'no upstream answered in time',
+};
+
+const reasons: Record<UpstreamFailure, Ede> = {
+  timeout: NO_ANSWER,
+  refused: { code: EdeCode.NETWORK_ERROR, text: 'upstream refused the connection' },
+  network: { code: EdeCode.NETWORK_ERROR, text: 'upstream cannot be reached' },
+  malformed: { code: EdeCode.NETWORK_ERROR, text: 'upstream sent malformed replies' },
+  closed: { code: EdeCode.NETWORK_ERROR, text: 'shutting down' },
+};
+
+function reasonOf(error: unknown, onBug: (error: unknown) => void): Ede {
+  if (error instanceof UpstreamError) return reasons[error.reason];
+  if (error instanceof FlightsFullError) {
+    return { code: EdeCode.OTHER, text: 'too many questions in flight' };
+  }
+  onBug(error);
+  return { code: EdeCode.OTHER, text: 'internal error' };
+}
+
+function failure(ede: Ede): Answer {
+  return { message: { ...EMPTY, rcode: Rcode.SERVFAIL }, source: 'failure', age: 0, ede };
+}

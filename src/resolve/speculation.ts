@@ -1,0 +1,115 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock, Milliseconds } from '../clock.ts';
+import { RrType } from '../wire/codes.ts';
+import { lastLabel, type Name } from '../wire/name.ts';
+import type { ClusterZone } from './cluster-zone.ts';
+import type { SearchList } from './search-list.ts';
+import { type Answer, type Expansion, ownQuery, type Query, type Resolve } from './stage.ts';
+import { verdictOf } from './verdict.ts';
+
+export interface SpeculationOptions {
+  readonly list: SearchList;
+  readonly zone: ClusterZone | undefined;
+  readonly clock: Clock;
+  /** Last labels that nobody gives a namespace: the base is asked without waiting for the proof (N4). */
+  readonly publicTlds: ReadonlySet<string>;
+  readonly pins: ReadonlySet<Name>;
+  readonly begun: { add(): void };
+}
+
+/** N4: one speculation serves the walk of both families and of a client that repeats itself. */
+const ONE_WALK: Milliseconds = 2_000;
+/** Bases remembered for those two seconds. */
+const MAX_WALKS = 4_096;
+
+/**
+ * Fetches every answer that a walk may need at once, when its first step comes (N4).
+ *
+ * It answers nothing itself: what it brings is in the cache, in flight or a cut when the client gets there. A name that
+ * could be a service is not shown to the world before the cluster has denied it.
+ */
+export class Speculation {
+  private readonly options: SpeculationOptions;
+  private readonly next: Resolve;
+  private readonly begun = new LRUCache<Name, Milliseconds>({ max: MAX_WALKS });
+
+  constructor(next: Resolve, options: SpeculationOptions) {
+    this.next = next;
+    this.options = options;
+  }
+
+  /** Called for each expansion that a client asks; does its work once for a walk. */
+  begin(query: Query, first: Expansion): void {
+    const { base } = first;
+    const { clock, list, pins } = this.options;
+    const isPinned = pins.has(base);
+    if (!isPinned && !list.meantAsIs(base)) return;
+    const last = this.begun.get(base);
+    if (last !== undefined && clock.now() - last < ONE_WALK) return;
+    this.begun.set(base, clock.now());
+    this.options.begun.add();
+    const others = isPinned ? [] : list.otherExpansions(first);
+    const inZone = others
+      .filter((other) => other.inZone)
+      .map((other) => this.askInZone(query, other));
+    void this.askOutside(query, base, others, isPinned || this.absentInCluster(base, inZone));
+  }
+
+  /** Whether the expansion is denied: by the probe that serves all its kind, or by its own A without proofs (N4). */
+  private askInZone(query: Query, other: Expansion & { qname: Name }): Promise<boolean> {
+    const point =
+      this.options.zone?.conforms === true ? this.options.zone.pointFor(other) : undefined;
+    if (point !== undefined) return this.options.zone?.denied(point) ?? Promise.resolve(false);
+    return this.ask(query, other.qname, RrType.A, other).then(
+      (answer) =>
+        answer !== undefined &&
+        verdictOf(answer.message, { ...query, qtype: RrType.A }) === 'nxdomain',
+    );
+  }
+
+  /** The leak guard: `true` where nothing keeps the base from the outside world. */
+  private absentInCluster(
+    base: Name,
+    inZone: readonly Promise<boolean>[],
+  ): true | Promise<boolean> {
+    const { list, zone, publicTlds } = this.options;
+    const tld = lastLabel(base);
+    if (publicTlds.has(tld) || zone === undefined || list.inZone(base)) return true;
+    if (zone.conforms) return zone.denied(`${tld}.svc.${zone.domain}`);
+    // Without proofs the expansions' own denials are all there is to go by.
+    return Promise.all(inZone).then((denials) => denials.every((denied) => denied));
+  }
+
+  private async askOutside(
+    query: Query,
+    base: Name,
+    others: readonly (Expansion & { qname: Name })[],
+    guard: true | Promise<boolean>,
+  ): Promise<void> {
+    if (guard !== true && !(await guard)) return;
+    // A before AAAA: the lane sends them in this order (F2).
+    void this.ask(query, base, RrType.A);
+    void this.ask(query, base, RrType.AAAA);
+    for (const other of others) {
+      if (!other.inZone) void this.ask(query, other.qname, RrType.A, other);
+    }
+  }
+
+  private ask(
+    query: Query,
+    qname: Name,
+    qtype: number,
+    other?: Expansion,
+  ): Promise<Answer | undefined> {
+    const { dnssecOk, checkingDisabled } = query;
+    const expansion = other ?? this.options.list.expansionOf(qname);
+    const more = { dnssecOk, checkingDisabled, speculative: true };
+    const speculative = ownQuery(
+      qname,
+      qtype,
+      expansion === undefined ? more : { ...more, expansion },
+    );
+    // A failure is counted where it happens; the client's own step asks again.
+    return this.next(speculative).catch(() => undefined);
+  }
+}
