@@ -37,6 +37,7 @@ export const RrType = {
   TLSA: 52,
   SVCB: 64,
   HTTPS: 65,
+  TSIG: 250,
   IXFR: 251,
   AXFR: 252,
   ANY: 255,

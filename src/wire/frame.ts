@@ -1,62 +1,89 @@
 import { putUint16 } from './header.ts';
+import { WireError } from './wire-error.ts';
 
-/** A message with its two-octet length in front, as TCP and TLS carry it. @see RFC 1035 §4.2.2 */
+/**
+ * A message with its two-octet length in front, as TCP and TLS carry it.
+ *
+ * @throws {WireError} If the message is longer than two octets can say.
+ * @see RFC 1035 §4.2.2
+ */
 export function frame(message: Uint8Array): Uint8Array {
+  if (message.length > 0xffff) throw new WireError(`message too long for TCP: ${message.length}`);
   const framed = new Uint8Array(2 + message.length);
   putUint16(framed, 0, message.length);
   framed.set(message, 2);
   return framed;
 }
 
+/** What a message gets room for at first: nearly every query and most answers fit. */
+const FIRST_ROOM = 512;
+
 /**
  * Cuts a stream into messages, however its octets arrive: a prefix may come one octet at a time (RFC 7766 §8).
  *
- * Holds at most one message that is not whole, 65,537 octets.
+ * Holds at most one message that is not whole, and room for no more than twice the octets that came of it or 512: ten
+ * thousand connections that each announce 65,535 octets and send none cost next to nothing (S1).
  */
 export class Deframer {
   /** What has come of the length prefix; -1 while neither octet has. */
   private firstOctet = -1;
-  private message: Uint8Array | undefined;
+  /** What the prefix announced; -1 while it has not come. */
+  private length = -1;
+  private room = new Uint8Array(0);
   private filled = 0;
 
   /** Whether a message has begun and is not whole: what a slow sender keeps open. */
   get pending(): boolean {
-    return this.firstOctet !== -1 || this.message !== undefined;
+    return this.firstOctet !== -1 || this.length !== -1;
   }
 
-  /** The messages that `chunk` completes, in order, each with octets of its own. */
+  /**
+   * The messages that `chunk` completes, in order, each with octets of its own.
+   *
+   * Iterate to the end: what is not asked for is not read from the chunk.
+   */
   *push(chunk: Uint8Array): Generator<Uint8Array, void, undefined> {
     let at = 0;
     while (at < chunk.length) {
-      if (this.message === undefined) {
-        at = this.readPrefix(chunk, at);
+      if (this.length === -1) {
+        this.readPrefix(chunk[at] ?? 0);
+        at++;
         // An empty message is whole at once, and answers to nothing: the reader rejects it.
-        if (this.message === undefined) continue;
+        if (this.length === -1) continue;
       }
-      at = this.fill(this.message, chunk, at);
-      if (this.filled < this.message.length) return;
-      const whole = this.message;
-      this.message = undefined;
+      at = this.fill(chunk, at);
+      if (this.filled < this.length) return;
+      const whole = this.room;
+      this.length = -1;
+      this.room = new Uint8Array(0);
       yield whole;
     }
   }
 
-  private readPrefix(chunk: Uint8Array, at: number): number {
-    const octet = chunk[at] ?? 0;
+  private readPrefix(octet: number): void {
     if (this.firstOctet === -1) {
       this.firstOctet = octet;
-    } else {
-      this.message = new Uint8Array((this.firstOctet << 8) | octet);
-      this.filled = 0;
-      this.firstOctet = -1;
+      return;
     }
-    return at + 1;
+    this.length = (this.firstOctet << 8) | octet;
+    this.firstOctet = -1;
+    this.filled = 0;
+    this.room = new Uint8Array(Math.min(this.length, FIRST_ROOM));
   }
 
-  private fill(message: Uint8Array, chunk: Uint8Array, at: number): number {
-    const part = chunk.subarray(at, at + message.length - this.filled);
-    message.set(part, this.filled);
+  private fill(chunk: Uint8Array, at: number): number {
+    const part = chunk.subarray(at, at + this.length - this.filled);
+    this.grow(this.filled + part.length);
+    this.room.set(part, this.filled);
     this.filled += part.length;
     return at + part.length;
+  }
+
+  private grow(needed: number): void {
+    if (needed <= this.room.length) return;
+    // The last step ends at the announced length, so that a whole message fills its room exactly.
+    const larger = new Uint8Array(Math.min(this.length, Math.max(needed, 2 * this.room.length)));
+    larger.set(this.room.subarray(0, this.filled));
+    this.room = larger;
   }
 }

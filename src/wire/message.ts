@@ -15,7 +15,7 @@ export interface Message {
   readonly authenticData: boolean;
   readonly answer: readonly Rr[];
   readonly authority: readonly Rr[];
-  /** Never holds an OPT. */
+  /** Never holds an OPT or a TSIG: those belong to one hop. */
   readonly additional: readonly Rr[];
 }
 
@@ -34,6 +34,9 @@ export interface Response {
  */
 const MAX_RECORDS = 2_000;
 
+/** RFC 6891 §6.1.1, RFC 8945 §5.3: what signs or extends one hop's message says nothing about the next one's. */
+const HOP_BY_HOP: ReadonlySet<number> = new Set([RrType.OPT, RrType.TSIG]);
+
 /**
  * Reads a response, every octet of it that a section count claims.
  *
@@ -47,6 +50,10 @@ export function readResponse(octets: Uint8Array): Response {
   const question = header.qdcount === 1 ? readQuestion(octets, HEADER_OCTETS) : undefined;
   const spans = spanSections(octets, header, question?.end ?? HEADER_OCTETS);
   const edns = readEdns(octets, spans.additional);
+  for (const span of [...spans.answer, ...spans.authority]) {
+    // RFC 6891 §6.1.1. Copied to a client, it would be an OPT that the client never asked for.
+    if (span.type === RrType.OPT) throw new WireError(`OPT at ${span.start} outside additional`);
+  }
   const read = (span: RrSpan) => readRecord(octets, span);
   return {
     header,
@@ -59,7 +66,7 @@ export function readResponse(octets: Uint8Array): Response {
       authenticData: (header.flags & Flag.AD) !== 0,
       answer: spans.answer.map(read),
       authority: spans.authority.map(read),
-      additional: spans.additional.filter((span) => span.type !== RrType.OPT).map(read),
+      additional: spans.additional.filter((span) => !HOP_BY_HOP.has(span.type)).map(read),
     },
   };
 }

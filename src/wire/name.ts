@@ -14,6 +14,14 @@ export const MAX_NAME_OCTETS = 255;
 export const MAX_LABEL_OCTETS = 63;
 /** RFC 1035 §4.1.4: the two top bits of a length octet that is a pointer. */
 const POINTER = 0xc0;
+/**
+ * RFC 1035 §2.3.4: 255 octets hold no more labels, so a name that follows more pointers has some that lead to nothing
+ * but a pointer. Without a limit each name of a packet full of pointers costs 8,192 steps.
+ */
+const MAX_POINTERS = 127;
+
+/** Where {@link readName} gathers a name before its length is known; never read outside one call. */
+const scratch = new Uint8Array(MAX_NAME_OCTETS);
 
 /**
  * Finds where the name that starts at `offset` ends, without decoding it.
@@ -42,32 +50,43 @@ export function skipName(octets: Uint8Array, offset: number): number {
  * The name that starts at `offset`, as wire octets without compression; case is kept.
  *
  * Pointers must lead strictly backwards, each before the part that holds it, so that no packet makes this loop
- * (RFC 9267 §2).
+ * (RFC 9267 §2); and there may be only {@link MAX_POINTERS}, so that no packet makes this slow.
  *
- * @throws {WireError} As {@link skipName}, and for a pointer that does not lead backwards.
+ * @throws {WireError} As {@link skipName}, for a pointer that does not lead backwards, and for too many of them.
  */
 export function readName(octets: Uint8Array, offset: number): Uint8Array {
-  const name = new Uint8Array(MAX_NAME_OCTETS);
   let written = 0;
   let at = offset;
-  let partStart = offset;
-  for (;;) {
-    const length = octets[at];
-    if (length === 0) return name.slice(0, written + 1);
-    if (length !== undefined && length >= POINTER) {
-      at = followPointer(octets, at, partStart);
-      partStart = at;
-      continue;
+  for (let pointers = 0; pointers <= MAX_POINTERS; pointers++) {
+    const partStart = at;
+    while (isLabel(octets[at])) {
+      const end = endOfLabel(octets, at);
+      // One more octet is kept free for the root.
+      if (written + end - at >= MAX_NAME_OCTETS) {
+        throw new WireError(`name at ${offset} is longer than ${MAX_NAME_OCTETS} octets`);
+      }
+      // Octet by octet: labels are short, and a view of each would cost more than the copy.
+      while (at < end) scratch[written++] = octets[at++] ?? 0;
     }
-    const end = endOfLabel(octets, at);
-    // One more octet is kept free for the root.
-    if (written + end - at >= MAX_NAME_OCTETS) {
-      throw new WireError(`name at ${offset} is longer than ${MAX_NAME_OCTETS} octets`);
+    if (octets[at] === 0) {
+      scratch[written] = 0;
+      return scratch.slice(0, written + 1);
     }
-    name.set(octets.subarray(at, end), written);
-    written += end - at;
-    at = end;
+    at = followPointer(octets, at, partStart);
   }
+  throw new WireError(`name at ${offset} has more than ${MAX_POINTERS} pointers`);
+}
+
+/**
+ * Whether two names in wire octets are equal, ASCII letters without their case and every other octet exactly.
+ *
+ * @see RFC 4343 §3
+ */
+export function sameName(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  // Length octets are at most 63, below every letter, so folding leaves them alone.
+  for (let i = 0; i < a.length; i++) if (fold(a[i] ?? 0) !== fold(b[i] ?? 0)) return false;
+  return true;
 }
 
 /**
@@ -156,11 +175,11 @@ export function lastLabel(name: Name): string {
   return name.slice(name.lastIndexOf('.', name.length - 2) + 1, -1);
 }
 
-/** The last `count` labels of a name that has at least as many. */
+/** The last `count` labels of a name that has at least as many; the root for 0. */
 export function lastLabels(name: Name, count: number): Name {
   let start = name.length - 1;
   for (let i = 0; i < count && start > 0; i++) start = name.lastIndexOf('.', start - 1);
-  return name.slice(start + 1);
+  return start === name.length - 1 ? '.' : name.slice(start + 1);
 }
 
 /** How many labels a canonical name has; 0 for the root. */
@@ -177,6 +196,11 @@ export function fitsWire(name: Name): boolean {
   if (name.length + 1 <= MAX_NAME_OCTETS) return true;
   if (!name.includes('\\')) return false;
   return name.replace(/\\\d{3}/g, '_').length + 1 <= MAX_NAME_OCTETS;
+}
+
+/** Lower case for an ASCII letter: `toLowerCase` would also fold the letters of Latin-1. */
+function fold(octet: number): number {
+  return octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet;
 }
 
 const DOT = 0x2e;
@@ -201,8 +225,14 @@ function followPointer(octets: Uint8Array, at: number, partStart: number): numbe
   return target;
 }
 
+/** Neither the root nor a pointer. Whether it is a label at all {@link endOfLabel} says. */
+function isLabel(length: number | undefined): boolean {
+  return length === undefined || (length !== 0 && length < POINTER);
+}
+
 function endOfLabel(octets: Uint8Array, at: number): number {
-  const length = octets[at] ?? MAX_LABEL_OCTETS;
+  const length = octets[at];
+  if (length === undefined) throw new WireError(`name at ${at} runs past the message`);
   if (length > MAX_LABEL_OCTETS) throw new WireError(`reserved label type at ${at}: ${length}`);
   const end = at + 1 + length;
   if (end > octets.length) throw new WireError(`label at ${at} runs past the message`);
@@ -225,6 +255,9 @@ function readEscape(source: Buffer, at: number, text: string): { octet: number; 
     return { octet, last: at + 3 };
   }
   const octet = source[at + 1];
-  if (octet === undefined) throw new WireError(`escape cut off in name: ${text}`);
+  // A digit begins \DDD and nothing else (RFC 1035 §5.1).
+  if (octet === undefined || (octet >= 0x30 && octet <= 0x39)) {
+    throw new WireError(`escape cut off in name: ${text}`);
+  }
   return { octet, last: at + 1 };
 }

@@ -64,32 +64,55 @@ export function readRecord(octets: Uint8Array, span: RrSpan): Rr {
   };
 }
 
+/** How RDATA is laid out: fixed octets, then character strings, then names, then the rest. */
+interface Layout {
+  readonly before: number;
+  readonly strings: number;
+  readonly names: number;
+  /** How many octets end the RDATA; `undefined` where any number may. */
+  readonly after: number | undefined;
+}
+
+const oneName: Layout = { before: 0, strings: 0, names: 1, after: 0 };
+const twoNames: Layout = { ...oneName, names: 2 };
+/** A preference, or the like, and a name. */
+const numberAndName: Layout = { ...oneName, before: 2 };
+
 /**
- * How RDATA is laid out where it may hold compressed names: how many fixed octets, then how many names; what is left is
- * copied. RFC 3597 §4 allows compression for the types of RFC 1035 and asks to understand it in the others here.
+ * Types whose RDATA holds names. RFC 3597 §4 allows compression for those of RFC 1035 and asks receivers to understand
+ * it in the others up to SRV. From KX on it was never allowed, but a pointer that comes all the same has to be resolved
+ * here: copied into another message it would point at something else.
  */
-const layouts = new Map<number, { readonly before: number; readonly names: number }>([
-  [RrType.NS, { before: 0, names: 1 }],
-  [RrType.MD, { before: 0, names: 1 }],
-  [RrType.MF, { before: 0, names: 1 }],
-  [RrType.CNAME, { before: 0, names: 1 }],
-  [RrType.SOA, { before: 0, names: 2 }],
-  [RrType.MB, { before: 0, names: 1 }],
-  [RrType.MG, { before: 0, names: 1 }],
-  [RrType.MR, { before: 0, names: 1 }],
-  [RrType.PTR, { before: 0, names: 1 }],
-  [RrType.MINFO, { before: 0, names: 2 }],
-  [RrType.MX, { before: 2, names: 1 }],
-  [RrType.RP, { before: 0, names: 2 }],
-  [RrType.AFSDB, { before: 2, names: 1 }],
-  [RrType.RT, { before: 2, names: 1 }],
-  [RrType.SIG, { before: 18, names: 1 }],
-  [RrType.PX, { before: 2, names: 2 }],
-  [RrType.NXT, { before: 0, names: 1 }],
-  [RrType.SRV, { before: 6, names: 1 }],
-  [RrType.KX, { before: 2, names: 1 }],
-  [RrType.DNAME, { before: 0, names: 1 }],
+const layouts = new Map<number, Layout>([
+  [RrType.NS, oneName],
+  [RrType.MD, oneName],
+  [RrType.MF, oneName],
+  [RrType.CNAME, oneName],
+  [RrType.SOA, { ...twoNames, after: 20 }],
+  [RrType.MB, oneName],
+  [RrType.MG, oneName],
+  [RrType.MR, oneName],
+  [RrType.PTR, oneName],
+  [RrType.MINFO, twoNames],
+  [RrType.MX, numberAndName],
+  [RrType.RP, twoNames],
+  [RrType.AFSDB, numberAndName],
+  [RrType.RT, numberAndName],
+  [RrType.SIG, { ...oneName, before: 18, after: undefined }],
+  [RrType.PX, { ...twoNames, before: 2 }],
+  [RrType.NXT, { ...oneName, after: undefined }],
+  [RrType.NAPTR, { ...oneName, before: 4, strings: 3 }],
+  [RrType.SRV, { ...oneName, before: 6 }],
+  [RrType.KX, numberAndName],
+  [RrType.DNAME, oneName],
+  [RrType.RRSIG, { ...oneName, before: 18, after: undefined }],
+  [RrType.NSEC, { ...oneName, after: undefined }],
+  [RrType.SVCB, { ...numberAndName, after: undefined }],
+  [RrType.HTTPS, { ...numberAndName, after: undefined }],
 ]);
+
+/** RFC 1035 §3.3.2, §3.3.14: RDATA that is character strings to its end. */
+const characterStrings: ReadonlySet<number> = new Set([RrType.HINFO, RrType.TXT]);
 
 /** RFC 1035 §3.4.1, RFC 3596 §2.2: RDATA of one length only. */
 const addressOctets = new Map<number, number>([
@@ -102,19 +125,37 @@ function readRdata(octets: Uint8Array, span: RrSpan): Uint8Array {
   if (wanted !== undefined && wanted !== span.rdlength) {
     throw new WireError(`address at ${span.rdataAt} is not ${wanted} octets: ${span.rdlength}`);
   }
+  if (characterStrings.has(span.type)) checkStrings(octets, span);
   const layout = layouts.get(span.type);
   if (layout === undefined) return octets.slice(span.rdataAt, span.end);
-  const parts: Uint8Array[] = [];
   let at = span.rdataAt + layout.before;
-  parts.push(octets.subarray(span.rdataAt, at));
+  for (let i = 0; i < layout.strings; i++) at += 1 + (octets[at] ?? 0);
+  const parts = [octets.subarray(span.rdataAt, at)];
   for (let i = 0; i < layout.names; i++) {
     if (at >= span.end) throw new WireError(`RDATA at ${span.rdataAt} ends before its name`);
     parts.push(readName(octets, at));
     at = skipName(octets, at);
   }
-  if (at > span.end) throw new WireError(`name in RDATA at ${span.rdataAt} runs past it`);
+  checkEnd(span, at, layout.after);
   parts.push(octets.subarray(at, span.end));
   return concat(parts);
+}
+
+/** Octets left over behind the last field are not what the type says either: clients refuse them. */
+function checkEnd(span: RrSpan, at: number, after: number | undefined): void {
+  const rest = span.end - at;
+  if (rest < 0) throw new WireError(`name in RDATA at ${span.rdataAt} runs past it`);
+  if (after !== undefined && rest !== after) {
+    throw new WireError(
+      `RDATA at ${span.rdataAt} has ${rest} octets after its names, not ${after}`,
+    );
+  }
+}
+
+function checkStrings(octets: Uint8Array, span: RrSpan): void {
+  let at = span.rdataAt;
+  while (at < span.end) at += 1 + (octets[at] ?? 0);
+  if (at !== span.end) throw new WireError(`string in RDATA at ${span.rdataAt} runs past it`);
 }
 
 function concat(parts: readonly Uint8Array[]): Uint8Array {

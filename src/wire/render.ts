@@ -1,9 +1,11 @@
-import { RrType } from './codes.ts';
+import { Rcode } from './codes.ts';
 import { EDNS_UDP_OCTETS, type Ede, optRecord } from './edns.ts';
-import { Flag, HEADER_OCTETS, putUint16, putUint32, uint16 } from './header.ts';
+import { Flag, HEADER_OCTETS, putUint16, uint16 } from './header.ts';
 import type { Message } from './message.ts';
+import { MessageWriter } from './message-writer.ts';
 import type { Rr } from './record.ts';
 import type { Request } from './request.ts';
+import { shortenAnswer } from './truncation.ts';
 
 /** How a message is put for one client. */
 export interface RenderOptions {
@@ -28,29 +30,26 @@ export function udpLimit(request: Request): number {
 /**
  * The octets that answer `request`: its ID, question and flags, RA set (L3), names compressed.
  *
- * What is too large loses additional records, then authority, then whole RRsets from the end; only the loss of an
- * answer sets TC (L4, RFC 2181 §9).
+ * What is too large loses the EDE (RFC 8914 §3), then additional records, then authority, then whole RRsets from the end
+ * of the answer; only the loss of an answer sets TC (L4, RFC 2181 §9).
  */
 export function renderReply(
   request: Request,
   message: Message,
   options: RenderOptions,
 ): Uint8Array {
-  const whole = new Writer(request, message, options).write(message);
-  if (whole.length <= options.limit) return whole;
-  const bare = { ...message, additional: [] };
-  const answerOnly = { ...bare, authority: [] };
-  for (const smaller of [bare, answerOnly]) {
-    const octets = new Writer(request, smaller, options).write(smaller);
-    if (octets.length <= options.limit) return octets;
-  }
-  return truncate(request, answerOnly, options);
+  const full = write(request, message, options);
+  if (full.whole) return full.octets;
+  const bare = { ...options, ede: undefined };
+  const draft = options.ede === undefined ? full : write(request, message, bare);
+  if (draft.fit === message.answer.length) return draft.octets;
+  return truncate(request, message, bare, draft.fit);
 }
 
 /** A reply without records: an RCODE of ours to a question that was understood. */
 export function renderError(request: Request, rcode: number): Uint8Array {
-  const message = { ...EMPTY, rcode };
-  return new Writer(request, message, { age: 0, limit: PLAIN_UDP_OCTETS }).write(message);
+  const options = { age: 0, limit: PLAIN_UDP_OCTETS };
+  return write(request, { ...EMPTY, rcode }, options).octets;
 }
 
 /** An empty NOERROR, for what is built on it. */
@@ -63,192 +62,101 @@ export const EMPTY: Message = {
   additional: [],
 };
 
-/** Drops RRsets from the end of the answer until the rest fits: part of an RRset is never sent (RFC 2181 §5, §9). */
-function truncate(request: Request, message: Message, options: RenderOptions): Uint8Array {
-  const sets = rrsets(message.answer);
+/** A message as far as it fits. */
+interface Draft {
+  readonly octets: Uint8Array;
+  /** Whether everything is in it, within the limit. */
+  readonly whole: boolean;
+  /** How many answer records are. */
+  readonly fit: number;
+}
+
+/** Writes sections in their order; authority and additional go in whole or not at all. */
+function write(request: Request, message: Message, options: RenderOptions): Draft {
+  const opt = optFor(request, message, options);
+  const { header, question } = request;
+  const { sum, largest } = sizes(message);
+  const empty = HEADER_OCTETS + question.octets.length;
+  const room = Math.min(options.limit - opt.length, empty + sum);
+  const writer = new MessageWriter(question.octets, room, largest);
+  const wholeOrNothing = (records: readonly Rr[]): boolean => {
+    const mark = writer.mark();
+    if (writer.section(records, options.age) === records.length) return true;
+    writer.rewind(mark);
+    return false;
+  };
+  const fit = writer.section(message.answer, options.age);
+  const authority = fit === message.answer.length && wholeOrNothing(message.authority);
+  const additional = authority && wholeOrNothing(message.additional);
+  const fields = {
+    id: header.id,
+    flags: replyFlags(request, message),
+    ancount: fit,
+    nscount: authority ? message.authority.length : 0,
+    arcount: additional ? message.additional.length : 0,
+  };
+  return { octets: writer.finish(fields, opt), whole: additional && room >= empty, fit };
+}
+
+/** Shortens the answer until it fits; each turn has fewer records than the one before. */
+function truncate(
+  request: Request,
+  message: Message,
+  options: RenderOptions,
+  fits: number,
+): Uint8Array {
+  let fit = fits;
+  let { answer } = message;
   for (;;) {
-    sets.pop();
-    const shorter = { ...message, answer: sets.flat() };
-    const octets = new Writer(request, shorter, options).write(shorter);
-    if (octets.length > options.limit && sets.length > 0) continue;
-    putUint16(octets, 2, uint16(octets, 2) | Flag.TC);
-    return octets;
-  }
-}
-
-/** Runs of records with one owner and type, in their order. */
-function rrsets(records: readonly Rr[]): Rr[][] {
-  const sets: Rr[][] = [];
-  let last: Rr | undefined;
-  for (const rr of records) {
-    const same = last !== undefined && last.type === rr.type && sameOctets(last.owner, rr.owner);
-    if (same) sets.at(-1)?.push(rr);
-    else sets.push([rr]);
-    last = rr;
-  }
-  return sets;
-}
-
-function sameOctets(a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.compare(a, b) === 0;
-}
-
-/** RFC 1035 types whose RDATA may be compressed, and how many octets stand before the name; no others may (RFC 3597 §4). */
-const compressible = new Map<number, { readonly before: number; readonly names: number }>([
-  [RrType.NS, { before: 0, names: 1 }],
-  [RrType.CNAME, { before: 0, names: 1 }],
-  [RrType.PTR, { before: 0, names: 1 }],
-  [RrType.MX, { before: 2, names: 1 }],
-  [RrType.SOA, { before: 0, names: 2 }],
-]);
-
-const OPAQUE = { before: 0, names: 0 };
-
-/** RFC 1035 §4.1.4: an offset has 14 bits. */
-const MAX_POINTER = 0x3fff;
-
-class Writer {
-  private readonly request: Request;
-  private readonly options: RenderOptions;
-  private readonly opt: Uint8Array;
-  private octets: Buffer;
-  private at = HEADER_OCTETS;
-  /** Suffixes already written, as exact octets: a name keeps its case. */
-  private readonly offsets = new Map<string, number>();
-  private readonly qname: string;
-
-  constructor(request: Request, message: Message, options: RenderOptions) {
-    this.request = request;
-    this.options = options;
-    this.opt =
-      request.edns === undefined
-        ? new Uint8Array(0)
-        : optRecord({ rcode: message.rcode, dnssecOk: request.edns.dnssecOk, ede: options.ede });
-    const question = Buffer.from(request.question.octets);
-    this.qname = question.toString('latin1', 0, question.length - 4).toLowerCase();
-    this.octets = Buffer.alloc(
-      Math.max(PLAIN_UDP_OCTETS, upperBound(message, question.length + this.opt.length)),
-    );
-  }
-
-  write(message: Message): Uint8Array {
-    const { header, question } = this.request;
-    putUint16(this.octets, 0, header.id);
-    putUint16(this.octets, 2, this.flags(message));
-    putUint16(this.octets, 4, 1);
-    putUint16(this.octets, 6, message.answer.length);
-    putUint16(this.octets, 8, message.authority.length);
-    putUint16(this.octets, 10, message.additional.length + (this.opt.length === 0 ? 0 : 1));
-    const qname = question.octets.subarray(0, question.octets.length - 4);
-    this.rememberSuffixes(qname, qname.length - 1, this.at);
-    this.copy(question.octets);
-    for (const rr of message.answer) this.record(rr);
-    for (const rr of message.authority) this.record(rr);
-    for (const rr of message.additional) this.record(rr);
-    this.copy(this.opt);
-    return this.octets.subarray(0, this.at);
-  }
-
-  private flags(message: Message): number {
-    const { recursionDesired, checkingDisabled, header } = this.request;
-    // RFC 6840 §5.8: AD goes only to a client that shows it understands it.
-    const wantsAd = (header.flags & Flag.AD) !== 0 || this.request.edns?.dnssecOk === true;
-    return (
-      Flag.QR |
-      Flag.RA |
-      (message.authoritative ? Flag.AA : 0) |
-      (recursionDesired ? Flag.RD : 0) |
-      (message.authenticData && wantsAd ? Flag.AD : 0) |
-      (checkingDisabled ? Flag.CD : 0) |
-      (message.rcode & 0xf)
-    );
-  }
-
-  private record(rr: Rr): void {
-    this.owner(rr.owner);
-    putUint16(this.octets, this.at, rr.type);
-    putUint16(this.octets, this.at + 2, rr.klass);
-    putUint32(this.octets, this.at + 4, Math.max(0, rr.ttl - this.options.age));
-    this.at += 10;
-    const rdataAt = this.at;
-    this.rdata(rr);
-    putUint16(this.octets, rdataAt - 2, this.at - rdataAt);
-  }
-
-  /** The QNAME as owner is always written as a pointer to the question, so that it has the client's case. */
-  private owner(name: Uint8Array): void {
-    if (
-      name.length === this.qname.length &&
-      latin1(name).toLowerCase() === this.qname &&
-      name.length > 1
-    ) {
-      putUint16(this.octets, this.at, 0xc000 | HEADER_OCTETS);
-      this.at += 2;
-    } else {
-      this.name(name);
+    answer = shortenAnswer(request, answer, fit);
+    const shorter = { ...message, answer, authority: [], additional: [] };
+    const draft = write(request, shorter, options);
+    if (draft.fit === answer.length) {
+      putUint16(draft.octets, 2, uint16(draft.octets, 2) | Flag.TC);
+      return draft.octets;
     }
-  }
-
-  private rdata(rr: Rr): void {
-    const layout = compressible.get(rr.type) ?? OPAQUE;
-    let from = layout.before;
-    this.copy(rr.rdata.subarray(0, from));
-    for (let i = 0; i < layout.names; i++) {
-      const end = plainNameEnd(rr.rdata, from);
-      this.name(rr.rdata.subarray(from, end));
-      from = end;
-    }
-    this.copy(rr.rdata.subarray(from));
-  }
-
-  private name(name: Uint8Array): void {
-    let from = 0;
-    while (from < name.length - 1) {
-      const offset = this.offsets.get(latin1(name.subarray(from)));
-      if (offset !== undefined) {
-        this.rememberSuffixes(name, from, this.at);
-        this.copy(name.subarray(0, from));
-        putUint16(this.octets, this.at, 0xc000 | offset);
-        this.at += 2;
-        return;
-      }
-      from += 1 + (name[from] ?? 0);
-    }
-    this.rememberSuffixes(name, name.length - 1, this.at);
-    this.copy(name);
-  }
-
-  /** Notes the suffixes of `name` that start before `until`, `name` standing at `base`. */
-  private rememberSuffixes(name: Uint8Array, until: number, base: number): void {
-    let from = 0;
-    while (from < until && base + from <= MAX_POINTER) {
-      const suffix = latin1(name.subarray(from));
-      if (!this.offsets.has(suffix)) this.offsets.set(suffix, base + from);
-      from += 1 + (name[from] ?? 0);
-    }
-  }
-
-  private copy(part: Uint8Array): void {
-    this.octets.set(part, this.at);
-    this.at += part.length;
+    fit = draft.fit;
   }
 }
 
-function latin1(octets: Uint8Array): string {
-  return Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString('latin1');
+const NO_OPT = new Uint8Array(0);
+
+/** Only who sent an OPT gets one (RFC 6891 §7). */
+function optFor(request: Request, { rcode }: Message, { ede }: RenderOptions): Uint8Array {
+  if (request.edns === undefined) return NO_OPT;
+  return optRecord({ rcode, dnssecOk: request.edns.dnssecOk, ede });
 }
 
-function plainNameEnd(octets: Uint8Array, from: number): number {
-  let at = from;
-  while ((octets[at] ?? 0) !== 0) at += 1 + (octets[at] ?? 0);
-  return at + 1;
+function replyFlags(request: Request, message: Message): number {
+  const { recursionDesired, checkingDisabled, header, edns } = request;
+  // RFC 6840 §5.8: AD goes only to a client that shows it understands it.
+  const wantsAd = (header.flags & Flag.AD) !== 0 || edns?.dnssecOk === true;
+  // Without OPT there is no place for the upper bits, and the lower four alone would be another RCODE.
+  const rcode = edns === undefined && message.rcode > 0xf ? Rcode.SERVFAIL : message.rcode & 0xf;
+  return (
+    Flag.QR |
+    Flag.RA |
+    (message.authoritative ? Flag.AA : 0) |
+    (recursionDesired ? Flag.RD : 0) |
+    (message.authenticData && wantsAd ? Flag.AD : 0) |
+    (checkingDisabled ? Flag.CD : 0) |
+    rcode
+  );
 }
 
-/** How many octets the message has with no name compressed. */
-function upperBound(message: Message, rest: number): number {
-  let sum = HEADER_OCTETS + rest;
+/** RFC 1035 §4.1.3: TYPE, CLASS, TTL and RDLENGTH. */
+const RR_FIXED_OCTETS = 10;
+
+/** How many octets the records have with no name compressed: all of them, and the largest. */
+function sizes(message: Message): { sum: number; largest: number } {
+  let sum = 0;
+  let largest = 0;
   for (const section of [message.answer, message.authority, message.additional]) {
-    for (const rr of section) sum += rr.owner.length + 10 + rr.rdata.length;
+    for (const { owner, rdata } of section) {
+      const size = owner.length + RR_FIXED_OCTETS + rdata.length;
+      sum += size;
+      largest = Math.max(largest, size);
+    }
   }
-  return sum;
+  return { sum, largest };
 }
