@@ -1,0 +1,116 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Milliseconds } from '../../src/clock.ts';
+import { resolvConf } from './lab-client.ts';
+import { CLUSTER_DNS } from './lab-network.ts';
+import { type Exit, spawnIn, startWorker, type Worker } from './lab-process.ts';
+
+/** How the daemon is started. */
+export interface DaemonOptions {
+  /** The nameservers of its resolv.conf; default cluster DNS alone. */
+  readonly nameservers?: readonly string[];
+  /** Settings as the configuration file has them, on top of those that the lab needs. */
+  readonly settings?: object;
+}
+
+/** One line of the daemon's log. */
+export type LogEvent = Readonly<Record<string, unknown>>;
+
+/** sidestub in the job's pod. */
+export interface Daemon {
+  /** Each line so far, in order. */
+  readonly log: readonly LogEvent[];
+  /** Whether it says at this moment that it is ready. */
+  isReady(): Promise<boolean>;
+  /** @throws {Error} If it ends, or is not ready within the bound. */
+  untilReady(): Promise<void>;
+  /** What Prometheus would scrape. */
+  metrics(): Promise<string>;
+  /** Asks it to end, as kubelet does. */
+  stop(): Promise<Exit>;
+  kill(): Promise<void>;
+}
+
+const STATUS = '127.0.0.1:9553';
+/** Node's start on a machine that others use, and a cluster that is silent at first. */
+const READY_BOUND: Milliseconds = 20_000;
+/** Polls this often: short against what is measured after it. */
+const POLL: Milliseconds = 10;
+
+/**
+ * Starts `sidestub run` on 127.0.0.1:53 in a pod, as its process: from source, or what `SIDESTUB_CLI` names.
+ *
+ * @param folder - For its configuration; the lab's own.
+ */
+export async function startDaemon(
+  pod: string,
+  folder: string,
+  { nameservers = [CLUSTER_DNS], settings = {} }: DaemonOptions,
+): Promise<Daemon> {
+  const probe = await startWorker(pod, join(import.meta.dirname, 'lab-probe.ts'), {});
+  const log: LogEvent[] = [];
+  const argv = [process.execPath, cliPath(), 'run', ...writeFiles(folder, nameservers, settings)];
+  const daemon = spawnIn(pod, argv, (line) => log.push(readEvent(line)));
+  let ended: Exit | undefined;
+  void daemon.exited.then((exit) => {
+    ended = exit;
+  });
+  const isReady = async () => (await get(probe, '/ready')).status === 200;
+  const end = async (signal: NodeJS.Signals) => {
+    daemon.kill(signal);
+    const exit = await daemon.exited;
+    await probe.stop();
+    return exit;
+  };
+  return {
+    log,
+    isReady,
+    untilReady: async () => {
+      const deadline = performance.now() + READY_BOUND;
+      while (!(await isReady())) {
+        if (ended !== undefined) throw new Error(`sidestub ended: ${ended.stderr}`);
+        if (performance.now() > deadline) throw new Error(`not ready in ${READY_BOUND} ms`);
+        await wait(POLL);
+      }
+    },
+    metrics: async () => (await get(probe, '/metrics')).body,
+    stop: () => end('SIGTERM'),
+    kill: async () => {
+      await end('SIGKILL');
+    },
+  };
+}
+
+function cliPath(): string {
+  const { SIDESTUB_CLI: cli = join(import.meta.dirname, '../../src/cli.ts') } = process.env;
+  return cli;
+}
+
+function writeFiles(folder: string, nameservers: readonly string[], settings: object): string[] {
+  const config = join(folder, 'sidestub.yaml');
+  const resolv = join(folder, 'upstream-resolv.conf');
+  const base = {
+    listen: { addresses: ['127.0.0.1:53'] },
+    status: { address: STATUS },
+    log: { format: 'json' },
+  };
+  // JSON is YAML.
+  writeFileSync(config, JSON.stringify({ ...base, ...settings }));
+  writeFileSync(resolv, resolvConf(nameservers));
+  return ['--config', config, '--resolv-conf', resolv];
+}
+
+/** A line that is no JSON is a defect of the log, and shows as one. */
+function readEvent(line: string): LogEvent {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return { unreadable: line };
+  }
+}
+
+async function get(probe: Worker, path: string): Promise<{ status: number; body: string }> {
+  const answer = await probe.call({ url: `http://${STATUS}${path}` });
+  return answer as { status: number; body: string };
+}

@@ -1,0 +1,40 @@
+// The cluster DNS of one DNS pod: started by the lab inside the pod's namespace, told what to do by JSON lines.
+import { createInterface } from 'node:readline';
+import type { Clock } from '../../src/clock.ts';
+import { startCluster } from '../../src/commands/demo/cluster.ts';
+import { noFaults } from '../../src/commands/demo/cluster-faults.ts';
+import type { LabFaults, ServerConfig } from './lab-faults.ts';
+
+/** CLOCK_MONOTONIC: the same reading in every process, unlike performance.now(), so that logs can be merged. */
+const machineClock: Clock = {
+  now: () => Number(process.hrtime.bigint()) / 1e6,
+  after: (delay, fire) => {
+    const handle = setTimeout(fire, delay);
+    return { cancel: () => clearTimeout(handle) };
+  },
+};
+
+const say = (event: object) => process.stdout.write(`${JSON.stringify(event)}\n`);
+
+const config: ServerConfig = JSON.parse(process.argv[2] ?? '{}');
+const cluster = await startCluster({
+  ...config,
+  clock: machineClock,
+  onAsked: (asked) => say({ asked }),
+});
+let commands = 0;
+say({ done: commands });
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { faults }: { faults?: LabFaults } = JSON.parse(line);
+  if (faults !== undefined) {
+    const { silentFor, ...rest } = faults;
+    const silentUntil =
+      silentFor === undefined ? {} : { silentUntil: machineClock.now() + silentFor };
+    Object.assign(cluster.faults, noFaults(), rest, silentUntil);
+  }
+  // Its place in the output says that every question that came before has been told.
+  say({ done: ++commands });
+}
+// The lab is gone.
+await cluster.close();

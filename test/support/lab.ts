@@ -1,0 +1,194 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Asked } from '../../src/commands/demo/cluster.ts';
+import { type World, worldOf } from '../../src/commands/demo/cluster-world.ts';
+import {
+  compileClients,
+  type Libc,
+  type Lookup,
+  lookUp,
+  resolvConf,
+  writeEtc,
+} from './lab-client.ts';
+import { type Daemon, type DaemonOptions, startDaemon } from './lab-daemon.ts';
+import type { LabFaults } from './lab-faults.ts';
+import { CLUSTER_DNS, type LabNetwork, makeNetwork, PUBLIC_DNS } from './lab-network.ts';
+import { startWorker, type Worker } from './lab-process.ts';
+
+/** A node with a job pod and two DNS pods, real libcs, a scripted cluster. */
+export interface Lab {
+  readonly network: LabNetwork;
+  /** Replaces all faults of the cluster DNS; `{}` heals it. */
+  setFaults(faults: LabFaults): Promise<void>;
+  /** The same for the public server. */
+  setPublicFaults(faults: LabFaults): Promise<void>;
+  /** One getaddrinfo in a process of its own. */
+  lookup(libc: Libc, name: string, options: { through: Through }): Promise<Lookup>;
+  /** Several, one after the other, in one process. */
+  lookups(libc: Libc, names: readonly string[], options: { through: Through }): Promise<Lookup[]>;
+  /** What the DNS pods were asked since the last {@link forget}, merged by time. */
+  asked(): Promise<Asked[]>;
+  /** Starts a new page of the log. */
+  forget(): Promise<void>;
+  /** What the public server was asked since then. */
+  askedPublic(): Promise<Asked[]>;
+  /** The next datagrams to cluster DNS are lost on the node, whichever DNS pod they were for. */
+  loseNext(datagrams: number): void;
+  conntrack(): Conntrack;
+  startDaemon(options?: DaemonOptions): Promise<Daemon>;
+  close(): Promise<void>;
+}
+
+/**
+ * `stub`: whatever listens on 127.0.0.1 in the pod. `direct`: cluster DNS. `both-servers`: cluster DNS and the public
+ * server, as two nameservers.
+ */
+export type Through = 'stub' | 'direct' | 'both-servers';
+
+const NAMESERVERS: Readonly<Record<Through, readonly string[]>> = {
+  stub: ['127.0.0.1'],
+  direct: [CLUSTER_DNS],
+  'both-servers': [CLUSTER_DNS, PUBLIC_DNS],
+};
+
+/** Counters of the node, summed over its processors: what the race leaves behind. */
+export interface Conntrack {
+  readonly insertFailed: number;
+  readonly clashResolve: number;
+  readonly drop: number;
+}
+
+/**
+ * Builds a lab. Its namespaces, processes and files are its own, and gone after `close`.
+ *
+ * @param world - What the cluster DNS knows; the public server knows the same without the cluster and its suffixes.
+ */
+export async function startLab(world: World): Promise<Lab> {
+  const folder = mkdtempSync(join(tmpdir(), 'sidestub-lab-'));
+  const stops: (() => Promise<void> | void)[] = [() => rmSync(folder, { recursive: true })];
+  const close = async () => {
+    for (const stop of stops.splice(0).reverse()) await stop();
+  };
+  try {
+    const network = makeNetwork();
+    stops.push(network.destroy);
+    const etc = writeAllEtc(folder);
+    const clients = compileClients(folder);
+    const cluster = new Servers();
+    const outside = new Servers();
+    stops.push(
+      () => cluster.stop(),
+      () => outside.stop(),
+    );
+    await Promise.all([
+      ...network.dns.map(({ namespace, address }) => cluster.start(namespace, address, world)),
+      outside.start(network.outside, PUBLIC_DNS, publicWorld(world)),
+    ]);
+    const lookups: Lab['lookups'] = (libc, names, { through }) =>
+      lookUp(network.pod, etc[through], clients[libc], names);
+    return {
+      network,
+      lookups,
+      setFaults: (faults) => cluster.setFaults(faults),
+      setPublicFaults: (faults) => outside.setFaults(faults),
+      lookup: async (libc, name, options) => {
+        const [lookup] = await lookups(libc, [name], options);
+        if (lookup === undefined) throw new Error(`no lookup of ${name}`);
+        return lookup;
+      },
+      asked: () => cluster.log(),
+      askedPublic: () => outside.log(),
+      forget: async () => {
+        await Promise.all([cluster.forget(), outside.forget()]);
+      },
+      loseNext: (datagrams) => loseNext(network, datagrams),
+      conntrack: () => readConntrack(network),
+      startDaemon: async (options = {}) => {
+        const daemon = await startDaemon(network.pod, folder, options);
+        stops.push(() => daemon.kill());
+        return daemon;
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function writeAllEtc(folder: string): Readonly<Record<Through, string>> {
+  const write = (through: Through) => {
+    const etc = join(folder, through);
+    mkdirSync(etc);
+    writeEtc(etc, resolvConf(NAMESERVERS[through]));
+    return etc;
+  };
+  return { stub: write('stub'), direct: write('direct'), 'both-servers': write('both-servers') };
+}
+
+function publicWorld({ hosts }: World): World {
+  const known = Object.entries(hosts).filter(([name]) => !name.endsWith('.corp.example.'));
+  const { zone: _, ...rest } = worldOf({ hosts: Object.fromEntries(known) });
+  return { ...rest, namespaces: {} };
+}
+
+/** DNS pods that share a world, and their common log. */
+class Servers {
+  private readonly workers: Worker[] = [];
+  private asked: Asked[] = [];
+
+  async start(namespace: string, address: string, world: World): Promise<void> {
+    const script = join(import.meta.dirname, 'lab-server.ts');
+    const config = { endpoints: [{ address, port: 53 }], world, seed: this.workers.length + 1 };
+    const worker = await startWorker(namespace, script, config, (event) => {
+      if ('asked' in event) this.asked.push(event.asked as Asked);
+    });
+    this.workers.push(worker);
+  }
+
+  async setFaults(faults: LabFaults): Promise<void> {
+    await this.call({ faults });
+  }
+
+  async log(): Promise<Asked[]> {
+    await this.call({});
+    return this.asked.toSorted((a, b) => a.at - b.at);
+  }
+
+  async forget(): Promise<void> {
+    await this.call({});
+    this.asked = [];
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.workers.map((worker) => worker.stop()));
+  }
+
+  private async call(command: object): Promise<void> {
+    await Promise.all(this.workers.map((worker) => worker.call(command)));
+  }
+}
+
+/** A bucket that holds as many packets and is filled once a day: iptables has no plainer way to count to four. */
+function loseNext(network: LabNetwork, datagrams: number): void {
+  const bucket = `-m limit --limit 1/day --limit-burst ${datagrams}`;
+  network.onNode(`iptables -w -F FORWARD`);
+  if (datagrams > 0) {
+    network.onNode(`iptables -w -A FORWARD -i pod1 -p udp --dport 53 ${bucket} -j DROP`);
+  }
+}
+
+function readConntrack(network: LabNetwork): Conntrack {
+  const text = network.onNode('conntrack -S');
+  const sum = (counter: string) =>
+    [...text.matchAll(new RegExp(`\\b${counter}=(\\d+)`, 'g'))].reduce(
+      (total, [, digits]) => total + Number(digits),
+      0,
+    );
+  return {
+    insertFailed: sum('insert_failed'),
+    clashResolve: sum('clash_resolve'),
+    drop: sum('drop'),
+  };
+}
