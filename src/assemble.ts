@@ -1,0 +1,123 @@
+import type { Clock } from './clock.ts';
+import type { Settings } from './config/settings.ts';
+import { AnswerCache, answerCache, type CacheTallies } from './resolve/answer-cache.ts';
+import { ClusterZone, type ClusterZoneOptions } from './resolve/cluster-zone.ts';
+import { type FamiliesOptions, families } from './resolve/families.ts';
+import { forward, type Router } from './resolve/forward.ts';
+import { type HostsLookup, localNames } from './resolve/local-names.ts';
+import { type SearchOptions, search } from './resolve/search.ts';
+import { SearchList } from './resolve/search-list.ts';
+import { servfail } from './resolve/servfail.ts';
+import { type Flights, singleFlight } from './resolve/single-flight.ts';
+import { pipeline, type Resolve } from './resolve/stage.ts';
+import { isAtOrBelow } from './wire/name.ts';
+
+/** What the stages are made of. */
+export interface ResolverParts {
+  readonly settings: ResolverSettings;
+  readonly clock: Clock;
+  readonly routes: Router & { zoneOf(qname: string): string };
+  readonly hosts?: HostsLookup | undefined;
+  readonly onlyRoutable?: FamiliesOptions['onlyRoutable'];
+  readonly tallies: ResolverTallies;
+  readonly onVerdict: ClusterZoneOptions['onVerdict'];
+  readonly onBug: (error: unknown) => void;
+}
+
+/** The part of the settings that decides how questions are answered. */
+export type ResolverSettings = Pick<
+  Settings,
+  'search' | 'cluster' | 'families' | 'cache' | 'routes'
+>;
+
+export interface ResolverTallies {
+  readonly cache: CacheTallies;
+  readonly coalesced: { add(): void };
+  readonly repairs: FamiliesOptions['repairs'];
+  readonly fates: SearchOptions['fates'];
+  readonly speculations: SearchOptions['speculations'];
+}
+
+/** What answers questions, with what others look at beside it. */
+export interface Resolver {
+  readonly resolve: Resolve;
+  readonly cache: AnswerCache;
+  readonly flights: Flights;
+  readonly zone: ClusterZone | undefined;
+  /** Begins the conformance test of the cluster zone (N2). */
+  start(): void;
+  stop(): void;
+}
+
+/** C2: a denial in the cluster zone is believed so long, whatever its SOA says: a service created now must appear. */
+const ZONE_NEGATIVE_TTL = 5;
+/** S1: about 2 KiB each while they wait. */
+const MAX_FLIGHTS = 10_000;
+
+/** Puts the stages in their order. Each line says why it stands where it does. */
+export function assembleResolver(parts: ResolverParts): Resolver {
+  const { settings, clock, routes, tallies } = parts;
+  const { domain } = settings.cluster;
+  const list = new SearchList({
+    suffixes: settings.search.suffixes,
+    zone: domain,
+    routedZones: settings.routes.map((route) => route.zone),
+  });
+  const inZone = (qname: string): boolean => domain !== undefined && isAtOrBelow(qname, domain);
+  const cache = new AnswerCache({
+    ...settings.cache,
+    clock,
+    tallies: tallies.cache,
+    maxNegativeTtl: (qname) => (inZone(qname) ? ZONE_NEGATIVE_TTL : settings.cache.maxTtl),
+  });
+  const zone =
+    domain === undefined || settings.search.mode === 'off'
+      ? undefined
+      : new ClusterZone({
+          zone: domain,
+          clock,
+          sameRoute: (a, b) => routes.zoneOf(a) === routes.zoneOf(b),
+          onVerdict: parts.onVerdict,
+        });
+  const flights: Flights = new Map();
+  const upstream = forward(routes, settings.cache);
+  const resolve = pipeline(
+    [
+      // Outermost: nothing below may leave a client unanswered.
+      servfail({ clock, onBug: parts.onBug }),
+      // Before anything is looked up: these names never leave the pod.
+      localNames(parts.hosts),
+      // Above the families: a cut answers both of them, and what it fetches goes through their lanes.
+      search({
+        list,
+        zone,
+        clock,
+        mode: settings.search.mode,
+        pins: new Set(settings.search.pin),
+        publicTlds: new Set(settings.search.public),
+        peek: (query) => cache.peek(query),
+        fates: tallies.fates,
+        speculations: tallies.speculations,
+      }),
+      // Above single flight: it asks for the other family itself, and joins whoever has asked before.
+      families({
+        clock,
+        repair: settings.families.repair,
+        onlyRoutable: parts.onlyRoutable,
+        repairs: tallies.repairs,
+      }),
+      // Above the cache, so that one answer fills it once.
+      singleFlight(flights, { limit: MAX_FLIGHTS, coalesced: tallies.coalesced }),
+      answerCache(cache),
+    ],
+    upstream,
+  );
+  return {
+    resolve,
+    cache,
+    flights,
+    zone,
+    start: () => zone?.test(upstream),
+    stop: () => zone?.stop(),
+  };
+}

@@ -1,0 +1,126 @@
+import { assembleResolver, type Resolver, type ResolverSettings } from '../../src/assemble.ts';
+import type { Milliseconds } from '../../src/clock.ts';
+import { Tally, TallySet } from '../../src/observe/tally.ts';
+import type { FamiliesOptions } from '../../src/resolve/families.ts';
+import { PAIR_REPAIRS, type PairRepair } from '../../src/resolve/families.ts';
+import { EXPANSION_FATES, type ExpansionFate } from '../../src/resolve/search.ts';
+import { type Answer, ownQuery } from '../../src/resolve/stage.ts';
+import type { Outgoing } from '../../src/upstream/exchange.ts';
+import { RrType } from '../../src/wire/codes.ts';
+import { type Name, parseName } from '../../src/wire/name.ts';
+import { HandClock } from './hand-clock.ts';
+import { type Line, ScriptedUpstream } from './scripted-upstream.ts';
+import { lanes } from './tmp-lanes.ts';
+
+/** A job's search list as kubelet writes it, with a corporate suffix behind. */
+export const SUFFIXES = [
+  'job.svc.cluster.local.',
+  'svc.cluster.local.',
+  'cluster.local.',
+  'corp.example.',
+];
+
+/** The assembled stages over a scripted upstream, on a clock that is wound by hand. */
+export interface Stub extends Resolver {
+  readonly clock: HandClock;
+  readonly upstream: ScriptedUpstream;
+  readonly fates: TallySet<ExpansionFate>;
+  readonly repairs: TallySet<PairRepair>;
+  readonly verdicts: string[];
+  readonly bugs: unknown[];
+  /** Asks one question; winds the clock until it is answered and says how long that took. */
+  ask(qname: string, qtype?: number): Promise<Answer & { readonly elapsed: Milliseconds }>;
+  /** Both questions of a pair at once, as libc sends them. */
+  askPair(qname: string): Promise<{ a: Answer; aaaa: Answer; elapsed: Milliseconds }>;
+}
+
+export interface StubOptions {
+  readonly script: (question: Outgoing) => Line;
+  readonly delay?: Milliseconds;
+  readonly suffixes?: readonly Name[];
+  readonly domain?: Name | undefined;
+  readonly pin?: readonly Name[];
+  readonly mode?: 'prove' | 'off';
+  readonly repair?: boolean;
+  readonly onlyRoutable?: FamiliesOptions['onlyRoutable'];
+  /** Whether the conformance test runs before the test begins; then what it asked is forgotten. */
+  readonly conformance?: boolean;
+}
+
+/** How long {@link Stub.ask} winds before it gives up: more than any deadline of the product. */
+const LIMIT: Milliseconds = 10_000;
+
+export async function startStub(options: StubOptions): Promise<Stub> {
+  const clock = new HandClock();
+  const upstream = new ScriptedUpstream(clock, options.script, options.delay);
+  const fates = new TallySet(EXPANSION_FATES);
+  const repairs = new TallySet(PAIR_REPAIRS);
+  const verdicts: string[] = [];
+  const bugs: unknown[] = [];
+  const laned = lanes({ kind: 'serial' }, upstream, clock);
+  const resolver = assembleResolver({
+    settings: settingsOf(options),
+    clock,
+    routes: { routeOf: () => ({ upstream: laned }), zoneOf: () => '.' },
+    onlyRoutable: options.onlyRoutable,
+    tallies: {
+      cache: { hits: new Tally(), misses: new Tally(), evictions: new Tally() },
+      coalesced: new Tally(),
+      repairs,
+      fates,
+      speculations: new Tally(),
+    },
+    onVerdict: (verdict, reason) => verdicts.push(`${verdict}: ${reason}`),
+    onBug: (error) => bugs.push(error),
+  });
+  const timed = async <T>(work: Promise<T>): Promise<T & { elapsed: Milliseconds }> => {
+    const started = clock.now();
+    let done: { value: T } | undefined;
+    void work.then((value) => {
+      done = { value };
+    });
+    for (let waited = 0; done === undefined && waited <= LIMIT; waited += 1) await clock.advance(1);
+    if (done === undefined) throw new Error('no answer');
+    return { ...done.value, elapsed: clock.now() - started };
+  };
+  const ask = (qname: string, qtype: number): Promise<Answer> =>
+    resolver.resolve(ownQuery(parseName(qname), qtype, { client: '127.0.0.1' }));
+  if (options.conformance !== false) {
+    resolver.start();
+    await clock.advance(10 * upstream.delay);
+    upstream.takeAsked();
+  }
+  return {
+    ...resolver,
+    clock,
+    upstream,
+    fates,
+    repairs,
+    verdicts,
+    bugs,
+    ask: (qname, qtype = RrType.A) => timed(ask(qname, qtype)),
+    askPair: (qname) =>
+      timed(
+        Promise.all([ask(qname, RrType.A), ask(qname, RrType.AAAA)]).then(([a, aaaa]) => ({
+          a,
+          aaaa,
+        })),
+      ),
+  };
+}
+
+function settingsOf(options: StubOptions): ResolverSettings {
+  return {
+    search: {
+      mode: options.mode ?? 'prove',
+      suffixes: options.suffixes ?? SUFFIXES,
+      ndots: 5,
+      pin: options.pin ?? [],
+      public: ['com', 'org', 'net'],
+    },
+    cluster: { domain: 'domain' in options ? options.domain : 'cluster.local.' },
+    families: { order: { kind: 'serial' }, repair: options.repair ?? true },
+    cache: { octets: 1 << 20, negativeOctets: 1 << 18, minTtl: 0, maxTtl: 86_400 },
+    routes: [],
+  };
+}
