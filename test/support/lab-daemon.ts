@@ -21,10 +21,14 @@ export type LogEvent = Readonly<Record<string, unknown>>;
 export interface Daemon {
   /** Each line so far, in order. */
   readonly log: readonly LogEvent[];
+  /** Waits until its status server answers, whatever it says. @throws {Error} As {@link untilReady}. */
+  untilListening(): Promise<void>;
   /** Whether it says at this moment that it is ready. */
   isReady(): Promise<boolean>;
   /** @throws {Error} If it ends, or is not ready within the bound. */
   untilReady(): Promise<void>;
+  /** Waits until it knows whether the cluster zone may be believed (N2). @throws {Error} As {@link untilReady}. */
+  untilVerdict(): Promise<void>;
   /** What Prometheus would scrape. */
   metrics(): Promise<string>;
   /** Asks it to end, as kubelet does. */
@@ -34,7 +38,9 @@ export interface Daemon {
 
 const STATUS = '127.0.0.1:9553';
 /** Node's start on a machine that others use, and a cluster that is silent at first. */
-const READY_BOUND: Milliseconds = 20_000;
+const BOUND: Milliseconds = 20_000;
+/** The verdict as a metric: one state is 1. */
+const VERDICT = /^sidestub_zone_conformance\{[^}]*state="(?:non)?conforming"[^}]*\} 1$/m;
 /** Polls this often: short against what is measured after it. */
 const POLL: Milliseconds = 10;
 
@@ -57,6 +63,17 @@ export async function startDaemon(
     ended = exit;
   });
   const isReady = async () => (await get(probe, '/ready')).status === 200;
+  const isListening = async () => (await get(probe, '/ready')).status !== 0;
+  const metrics = async () => (await get(probe, '/metrics')).body;
+  const hasVerdict = async () => VERDICT.test(await metrics());
+  const until = async (what: string, holds: () => Promise<boolean>) => {
+    const deadline = performance.now() + BOUND;
+    while (!(await holds())) {
+      if (ended !== undefined) throw new Error(`sidestub ended: ${ended.stderr}`);
+      if (performance.now() > deadline) throw new Error(`not ${what} in ${BOUND} ms`);
+      await wait(POLL);
+    }
+  };
   const end = async (signal: NodeJS.Signals) => {
     daemon.kill(signal);
     const exit = await daemon.exited;
@@ -66,15 +83,10 @@ export async function startDaemon(
   return {
     log,
     isReady,
-    untilReady: async () => {
-      const deadline = performance.now() + READY_BOUND;
-      while (!(await isReady())) {
-        if (ended !== undefined) throw new Error(`sidestub ended: ${ended.stderr}`);
-        if (performance.now() > deadline) throw new Error(`not ready in ${READY_BOUND} ms`);
-        await wait(POLL);
-      }
-    },
-    metrics: async () => (await get(probe, '/metrics')).body,
+    untilListening: () => until('listening', isListening),
+    untilReady: () => until('ready', isReady),
+    untilVerdict: () => until('sure of its zone', hasVerdict),
+    metrics,
     stop: () => end('SIGTERM'),
     kill: async () => {
       await end('SIGKILL');

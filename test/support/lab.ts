@@ -35,6 +35,8 @@ export interface Lab {
   askedPublic(): Promise<Asked[]>;
   /** The next datagrams to cluster DNS are lost on the node, whichever DNS pod they were for. */
   loseNext(datagrams: number): void;
+  /** How many of them have been lost. */
+  lost(): number;
   conntrack(): Conntrack;
   startDaemon(options?: DaemonOptions): Promise<Daemon>;
   close(): Promise<void>;
@@ -103,6 +105,7 @@ export async function startLab(world: World): Promise<Lab> {
         await Promise.all([cluster.forget(), outside.forget()]);
       },
       loseNext: (datagrams) => loseNext(network, datagrams),
+      lost: () => countLost(network),
       conntrack: () => readConntrack(network),
       startDaemon: async (options = {}) => {
         const daemon = await startDaemon(network.pod, folder, options);
@@ -173,10 +176,17 @@ class Servers {
 /** A bucket that holds as many packets and is filled once a day: iptables has no plainer way to count to four. */
 function loseNext(network: LabNetwork, datagrams: number): void {
   const bucket = `-m limit --limit 1/day --limit-burst ${datagrams}`;
-  network.onNode(`iptables -w -F FORWARD`);
+  network.onNode('iptables -w -F FORWARD');
   if (datagrams > 0) {
     network.onNode(`iptables -w -A FORWARD -i pod1 -p udp --dport 53 ${bucket} -j DROP`);
   }
+}
+
+function countLost(network: LabNetwork): number {
+  // `-c`: each rule after its packet and octet counters.
+  const [, packets = '0'] =
+    /\[(\d+):\d+\].*-j DROP/.exec(network.onNode('iptables-save -c -t filter')) ?? [];
+  return Number(packets);
 }
 
 function readConntrack(network: LabNetwork): Conntrack {
