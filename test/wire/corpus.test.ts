@@ -1,0 +1,125 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { test } from 'tap';
+import { Deframer } from '../../src/wire/frame.ts';
+import { readHeader } from '../../src/wire/header.ts';
+import { readResponse } from '../../src/wire/message.ts';
+import { canonicalName, encodeName, parseName, readName } from '../../src/wire/name.ts';
+import { renderError, renderReply, TCP_OCTETS, udpLimit } from '../../src/wire/render.ts';
+import { readRequest } from '../../src/wire/request.ts';
+import { queryOctets } from '../support/messages.ts';
+import { viewOrWireError } from './view-or-wire-error.ts';
+
+const { SIDESTUB_CORPUS } = process.env;
+/** Packets of others' fuzzers and captures. They are no part of the repository: see its SOURCES.md. */
+const root = SIDESTUB_CORPUS ?? join(import.meta.dirname, '..', '..', '..', 'shared', 'corpus');
+const skip = statSync(root, { throwIfNoEntry: false })?.isDirectory()
+  ? false
+  : 'no corpus: set SIDESTUB_CORPUS';
+
+/** What holds text, names of packets or whole captures, whose packets stand in the `.frm` files. */
+const NO_PACKETS = /\.(?:md|txt|tsv|pcap|pcapng|frm)$/;
+
+interface Sample {
+  readonly name: string;
+  readonly octets: Uint8Array;
+}
+
+/** Every packet, in an order that does not depend on the file system. */
+function samples(): Sample[] {
+  const files = readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+  return files.flatMap((file) => {
+    const name = relative(root, file);
+    const octets = Uint8Array.from(readFileSync(file));
+    if (file.endsWith('.frm')) return framed(name, octets);
+    return NO_PACKETS.test(file) ? [] : [{ name, octets }];
+  });
+}
+
+function framed(name: string, octets: Uint8Array): Sample[] {
+  return [...new Deframer().push(octets)].map((packet, i) => ({
+    name: `${name}#${i}`,
+    octets: packet,
+  }));
+}
+
+/** The query of a response's question, so that it can be rendered for somebody. */
+function clientOf(octets: Uint8Array) {
+  const { question } = readResponse(octets);
+  const plain = queryOctets('.', 1, { edns: { dnssecOk: true } });
+  if (question === undefined) return readRequest(plain);
+  const opt = plain.subarray(12 + 5);
+  return readRequest(Uint8Array.from([...plain.subarray(0, 12), ...question.octets, ...opt]));
+}
+
+test('every packet of the corpus is a view or a WireError, and most are read', { skip }, (t) => {
+  const read = { requests: 0, responses: 0, total: 0 };
+  for (const { name, octets } of samples()) {
+    read.total++;
+    t.doesNotThrow(() => {
+      viewOrWireError(() => readHeader(octets));
+      if (viewOrWireError(() => readRequest(octets)) !== undefined) read.requests++;
+      if (viewOrWireError(() => readResponse(octets)) !== undefined) read.responses++;
+    }, name);
+  }
+  t.comment(read);
+  t.ok(read.total > 900, `${read.total} packets`);
+  t.ok(read.requests > 400, `${read.requests} read as requests`);
+  t.ok(read.responses > 250, `${read.responses} read as responses`);
+  t.end();
+});
+
+test('what is read as a response renders, and reads back equal', { skip }, (t) => {
+  for (const { name, octets } of samples()) {
+    const response = viewOrWireError(() => readResponse(octets));
+    if (response === undefined) continue;
+    const client = clientOf(octets);
+    const reply = renderReply(client, response.message, { age: 0, limit: TCP_OCTETS });
+    const again = readResponse(reply);
+    t.same(canonical(again.message), canonical(response.message), name);
+    t.same(again.question?.octets, client.question.octets, name);
+    t.ok(renderReply(client, response.message, { age: 0, limit: 512 }).length <= 512, name);
+  }
+  t.end();
+});
+
+/** Owners without case, since one that equals the QNAME takes the client's. */
+function canonical(message: ReturnType<typeof readResponse>['message']) {
+  const level = (rr: (typeof message.answer)[number]) => ({
+    ...rr,
+    owner: canonicalName(rr.owner),
+  });
+  return {
+    ...message,
+    answer: message.answer.map(level),
+    authority: message.authority.map(level),
+    additional: message.additional.map(level),
+  };
+}
+
+test('what is read as a request is answered with its own question', { skip }, (t) => {
+  for (const { name, octets } of samples()) {
+    const request = viewOrWireError(() => readRequest(octets));
+    if (request === undefined) continue;
+    const reply = renderError(request, 2);
+    t.ok(reply.length <= udpLimit(request), name);
+    t.same(readResponse(reply).question?.octets, request.question.octets, name);
+  }
+  t.end();
+});
+
+test('every octet string of the corpus, read as a name, round trips', { skip }, (t) => {
+  let names = 0;
+  for (const { name, octets } of samples()) {
+    const wire = viewOrWireError(() => readName(octets, 0));
+    if (wire === undefined) continue;
+    names++;
+    t.equal(parseName(canonicalName(wire)), canonicalName(wire), name);
+    t.same(readName(encodeName(canonicalName(wire)), 0).length, wire.length, name);
+  }
+  t.ok(names > 20, `${names} names`);
+  t.end();
+});
