@@ -5,6 +5,8 @@ import { ClusterZone, type ClusterZoneOptions } from './resolve/cluster-zone.ts'
 import { type FamiliesOptions, families } from './resolve/families.ts';
 import { forward, type Router } from './resolve/forward.ts';
 import { type HostsLookup, localNames } from './resolve/local-names.ts';
+import { LoopProbe } from './resolve/loop-probe.ts';
+import { Readiness } from './resolve/readiness.ts';
 import { type SearchOptions, search } from './resolve/search.ts';
 import { SearchList } from './resolve/search-list.ts';
 import { servfail } from './resolve/servfail.ts';
@@ -21,6 +23,10 @@ export interface ResolverParts {
   readonly onlyRoutable?: FamiliesOptions['onlyRoutable'];
   readonly tallies: ResolverTallies;
   readonly onVerdict: ClusterZoneOptions['onVerdict'];
+  /** Called when upstream has answered for the first time. */
+  readonly onReady?: () => void;
+  /** Called when an upstream turns out to be ourselves (U1). */
+  readonly onLoop?: () => void;
   readonly onBug: (error: unknown) => void;
 }
 
@@ -44,7 +50,8 @@ export interface Resolver {
   readonly cache: AnswerCache;
   readonly flights: Flights;
   readonly zone: ClusterZone | undefined;
-  /** Begins the conformance test of the cluster zone (N2). */
+  readonly readiness: Readiness;
+  /** Asks upstream whether it is there, whether it is us, and then how it denies names (U1, N2). */
   start(): void;
   stop(): void;
 }
@@ -81,10 +88,23 @@ export function assembleResolver(parts: ResolverParts): Resolver {
         });
   const flights: Flights = new Map();
   const upstream = forward(routes, settings.cache);
+  const readiness = new Readiness({
+    probeName: domain === undefined ? '.' : `kubernetes.default.svc.${domain}`,
+    ask: upstream,
+    clock,
+    onReady: () => {
+      zone?.test(upstream);
+      parts.onReady?.();
+    },
+  });
+  // Without a cluster zone: ICANN has set `internal` aside for private use, so that the root denies it.
+  const loop = new LoopProbe(domain ?? 'internal.', () => parts.onLoop?.());
   const resolve = pipeline(
     [
       // Outermost: nothing below may leave a client unanswered.
       servfail({ clock, onBug: parts.onBug }),
+      // Before anything else can answer it: our own question must not come back.
+      loop.stage(),
       // Before anything is looked up: these names never leave the pod.
       localNames(parts.hosts),
       // Above the families: a cut answers both of them, and what it fetches goes through their lanes.
@@ -117,7 +137,14 @@ export function assembleResolver(parts: ResolverParts): Resolver {
     cache,
     flights,
     zone,
-    start: () => zone?.test(upstream),
-    stop: () => zone?.stop(),
+    readiness,
+    start: () => {
+      readiness.start();
+      void loop.ask(upstream);
+    },
+    stop: () => {
+      readiness.stop();
+      zone?.stop();
+    },
   };
 }

@@ -1,5 +1,5 @@
 import type { Clock, Milliseconds } from '../clock.ts';
-import type { Answer, Query, Resolve } from '../resolve/stage.ts';
+import type { Query, Resolve, Source } from '../resolve/stage.ts';
 import { Rcode } from '../wire/codes.ts';
 import { renderError, renderReply, TCP_OCTETS, udpLimit } from '../wire/render.ts';
 import type { Request } from '../wire/request.ts';
@@ -12,8 +12,13 @@ export type Transport = 'udp' | 'tcp';
 export interface ResponderEvents {
   /** A query was admitted. */
   asked(transport: Transport, qtype: number): void;
-  /** A reply left: its RCODE, where the answer came from, and how long the client waited in this process. */
-  answered(rcode: number, source: Answer['source'], elapsed: Milliseconds): void;
+  /**
+   * A reply left.
+   *
+   * @param answers - How many records the answer section held, before any was cut off.
+   * @param elapsed - How long the client waited in this process.
+   */
+  answered(rcode: number, answers: number, source: Source, elapsed: Milliseconds): void;
   /** An error of the listener's own left: no resolving was done. */
   rejected(rcode: number): void;
   dropped(reason: 'response' | 'malformed'): void;
@@ -91,11 +96,16 @@ export class Responder {
       const { message, age, source, ede } = await this.resolve(queryOf(request, address));
       const limit = transport === 'udp' ? udpLimit(request) : TCP_OCTETS;
       const octets = renderReply(request, message, { age, limit, ede });
-      this.events.answered(message.rcode, source, this.clock.now() - started);
+      this.events.answered(
+        message.rcode,
+        message.answer.length,
+        source,
+        this.clock.now() - started,
+      );
       return octets;
     } catch (error) {
       this.events.bug(error);
-      this.events.answered(Rcode.SERVFAIL, 'failure', this.clock.now() - started);
+      this.events.answered(Rcode.SERVFAIL, 0, 'failure', this.clock.now() - started);
       return renderError(request, Rcode.SERVFAIL);
     }
   }

@@ -102,6 +102,8 @@ class Connection {
   private idle: Timer;
   private inFlight = 0;
   private ended = false;
+  /** An answer that leaves at once must not begin a second advance inside the first. */
+  private advancing = false;
   /** Messages of the last chunk that have not been taken. */
   private backlog: Generator<Uint8Array, void, undefined> | undefined;
 
@@ -133,11 +135,13 @@ class Connection {
 
   /** Takes what has come while fewer than the limit wait; past it the client waits for its own answers (S1). */
   private advance(): void {
+    this.advancing = true;
     while (this.backlog !== undefined && this.inFlight < this.options.limits.maxInFlight) {
       const { value: message } = this.backlog.next();
       if (message === undefined) this.backlog = undefined;
       else this.take(message);
     }
+    this.advancing = false;
     if (this.backlog === undefined) this.socket.resume();
     else this.socket.pause();
   }
@@ -158,7 +162,7 @@ class Connection {
     // A client that asks and never reads is cut off before it fills memory (S1).
     if (this.socket.writableLength > MAX_UNREAD) this.socket.destroy();
     else if (this.ended && this.inFlight === 0) this.socket.destroySoon();
-    else if (this.socket.isPaused()) this.advance();
+    else if (!this.advancing) this.advance();
   }
 
   private startIdle(): Timer {

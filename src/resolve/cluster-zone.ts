@@ -1,8 +1,9 @@
 import type { Clock, Milliseconds } from '../clock.ts';
+import type { ConformanceState } from '../observe/label-sets.ts';
 import { RrType } from '../wire/codes.ts';
 import { joinNames, lastLabel, type Name, relativeTo } from '../wire/name.ts';
 import { negativeProof } from '../wire/soa.ts';
-import { Conformance, type ConformanceVerdict } from './conformance.ts';
+import { Conformance } from './conformance.ts';
 import { Cuts, cutPoints } from './cuts.ts';
 import { type Answer, type Expansion, ownQuery, type Query, type Resolve } from './stage.ts';
 import { verdictOf } from './verdict.ts';
@@ -12,7 +13,7 @@ export interface ClusterZoneOptions {
   readonly clock: Clock;
   /** Whether two names are answered by the same upstream: a proof holds for its own route only (N3). */
   readonly sameRoute: (a: Name, b: Name) => boolean;
-  readonly onVerdict: (verdict: ConformanceVerdict, reason: string) => void;
+  readonly onVerdict: (verdict: ConformanceState, reason: string) => void;
 }
 
 /** How much later than the answer before it a reply that was asked for at the same moment may come. */
@@ -65,7 +66,7 @@ export class ClusterZone {
     this.cuts.clear();
   }
 
-  get verdict(): ConformanceVerdict {
+  get verdict(): ConformanceState {
     return this.conformance?.verdict ?? 'unknown';
   }
 

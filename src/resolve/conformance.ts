@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock, Milliseconds, Timer } from '../clock.ts';
+import type { ConformanceState } from '../observe/label-sets.ts';
 import { RrType } from '../wire/codes.ts';
 import type { Message } from '../wire/message.ts';
 import { isAtOrBelow, type Name } from '../wire/name.ts';
@@ -7,23 +8,13 @@ import { negativeProof } from '../wire/soa.ts';
 import { ownQuery, type Resolve } from './stage.ts';
 import { type Verdict, verdictOf } from './verdict.ts';
 
-/** Whether a zone's server denies names the way that proofs need (N2). */
-export type ConformanceVerdict = 'unknown' | 'conforming' | 'nonconforming';
-
-/** Every {@link ConformanceVerdict}, for closed label sets. */
-export const CONFORMANCE_VERDICTS: readonly ConformanceVerdict[] = [
-  'unknown',
-  'conforming',
-  'nonconforming',
-];
-
 export interface ConformanceOptions {
   readonly zone: Name;
   /** Asks upstream itself: no cache may stand between a test and the server it tests. */
   readonly ask: Resolve;
   readonly clock: Clock;
   /** Called when the verdict is not what it was; `reason` says what the server did. */
-  readonly onVerdict: (verdict: ConformanceVerdict, reason: string) => void;
+  readonly onVerdict: (verdict: ConformanceState, reason: string) => void;
 }
 
 /** N2. */
@@ -43,7 +34,7 @@ const FIRST_SUSPENSION: Milliseconds = 30_000;
 export class Conformance {
   readonly zone: Name;
   private readonly options: ConformanceOptions;
-  private current: ConformanceVerdict = 'unknown';
+  private current: ConformanceState = 'unknown';
   private mname: Name | undefined;
   private timer: Timer | undefined;
   private running = false;
@@ -56,7 +47,7 @@ export class Conformance {
     this.zone = options.zone;
   }
 
-  get verdict(): ConformanceVerdict {
+  get verdict(): ConformanceState {
     return this.current;
   }
 
@@ -151,7 +142,7 @@ export class Conformance {
     return { verdict, message };
   }
 
-  private settle(verdict: ConformanceVerdict, reason: string): void {
+  private settle(verdict: ConformanceState, reason: string): void {
     if (verdict === this.current) return;
     this.current = verdict;
     this.options.onVerdict(verdict, reason);

@@ -1,28 +1,10 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock, Milliseconds } from '../clock.ts';
+import type { RepairKind } from '../observe/label-sets.ts';
 import { EdeCode, Rcode, RrClass, RrType } from '../wire/codes.ts';
 import { ownNegative } from '../wire/soa.ts';
 import { type Answer, type Query, queryKey, type Resolve, type Stage } from './stage.ts';
 import { type Verdict, verdictOf } from './verdict.ts';
-
-/** What was mended in a pair, for the metric. */
-export type PairRepair =
-  /** F3: A's NXDOMAIN answered AAAA unasked. */
-  | 'shared_nxdomain'
-  /** F4: NXDOMAIN became NODATA because the other family has addresses. */
-  | 'nxdomain_beside_addresses'
-  /** F5: a failure became NODATA because the other family has addresses. */
-  | 'failure_beside_addresses'
-  /** F5: silence became NODATA because the other family has addresses. */
-  | 'silence_beside_addresses';
-
-/** Every {@link PairRepair}, for closed label sets. */
-export const PAIR_REPAIRS: readonly PairRepair[] = [
-  'shared_nxdomain',
-  'nxdomain_beside_addresses',
-  'failure_beside_addresses',
-  'silence_beside_addresses',
-];
 
 export interface FamiliesOptions {
   readonly clock: Clock;
@@ -30,7 +12,7 @@ export interface FamiliesOptions {
   readonly repair: boolean;
   /** The only family that the pod can route: its failure is never hidden (F5). */
   readonly onlyRoutable?: typeof RrType.A | typeof RrType.AAAA | undefined;
-  readonly repairs: { add(kind: PairRepair): void };
+  readonly repairs: { add(kind: RepairKind): void };
 }
 
 /** F3, F5: how long one family waits for the other. Well under the 1 s that no lookup may exceed. */

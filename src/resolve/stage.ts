@@ -1,3 +1,4 @@
+import type { AnswerSource } from '../observe/label-sets.ts';
 import type { Ede } from '../wire/edns.ts';
 import type { Message } from '../wire/message.ts';
 import type { Name } from '../wire/name.ts';
@@ -5,18 +6,7 @@ import type { Question } from '../wire/question.ts';
 import type { Seconds } from '../wire/record.ts';
 
 /** Where an answer came from, for metrics and `explain`. */
-export type Source = 'upstream' | 'cache' | 'stale' | 'cut' | 'pin' | 'local' | 'failure';
-
-/** Every {@link Source}, for closed label sets. */
-export const SOURCES: readonly Source[] = [
-  'upstream',
-  'cache',
-  'stale',
-  'cut',
-  'pin',
-  'local',
-  'failure',
-];
+export type Source = AnswerSource;
 
 /** A question on its way down the stages: a value, copied to change it. */
 export interface Query extends Question {

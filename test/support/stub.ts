@@ -1,8 +1,7 @@
 import { assembleResolver, type Resolver, type ResolverSettings } from '../../src/assemble.ts';
 import type { Milliseconds } from '../../src/clock.ts';
+import { REPAIR_KINDS, type RepairKind } from '../../src/observe/label-sets.ts';
 import { Tally, TallySet } from '../../src/observe/tally.ts';
-import type { FamiliesOptions } from '../../src/resolve/families.ts';
-import { PAIR_REPAIRS, type PairRepair } from '../../src/resolve/families.ts';
 import { EXPANSION_FATES, type ExpansionFate } from '../../src/resolve/search.ts';
 import { type Answer, ownQuery } from '../../src/resolve/stage.ts';
 import type { Outgoing } from '../../src/upstream/exchange.ts';
@@ -25,7 +24,7 @@ export interface Stub extends Resolver {
   readonly clock: HandClock;
   readonly upstream: ScriptedUpstream;
   readonly fates: TallySet<ExpansionFate>;
-  readonly repairs: TallySet<PairRepair>;
+  readonly repairs: TallySet<RepairKind>;
   readonly verdicts: string[];
   readonly bugs: unknown[];
   /** Asks one question; winds the clock until it is answered and says how long that took. */
@@ -54,7 +53,7 @@ export async function startStub(options: StubOptions): Promise<Stub> {
   const clock = new HandClock();
   const upstream = new ScriptedUpstream(clock, options.script, options.delay);
   const fates = new TallySet(EXPANSION_FATES);
-  const repairs = new TallySet(PAIR_REPAIRS);
+  const repairs = new TallySet(REPAIR_KINDS);
   const verdicts: string[] = [];
   const bugs: unknown[] = [];
   const laned = lanes({ kind: 'serial' }, upstream, clock);

@@ -1,0 +1,36 @@
+import { randomBytes } from 'node:crypto';
+import { RrType } from '../wire/codes.ts';
+import { joinNames, type Name } from '../wire/name.ts';
+import { ownQuery, type Resolve, type Stage } from './stage.ts';
+
+/**
+ * Finds out whether an upstream is ourselves, perhaps through others: a question that nobody else can have made comes
+ * back in (U1).
+ */
+export class LoopProbe {
+  private readonly name: Name;
+  private readonly onLoop: () => void;
+
+  /**
+   * @param zone - Where the name is asked: a zone whose server is near, so that the question goes no further than it must.
+   * @param onLoop - Called when the question arrives at our own listener.
+   */
+  constructor(zone: Name, onLoop: () => void) {
+    this.name = joinNames(`${randomBytes(16).toString('hex')}.sidestub-probe.`, zone);
+    this.onLoop = onLoop;
+  }
+
+  /** Watches for the question; everything else passes. */
+  stage(): Stage {
+    return (next) => (query) => {
+      // A question that a client sent us: our own does not enter at the top.
+      if (query.qname === this.name) this.onLoop();
+      return next(query);
+    };
+  }
+
+  /** Asks upstream once. Never rejects: whether it is answered does not matter. */
+  async ask(upstream: Resolve): Promise<void> {
+    await upstream(ownQuery(this.name, RrType.TXT)).catch(() => undefined);
+  }
+}

@@ -1,0 +1,68 @@
+import type { Clock, Milliseconds, Timer } from '../clock.ts';
+import { RrType } from '../wire/codes.ts';
+import type { Name } from '../wire/name.ts';
+import { ownQuery, type Resolve } from './stage.ts';
+import { verdictOf } from './verdict.ts';
+
+export interface ReadinessOptions {
+  /** A name that the upstream answers, whatever it says of it. */
+  readonly probeName: Name;
+  /** Asks upstream itself: an answer from the cache proves nothing. */
+  readonly ask: Resolve;
+  readonly clock: Clock;
+  readonly onReady: () => void;
+}
+
+/** A cluster DNS that comes up is noticed within this. */
+const FIRST_PAUSE: Milliseconds = 100;
+/** A probe each second is no load even for a node full of pods. */
+const LONGEST_PAUSE: Milliseconds = 1_000;
+
+/**
+ * Finds out when upstream answers for the first time: before that, no lookup of a job can succeed.
+ *
+ * A probe that is not answered holds no other back: each has a deadline of seconds, and the first datagrams of a cold
+ * cluster are often lost.
+ */
+export class Readiness {
+  private readonly options: ReadinessOptions;
+  private answered = false;
+  private timer: Timer | undefined;
+  private pause = FIRST_PAUSE;
+
+  constructor(options: ReadinessOptions) {
+    this.options = options;
+  }
+
+  get ready(): boolean {
+    return this.answered;
+  }
+
+  start(): void {
+    this.probe();
+  }
+
+  stop(): void {
+    this.timer?.cancel();
+  }
+
+  private probe(): void {
+    const { ask, probeName, clock } = this.options;
+    const query = ownQuery(probeName, RrType.A);
+    ask(query).then(
+      // SERVFAIL is what a cluster DNS says that has not yet heard of its cluster.
+      ({ message }) => verdictOf(message, query) !== 'failure' && this.succeed(),
+      // The upstream side counts and logs why; the next probe is due in any case.
+      () => undefined,
+    );
+    this.timer = clock.after(this.pause, () => this.probe());
+    this.pause = Math.min(2 * this.pause, LONGEST_PAUSE);
+  }
+
+  private succeed(): void {
+    if (this.answered) return;
+    this.answered = true;
+    this.timer?.cancel();
+    this.options.onReady();
+  }
+}
