@@ -11,7 +11,7 @@ export const LAB_TOOLS = ['ip', 'iptables', 'conntrack', 'mount', 'gcc', 'musl-g
  * it fails instead, so that CI never passes by skipping.
  */
 export function required(t: Test, tools: readonly string[] = LAB_TOOLS): boolean {
-  const reason = whyNot(tools);
+  const reason = missingForLab(tools);
   if (reason === undefined) return true;
   const { SIDESTUB_E2E: mode } = process.env;
   if (mode === 'required') t.fail(reason);
@@ -19,7 +19,8 @@ export function required(t: Test, tools: readonly string[] = LAB_TOOLS): boolean
   return false;
 }
 
-function whyNot(tools: readonly string[]): string | undefined {
+/** What this machine lacks for the lab; `undefined` where it lacks nothing. */
+export function missingForLab(tools: readonly string[]): string | undefined {
   if (process.platform !== 'linux') return `network namespaces need Linux, not ${process.platform}`;
   if (process.getuid?.() !== 0) return 'network namespaces need root';
   const missing = tools.filter((tool) => !isOnPath(tool));

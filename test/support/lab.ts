@@ -15,6 +15,7 @@ import { type Daemon, type DaemonOptions, startDaemon } from './lab-daemon.ts';
 import type { LabFaults } from './lab-faults.ts';
 import { CLUSTER_DNS, type LabNetwork, makeNetwork, PUBLIC_DNS } from './lab-network.ts';
 import { startWorker, type Worker } from './lab-process.ts';
+import { type Peer, startPeer } from './lab-resolver.ts';
 
 /** A node with a job pod and two DNS pods, real libcs, a scripted cluster. */
 export interface Lab {
@@ -39,6 +40,8 @@ export interface Lab {
   lost(): number;
   conntrack(): Conntrack;
   startDaemon(options?: DaemonOptions): Promise<Daemon>;
+  /** Starts another resolver where sidestub would be. */
+  startPeer(peer: Peer): Promise<{ stop(): Promise<void> }>;
   close(): Promise<void>;
 }
 
@@ -111,6 +114,15 @@ export async function startLab(world: World): Promise<Lab> {
         const daemon = await startDaemon(network.pod, folder, options);
         stops.push(() => daemon.kill());
         return daemon;
+      },
+      startPeer: async (peer) => {
+        const child = await startPeer(network.pod, folder, peer);
+        const stop = async () => {
+          child.kill('SIGKILL');
+          await child.exited;
+        };
+        stops.push(stop);
+        return { stop };
       },
       close,
     };

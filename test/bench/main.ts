@@ -1,0 +1,16 @@
+// `npm run bench -- NAME [ARGUMENT…]`: each benchmark is a module beside this one, loaded when it is asked for.
+const benchmarks = new Map<string, () => Promise<{ run(args: string[]): Promise<void> }>>([
+  ['stories', () => import('./stories.ts')],
+]);
+
+const [name, ...args] = process.argv.slice(2);
+const load = name === undefined ? undefined : benchmarks.get(name);
+if (load === undefined) {
+  process.stderr.write(
+    `usage: npm run bench -- ${[...benchmarks.keys()].join('|')} [ARGUMENT...]\n`,
+  );
+  process.exitCode = 64;
+} else {
+  const { run } = await load();
+  await run(args);
+}
