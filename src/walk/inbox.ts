@@ -1,0 +1,94 @@
+import type { Clock, Milliseconds } from '../clock.ts';
+import type { Endpoint } from '../endpoint.ts';
+import type { AskSocket, AskTransport, SocketListener } from './ask-socket.ts';
+
+/** Something that came in at one of an inbox's sockets. */
+export interface Arrival {
+  readonly via: AskSocket;
+  /** Absent where the socket was closed from the other side. */
+  readonly message?: { readonly octets: Uint8Array; readonly from: Endpoint };
+}
+
+/**
+ * The sockets of one exchange and what arrives at them: `poll()` for the models, so that each can be read beside the
+ * loop in C that it follows.
+ */
+export class Inbox {
+  /** How many messages went out through its sockets. */
+  sent = 0;
+  private readonly clock: Clock;
+  private readonly transport: AskTransport;
+  private readonly signal: AbortSignal | undefined;
+  private readonly sockets = new Set<AskSocket>();
+  private readonly arrivals: Arrival[] = [];
+  private wake: (() => void) | undefined;
+
+  constructor(clock: Clock, transport: AskTransport, signal: AbortSignal | undefined) {
+    this.clock = clock;
+    this.transport = transport;
+    this.signal = signal;
+  }
+
+  udp(peer?: Endpoint): AskSocket {
+    return this.open((listener) => this.transport.udp(listener, peer));
+  }
+
+  tcp(peer: Endpoint): AskSocket {
+    return this.open((listener) => this.transport.tcp(listener, peer));
+  }
+
+  /**
+   * The next arrival, or `undefined` once the clock reads `until`. One caller at a time.
+   *
+   * What has come already is returned whatever the time, as `poll()` does.
+   *
+   * @throws The signal's reason, when it gives the walk up.
+   */
+  async wait(until: Milliseconds): Promise<Arrival | undefined> {
+    this.signal?.throwIfAborted();
+    if (this.arrivals.length === 0) await this.arrivalOr(until);
+    this.signal?.throwIfAborted();
+    return this.arrivals.shift();
+  }
+
+  /** Closes every socket that is still open. */
+  close(): void {
+    for (const socket of this.sockets) socket.close();
+  }
+
+  private async arrivalOr(until: Milliseconds): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = this.clock.after(until - this.clock.now(), resolve);
+    this.signal?.addEventListener('abort', this.onAbort);
+    this.wake = resolve;
+    await promise;
+    this.wake = undefined;
+    this.signal?.removeEventListener('abort', this.onAbort);
+    timer.cancel();
+  }
+
+  private readonly onAbort = () => this.wake?.();
+
+  private open(connect: (listener: SocketListener) => AskSocket): AskSocket {
+    const arrive = (message?: Arrival['message']) => {
+      this.arrivals.push(message === undefined ? { via: socket } : { via: socket, message });
+      this.wake?.();
+    };
+    const inner = connect({
+      onMessage: (octets, from) => arrive({ octets, from }),
+      onClosed: () => arrive(),
+    });
+    const socket: AskSocket = {
+      send: (octets, to) => {
+        this.sent++;
+        inner.send(octets, to);
+      },
+      close: () => {
+        this.sockets.delete(socket);
+        inner.close();
+      },
+    };
+    this.sockets.add(socket);
+    return socket;
+  }
+}

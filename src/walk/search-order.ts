@@ -1,0 +1,47 @@
+import { fitsWire, joinNames, type Name, parseName } from '../wire/name.ts';
+import type { ResolverFacts } from './walk.ts';
+
+/** A name to ask for, and the element of the search list that made it; none for the name as it is. */
+export interface Candidate {
+  readonly name: Name;
+  readonly suffix?: Name;
+}
+
+/** How a library departs from the others in the order of its candidates. */
+export interface OrderRules {
+  /** What a name with `ndots` dots or more is: asked as it is and no more (M2), or so first and then the list (G5). */
+  readonly enoughDots: 'as-is-only' | 'as-is-first';
+}
+
+/** musl and glibc read no larger number (M1, G5). */
+const MAX_NDOTS = 15;
+
+/**
+ * The names that a lookup of `text` asks for, in order; a library may stop at any of them.
+ *
+ * A name that would be too long for the wire is left out, and so is the root in the search list: `search .` makes the
+ * name as it is, which is asked anyhow.
+ *
+ * @throws {WireError} If `text` is no name.
+ */
+export function searchOrder(
+  text: string,
+  { search, ndots }: ResolverFacts,
+  { enoughDots }: OrderRules,
+): Candidate[] {
+  const asIs = { name: parseName(text) };
+  // A dot at the end asks for the global scope (M2, G5).
+  if (text.endsWith('.')) return [asIs];
+  const enough = countDots(text) >= Math.min(ndots, MAX_NDOTS);
+  if (enough && enoughDots === 'as-is-only') return [asIs];
+  const expansions = search
+    .filter((suffix) => suffix !== '.')
+    .map((suffix) => ({ name: joinNames(asIs.name, suffix), suffix }))
+    .filter(({ name }) => fitsWire(name));
+  return enough ? [asIs, ...expansions] : [...expansions, asIs];
+}
+
+/** Dots as the libraries count them: characters, escaped or not. */
+function countDots(text: string): number {
+  return text.split('.').length - 1;
+}

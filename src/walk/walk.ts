@@ -1,0 +1,67 @@
+import type { Clock, Milliseconds } from '../clock.ts';
+import type { Endpoint } from '../endpoint.ts';
+import type { Name } from '../wire/name.ts';
+import type { AskTransport } from './ask-socket.ts';
+
+/** What a program sees that called `getaddrinfo` or its like for both families. */
+export interface Walk {
+  readonly outcome: Outcome;
+  /** As text; those of A first, in the order of the answer: nothing here sorts as RFC 6724 does. */
+  readonly addresses: readonly string[];
+  /** In the order they were taken: each name that was asked for, up to the one that ended the search. */
+  readonly steps: readonly Step[];
+  readonly elapsed: Milliseconds;
+}
+
+/** `try-again` is EAI_AGAIN and what else says that the name may exist: a failure, not a denial. */
+export type Outcome = 'found' | 'not-found' | 'try-again';
+
+/** One name of a walk: both families, with every resend. */
+export interface Step {
+  readonly name: Name;
+  /** The element of the search list that made the name; absent where it was asked as it is. */
+  readonly suffix?: Name;
+  /** Since the walk began. */
+  readonly started: Milliseconds;
+  readonly ended: Milliseconds;
+  /** Datagrams and stream messages sent, resends and every nameserver included. */
+  readonly queries: number;
+  /** Absent where the client accepted no answer. */
+  readonly rcodeA?: number;
+  readonly rcodeAAAA?: number;
+  /** What the client took from both answers. */
+  readonly addresses: readonly string[];
+  /** What the client made of it, which is not always what the servers meant (M5). */
+  readonly meaning: Meaning;
+}
+
+export type Meaning = 'addresses' | 'no-such-name' | 'no-data' | 'failure';
+
+/** What a client reads in resolv.conf. */
+export interface ResolverFacts {
+  /** In order; where there are more than three, the libcs read the first three. */
+  readonly nameservers: readonly Endpoint[];
+  readonly search: readonly Name[];
+  readonly ndots: number;
+}
+
+/** What every model is made from. */
+export interface ClientOptions {
+  readonly facts: ResolverFacts;
+  readonly clock: Clock;
+  readonly transport: AskTransport;
+}
+
+/** A model of how one resolver library walks a name; one that lives on is one process that asks again. */
+export interface Client {
+  /** For people: `musl 1.2.3`. */
+  readonly name: string;
+  /**
+   * Looks `name` up for A and AAAA.
+   *
+   * @param name - As a person writes it; a dot at the end means that no search list applies.
+   * @param signal - Gives the walk up: sockets are closed and the promise rejects with the signal's reason.
+   * @throws {WireError} If `name` is none.
+   */
+  walk(name: string, signal?: AbortSignal): Promise<Walk>;
+}
