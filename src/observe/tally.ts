@@ -26,8 +26,53 @@ export class TallySet<Label extends string> {
     return this.tallies.get(label)?.value ?? 0;
   }
 
+  /**
+   * The tally behind a label, for a path that adds to it often enough to spare the look-up.
+   *
+   * @throws {RangeError} When the label is not in the set.
+   */
+  tally(label: Label): Tally {
+    const tally = this.tallies.get(label);
+    if (tally === undefined) throw new RangeError(`label outside its set: ${label}`);
+    return tally;
+  }
+
   entries(): IterableIterator<[Label, Tally]> {
     return this.tallies.entries();
+  }
+}
+
+/** Counts by two closed sets of label values: every combination is there from the start at 0 (S1, S4). */
+export class TallyGrid<Row extends string, Column extends string> {
+  private readonly rows: ReadonlyMap<Row, TallySet<Column>>;
+
+  constructor(rows: readonly Row[], columns: readonly Column[]) {
+    this.rows = new Map(rows.map((row) => [row, new TallySet(columns)]));
+  }
+
+  add(row: Row, column: Column, count = 1): void {
+    this.rows.get(row)?.add(column, count);
+  }
+
+  get(row: Row, column: Column): number {
+    return this.rows.get(row)?.get(column) ?? 0;
+  }
+
+  /**
+   * The tally of one combination, as {@link TallySet.tally}.
+   *
+   * @throws {RangeError} When a label is not in its set.
+   */
+  tally(row: Row, column: Column): Tally {
+    const set = this.rows.get(row);
+    if (set === undefined) throw new RangeError(`label outside its set: ${row}`);
+    return set.tally(column);
+  }
+
+  *entries(): Generator<[Row, Column, Tally]> {
+    for (const [row, set] of this.rows) {
+      for (const [column, tally] of set.entries()) yield [row, column, tally];
+    }
   }
 }
 
@@ -52,5 +97,33 @@ export class Histogram {
     while (index < this.bounds.length && value > (this.bounds[index] ?? 0)) index++;
     this.counts[index] = (this.counts[index] ?? 0) + 1;
     this.sum += value;
+  }
+}
+
+/** Distributions over the same bounds by a closed set of label values, each there from the start (S1, S4). */
+export class HistogramSet<Label extends string> {
+  private readonly histograms: ReadonlyMap<Label, Histogram>;
+
+  constructor(labels: readonly Label[], bounds: readonly number[]) {
+    this.histograms = new Map(labels.map((label) => [label, new Histogram(bounds)]));
+  }
+
+  observe(label: Label, value: number): void {
+    this.histograms.get(label)?.observe(value);
+  }
+
+  /**
+   * The histogram behind a label, as {@link TallySet.tally}.
+   *
+   * @throws {RangeError} When the label is not in the set.
+   */
+  histogram(label: Label): Histogram {
+    const histogram = this.histograms.get(label);
+    if (histogram === undefined) throw new RangeError(`label outside its set: ${label}`);
+    return histogram;
+  }
+
+  entries(): IterableIterator<[Label, Histogram]> {
+    return this.histograms.entries();
   }
 }

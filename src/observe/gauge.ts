@@ -1,0 +1,34 @@
+/**
+ * A number that goes up and down: whoever holds it says how to read it, and it is read when somebody scrapes.
+ *
+ * Reading instead of setting: nothing on the path has to remember to count down again.
+ */
+export class Gauge {
+  private source: () => number = () => 0;
+
+  /** Takes the place of the reader before it: a part that was built anew says how it is read. */
+  readBy(source: () => number): void {
+    this.source = source;
+  }
+
+  read(): number {
+    return this.source();
+  }
+}
+
+/** Gauges by a closed set of label values: each is there from the start and reads 0 until it has a reader (S1, S4). */
+export class GaugeSet<Label extends string> {
+  private readonly gauges: ReadonlyMap<Label, Gauge>;
+
+  constructor(labels: readonly Label[]) {
+    this.gauges = new Map(labels.map((label) => [label, new Gauge()]));
+  }
+
+  readBy(label: Label, source: () => number): void {
+    this.gauges.get(label)?.readBy(source);
+  }
+
+  entries(): IterableIterator<[Label, Gauge]> {
+    return this.gauges.entries();
+  }
+}

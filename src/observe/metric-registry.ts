@@ -1,0 +1,205 @@
+import { Gauge, GaugeSet } from './gauge.ts';
+import { type Histogram, HistogramSet, Tally, TallyGrid, TallySet } from './tally.ts';
+
+/** What a person reads about a metric. */
+export interface MetricText {
+  /** Prometheus' naming: `sidestub_`, base unit, `_total` for what only grows. */
+  readonly name: string;
+  /** One line without double quotes, which OpenMetrics would want escaped. */
+  readonly help: string;
+  /** A PromQL expression that answers a question with it; for docs/metrics.md. */
+  readonly query: string;
+}
+
+/** A label and the values that it can have; those that the configuration names are known only then. */
+export interface MetricLabel {
+  readonly name: string;
+  readonly values: readonly string[] | 'configured';
+}
+
+/** One line of an exposition, without the metric's name. */
+export interface Sample {
+  /** What follows the metric's name; the parts of a histogram have one. */
+  readonly suffix: '' | '_bucket' | '_sum' | '_count';
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+/** A declared metric: what is said about it, and how it is read. */
+export interface Metric extends MetricText {
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly labels: readonly MetricLabel[];
+  samples(): Iterable<Sample>;
+}
+
+type Closed<Value extends string> = readonly [name: string, values: readonly Value[]];
+
+/** By a label that the configuration names, such as an upstream: what there is of it, read at each scrape. */
+type Configured<Value> = () => Iterable<readonly [label: string, Value]>;
+
+/** More than anyone configures: labels past it have no series (S1). */
+const MAX_CONFIGURED = 64;
+
+/**
+ * Every metric there is, in the order of declaration.
+ *
+ * Each method declares one and returns the plain object that the path adds to. Nothing here knows how an exposition
+ * looks, or needs its library.
+ */
+export class MetricRegistry {
+  private readonly declared = new Map<string, Metric>();
+
+  get metrics(): readonly Metric[] {
+    return [...this.declared.values()];
+  }
+
+  tally(text: MetricText): Tally {
+    const tally = new Tally();
+    this.register(text, 'counter', [], () => [plain({}, tally.value)]);
+    return tally;
+  }
+
+  tallySet<Label extends string>(
+    text: MetricText & { readonly label: Closed<Label> },
+  ): TallySet<Label> {
+    const [name, values] = text.label;
+    const set = new TallySet(values);
+    this.register(text, 'counter', [{ name, values }], function* () {
+      for (const [value, tally] of set.entries()) yield plain({ [name]: value }, tally.value);
+    });
+    return set;
+  }
+
+  tallyGrid<Row extends string, Column extends string>(
+    text: MetricText & { readonly rows: Closed<Row>; readonly columns: Closed<Column> },
+  ): TallyGrid<Row, Column> {
+    const [rowName, rows] = text.rows;
+    const [columnName, columns] = text.columns;
+    const grid = new TallyGrid(rows, columns);
+    const labels = [
+      { name: rowName, values: rows },
+      { name: columnName, values: columns },
+    ];
+    this.register(text, 'counter', labels, function* () {
+      for (const [row, column, tally] of grid.entries()) {
+        yield plain({ [rowName]: row, [columnName]: column }, tally.value);
+      }
+    });
+    return grid;
+  }
+
+  /** A counter that something else keeps, such as the kernel. */
+  readCounter(text: MetricText, read: () => number): void {
+    this.register(text, 'counter', [], () => [plain({}, read())]);
+  }
+
+  gauge(text: MetricText): Gauge {
+    const gauge = new Gauge();
+    this.register(text, 'gauge', [], () => [plain({}, gauge.read())]);
+    return gauge;
+  }
+
+  gaugeSet<Label extends string>(
+    text: MetricText & { readonly label: Closed<Label> },
+  ): GaugeSet<Label> {
+    const [name, values] = text.label;
+    const set = new GaugeSet(values);
+    this.register(text, 'gauge', [{ name, values }], function* () {
+      for (const [value, gauge] of set.entries()) yield plain({ [name]: value }, gauge.read());
+    });
+    return set;
+  }
+
+  /** A gauge of 1 whose labels are the message. */
+  info(text: MetricText, labels: Readonly<Record<string, string>>): void {
+    const described = Object.keys(labels).map(
+      (name): MetricLabel => ({ name, values: 'configured' }),
+    );
+    this.register(text, 'gauge', described, () => [plain(labels, 1)]);
+  }
+
+  /** By convention what is observed is in the unit that the name ends with: seconds. */
+  histogramSet<Label extends string>(
+    text: MetricText & { readonly label: Closed<Label>; readonly bounds: readonly number[] },
+  ): HistogramSet<Label> {
+    const [name, values] = text.label;
+    const set = new HistogramSet(values, text.bounds);
+    this.register(text, 'histogram', [{ name, values }], function* () {
+      for (const [value, histogram] of set.entries()) {
+        yield* distribution({ [name]: value }, histogram);
+      }
+    });
+    return set;
+  }
+
+  readHistograms(text: MetricText & { readonly label: string }, read: Configured<Histogram>): void {
+    this.register(text, 'histogram', [configured(text.label)], function* () {
+      for (const [value, histogram] of bounded(read())) {
+        yield* distribution({ [text.label]: value }, histogram);
+      }
+    });
+  }
+
+  readGauges(text: MetricText & { readonly label: string }, read: Configured<number>): void {
+    this.register(text, 'gauge', [configured(text.label)], function* () {
+      for (const [value, reading] of bounded(read())) yield plain({ [text.label]: value }, reading);
+    });
+  }
+
+  /** A state as one series for each that there is: 1 for the one that holds, 0 for the others. */
+  readStates<State extends string>(
+    text: MetricText & { readonly label: string; readonly states: readonly State[] },
+    read: Configured<State>,
+  ): void {
+    const { label, states } = text;
+    this.register(
+      text,
+      'gauge',
+      [configured(label), { name: 'state', values: states }],
+      function* () {
+        for (const [value, current] of bounded(read())) {
+          for (const state of states) {
+            yield plain({ [label]: value, state }, state === current ? 1 : 0);
+          }
+        }
+      },
+    );
+  }
+
+  private register(
+    { name, help, query }: MetricText,
+    type: Metric['type'],
+    labels: readonly MetricLabel[],
+    samples: () => Iterable<Sample>,
+  ): void {
+    // OpenMetrics names a counter without its suffix, so that `x_total` and a gauge `x` would be one family twice.
+    const family = name.replace(/_total$/, '');
+    if (this.declared.has(family)) throw new Error(`metric declared twice: ${name}`);
+    this.declared.set(family, { name, help, query, type, labels, samples });
+  }
+}
+
+function configured(name: string): MetricLabel {
+  return { name, values: 'configured' };
+}
+
+function bounded<Value>(entries: Iterable<Value>): Iterable<Value> {
+  return Iterator.from(entries).take(MAX_CONFIGURED);
+}
+
+function plain(labels: Sample['labels'], value: number): Sample {
+  return { suffix: '', labels, value };
+}
+
+/** Prometheus' buckets are cumulative; ours count each value once, so that observing touches one of them. */
+function* distribution(labels: Sample['labels'], histogram: Histogram): Generator<Sample> {
+  let cumulated = 0;
+  for (const [index, count] of histogram.counts.entries()) {
+    cumulated += count;
+    const bound = histogram.bounds[index];
+    const le = bound === undefined ? '+Inf' : String(bound);
+    yield { suffix: '_bucket', labels: { ...labels, le }, value: cumulated };
+  }
+  yield { suffix: '_sum', labels, value: histogram.sum };
+  yield { suffix: '_count', labels, value: cumulated };
+}
