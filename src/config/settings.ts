@@ -1,14 +1,8 @@
 import type { Milliseconds } from '../clock.ts';
 import type { Endpoint } from '../endpoint.ts';
+import type { ServerAddress } from '../upstream/server-address.ts';
 import type { Name } from '../wire/name.ts';
 import type { Seconds } from '../wire/record.ts';
-
-/** A server to ask, as its URL named it. */
-export interface ServerAddress {
-  readonly transport: 'udp' | 'tcp';
-  readonly endpoint: Endpoint;
-  readonly name: string;
-}
 
 /** In which order the two questions of a pair go upstream (F2). */
 export type LaneOrder =

@@ -1,0 +1,47 @@
+import { isIPv4, isIPv6, SocketAddress } from 'node:net';
+import type { Endpoint } from '../endpoint.ts';
+
+/**
+ * The listener that would get what is sent to `server`, if it is one of ours: such an upstream is a loop (U1).
+ *
+ * Sees what addresses show; a detour through another machine is left to the probe at start.
+ *
+ * @param machine - The addresses of this machine's interfaces: a wildcard listens on them all.
+ */
+export function ownListener(
+  server: Endpoint,
+  listeners: readonly Endpoint[],
+  machine: readonly string[],
+): Endpoint | undefined {
+  const target = destination(server.address);
+  return listeners.find(({ address, port }) => {
+    if (port !== server.port) return false;
+    const own = canonicalAddress(address);
+    if (own === target) return true;
+    // A socket on `::` takes IPv4 as well.
+    const wild = own === '::' || (own === '0.0.0.0' && isIPv4(target));
+    return wild && isLocal(target, machine);
+  });
+}
+
+/** One spelling for one address: without zone, IPv6 as RFC 5952 writes it, mapped IPv4 as IPv4 (RFC 4291 §2.5.5.2). */
+export function canonicalAddress(address: string): string {
+  const plain = address.replace(/%.*$/, '');
+  if (!isIPv6(plain)) return plain;
+  const canonical = new SocketAddress({ address: plain, family: 'ipv6' }).address;
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(canonical)?.[1];
+  return mapped ?? canonical;
+}
+
+/** Linux sends what goes to the unspecified address to its own loopback. */
+function destination(address: string): string {
+  const canonical = canonicalAddress(address);
+  if (canonical === '0.0.0.0') return '127.0.0.1';
+  return canonical === '::' ? '::1' : canonical;
+}
+
+function isLocal(address: string, machine: readonly string[]): boolean {
+  // RFC 1122 §3.2.1.3: all of 127/8 is this machine, though interfaces list one address of it.
+  if (address === '::1' || (isIPv4(address) && address.startsWith('127.'))) return true;
+  return machine.some((own) => canonicalAddress(own) === address);
+}

@@ -1,0 +1,38 @@
+import { randomUUID } from 'node:crypto';
+import { open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
+/** Everybody in the pod has to be able to read it. */
+const MODE = 0o644;
+
+/**
+ * Puts a file in place in one step: who reads it sees the old content or the new, never a part.
+ *
+ * The temporary file lies beside it, since a rename cannot cross file systems. What stands at `path` is replaced, not
+ * written through: a symbolic link there becomes a file.
+ *
+ * @throws {Error} If it cannot be written; `/etc/resolv.conf` of a container is a mount of its own and cannot be
+ * replaced, its EBUSY is said in those words. Nothing is left behind.
+ */
+export async function publishResolvConf(path: string, content: string): Promise<void> {
+  // Random, because a container's process IDs are the same after every restart.
+  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}`);
+  try {
+    await writeThrough(temporary, content);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    const busy = error instanceof Error && 'code' in error && error.code === 'EBUSY';
+    const why = busy ? 'it is a mount of its own; publish to a file in a shared volume' : error;
+    throw new Error(`publish resolv.conf ${path}: ${why}`, { cause: error });
+  }
+}
+
+/** On disk before the rename is: or a crash could leave the new name with no content. */
+async function writeThrough(path: string, content: string): Promise<void> {
+  await using file = await open(path, 'wx', MODE);
+  // The umask has taken bits from the mode that was asked for.
+  await file.chmod(MODE);
+  await file.writeFile(content);
+  await file.sync();
+}

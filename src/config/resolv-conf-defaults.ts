@@ -1,0 +1,83 @@
+import type { Endpoint } from '../endpoint.ts';
+import { parseServerAddress, type ServerAddress } from '../upstream/server-address.ts';
+import { isAtOrBelow, labelsOf, type Name } from '../wire/name.ts';
+import type { Problem } from './config-error.ts';
+import { fileFailure } from './file-failure.ts';
+import { LIBC_NAMESERVERS, parseResolvConf, type ResolvConf } from './resolv-conf.ts';
+
+/** What libc takes for more (M1); glibc caps at the same. */
+const MAX_NDOTS = 15;
+
+/** A resolv.conf that was looked for, found or not. */
+export interface ReadResolvConf {
+  readonly path: string;
+  /** Empty where the file could not be read. */
+  readonly conf: ResolvConf;
+  readonly failure: string | undefined;
+}
+
+/** Never throws: whether a missing file is a problem depends on who needs it. */
+export function readResolvConf(readFile: (path: string) => string, path: string): ReadResolvConf {
+  try {
+    return { path, conf: parseResolvConf(readFile(path)), failure: undefined };
+  } catch (error) {
+    return { path, conf: parseResolvConf(''), failure: fileFailure(error) };
+  }
+}
+
+/**
+ * The upstreams that a resolv.conf stands for: each nameserver a group of its own, since libc asks them in order (U1).
+ *
+ * @param isOwn - Whether an address is ours. Beside others it is left out: the file says to its readers that they ask us
+ * first, and to us that we ask the rest. Alone it stays, to be refused.
+ */
+export function upstreamsOf(
+  { nameservers }: ResolvConf,
+  isOwn: (server: Endpoint) => boolean,
+): readonly (readonly ServerAddress[])[] {
+  const servers = nameservers.map(parseServerAddress);
+  const others = servers.filter(({ endpoint }) => !isOwn(endpoint));
+  const asked = others.length > 0 ? others : servers;
+  return asked.slice(0, LIBC_NAMESERVERS).map((server) => [server]);
+}
+
+/** The suffixes of its search list; `search .` stands for none. */
+export function suffixesOf({ search }: ResolvConf): readonly Name[] {
+  return search.filter((suffix) => suffix !== '.');
+}
+
+/** Its ndots as libc reads it: 1 where there is none or no number, at most 15. */
+export function ndotsOf({ options }: ResolvConf): number {
+  const ndots = Number.parseInt(options.get('ndots') ?? '1', 10);
+  return Number.isNaN(ndots) ? 0 : Math.min(Math.max(ndots, 0), MAX_NDOTS);
+}
+
+/** What of it does not mean here what it seems to. */
+export function notesOf({ path, conf, failure }: ReadResolvConf): Problem[] {
+  if (failure !== undefined) return [{ place: path, reason: `${failure}: no default search list` }];
+  const notes = conf.notes.map(({ line, text }) => ({ place: `${path}:${line}`, reason: text }));
+  const ndots = conf.options.get('ndots');
+  if (ndots !== undefined && ndots !== String(ndotsOf(conf))) {
+    notes.push({ place: path, reason: `ndots:${ndots} is ${ndotsOf(conf)}, as in libc` });
+  }
+  return notes;
+}
+
+/**
+ * The cluster zone that a search list shows: what follows `svc.` at the head of a suffix (`svc.Z`) or behind its first
+ * label (`NS.svc.Z`) (N1).
+ */
+export function clusterDomainOf(suffixes: readonly Name[]): Name | undefined {
+  for (const suffix of suffixes) {
+    const labels = labelsOf(suffix);
+    const zoneAt = labels.slice(0, 2).indexOf('svc') + 1;
+    if (zoneAt > 0 && labels.length > zoneAt) return `${labels.slice(zoneAt).join('.')}.`;
+  }
+  return undefined;
+}
+
+/** Whether two suffixes stand for different cluster zones: only the first is proven (N2). */
+export function otherClusterDomain(suffixes: readonly Name[], zone: Name): Name | undefined {
+  const others = suffixes.filter((suffix) => !isAtOrBelow(suffix, zone));
+  return clusterDomainOf(others);
+}

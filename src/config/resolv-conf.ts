@@ -1,0 +1,146 @@
+import { isIP } from 'node:net';
+import type { Endpoint } from '../endpoint.ts';
+import { type Name, parseName } from '../wire/name.ts';
+
+/** What a resolv.conf says, as libc would take it. */
+export interface ResolvConf {
+  /** Addresses in their order; all of them, though libc asks only the first {@link LIBC_NAMESERVERS}. */
+  readonly nameservers: readonly string[];
+  /** The last `search` or `domain`; `.` where the file says so. */
+  readonly search: readonly Name[];
+  /** By name; a switch such as `edns0` has the empty string. The last of equal ones counts. */
+  readonly options: ReadonlyMap<string, string>;
+  /** What libc passes over in silence, with its line: never a reason not to start. */
+  readonly notes: readonly ResolvConfNote[];
+}
+
+export interface ResolvConfNote {
+  readonly line: number;
+  readonly text: string;
+}
+
+/** MAXNS of glibc and of musl (M1, G1). */
+export const LIBC_NAMESERVERS = 3;
+/** M1: musl ignores a longer line as a whole. */
+const MUSL_LINE_OCTETS = 255;
+/** A resolv.conf is a few lines; what is longer is not one. The rest is not read. */
+const MAX_LINES = 1_000;
+
+/**
+ * Reads a resolv.conf the way glibc and musl do: a keyword stands in the first column, `#` and `;` there begin a
+ * comment, the last `search` or `domain` wins, and what makes no sense is passed over (and noted here).
+ *
+ * @see resolv.conf(5)
+ */
+export function parseResolvConf(text: string): ResolvConf {
+  const reader = new Reader();
+  const lines = text.split('\n');
+  for (const [index, line] of lines.slice(0, MAX_LINES).entries()) {
+    reader.read(line.replace(/\r$/, ''), index + 1);
+  }
+  if (lines.length > MAX_LINES) reader.note(MAX_LINES, `not read past line ${MAX_LINES}`);
+  const { nameservers, search, options, notes } = reader;
+  return { nameservers, search, options, notes };
+}
+
+class Reader {
+  readonly nameservers: string[] = [];
+  search: readonly Name[] = [];
+  readonly options = new Map<string, string>();
+  readonly notes: ResolvConfNote[] = [];
+
+  note(line: number, text: string): void {
+    this.notes.push({ line, text });
+  }
+
+  read(text: string, line: number): void {
+    if (/^[#;]/.test(text) || text.trim() === '') return;
+    if (Buffer.byteLength(text) > MUSL_LINE_OCTETS) {
+      this.note(line, `longer than ${MUSL_LINE_OCTETS} octets: musl ignores the whole line`);
+    }
+    if (/^\s/.test(text)) {
+      this.note(line, 'ignored, as libc does: it begins with white space');
+      return;
+    }
+    const [keyword = '', ...values] = this.words(text, line);
+    if (keyword === 'nameserver') this.nameserver(values[0], line);
+    else if (keyword === 'search') this.setSearch(values, line);
+    else if (keyword === 'domain') this.setSearch(values.slice(0, 1), line);
+    else if (keyword === 'options') for (const option of values) this.option(option);
+    // `sortlist` orders addresses in glibc's getaddrinfo: no matter of a DNS server.
+    else if (keyword !== 'sortlist') this.note(line, `unknown keyword: ${keyword}`);
+  }
+
+  /** libc knows no comment behind values; a word that begins like one is nobody's suffix, so the line ends there. */
+  private words(text: string, line: number): string[] {
+    const words = text.trim().split(/\s+/);
+    const comment = words.findIndex((word) => /^[#;]/.test(word));
+    if (comment === -1) return words;
+    this.note(line, 'a comment needs a line of its own: libc takes it for values');
+    return words.slice(0, comment);
+  }
+
+  private nameserver(address: string | undefined, line: number): void {
+    if (address === undefined || isIP(address) === 0) {
+      this.note(line, `nameserver is not an address: ${address ?? ''}`);
+      return;
+    }
+    this.nameservers.push(address);
+    if (this.nameservers.length === LIBC_NAMESERVERS + 1) {
+      this.note(line, `more than ${LIBC_NAMESERVERS} nameservers: libc never asks this one`);
+    }
+  }
+
+  private setSearch(suffixes: readonly string[], line: number): void {
+    const names = new Set<Name>();
+    for (const suffix of suffixes) {
+      try {
+        names.add(parseName(suffix));
+      } catch (error) {
+        this.note(line, `suffix left out: ${error instanceof Error ? error.message : error}`);
+      }
+    }
+    this.search = [...names];
+  }
+
+  private option(option: string): void {
+    const colon = option.indexOf(':');
+    if (colon === -1) this.options.set(option, '');
+    else this.options.set(option.slice(0, colon), option.slice(colon + 1));
+  }
+}
+
+/**
+ * The resolv.conf to publish: search list and options as they were, and our address as the only nameserver, because
+ * musl asks every nameserver at once and takes whichever answers first (M1).
+ *
+ * @param endpoint - Has port 53: resolv.conf cannot name another.
+ */
+export function renderResolvConf(original: ResolvConf, endpoint: Endpoint): string {
+  const lines = ['# Written by sidestub.', `nameserver ${endpoint.address}`];
+  if (original.search.length > 0) {
+    lines.push(`search ${original.search.map(withoutFinalDot).join(' ')}`);
+  }
+  if (original.options.size > 0) {
+    const options = [...original.options].map(([name, value]) =>
+      value === '' ? name : `${name}:${value}`,
+    );
+    lines.push(`options ${options.join(' ')}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/**
+ * The address that a resolv.conf can name of those we listen on: the first with port 53; the loopback for a wildcard.
+ * `undefined` where there is none.
+ */
+export function publishedNameserver(addresses: readonly Endpoint[]): Endpoint | undefined {
+  const listener = addresses.find(({ port }) => port === 53);
+  if (listener?.address === '0.0.0.0') return { ...listener, address: '127.0.0.1' };
+  if (listener?.address === '::') return { ...listener, address: '::1' };
+  return listener;
+}
+
+function withoutFinalDot(name: Name): string {
+  return name === '.' ? name : name.slice(0, -1);
+}

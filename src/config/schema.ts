@@ -1,0 +1,215 @@
+import {
+  count,
+  domainName,
+  duration,
+  endpoint,
+  type Kind,
+  label,
+  listOf,
+  oneOf,
+  orOff,
+  path,
+  size,
+  truth,
+  ttl,
+  type Written,
+} from './kind.ts';
+import { publicTlds } from './public-tlds.ts';
+import { laneOrder, routes, serverGroups } from './server-kind.ts';
+
+/** One value that can be set: all that the program and its documentation know of it. */
+export interface Setting<T> {
+  readonly kind: Kind<T>;
+  /** One line, lower case, no full stop. */
+  readonly meaning: string;
+  readonly default: DefaultValue;
+  /** Without the dashes; most settings have none. */
+  readonly flag?: { readonly name: string; readonly hint: string; readonly multiple?: true };
+}
+
+/** In the form of the configuration file, with a summary where that is long; or how it is found out. */
+export type DefaultValue =
+  | { readonly written: Written; readonly summary?: string }
+  | { readonly derived: string };
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const KIB = 2 ** 10;
+const GIB = 2 ** 30;
+
+/**
+ * Every setting by its path in the configuration file: the one place that states default, bounds and meaning.
+ *
+ * The environment name follows from the path ({@link environmentName}).
+ */
+export const settingTable = {
+  'listen.addresses': setting({
+    kind: listOf(endpoint(53), 1, 64),
+    meaning: 'where to listen, over UDP and TCP (L1)',
+    default: { derived: '127.0.0.1:53 and, when the machine has ::1, [::1]:53' },
+    flag: { name: 'listen', hint: 'ADDR:PORT', multiple: true },
+  }),
+  'tcp.maxConnections': setting({
+    kind: count(1, 65_535),
+    meaning: 'TCP connections of all clients together (S1)',
+    default: { written: '256' },
+  }),
+  'tcp.maxConnectionsPerClient': setting({
+    kind: count(1, 65_535),
+    meaning: 'TCP connections of one client address (S1)',
+    default: { written: '64' },
+  }),
+  'tcp.maxInFlight': setting({
+    kind: count(1, 65_535),
+    meaning: 'queries of one TCP connection that are being answered (S1)',
+    default: { written: '100' },
+  }),
+  'tcp.idle': setting({
+    kind: duration(100, HOUR),
+    meaning: 'how long a TCP connection may stay without a query (RFC 7766 §6.2.3)',
+    default: { written: '10s' },
+  }),
+  resolvConf: setting({
+    kind: path(),
+    meaning: 'the resolv.conf that names the default upstreams and suffixes (N1, U1)',
+    default: { written: '/etc/resolv.conf' },
+    flag: { name: 'resolv-conf', hint: 'FILE' },
+  }),
+  publishResolvConf: setting({
+    kind: orOff(path()),
+    meaning: 'where to write a resolv.conf that names sidestub alone',
+    default: { written: 'off' },
+    flag: { name: 'publish-resolv-conf', hint: 'FILE' },
+  }),
+  upstreams: setting({
+    kind: serverGroups(),
+    meaning: 'servers to ask, in order; equals of one group together (U1)',
+    default: { derived: 'the first three nameservers of resolvConf, in order' },
+    flag: { name: 'upstream', hint: 'URL[,URL]', multiple: true },
+  }),
+  routes: setting({
+    kind: routes(),
+    meaning: 'zones that have upstreams of their own; the longest match wins (U1)',
+    default: { written: [] },
+  }),
+  'search.mode': setting({
+    kind: oneOf(['prove', 'off']),
+    meaning: 'whether the steps of a search list are answered from proofs',
+    default: { written: 'prove' },
+  }),
+  'search.suffixes': setting({
+    kind: listOf(domainName(), 0, 64),
+    meaning: "the clients' search list (N1)",
+    default: { derived: 'the search list of resolvConf' },
+  }),
+  'search.ndots': setting({
+    kind: count(0, 15),
+    meaning: "the clients' ndots: names with fewer dots go through the search list first",
+    default: { derived: 'the option ndots of resolvConf, or 1' },
+  }),
+  'search.pin': setting({
+    kind: listOf(domainName(), 0, 1_000),
+    meaning: 'names that are never meant to have a suffix: their expansions do not exist (N6)',
+    default: { written: [] },
+  }),
+  'search.public': setting({
+    kind: listOf(label(), 0, 2_000),
+    meaning:
+      'last labels whose names may be asked before it is known that no service is meant (N4)',
+    default: {
+      written: publicTlds(),
+      summary: 'com, net, org, edu, gov, info, io and most country codes',
+    },
+  }),
+  'cluster.domain': setting({
+    kind: orOff(domainName()),
+    meaning: 'the cluster zone (N1)',
+    default: { derived: 'what follows svc. in search.suffixes' },
+  }),
+  'families.order': setting({
+    kind: laneOrder(),
+    meaning: 'how the A and AAAA question of one name go upstream over UDP (F2)',
+    default: { written: 'serial' },
+  }),
+  'families.repair': setting({
+    kind: truth(),
+    meaning: 'whether a family that fails leaves the other one whole (F5)',
+    default: { written: 'true' },
+  }),
+  'cache.octets': setting({
+    kind: size(64 * KIB, 16 * GIB),
+    meaning: 'memory for positive answers (C3)',
+    default: { written: '16MiB' },
+  }),
+  'cache.negativeOctets': setting({
+    kind: size(16 * KIB, 16 * GIB),
+    meaning: 'memory for negative answers, apart from cache.octets (C3)',
+    default: { written: '4MiB' },
+  }),
+  'cache.minTtl': setting({
+    kind: ttl(0, 3_600),
+    meaning: 'TTLs below this are raised to it (C2)',
+    default: { written: '0s' },
+  }),
+  'cache.maxTtl': setting({
+    kind: ttl(1, 86_400),
+    meaning: 'TTLs above this are lowered to it (C2)',
+    default: { written: '1d' },
+  }),
+  hosts: setting({
+    kind: orOff(path()),
+    meaning: 'a hosts file to answer from (L6)',
+    default: { written: 'off' },
+  }),
+  'status.address': setting({
+    kind: orOff(endpoint(9553)),
+    meaning: 'where /metrics and /ready are served over HTTP',
+    default: { written: '127.0.0.1:9553' },
+    flag: { name: 'metrics', hint: 'ADDR:PORT|off' },
+  }),
+  'log.level': setting({
+    kind: oneOf(['debug', 'info', 'warn', 'error']),
+    meaning: 'the least important events to log; query names appear at debug only (S4)',
+    default: { written: 'info' },
+  }),
+  'log.format': setting({
+    kind: oneOf(['auto', 'json', 'text']),
+    meaning: 'auto is text on a terminal and json elsewhere',
+    default: { written: 'auto' },
+  }),
+  'shutdown.grace': setting({
+    kind: duration(0, 5 * MINUTE),
+    meaning: 'how long queries in flight are still answered after SIGTERM (S2)',
+    default: { written: '1s' },
+  }),
+} as const;
+
+export type SettingKey = keyof typeof settingTable;
+
+/** What a setting is once it has been read. */
+export type ValueOf<Key extends SettingKey> =
+  (typeof settingTable)[Key] extends Setting<infer T> ? T : never;
+
+/** Every path, in the order of the table. */
+export const SETTING_KEYS = Object.keys(settingTable) as readonly SettingKey[];
+
+/** The declaration of a setting whose type does not matter to who asks. */
+export function settingOf(key: SettingKey): Setting<unknown> {
+  // A kind formats only what it has read itself, so that its value type may be forgotten.
+  return settingTable[key] as Setting<unknown>;
+}
+
+/** Whether a word is the path of a setting. */
+export function isSettingKey(word: string): word is SettingKey {
+  return Object.hasOwn(settingTable, word);
+}
+
+/** The environment variable of a setting: `tcp.maxInFlight` is `SIDESTUB_TCP_MAX_IN_FLIGHT`. */
+export function environmentName(key: SettingKey): string {
+  const words = key.replace(/([A-Z])/g, '_$1').replaceAll('.', '_');
+  return `SIDESTUB_${words.toUpperCase()}`;
+}
+
+function setting<T>(declaration: Setting<T>): Setting<T> {
+  return declaration;
+}

@@ -1,0 +1,181 @@
+import {
+  isAlias,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Pair,
+  parseDocument,
+  type YAMLError,
+  type YAMLMap,
+  type YAMLWarning,
+} from 'yaml';
+import { didYouMean } from './closest.ts';
+import type { Problem } from './config-error.ts';
+import { describe, type Written } from './kind.ts';
+import type { Entry, Layer } from './layer.ts';
+import { isSettingKey, SETTING_KEYS } from './schema.ts';
+
+/** Settings fill a page. A file past this is not one of ours, and the parser would hold some hundred times its size. */
+const MAX_CHARACTERS = 1_000_000;
+/** One missing bracket can make a thousand errors; the first ones say where. */
+const MAX_SYNTAX_ERRORS = 10;
+
+/**
+ * The settings in a YAML file.
+ *
+ * Scalars keep the text they have in the file (`0x10` and `1e3` are no numbers here). Aliases are refused: a value has
+ * one place, and ten of them can stand for a billion nodes.
+ *
+ * @param path - Only to say where something stands.
+ */
+export function yamlLayer(text: string, path: string): Layer {
+  const reader = new YamlReader(path);
+  reader.read(text);
+  const { entries, problems, broken } = reader;
+  return { entries, problems, broken };
+}
+
+class YamlReader {
+  readonly entries: Entry[] = [];
+  readonly problems: Problem[] = [];
+  broken = false;
+  private readonly path: string;
+  private readonly lines = new LineCounter();
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  read(text: string): void {
+    if (text.length > MAX_CHARACTERS) {
+      this.broken = true;
+      this.problems.push({ place: this.path, reason: `longer than ${MAX_CHARACTERS} characters` });
+      return;
+    }
+    const document = parseDocument(text, { lineCounter: this.lines, prettyErrors: false });
+    this.syntax([...document.errors, ...document.warnings]);
+    const { contents } = document;
+    // A file with comments only sets nothing.
+    if (this.broken || contents === null || isNull(contents)) return;
+    if (isMap(contents)) this.mapping(contents, '');
+    else
+      this.problem(
+        startOf(contents),
+        `${describe(this.written(contents))}, not a mapping of settings`,
+      );
+  }
+
+  /** What YAML itself finds. Of a text that it could not follow nothing is read: it would be read wrongly. */
+  private syntax(errors: readonly (YAMLError | YAMLWarning)[]): void {
+    this.broken = errors.some(({ code }) => code !== 'DUPLICATE_KEY');
+    for (const { pos, message } of errors.slice(0, MAX_SYNTAX_ERRORS))
+      this.problem(pos[0], message);
+    const more = errors.length - MAX_SYNTAX_ERRORS;
+    if (more > 0) this.problems.push({ place: this.path, reason: `and ${more} more such errors` });
+  }
+
+  private mapping(map: YAMLMap, section: string): void {
+    for (const pair of map.items) {
+      const word = isScalar(pair.key) ? String(pair.key.value) : '';
+      const key = section + word;
+      if (isSettingKey(key)) this.entry(key, pair);
+      else if (section === '' && sections().has(word)) this.section(word, pair);
+      else this.problem(startOf(pair.key), `unknown key: ${key}${this.hint(word, section)}`);
+    }
+  }
+
+  private section(word: string, pair: Pair): void {
+    const { value } = pair;
+    if (isMap(value)) this.mapping(value, `${word}.`);
+    // `tcp:` with everything below it commented out.
+    else if (!isNull(value)) this.problem(startOf(value), `${word} is not a mapping of settings`);
+  }
+
+  private entry(key: Entry['key'], pair: Pair): void {
+    const written = this.written(pair.value);
+    if (written === undefined) return;
+    const at = this.lines.linePos(startOf(pair.key));
+    this.entries.push({
+      key,
+      written,
+      origin: { kind: 'file', path: this.path, line: at.line },
+      placeOf: (path) => this.place(startOf(descend(pair, path))),
+    });
+  }
+
+  /** The value of a node; `undefined` where it holds something that is reported here. */
+  private written(node: unknown): Written | undefined {
+    if (isSeq(node)) return whole(node.items.map((item) => this.written(item)));
+    if (isMap(node)) {
+      const values = node.items.map((pair) => this.written(pair.value));
+      const words = node.items.map(({ key }) => (isScalar(key) ? String(key.value) : ''));
+      const all = whole(values);
+      return all && Object.fromEntries(words.map((word, index) => [word, all[index] ?? null]));
+    }
+    if (isAlias(node)) {
+      this.problem(startOf(node), `alias: *${node.source}; write the value out`);
+      return undefined;
+    }
+    if (!isScalar(node) || isNull(node)) return null;
+    return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value));
+  }
+
+  private hint(word: string, section: string): string {
+    const siblings = SETTING_KEYS.filter((key) => key.startsWith(section));
+    const words = siblings.map((key) => key.slice(section.length).split('.')[0] ?? '');
+    const near = didYouMean(word, new Set(words));
+    if (near !== '') return near;
+    // The right word in the wrong section.
+    const meant = SETTING_KEYS.find((key) => key.split('.').at(-1) === word);
+    return meant === undefined ? '' : ` (did you mean ${meant}?)`;
+  }
+
+  private problem(offset: number, reason: string): void {
+    this.problems.push({ place: this.place(offset), reason });
+  }
+
+  private place(offset: number): string {
+    const { line, col } = this.lines.linePos(offset);
+    return `${this.path}:${line}:${col}`;
+  }
+}
+
+/** The node at a path below a pair's value; the last one that is there. */
+function descend(pair: Pair, path: readonly unknown[]): unknown {
+  let node: unknown = pair.value ?? pair.key;
+  for (const step of path) {
+    const next = isSeq(node) && typeof step === 'number' ? node.items[step] : pairOf(node, step);
+    // A key that is not known is the place itself; a key that is known leads to its value.
+    const target = isPair(next) ? (isNode(next.value) ? next.value : next.key) : next;
+    if (target === undefined) return node;
+    node = target;
+  }
+  return node;
+}
+
+function pairOf(node: unknown, key: unknown): Pair | undefined {
+  if (!isMap(node)) return undefined;
+  return node.items.find((pair) => isScalar(pair.key) && String(pair.key.value) === key);
+}
+
+function isNull(node: unknown): boolean {
+  return node === null || (isScalar(node) && node.value === null);
+}
+
+function startOf(node: unknown): number {
+  return isNode(node) ? (node.range?.[0] ?? 0) : 0;
+}
+
+function whole(values: readonly (Written | undefined)[]): readonly Written[] | undefined {
+  const present = values.filter((value) => value !== undefined);
+  return present.length === values.length ? present : undefined;
+}
+
+function sections(): ReadonlySet<string> {
+  return new Set(
+    SETTING_KEYS.filter((key) => key.includes('.')).map((key) => key.split('.')[0] ?? ''),
+  );
+}
