@@ -52,6 +52,7 @@ export interface Cluster {
   readonly asked: Asked[];
   /** Change them between lookups: they hold from the next question on. */
   readonly faults: Faults;
+  /** Answers that are still due never leave. */
   close(): Promise<void>;
 }
 
@@ -69,7 +70,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const listeners: Listener[] = [];
   const close = async () => {
     desk.close();
-    await Promise.all(listeners.map((listener) => listener.close()));
+    // Taken out first: closing again is harmless.
+    await Promise.all(listeners.splice(0).map((listener) => listener.close()));
   };
   try {
     for (const endpoint of options.endpoints) listeners.push(await listen(endpoint, desk));
@@ -77,12 +79,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     await close();
     throw error;
   }
-  return {
-    endpoints: listeners.map((listener) => listener.endpoint),
-    asked: desk.asked,
-    faults,
-    close,
-  };
+  const endpoints = listeners.map((listener) => listener.endpoint);
+  return { endpoints, asked: desk.asked, faults, close };
 }
 
 /** Where a question came from, and how its answer goes back. */

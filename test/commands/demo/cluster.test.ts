@@ -146,3 +146,13 @@ test('an endpoint that is taken is an error, and leaves nothing open', async (t)
   const endpoints = [{ address: '127.0.0.1', port: 0 }, v4];
   await t.rejects(startCluster({ endpoints, world, clock }), { code: 'EADDRINUSE' });
 });
+
+test('an answer that is still due when the cluster closes does not leave', async (t) => {
+  const { clock, cluster, arrival, v4 } = await setup(t, { delay: 20 });
+  const client = await udpClient(t, v4);
+  const arrived = arrival();
+  client.send(query('git.example.com.'));
+  await arrived;
+  await cluster.close();
+  await t.resolves(clock.advance(20));
+});
