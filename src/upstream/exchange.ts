@@ -1,3 +1,4 @@
+import type { Milliseconds } from '../clock.ts';
 import type { Message } from '../wire/message.ts';
 import type { Question } from '../wire/question.ts';
 
@@ -11,6 +12,8 @@ export interface Outgoing extends Question {
 export interface Progress {
   /** The retransmission timer fired: the other family need not wait any longer (F2). */
   onRetransmit(): void;
+  /** When the question was asked, where it waited before it came here: its deadline counts from then (U2). */
+  readonly since?: Milliseconds;
 }
 
 /**

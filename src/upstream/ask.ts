@@ -1,0 +1,313 @@
+import type { Clock, Milliseconds, Timer } from '../clock.ts';
+import { Rcode } from '../wire/codes.ts';
+import type { Message } from '../wire/message.ts';
+import type { EdnsMemory } from './edns-memory.ts';
+import { type Outgoing, UpstreamError, type UpstreamFailure } from './exchange.ts';
+import type { Health } from './health.ts';
+import type { Reply } from './reply.ts';
+import { RESEND_WITHOUT_TOKEN, type ResendBudget, type RoundTrips } from './retransmission.ts';
+import type { Exchange, Suspicion, Transport } from './transport.ts';
+import type { ServerTallies, TcpFallback, UpstreamTallies } from './upstream-tallies.ts';
+
+/** U2: libc gives up at 5 s, and the answer has to reach it before. */
+export const DEADLINE: Milliseconds = 4_500;
+/** U1: how long silence lasts before somebody else is asked; a slow recursion is over, a lost datagram long resent. */
+export const SILENCE: Milliseconds = 1_000;
+
+/** Who waits for one server's answer. Exactly one of `onAnswer` and `onFailure` is called, once, unless it is cancelled. */
+export interface AskListener {
+  onAnswer(message: Message): void;
+  onFailure(error: Error): void;
+  /** The question no longer stands alone on UDP: its timer fired, or it went on over TCP (F2). At most once. */
+  onSlow(): void;
+  /** The first resend is due. True: it goes to another server instead, and this one keeps listening. */
+  takeResend(): boolean;
+}
+
+/** What one server's questions share. */
+export interface AskParts {
+  readonly name: string;
+  readonly first: TransportKind;
+  readonly transports: Readonly<Record<TransportKind, Transport>>;
+  readonly clock: Clock;
+  readonly roundTrips: RoundTrips;
+  readonly budget: ResendBudget;
+  readonly edns: EdnsMemory;
+  readonly health: Health;
+  readonly tallies: UpstreamTallies;
+  readonly serverTallies: ServerTallies;
+}
+
+/** How a message travels. */
+export type TransportKind = 'udp' | 'tcp';
+
+interface Send {
+  readonly transport: TransportKind;
+  readonly at: Milliseconds;
+  readonly edns: boolean;
+  readonly exchange: Exchange;
+}
+
+/** RFC 9520 §3.1, U2: per server and transport. */
+const MAX_SENDS = 3;
+
+/**
+ * One question at one server, from its first send to its answer.
+ *
+ * Over UDP it goes out at once, again when the timer fires, and at the third round once more and over TCP (U2); every
+ * send has its own socket, all of them listen, and the first reply that matches wins. Silence spends sends, never the
+ * wait: it ends at the deadline.
+ */
+export class Ask {
+  private readonly parts: AskParts;
+  private readonly question: Outgoing;
+  private readonly listener: AskListener;
+  private readonly startedAt: Milliseconds;
+  private readonly timeout: Milliseconds;
+  private readonly open = new Set<Send>();
+  private readonly sends = { udp: 0, tcp: 0 };
+  private readonly deadline: Timer;
+  private readonly silence: Timer;
+  private round: Timer | undefined;
+  private patience: Timer | undefined;
+  private rounds = 1;
+  private original: Send | undefined;
+  private originalAnswered = false;
+  private tokens = 0;
+  private lastSentAt: Milliseconds = 0;
+  private slow = false;
+  private heard = false;
+  private missed = false;
+  private settled = false;
+  /** A reply with TC: what counts if TCP brings nothing. */
+  private truncated: Message | undefined;
+  /** The server's own octets could not be read. */
+  private malformed = false;
+  /** What the server said to EDNS; from then on this question goes without. */
+  private refusal: Reply | undefined;
+
+  constructor(parts: AskParts, question: Outgoing, listener: AskListener) {
+    this.parts = parts;
+    this.question = question;
+    this.listener = listener;
+    this.startedAt = parts.clock.now();
+    this.timeout = parts.roundTrips.timeout;
+    this.deadline = parts.clock.after(DEADLINE, () => this.conclude('timeout'));
+    this.silence = parts.clock.after(SILENCE, () => this.onSilence());
+    parts.budget.earn();
+    this.original = this.send(parts.first);
+    if (parts.first === 'udp') this.nextRoundAfter(this.timeout);
+  }
+
+  /** Ends the question without a word to the listener: somebody else has answered. */
+  cancel(): void {
+    if (this.settled) return;
+    if (this.slow && !this.heard) {
+      this.countMissed();
+      // A server that others keep overtaking would never be measured, and so be chosen for ever.
+      const now = this.parts.clock.now();
+      this.parts.roundTrips.sampleAtLeast(now - this.startedAt, now);
+    }
+    this.settle();
+  }
+
+  private send(transport: TransportKind): Send | undefined {
+    if (this.sends[transport] >= MAX_SENDS) return undefined;
+    this.sends[transport]++;
+    const { clock, transports, edns } = this.parts;
+    const now = clock.now();
+    const withEdns = this.refusal === undefined && edns.usable;
+    const exchange = transports[transport].send(this.question, withEdns, {
+      onReply: (reply) => this.onReply(send, reply),
+      onFailure: (error) => this.onFailure(send, error),
+      onSuspicion: (suspicion) => this.onSuspicion(suspicion),
+    });
+    const send: Send = { transport, at: now, edns: withEdns, exchange };
+    if (transport === 'udp') this.lastSentAt = now;
+    this.open.add(send);
+    return send;
+  }
+
+  private nextRoundAfter(delay: Milliseconds): void {
+    this.round = this.parts.clock.after(delay, () => this.onRound());
+  }
+
+  private onRound(): void {
+    this.reportSlow();
+    const wait = this.waitForToken();
+    if (wait > 0) {
+      this.nextRoundAfter(wait);
+      return;
+    }
+    this.rounds++;
+    this.parts.tallies.retransmissions.add();
+    if (this.rounds === 2) {
+      if (!this.listener.takeResend()) this.send('udp');
+      this.nextRoundAfter(2 * this.timeout);
+    } else {
+      this.send('udp');
+      this.startTcp('silence');
+    }
+  }
+
+  private waitForToken(): Milliseconds {
+    const { budget, clock } = this.parts;
+    if (!budget.take()) return this.lastSentAt + RESEND_WITHOUT_TOKEN - clock.now();
+    this.tokens++;
+    return 0;
+  }
+
+  private onReply(send: Send, reply: Reply): void {
+    this.open.delete(send);
+    this.heard = true;
+    if (send === this.original) this.originalAnswered = true;
+    const { health, roundTrips, serverTallies, clock, first } = this.parts;
+    health.heard();
+    const now = clock.now();
+    const elapsed = now - send.at;
+    // What the other transport takes, connection setup included, says nothing about the timer or the choice.
+    if (send.transport === first) roundTrips.sample(elapsed, now);
+    serverTallies.latency.observe(elapsed / 1000);
+    if (reply.truncated && send.transport === 'udp') this.onTruncated(reply.message);
+    else if (send.edns && refusesEdns(reply)) this.onEdnsRefused(send, reply);
+    else this.onAnswer(send, reply);
+  }
+
+  private onAnswer(send: Send, reply: Reply): void {
+    // Only an answer shows that it was the OPT, and not the question, that the server could not take.
+    const wasTheOpt = !send.edns && this.refusal?.edns === false && !refusesEdns(reply);
+    if (wasTheOpt) this.parts.edns.refuse();
+    this.answer(reply.message);
+  }
+
+  private onEdnsRefused({ transport }: Send, reply: Reply): void {
+    if (this.refusal === undefined) {
+      this.refusal = reply;
+      this.parts.tallies.ednsFallbacks.add();
+      if (this.send(transport) !== undefined) return;
+    }
+    // Sent with EDNS before the refusal was known; what goes without is still out.
+    if (this.open.size === 0) this.answer(reply.message);
+  }
+
+  private onTruncated(message: Message): void {
+    this.truncated ??= message;
+    this.leaveUdp('truncated');
+  }
+
+  private onSuspicion(suspicion: Suspicion): void {
+    if (suspicion === 'wrong-id') {
+      // U3: a guesser cannot follow to TCP; whoever is first with the truth wins.
+      this.startTcp('wrong-id');
+      return;
+    }
+    this.malformed = true;
+    this.heard = true;
+    this.parts.health.heard();
+    this.leaveUdp('malformed');
+  }
+
+  /** The server has spoken, and over UDP it will not say anything better: no more datagrams, TCP or nothing. */
+  private leaveUdp(cause: TcpFallback): void {
+    this.round?.cancel();
+    this.reportSlow();
+    this.startTcp(cause);
+    this.patience ??= this.parts.clock.after(SILENCE, () => this.conclude('timeout'));
+    if (!this.isOpen('tcp')) this.conclude('network');
+  }
+
+  private startTcp(cause: TcpFallback): void {
+    if (this.sends.tcp > 0) return;
+    this.parts.tallies.tcpFallbacks.add(cause);
+    this.send('tcp');
+  }
+
+  private onFailure(send: Send, error: Error): void {
+    this.open.delete(send);
+    const reason = error instanceof UpstreamError ? error.reason : undefined;
+    if (reason === undefined || reason === 'closed') this.fail(error);
+    else if (send.transport === 'tcp') this.onTcpFailure(reason, error);
+    // Another send may have met another server behind the same address: it is heard out.
+    else if (this.open.size === 0) this.conclude(reason, error);
+  }
+
+  private onTcpFailure(reason: UpstreamFailure, error: Error): void {
+    if (reason === 'malformed') this.malformed = true;
+    const spoken = this.truncated !== undefined || this.malformed;
+    const rescuable = this.parts.first === 'tcp' && reason === 'network' && this.sends.udp === 0;
+    if (rescuable && !spoken) this.rescue();
+    else if (spoken || this.open.size === 0) this.conclude(reason, error);
+  }
+
+  private onSilence(): void {
+    if (!this.heard) this.countMissed();
+    if (this.parts.first === 'tcp') this.rescue();
+  }
+
+  /** A `tcp://` server whose TCP says nothing may still have a UDP that does. */
+  private rescue(): void {
+    if (this.sends.udp > 0) return;
+    this.reportSlow();
+    this.send('udp');
+    this.nextRoundAfter(this.timeout);
+  }
+
+  private isOpen(transport: TransportKind): boolean {
+    for (const send of this.open) if (send.transport === transport) return true;
+    return false;
+  }
+
+  private reportSlow(): void {
+    if (this.slow) return;
+    this.slow = true;
+    this.listener.onSlow();
+  }
+
+  private countMissed(): void {
+    if (this.missed) return;
+    this.missed = true;
+    this.parts.health.missed(this.startedAt);
+  }
+
+  /** Nothing more will come: what a truncated reply holds counts, if it holds anything; then the word that refused EDNS. */
+  private conclude(reason: UpstreamFailure, error?: Error): void {
+    if (!this.heard) this.countMissed();
+    if (this.truncated !== undefined && saysSomething(this.truncated)) this.answer(this.truncated);
+    else if (this.malformed) this.fail(this.failure('malformed'));
+    else if (this.refusal !== undefined) this.answer(this.refusal.message);
+    else this.fail(error ?? this.failure(reason));
+  }
+
+  private failure(reason: UpstreamFailure): UpstreamError {
+    return new UpstreamError(reason, `no answer from ${this.parts.name}: ${reason}`);
+  }
+
+  private answer(message: Message): void {
+    this.settle();
+    this.listener.onAnswer(message);
+  }
+
+  private fail(error: Error): void {
+    if (this.settled) return;
+    this.settle();
+    this.listener.onFailure(error);
+  }
+
+  private settle(): void {
+    this.settled = true;
+    for (const timer of [this.deadline, this.silence, this.round, this.patience]) timer?.cancel();
+    for (const { exchange } of this.open) exchange.close();
+    this.open.clear();
+    if (!this.originalAnswered) this.parts.budget.giveBack(this.tokens);
+  }
+}
+
+/** RFC 6891 §7 says FORMERR; NOTIMP is what some servers say. */
+function refusesEdns({ message }: Reply): boolean {
+  return message.rcode === Rcode.FORMERR || message.rcode === Rcode.NOTIMP;
+}
+
+/** An empty NOERROR with TC says nothing: taken for an answer it would be a NODATA that nobody gave. */
+function saysSomething(message: Message): boolean {
+  return message.answer.length > 0 || message.rcode !== Rcode.NOERROR;
+}

@@ -1,0 +1,83 @@
+import type { Clock, Milliseconds, Timer } from '../clock.ts';
+import type { Exchange } from './transport.ts';
+
+/**
+ * Whether a server is known dead: silent for 3 s with at least three questions unanswered (U1).
+ *
+ * One that is dead is probed in the background until it is heard: real questions are not what finds out, since each of
+ * them would wait.
+ */
+export class Health {
+  private readonly clock: Clock;
+  private readonly probe: () => Exchange;
+  private readonly onChange: (dead: boolean) => void;
+  private unanswered = 0;
+  private silentSince: Milliseconds = 0;
+  private isDead = false;
+  private probing: Exchange | undefined;
+  private timer: Timer | undefined;
+
+  /**
+   * @param probe - Sends a question of its own; whoever takes the reply calls {@link heard}.
+   * @param onChange - Called at each death and each return.
+   */
+  constructor(clock: Clock, probe: () => Exchange, onChange: (dead: boolean) => void) {
+    this.clock = clock;
+    this.probe = probe;
+    this.onChange = onChange;
+  }
+
+  get dead(): boolean {
+    return this.isDead;
+  }
+
+  /** A reply of the server matched: nothing that was silent before counts. */
+  heard(): void {
+    if (this.unanswered === 0) return;
+    this.unanswered = 0;
+    this.stop();
+    if (!this.isDead) return;
+    this.isDead = false;
+    this.onChange(false);
+  }
+
+  /** A question that was sent at `since` has waited long enough to say that it stays unanswered. */
+  missed(since: Milliseconds): void {
+    this.silentSince = this.unanswered === 0 ? since : Math.min(this.silentSince, since);
+    this.unanswered++;
+    if (this.isDead || this.timer !== undefined || this.unanswered < DEAD_QUESTIONS) return;
+    const left = this.silentSince + DEAD_SILENCE - this.clock.now();
+    this.timer = this.clock.after(left, () => this.die());
+  }
+
+  close(): void {
+    this.stop();
+  }
+
+  private die(): void {
+    this.isDead = true;
+    this.onChange(true);
+    this.probeEvery(FIRST_PROBE);
+  }
+
+  private probeEvery(interval: Milliseconds): void {
+    this.probing?.close();
+    this.probing = this.probe();
+    this.timer = this.clock.after(interval, () => {
+      this.probeEvery(Math.min(LAST_PROBE, 2 * interval));
+    });
+  }
+
+  private stop(): void {
+    this.timer?.cancel();
+    this.timer = undefined;
+    this.probing?.close();
+    this.probing = undefined;
+  }
+}
+
+const DEAD_QUESTIONS = 3;
+const DEAD_SILENCE: Milliseconds = 3_000;
+/** A restarted server is back after some hundred milliseconds; one a second is no load for one that stays away. */
+const FIRST_PROBE: Milliseconds = 250;
+const LAST_PROBE: Milliseconds = 1_000;

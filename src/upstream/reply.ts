@@ -1,0 +1,81 @@
+import { Opcode, Rcode } from '../wire/codes.ts';
+import { Flag, HEADER_OCTETS, type Header, readHeader } from '../wire/header.ts';
+import { type Message, readResponse } from '../wire/message.ts';
+import { type Question, readQuestion } from '../wire/question.ts';
+import { EMPTY } from '../wire/render.ts';
+import { WireError } from '../wire/wire-error.ts';
+
+/** A response that matched what was asked. */
+export interface Reply {
+  readonly message: Message;
+  /** TC: there is more over TCP. */
+  readonly truncated: boolean;
+  /** Whether it has an OPT: then its sender knows EDNS, whatever its RCODE. */
+  readonly edns: boolean;
+}
+
+/** What octets turned out to be. Only a `reply` ends a wait (U3). */
+export type Verdict =
+  | { readonly kind: 'reply'; readonly reply: Reply }
+  | { readonly kind: 'mismatched'; readonly wrongId: boolean }
+  | { readonly kind: 'malformed' };
+
+/**
+ * Judges what arrived where the answer to `question` is awaited; peer and socket were checked by the kernel.
+ *
+ * It is `malformed` only if ID and question match: anybody may send octets, but those came from someone who knew them.
+ *
+ * @param octets - A whole message; nothing of it is kept.
+ * @see RFC 5452 §9.1
+ */
+export function judgeReply(octets: Uint8Array, id: number, question: Question): Verdict {
+  const header = headerOf(octets);
+  if (header === undefined) return MISMATCHED;
+  if (header.id !== id) return WRONG_ID;
+  if ((header.flags & Flag.QR) === 0 || header.opcode !== Opcode.QUERY) return MISMATCHED;
+  if (header.qdcount === 0) return judgeBareHeader(octets, header);
+  if (!asks(octets, question)) return MISMATCHED;
+  try {
+    const { message, truncated, edns } = readResponse(octets);
+    return { kind: 'reply', reply: { message, truncated, edns: edns !== undefined } };
+  } catch (error) {
+    if (error instanceof WireError) return { kind: 'malformed' };
+    throw error;
+  }
+}
+
+const MISMATCHED: Verdict = { kind: 'mismatched', wrongId: false };
+const WRONG_ID: Verdict = { kind: 'mismatched', wrongId: true };
+
+/**
+ * What servers answer with a bare header. RFC 1035 servers that meet an OPT do so with FORMERR or NOTIMP: to drop that
+ * would be to wait for ever instead of asking without EDNS (U4).
+ */
+const BARE_RCODES: ReadonlySet<number> = new Set([
+  Rcode.FORMERR,
+  Rcode.SERVFAIL,
+  Rcode.NOTIMP,
+  Rcode.REFUSED,
+]);
+
+function judgeBareHeader(octets: Uint8Array, header: Header): Verdict {
+  const bare = octets.length === HEADER_OCTETS && header.ancount + header.nscount === 0;
+  if (!bare || header.arcount !== 0 || !BARE_RCODES.has(header.rcode)) return MISMATCHED;
+  const message = { ...EMPTY, rcode: header.rcode };
+  return { kind: 'reply', reply: { message, truncated: false, edns: false } };
+}
+
+function headerOf(octets: Uint8Array): Header | undefined {
+  return octets.length < HEADER_OCTETS ? undefined : readHeader(octets);
+}
+
+/** Canonical names are compared, so a server may change the case (RFC 4343); nothing may follow but one question. */
+function asks(octets: Uint8Array, { qname, qtype, qclass }: Question): boolean {
+  try {
+    const asked = readQuestion(octets, HEADER_OCTETS);
+    return asked.qname === qname && asked.qtype === qtype && asked.qclass === qclass;
+  } catch (error) {
+    if (error instanceof WireError) return false;
+    throw error;
+  }
+}

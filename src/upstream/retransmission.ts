@@ -1,0 +1,86 @@
+import type { Milliseconds } from '../clock.ts';
+
+/** How far away an answer is: the cluster's own come from memory, others may need a recursion (U2). */
+export type TimerClass = 'zone' | 'other';
+
+/**
+ * Round trips to one server for one class of questions, smoothed.
+ *
+ * Every send has a socket of its own, so a sample always belongs to its own send and Karn's rule costs none.
+ *
+ * @see RFC 6298 §2
+ */
+export class RoundTrips {
+  private mean: Milliseconds | undefined;
+  private deviation: Milliseconds = 0;
+  private sampledAt: Milliseconds = Number.NEGATIVE_INFINITY;
+
+  /** When to send again if nothing has come (U2). */
+  get timeout(): Milliseconds {
+    if (this.mean === undefined) return TIMEOUT_WITHOUT_SAMPLES;
+    const margin = Math.max(MIN_MARGIN, 4 * this.deviation);
+    return Math.min(MAX_TIMEOUT, Math.max(MIN_TIMEOUT, this.mean + margin));
+  }
+
+  /** SRTT; `undefined` where there was no sample of late. */
+  smoothed(now: Milliseconds): Milliseconds | undefined {
+    return now - this.sampledAt > RECENT ? undefined : this.mean;
+  }
+
+  sample(roundTrip: Milliseconds, now: Milliseconds): void {
+    // The first after a long time replaces what is known, so that one question finds out that a server came nearer.
+    if (this.mean === undefined || now - this.sampledAt > RECENT) {
+      this.mean = roundTrip;
+      this.deviation = roundTrip / 2;
+    } else {
+      this.deviation += (Math.abs(this.mean - roundTrip) - this.deviation) / 4;
+      this.mean += (roundTrip - this.mean) / 8;
+    }
+    this.sampledAt = now;
+  }
+
+  /** A send was given up unanswered after `waited`: evidence only where the estimate was lower. */
+  sampleAtLeast(waited: Milliseconds, now: Milliseconds): void {
+    if (waited > (this.mean ?? 0)) this.sample(waited, now);
+  }
+}
+
+/** How long a server that is not asked keeps its place among its equals. */
+const RECENT: Milliseconds = 30_000;
+/** U2: about the spread of a cluster DNS over one node hop, and far below the 5 s that libc waits. */
+const TIMEOUT_WITHOUT_SAMPLES: Milliseconds = 150;
+/** U2: the timer resolution of a busy event loop; a deviation of 0 must not make every answer late. */
+const MIN_MARGIN: Milliseconds = 10;
+const MIN_TIMEOUT: Milliseconds = 30;
+const MAX_TIMEOUT: Milliseconds = 400;
+
+/**
+ * How many resends one server may get: a burst, then a share of the questions (U2).
+ *
+ * Loss gives its tokens back and slowness does not: a server that only became slow is not sent double its load, while
+ * one behind a lossy path is asked again as often as it takes.
+ */
+export class ResendBudget {
+  private tokens = BURST;
+
+  /** A question was asked for the first time. */
+  earn(): void {
+    this.tokens = Math.min(BURST, this.tokens + SHARE);
+  }
+
+  take(): boolean {
+    if (this.tokens < 1) return false;
+    this.tokens -= 1;
+    return true;
+  }
+
+  giveBack(count: number): void {
+    this.tokens = Math.min(BURST, this.tokens + count);
+  }
+}
+
+const BURST = 20;
+const SHARE = 0.1;
+
+/** How long after the last send a question may be sent again when no token is left (U2). */
+export const RESEND_WITHOUT_TOKEN: Milliseconds = 400;

@@ -1,0 +1,101 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock, Milliseconds } from '../clock.ts';
+import type { Name } from '../wire/name.ts';
+import type { Question } from '../wire/question.ts';
+
+/** What the choice knows of a server. */
+export interface Selectable {
+  readonly dead: boolean;
+  /** `undefined` where it has not been measured lately. */
+  expectedRoundTrip(question: Question): Milliseconds | undefined;
+}
+
+/** A server in the place it has for one question. */
+export interface Candidate<S extends Selectable> {
+  readonly server: S;
+  /** Those of one group are equals, and may stand in for each other. */
+  readonly group: number;
+}
+
+/**
+ * In which order the servers are asked one question.
+ *
+ * Groups in the order of the configuration; equals by what they are measured to take; those known dead behind all
+ * others, in the same order (U1).
+ */
+export class Selection<S extends Selectable> {
+  private readonly groups: readonly (readonly S[])[];
+  private readonly clock: Clock;
+  private readonly pairs = new LRUCache<Name, { readonly server: S; readonly until: Milliseconds }>(
+    { max: MAX_PAIRS },
+  );
+
+  /** @param groups - Ordered groups of equals, none of them empty. */
+  constructor(groups: readonly (readonly S[])[], clock: Clock) {
+    this.groups = groups;
+    this.clock = clock;
+  }
+
+  /** Every server once, in the order to ask them. */
+  candidates(question: Question): Candidate<S>[] {
+    const ordered = this.groups.flatMap((servers, group) =>
+      this.order(servers, question).map((server) => ({ server, group })),
+    );
+    const alive = ordered.filter(({ server }) => !server.dead);
+    return [...alive, ...ordered.filter(({ server }) => server.dead)];
+  }
+
+  private order(servers: readonly S[], question: Question): readonly S[] {
+    if (servers.length === 1) return servers;
+    const times = new Map(servers.map((s) => [s, s.expectedRoundTrip(question) ?? 0]));
+    const timeOf = (server: S) => times.get(server) ?? 0;
+    const sorted = servers.toSorted((a, b) => timeOf(a) - timeOf(b));
+    const alive = sorted.filter((server) => !server.dead);
+    const first = this.stay(alive, question) ?? spread(alive, timeOf, question);
+    if (first === undefined) return sorted;
+    this.pairs.set(question.qname, { server: first, until: this.clock.now() + PAIR_MEMORY });
+    return [first, ...sorted.filter((server) => server !== first)];
+  }
+
+  /** The two questions of a pair go to one server: equals may be updated at different moments (U1, U6). */
+  private stay(alive: readonly S[], { qname }: Question): S | undefined {
+    const pair = this.pairs.get(qname);
+    if (pair === undefined || pair.until <= this.clock.now()) return undefined;
+    return alive.includes(pair.server) ? pair.server : undefined;
+  }
+}
+
+/** Longer than a client takes from the first question of a pair to the second, retries included. */
+const PAIR_MEMORY: Milliseconds = 5_000;
+/** Names in 5 s of a busy node; one that is forgotten early is chosen anew, no more. */
+const MAX_PAIRS = 4_096;
+
+/**
+ * Spreads names over the servers that are about as near as the nearest: by name, so that each server's own cache is
+ * asked for the same names again. One that is not measured stands at 0, and so gets its share until it is.
+ *
+ * @param sorted - Nearest first.
+ */
+function spread<S>(
+  sorted: readonly S[],
+  timeOf: (server: S) => Milliseconds,
+  { qname }: Question,
+): S | undefined {
+  const [nearest] = sorted;
+  if (nearest === undefined) return undefined;
+  const measured = sorted.map(timeOf).find((time) => time > 0) ?? 0;
+  const near = sorted.filter((server) => timeOf(server) <= 1.5 * measured + NEAR);
+  return near[hash(qname) % near.length];
+}
+
+/** Below this, differences are jitter of the scheduler and not distance. */
+const NEAR: Milliseconds = 5;
+
+/** FNV-1a: even for names that differ in a character; nobody gains by choosing which equal is asked. */
+function hash(name: Name): number {
+  let value = 0x811c9dc5;
+  for (let i = 0; i < name.length; i++) {
+    value = Math.imul(value ^ name.charCodeAt(i), 0x01000193);
+  }
+  return value >>> 0;
+}

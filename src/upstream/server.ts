@@ -1,0 +1,103 @@
+import type { Clock, Milliseconds } from '../clock.ts';
+import { RrClass, RrType } from '../wire/codes.ts';
+import type { Question } from '../wire/question.ts';
+import { Ask, type AskListener, type AskParts } from './ask.ts';
+import { EdnsMemory } from './edns-memory.ts';
+import type { Outgoing } from './exchange.ts';
+import { Health } from './health.ts';
+import { ResendBudget, RoundTrips, type TimerClass } from './retransmission.ts';
+import type { ServerAddress } from './server-address.ts';
+import type { Exchange, Transport } from './transport.ts';
+import { serverTallies, type UpstreamTallies } from './upstream-tallies.ts';
+
+/** What a {@link Server} is made of. */
+export interface ServerOptions {
+  readonly address: ServerAddress;
+  readonly transports: { readonly udp: Transport; readonly tcp: Transport };
+  readonly clock: Clock;
+  readonly tallies: UpstreamTallies;
+  /** Which timer a question goes by; all go by `other` where it is left away. */
+  readonly timerClass?: ((question: Question) => TimerClass) | undefined;
+}
+
+/** One upstream server: what is known of it from one question to the next. */
+export class Server {
+  readonly address: ServerAddress;
+  private readonly options: ServerOptions;
+  private readonly shared: Omit<AskParts, 'roundTrips'>;
+  private readonly health: Health;
+  private readonly roundTrips: Readonly<Record<TimerClass, RoundTrips>> = {
+    zone: new RoundTrips(),
+    other: new RoundTrips(),
+  };
+
+  constructor(options: ServerOptions) {
+    const { address, clock, tallies, transports } = options;
+    this.address = address;
+    this.options = options;
+    const own = serverTallies(tallies, address.name);
+    this.health = new Health(
+      clock,
+      () => this.probe(),
+      (dead) => {
+        own.dead = dead;
+      },
+    );
+    this.shared = {
+      name: address.name,
+      first: address.transport,
+      transports,
+      clock,
+      budget: new ResendBudget(),
+      edns: new EdnsMemory(clock),
+      health: this.health,
+      tallies,
+      serverTallies: own,
+    };
+  }
+
+  /** Silent for 3 s, and not heard since (U1). */
+  get dead(): boolean {
+    return this.health.dead;
+  }
+
+  /** How long an answer to such a question takes, smoothed; `undefined` where it was not measured of late. */
+  expectedRoundTrip(question: Question): Milliseconds | undefined {
+    return this.roundTripsOf(question).smoothed(this.options.clock.now());
+  }
+
+  /** Sends the question. Nothing of `listener` is called before this returns. */
+  begin(question: Outgoing, listener: AskListener): Pick<Ask, 'cancel'> {
+    const parts = { ...this.shared, roundTrips: this.roundTripsOf(question) };
+    return new Ask(parts, question, listener);
+  }
+
+  /** Closes sockets; what is in flight fails with reason `closed`. */
+  close(): void {
+    this.health.close();
+    this.options.transports.udp.close();
+    this.options.transports.tcp.close();
+  }
+
+  private roundTripsOf(question: Question): RoundTrips {
+    return this.roundTrips[this.options.timerClass?.(question) ?? 'other'];
+  }
+
+  private probe(): Exchange {
+    const { transports, address } = this.options;
+    return transports[address.transport].send(PROBE, true, {
+      onReply: () => this.health.heard(),
+      // The next probe is due in any case.
+      onFailure: () => undefined,
+    });
+  }
+}
+
+/** Every server knows the root, or refuses at once: either word shows that it is back. */
+const PROBE: Outgoing = {
+  qname: '.',
+  qtype: RrType.NS,
+  qclass: RrClass.IN,
+  dnssecOk: false,
+  checkingDisabled: false,
+};

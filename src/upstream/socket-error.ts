@@ -1,0 +1,11 @@
+import { UpstreamError } from './exchange.ts';
+
+/**
+ * What a socket's error means to a question: ECONNREFUSED is a server's own word, given at once (U2); everything else
+ * happened on the way.
+ */
+export function socketError(transport: string, name: string, error: Error): UpstreamError {
+  const code = 'code' in error ? String(error.code) : error.message;
+  const reason = code === 'ECONNREFUSED' ? 'refused' : 'network';
+  return new UpstreamError(reason, `${transport} socket to ${name}: ${code}`);
+}

@@ -1,0 +1,227 @@
+import { connect, type Socket } from 'node:net';
+import type { Clock, Milliseconds, Timer } from '../clock.ts';
+import { Deframer, frame } from '../wire/frame.ts';
+import { uint16 } from '../wire/header.ts';
+import { buildQuery, randomId } from '../wire/request.ts';
+import { SILENCE } from './ask.ts';
+import { type Outgoing, UpstreamError } from './exchange.ts';
+import { judgeReply, type Verdict } from './reply.ts';
+import type { ServerAddress } from './server-address.ts';
+import { socketError } from './socket-error.ts';
+import type { ReplyListener } from './transport.ts';
+import type { UpstreamTallies } from './upstream-tallies.ts';
+
+/** A question that waits for its answer, on one connection at a time. */
+export interface InFlight {
+  readonly question: Outgoing;
+  readonly edns: boolean;
+  readonly listener: ReplyListener;
+  /** On how many connections it was sent. */
+  asked: number;
+  /** Nobody waits any more. */
+  closed: boolean;
+  connection?: TcpConnection;
+}
+
+/** Who owns a connection. */
+export interface ConnectionOwner {
+  /** It takes no more questions; what waits on it still may be answered. */
+  onRetired(): void;
+  /** It is gone. @param waiting - What had no answer, oldest first. */
+  onLost(error: UpstreamError, waiting: readonly InFlight[]): void;
+}
+
+interface Sent {
+  readonly inFlight: InFlight;
+  readonly at: Milliseconds;
+}
+
+/** One TCP connection to a server: connects when it is made, closes after 5 s without questions. */
+export class TcpConnection {
+  private readonly name: string;
+  private readonly clock: Clock;
+  private readonly tallies: UpstreamTallies;
+  private readonly owner: ConnectionOwner;
+  private readonly socket: Socket;
+  private readonly deframer = new Deframer();
+  /** By ID, oldest first. An ID stays taken after its question was given up: the answer may still come. */
+  private readonly sent = new Map<number, Sent>();
+  private waitingCount = 0;
+  private lastHeard: Milliseconds;
+  private timer: Timer | undefined;
+  private isEstablished = false;
+  private retired = false;
+  private gone = false;
+  private error: Error | undefined;
+
+  constructor(
+    { endpoint, name }: ServerAddress,
+    clock: Clock,
+    tallies: UpstreamTallies,
+    owner: ConnectionOwner,
+  ) {
+    this.name = name;
+    this.clock = clock;
+    this.tallies = tallies;
+    this.owner = owner;
+    this.lastHeard = clock.now();
+    // A numeric address is connected to without a lookup.
+    this.socket = connect({ host: endpoint.address, port: endpoint.port, noDelay: true });
+    this.socket.on('connect', () => {
+      this.isEstablished = true;
+    });
+    this.socket.on('data', (chunk: Buffer) => this.onData(chunk));
+    this.socket.on('error', (error) => {
+      this.error = error;
+    });
+    // A server that half-closes has said its last word.
+    this.socket.on('end', () => this.lose());
+    this.socket.on('close', () => this.lose());
+  }
+
+  /** Whether it ever stood. */
+  get established(): boolean {
+    return this.isEstablished;
+  }
+
+  /** How many questions wait on it. */
+  get waiting(): number {
+    return this.waitingCount;
+  }
+
+  send(inFlight: InFlight): void {
+    const id = this.freeId();
+    const { question, edns } = inFlight;
+    const { checkingDisabled, dnssecOk } = question;
+    inFlight.asked++;
+    inFlight.connection = this;
+    this.sent.set(id, { inFlight, at: this.clock.now() });
+    if (this.waitingCount++ === 0) this.watch();
+    const options = { id, checkingDisabled, edns: edns ? { dnssecOk } : undefined };
+    this.socket.write(frame(buildQuery(question, options)));
+    if (this.sent.size >= MAX_IDS) this.retire();
+  }
+
+  /** Nobody waits for this one any more; it waits here, and has been marked closed. */
+  abandon(inFlight: InFlight): void {
+    this.endOfWait(inFlight);
+  }
+
+  /** Closes without a word to the owner. @returns What had no answer, oldest first. */
+  destroy(): InFlight[] {
+    const waiting = [...this.sent.values()].map(({ inFlight }) => inFlight);
+    this.gone = true;
+    this.timer?.cancel();
+    this.sent.clear();
+    this.waitingCount = 0;
+    this.socket.destroy();
+    for (const inFlight of waiting) delete inFlight.connection;
+    return waiting.filter(({ closed }) => !closed);
+  }
+
+  private onData(chunk: Uint8Array): void {
+    this.lastHeard = this.clock.now();
+    for (const message of this.deframer.push(chunk)) {
+      if (this.gone) return;
+      this.onMessage(message);
+    }
+  }
+
+  private onMessage(octets: Uint8Array): void {
+    const id = uint16(octets, 0);
+    const inFlight = this.sent.get(id)?.inFlight;
+    if (inFlight === undefined) {
+      this.tallies.mismatched.add();
+      return;
+    }
+    let verdict: Verdict;
+    try {
+      verdict = judgeReply(octets, id, inFlight.question);
+    } catch (bug) {
+      // A socket's event has no caller above it: thrown from here, a bug in reading would end the process.
+      this.finish(id, inFlight, () => inFlight.listener.onFailure(bug as Error));
+      return;
+    }
+    if (verdict.kind === 'reply') {
+      const { reply } = verdict;
+      this.finish(id, inFlight, () => inFlight.listener.onReply(reply));
+      return;
+    }
+    this.tallies[verdict.kind].add();
+    if (verdict.kind === 'mismatched') return;
+    // Unlike a datagram, nobody but the server can have sent this: there is no other reply to wait for.
+    const error = new UpstreamError('malformed', `malformed tcp reply from ${this.name}`);
+    this.finish(id, inFlight, () => inFlight.listener.onFailure(error));
+  }
+
+  private finish(id: number, inFlight: InFlight, tell: () => void): void {
+    this.sent.delete(id);
+    if (inFlight.closed) return;
+    inFlight.closed = true;
+    this.endOfWait(inFlight);
+    tell();
+  }
+
+  private endOfWait(inFlight: InFlight): void {
+    delete inFlight.connection;
+    this.waitingCount--;
+    if (this.waitingCount > 0) return;
+    if (this.retired) this.lose();
+    else this.watch();
+  }
+
+  /** Starts over with watching: for silence while something waits, for the end of a rest while nothing does. */
+  private watch(): void {
+    this.timer?.cancel();
+    if (this.waitingCount === 0) {
+      // What only rests does not keep the process alive.
+      this.socket.unref();
+      this.timer = this.clock.after(IDLE, () => this.lose());
+    } else {
+      this.socket.ref();
+      this.timer = this.clock.after(SILENCE, () => this.onWatch());
+    }
+  }
+
+  private onWatch(): void {
+    const quiet = this.clock.now() - Math.max(this.lastHeard, this.oldestSentAt());
+    if (quiet >= SILENCE) this.retire();
+    else this.timer = this.clock.after(SILENCE - quiet, () => this.onWatch());
+  }
+
+  private oldestSentAt(): Milliseconds {
+    for (const { inFlight, at } of this.sent.values()) if (!inFlight.closed) return at;
+    return this.clock.now();
+  }
+
+  private retire(): void {
+    if (this.retired) return;
+    this.retired = true;
+    this.owner.onRetired();
+  }
+
+  private lose(): void {
+    if (this.gone) return;
+    const { error } = this;
+    const waiting = this.destroy();
+    const lost =
+      error === undefined
+        ? new UpstreamError('network', `tcp connection to ${this.name} was closed by the server`)
+        : socketError('tcp', this.name, error);
+    this.owner.onLost(lost, waiting);
+  }
+
+  /** Unpredictable, and not in flight here: so a late answer never meets another question (U3). */
+  private freeId(): number {
+    for (;;) {
+      // Ends: at most MAX_IDS of 65,536 are taken.
+      const id = randomId();
+      if (!this.sent.has(id)) return id;
+    }
+  }
+}
+
+/** Below the 8 to 10 s after which servers close on their own, so that few questions meet a closing connection. */
+const IDLE: Milliseconds = 5_000;
+/** IDs that one connection takes before the next one is opened: what is never answered must not use them up (S1). */
+const MAX_IDS = 1_024;

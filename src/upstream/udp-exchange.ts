@@ -1,0 +1,129 @@
+import { createSocket, type Socket } from 'node:dgram';
+import { isIPv6 } from 'node:net';
+import type { Endpoint } from '../endpoint.ts';
+import { buildQuery, randomId } from '../wire/request.ts';
+import { type Outgoing, UpstreamError } from './exchange.ts';
+import { judgeReply, type Verdict } from './reply.ts';
+import type { ServerAddress } from './server-address.ts';
+import { socketError } from './socket-error.ts';
+import type { Exchange, ReplyListener, Suspicion, Transport } from './transport.ts';
+import type { UpstreamTallies } from './upstream-tallies.ts';
+
+/**
+ * Carries each message on a datagram socket of its own: fresh, connected, with a port that the kernel draws (F1).
+ *
+ * So no two messages share a conntrack entry, the kernel drops what other peers send, and an ICMP refusal finds the
+ * question it belongs to. The socket listens until a reply matches or its owner closes it.
+ */
+export function udpTransport(address: ServerAddress, tallies: UpstreamTallies): Transport {
+  const open = new Set<UdpExchange>();
+  return {
+    send(question, edns, listener): Exchange {
+      tallies.sends.add('udp');
+      const exchange = new UdpExchange(address, question, edns, listener, tallies, open);
+      open.add(exchange);
+      return exchange;
+    },
+    close(): void {
+      for (const exchange of open) {
+        exchange.fail(new UpstreamError('closed', `udp exchange with ${address.name} was closed`));
+      }
+    },
+  };
+}
+
+class UdpExchange implements Exchange {
+  private readonly id = randomId();
+  private readonly question: Outgoing;
+  private readonly listener: ReplyListener;
+  private readonly tallies: UpstreamTallies;
+  private readonly open: Set<UdpExchange>;
+  private readonly socket: Socket;
+  private readonly reported = new Set<Suspicion>();
+
+  constructor(
+    { endpoint, name }: ServerAddress,
+    question: Outgoing,
+    edns: boolean,
+    listener: ReplyListener,
+    tallies: UpstreamTallies,
+    open: Set<UdpExchange>,
+  ) {
+    this.question = question;
+    this.listener = listener;
+    this.tallies = tallies;
+    this.open = open;
+    const { checkingDisabled, dnssecOk } = question;
+    const octets = buildQuery(question, {
+      id: this.id,
+      checkingDisabled,
+      edns: edns ? { dnssecOk } : undefined,
+    });
+    this.socket = connected(endpoint);
+    this.socket.on('error', (error) => this.fail(socketError('udp', name, error)));
+    this.socket.on('message', (reply) => this.onMessage(reply));
+    this.socket.on('connect', () => {
+      this.socket.send(octets, (error) => {
+        if (error !== null) this.fail(socketError('udp', name, error));
+      });
+    });
+  }
+
+  close(): void {
+    if (!this.open.delete(this)) return;
+    this.socket.close();
+  }
+
+  fail(error: Error): void {
+    if (!this.open.has(this)) return;
+    this.close();
+    this.listener.onFailure(error);
+  }
+
+  private onMessage(octets: Uint8Array): void {
+    // What the kernel had queued before the socket closed.
+    if (!this.open.has(this)) return;
+    const verdict = this.judge(octets);
+    if (verdict === undefined) return;
+    if (verdict.kind === 'reply') {
+      this.close();
+      this.listener.onReply(verdict.reply);
+      return;
+    }
+    this.tallies[verdict.kind].add();
+    if (verdict.kind === 'malformed') this.report('malformed');
+    else if (verdict.wrongId) this.report('wrong-id');
+  }
+
+  private judge(octets: Uint8Array): Verdict | undefined {
+    try {
+      return judgeReply(octets, this.id, this.question);
+    } catch (bug) {
+      // A socket's event has no caller above it: thrown from here, a bug in reading would end the process.
+      this.fail(bug as Error);
+      return undefined;
+    }
+  }
+
+  private report(suspicion: Suspicion): void {
+    if (this.reported.has(suspicion)) return;
+    this.reported.add(suspicion);
+    this.listener.onSuspicion?.(suspicion);
+  }
+}
+
+function connected({ address, port }: Endpoint): Socket {
+  const socket = createSocket({ type: isIPv6(address) ? 'udp6' : 'udp4', lookup: literal });
+  socket.connect(port, address);
+  return socket;
+}
+
+/**
+ * node:dgram looks every address up, numeric ones too. This gives them back as they are, a turn later, as the real one
+ * does: errors are then never thrown into the caller of `send`.
+ */
+function literal(address: string, _options: unknown, callback: LookupCallback): void {
+  queueMicrotask(() => callback(null, address, isIPv6(address) ? 6 : 4));
+}
+
+type LookupCallback = (error: null, address: string, family: number) => void;

@@ -1,0 +1,81 @@
+import { Histogram, Tally, TallySet } from '../observe/tally.ts';
+import type { UpstreamFailure } from './exchange.ts';
+
+/** What the upstream side counts. */
+export interface UpstreamTallies {
+  /** Messages sent, resends and probes included. */
+  readonly sends: TallySet<'udp' | 'tcp'>;
+  /** Resends over UDP after a timer fired (U2). */
+  readonly retransmissions: Tally;
+  /** Questions to a `udp://` server that went on over TCP, by cause. */
+  readonly tcpFallbacks: TallySet<TcpFallback>;
+  /** Questions asked again without EDNS (U4). */
+  readonly ednsFallbacks: Tally;
+  /** Replies dropped because ID or question was not ours (U3). */
+  readonly mismatched: Tally;
+  /** Replies dropped because they were ours but broken behind the question (U3). */
+  readonly malformed: Tally;
+  /** Questions that went on to the next server, because the one before was silent, refused or failed (U1). */
+  readonly failovers: Tally;
+  /** Questions that no server answered. */
+  readonly failures: TallySet<UpstreamFailure>;
+  /** One per configured server, made when it is: the configuration is what bounds the label (S1). */
+  readonly servers: Map<string, ServerTallies>;
+}
+
+/** Why a question left UDP. */
+export type TcpFallback = 'truncated' | 'silence' | 'wrong-id' | 'malformed';
+
+/** Every {@link TcpFallback}, for closed label sets. */
+export const TCP_FALLBACKS: readonly TcpFallback[] = [
+  'truncated',
+  'silence',
+  'wrong-id',
+  'malformed',
+];
+
+/** Every {@link UpstreamFailure}, for closed label sets. */
+export const UPSTREAM_FAILURES: readonly UpstreamFailure[] = [
+  'timeout',
+  'refused',
+  'network',
+  'malformed',
+  'closed',
+];
+
+/** What is told of one server. */
+export interface ServerTallies {
+  /** Seconds from the send that was answered to its answer. */
+  readonly latency: Histogram;
+  /** Known dead (U1): a gauge. */
+  dead: boolean;
+}
+
+/** Seconds: from a cluster DNS on the same node to the deadline. */
+export const LATENCY_BOUNDS: readonly number[] = [
+  0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 4.5,
+];
+
+/** All at 0, and no server yet. */
+export function createUpstreamTallies(): UpstreamTallies {
+  return {
+    sends: new TallySet(['udp', 'tcp']),
+    retransmissions: new Tally(),
+    tcpFallbacks: new TallySet(TCP_FALLBACKS),
+    ednsFallbacks: new Tally(),
+    mismatched: new Tally(),
+    malformed: new Tally(),
+    failovers: new Tally(),
+    failures: new TallySet(UPSTREAM_FAILURES),
+    servers: new Map(),
+  };
+}
+
+/** The tallies of the server with this name, the same ones however many routes lead to it. */
+export function serverTallies(tallies: UpstreamTallies, name: string): ServerTallies {
+  const known = tallies.servers.get(name);
+  if (known !== undefined) return known;
+  const made = { latency: new Histogram(LATENCY_BOUNDS), dead: false };
+  tallies.servers.set(name, made);
+  return made;
+}

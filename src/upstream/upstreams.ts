@@ -1,0 +1,46 @@
+import type { Clock } from '../clock.ts';
+import type { Question } from '../wire/question.ts';
+import type { Upstream } from './exchange.ts';
+import { type LaneOrder, lanes } from './lanes.ts';
+import type { TimerClass } from './retransmission.ts';
+import { Server } from './server.ts';
+import type { ServerAddress } from './server-address.ts';
+import { succession } from './succession.ts';
+import { tcpTransport } from './tcp-exchange.ts';
+import { udpTransport } from './udp-exchange.ts';
+import type { UpstreamTallies } from './upstream-tallies.ts';
+
+/** What the upstream of one route is built from. */
+export interface UpstreamOptions {
+  /** Ordered groups of equals (U1); at least one, and none of them empty. */
+  readonly servers: readonly (readonly ServerAddress[])[];
+  readonly order: LaneOrder;
+  readonly clock: Clock;
+  readonly tallies: UpstreamTallies;
+  /** Whether an answer comes from the cluster's own memory or from a recursion (U2); all are `other` without it. */
+  readonly timerClass?: (question: Question) => TimerClass;
+}
+
+/**
+ * Builds the upstream of one route: lanes over a succession of servers, each with its transports.
+ *
+ * Nothing is sent, bound or connected before the first question.
+ */
+export function upstreamFor(options: UpstreamOptions): Upstream {
+  const { servers, order, clock, tallies, timerClass } = options;
+  const serverAt = (address: ServerAddress) => {
+    const transports = {
+      udp: udpTransport(address, tallies),
+      tcp: tcpTransport(address, clock, tallies),
+    };
+    return new Server({ address, transports, clock, tallies, timerClass });
+  };
+  const upstream = succession({
+    name: servers.map((group) => group.map(({ name }) => name).join(',')).join(' '),
+    groups: servers.map((group) => group.map(serverAt)),
+    clock,
+    tallies,
+  });
+  const overUdp = servers.flat().some(({ transport }) => transport === 'udp');
+  return lanes(overUdp ? order : { kind: 'parallel' }, upstream, clock);
+}
