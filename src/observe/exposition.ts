@@ -1,0 +1,99 @@
+import { createRequire } from 'node:module';
+import type { Gauge as PromMetric, Registry, RegistryContentType } from 'prom-client';
+import type { Metric, MetricRegistry, Sample } from './metric-registry.ts';
+
+/** Renders what the registry holds now. */
+export interface Exposition {
+  /** @param accept - The request's `Accept` header; Prometheus' text format unless it prefers OpenMetrics. */
+  render(accept?: string): Promise<Rendering>;
+}
+
+export interface Rendering {
+  readonly contentType: string;
+  readonly body: string;
+}
+
+type Format = 'text' | 'openmetrics';
+
+/**
+ * Exposes a registry by way of prom-client.
+ *
+ * The library is loaded at the first scrape: a sidecar that nobody scrapes should not pay for it.
+ */
+export function createExposition(registry: MetricRegistry): Exposition {
+  const prepared = new Map<Format, Registry<RegistryContentType>>();
+  return {
+    async render(accept) {
+      const format = negotiate(accept ?? '');
+      const exposed = prepared.get(format) ?? prepare(registry, format);
+      prepared.set(format, exposed);
+      return { contentType: exposed.contentType, body: await exposed.metrics() };
+    },
+  };
+}
+
+/**
+ * Which format a client would rather have: OpenMetrics only where it is named and weighs no less than plain text.
+ *
+ * @see RFC 9110 §12.5.1
+ */
+export function negotiate(accept: string): Format {
+  const weights = new Map(accept.split(',').map(mediaRange));
+  const openmetrics = weights.get('application/openmetrics-text') ?? 0;
+  const text = weights.get('text/plain') ?? weights.get('text/*') ?? 0;
+  return openmetrics > 0 && openmetrics >= text ? 'openmetrics' : 'text';
+}
+
+function mediaRange(range: string): [type: string, weight: number] {
+  const [type = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
+  const q = parameters.find((parameter) => parameter.startsWith('q='))?.slice(2);
+  const weight = q === undefined ? 1 : Number(q);
+  return [type, weight >= 0 && weight <= 1 ? weight : 0];
+}
+
+function prepare(registry: MetricRegistry, format: Format): Registry<RegistryContentType> {
+  const PromRegistry = loadRegistry();
+  // A registry for each format: rendering OpenMetrics renames prom-client's counters for good.
+  const exposed = new PromRegistry<RegistryContentType>();
+  if (format === 'openmetrics') exposed.setContentType(PromRegistry.OPENMETRICS_CONTENT_TYPE);
+  for (const metric of registry.metrics) exposed.registerMetric(collected(metric));
+  return exposed;
+}
+
+/**
+ * prom-client's registry alone: the whole package takes 50 ms to load, in which no query would be answered, and 13 MiB;
+ * this file of it takes 2 ms and 1 MiB. It has no type declarations of its own.
+ */
+function loadRegistry(): typeof Registry {
+  return createRequire(import.meta.url)('prom-client/lib/registry.js');
+}
+
+/**
+ * A metric as prom-client's registry uses it: a name that it may change, and `get`.
+ *
+ * Its own classes can be told counters and gauges by `collect`, but no histogram that is counted already; reading all
+ * three in the same way is less than a way for each, and hashes no labels.
+ */
+function collected({ name, help, type, samples }: Metric): PromMetric {
+  const metric = {
+    name,
+    help,
+    type,
+    // Synchronous up to its value, and the registry starts all of them in one turn: a scrape is one moment's picture.
+    get: () =>
+      Promise.resolve({
+        name: metric.name,
+        help,
+        type,
+        values: Array.from(samples(), (sample) => value(metric.name, sample)),
+      }),
+  };
+  return metric as unknown as PromMetric;
+}
+
+function value(name: string, { suffix, labels, value: reading }: Sample) {
+  // Without a name of its own a value takes its metric's, and OpenMetrics' `_total` only then.
+  return suffix === ''
+    ? { labels, value: reading }
+    : { labels, value: reading, metricName: name + suffix };
+}

@@ -1,0 +1,176 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Milliseconds } from '../clock.ts';
+import { type Endpoint, formatEndpoint } from '../endpoint.ts';
+import type { Exposition } from './exposition.ts';
+
+export interface StatusServerOptions {
+  /** Port 0 leaves the choice to the kernel. */
+  readonly address: Endpoint;
+  /** What keeps the program from being ready; nothing when it is. Asked at each probe. */
+  readonly ready: () => readonly string[];
+  readonly exposition: Exposition;
+  /** Told of a page that failed: the client gets a 500 without the reason. */
+  readonly onBug: (error: unknown) => void;
+  readonly limits?: Partial<StatusLimits>;
+}
+
+/** What bounds the clients (S1): Prometheus, kubelet and a person, not the world. */
+export interface StatusLimits {
+  readonly connections: number;
+  /** Line and headers together. */
+  readonly headerOctets: number;
+  /** For a request to come whole, and for a response to be taken. */
+  readonly request: Milliseconds;
+  /** For the next request on a connection; more than Prometheus' usual interval, so that it keeps its own. */
+  readonly idle: Milliseconds;
+}
+
+export interface StatusServer {
+  /** With the port that the kernel chose. */
+  readonly address: Endpoint;
+  /** Cuts every connection: what a scrape has not taken by then it does not get. */
+  close(): Promise<void>;
+}
+
+const DEFAULT_LIMITS: StatusLimits = {
+  connections: 32,
+  headerOctets: 8_192,
+  request: 5_000,
+  idle: 75_000,
+};
+
+/** How late a limit of time may be noticed. Node looks every 30 s by itself, which is no limit. */
+const TIMEOUT_RESOLUTION: Milliseconds = 1_000;
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+const TEXT_TYPE = 'text/plain; charset=utf-8';
+
+/**
+ * Serves metrics and health over HTTP: `/metrics`, `/ready`, `/healthz`, and at `/` what there is.
+ *
+ * @throws {Error} When the address cannot be bound; it names the address and the reason.
+ */
+export async function startStatusServer(options: StatusServerOptions): Promise<StatusServer> {
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const pages = statusPages(options);
+  const server = createServer(
+    {
+      maxHeaderSize: limits.headerOctets,
+      headersTimeout: limits.request,
+      requestTimeout: limits.request,
+      keepAliveTimeout: limits.idle,
+      connectionsCheckingInterval: Math.min(TIMEOUT_RESOLUTION, limits.request),
+    },
+    (request, response) => {
+      void respond(request, response, pages).catch((error: unknown) => {
+        options.onBug(error);
+        send(response, { status: 500, type: TEXT_TYPE, body: 'internal error\n' });
+      });
+    },
+  );
+  server.maxConnections = limits.connections;
+  // A client that asks and does not read: silence of the socket, whoever is silent.
+  server.timeout = limits.request;
+  await listen(server, options.address);
+  return { address: boundTo(server, options.address), close: () => close(server) };
+}
+
+interface Page {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+type PageOf = (request: IncomingMessage) => Page | Promise<Page>;
+type Pages = ReadonlyMap<string, PageOf>;
+
+function statusPages({ ready, exposition }: StatusServerOptions): Pages {
+  return new Map<string, PageOf>([
+    ['/', () => ({ status: 200, type: TEXT_TYPE, body: INDEX })],
+    ['/healthz', () => ({ status: 200, type: TEXT_TYPE, body: 'ok\n' })],
+    [
+      '/ready',
+      () => {
+        const reasons = ready();
+        const status = reasons.length === 0 ? 200 : 503;
+        const body = `${JSON.stringify({ ready: status === 200, reasons })}\n`;
+        return { status, type: JSON_TYPE, body };
+      },
+    ],
+    [
+      '/metrics',
+      async ({ headers }: IncomingMessage) => {
+        const { contentType, body } = await exposition.render(headers.accept);
+        return { status: 200, type: contentType, body };
+      },
+    ],
+  ]);
+}
+
+const INDEX = `sidestub
+
+/metrics  Prometheus text format, or OpenMetrics to those who accept it
+/ready    200 when names can be looked up, else 503 with the reasons
+/healthz  200 while the process answers at all
+`;
+
+async function respond(
+  request: IncomingMessage,
+  response: ServerResponse,
+  pages: Pages,
+): Promise<void> {
+  const { method, headers } = request;
+  if (headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0') {
+    // Nothing here takes a body; reading one to its end would let its sender hold the connection.
+    response.setHeader('connection', 'close');
+    send(response, { status: 413, type: TEXT_TYPE, body: 'no request body here\n' });
+    return;
+  }
+  if (method !== 'GET' && method !== 'HEAD') {
+    response.setHeader('allow', 'GET, HEAD');
+    send(response, { status: 405, type: TEXT_TYPE, body: 'GET and HEAD only\n' });
+    return;
+  }
+  const [path = '/'] = (request.url ?? '/').split('?', 1);
+  const page = pages.get(path);
+  if (page === undefined) {
+    send(response, { status: 404, type: TEXT_TYPE, body: 'no such page; see /\n' });
+    return;
+  }
+  send(response, await page(request));
+}
+
+function send(response: ServerResponse, { status, type, body }: Page): void {
+  response.writeHead(status, {
+    'content-type': type,
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+  });
+  response.end(body);
+}
+
+async function listen(server: Server, { address, port }: Endpoint): Promise<void> {
+  try {
+    server.listen({ host: address, port });
+    await once(server, 'listening');
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    throw new Error(`status server ${formatEndpoint({ address, port })}: ${reason}`, {
+      cause: error,
+    });
+  }
+}
+
+function boundTo(server: Server, { address, port }: Endpoint): Endpoint {
+  const bound = server.address();
+  return { address, port: typeof bound === 'object' && bound !== null ? bound.port : port };
+}
+
+async function close(server: Server): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  server.closeAllConnections();
+  await closed;
+}

@@ -1,0 +1,259 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { test } from 'tap';
+import { createExposition, type Exposition } from '../../src/observe/exposition.ts';
+import { createMetrics } from '../../src/observe/metrics.ts';
+import {
+  type StatusServer,
+  type StatusServerOptions,
+  startStatusServer,
+} from '../../src/observe/status-server.ts';
+import { parseExposition, seriesKey } from './exposition-parser.ts';
+
+const LOOPBACK = { address: '127.0.0.1', port: 0 };
+const noPage: Exposition = { render: () => Promise.resolve({ contentType: 'x/y', body: '' }) };
+
+/** What these helpers need of a tap test. */
+interface Test {
+  teardown(undo: () => unknown): void;
+  fail(message: string): unknown;
+}
+
+async function start(t: Test, more: Partial<StatusServerOptions> = {}): Promise<StatusServer> {
+  const server = await startStatusServer({
+    address: LOOPBACK,
+    ready: () => [],
+    exposition: noPage,
+    onBug: (error) => t.fail(String(error)),
+    ...more,
+  });
+  t.teardown(() => server.close());
+  return server;
+}
+
+interface Reply {
+  readonly status: number | undefined;
+  readonly headers: Record<string, string | string[] | undefined>;
+  readonly body: string;
+}
+
+async function ask(
+  { address: { address, port } }: StatusServer,
+  path: string,
+  { method = 'GET', headers = {}, body }: { method?: string; headers?: object; body?: string } = {},
+): Promise<Reply> {
+  const sent = request({
+    host: address,
+    port,
+    path,
+    method,
+    headers: { ...headers },
+    agent: false,
+  });
+  sent.end(body);
+  const [response] = await once(sent, 'response');
+  return { status: response.statusCode, headers: response.headers, body: await text(response) };
+}
+
+async function open(t: Test, { address: { address, port } }: StatusServer): Promise<Socket> {
+  const socket = connect({ host: address, port });
+  socket.on('error', () => undefined);
+  t.teardown(() => socket.destroy());
+  await once(socket, 'connect');
+  return socket;
+}
+
+test('it is ready when nothing speaks against it, and else says what does', async (t) => {
+  const reasons = ['no upstream has answered', 'ready.names: gitlab.example.com does not resolve'];
+  const server = await start(t, { ready: () => reasons });
+  const before = await ask(server, '/ready');
+  t.match(before, { status: 503, headers: { 'content-type': /^application\/json/ } });
+  t.strictSame(JSON.parse(before.body), { ready: false, reasons });
+  reasons.length = 0;
+  const after = await ask(server, '/ready');
+  t.equal(after.status, 200);
+  t.strictSame(JSON.parse(after.body), { ready: true, reasons: [] });
+});
+
+test('it is healthy as long as it answers, ready or not', async (t) => {
+  const server = await start(t, { ready: () => ['starting'] });
+  t.match(await ask(server, '/healthz'), { status: 200, body: 'ok\n' });
+});
+
+test('the index names every page, and there are no others', async (t) => {
+  const server = await start(t);
+  const { status, body } = await ask(server, '/');
+  t.equal(status, 200);
+  for (const path of body.match(/^\/\w+/gm) ?? []) {
+    t.equal((await ask(server, path)).status, 200, path);
+  }
+  for (const path of ['/nope', '/metrics/', '//metrics', '/../metrics', '/%6detrics', '*']) {
+    t.equal((await ask(server, path)).status, 404, path);
+  }
+  t.equal((await ask(server, '/healthz?verbose=1')).status, 200, 'a query string is no other page');
+});
+
+test('HEAD is GET without the body', async (t) => {
+  const server = await start(t);
+  const { headers } = await ask(server, '/');
+  const head = await ask(server, '/', { method: 'HEAD' });
+  t.match(head, { status: 200, body: '' });
+  t.equal(head.headers['content-length'], headers['content-length']);
+});
+
+test('nothing can be changed here: other methods and bodies are turned away', async (t) => {
+  const server = await start(t);
+  for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'TRACE']) {
+    const headers = { 'content-length': '0' };
+    const reply = await ask(server, '/metrics', { method, headers });
+    t.match(reply, { status: 405, headers: { allow: 'GET, HEAD' } }, method);
+  }
+  const headers = { 'content-length': '4' };
+  const reply = await ask(server, '/metrics', { headers, body: 'body' });
+  t.match(reply, { status: 413, headers: { connection: 'close' } });
+});
+
+test('a page that fails is a bug that is told, without showing it to the client', async (t) => {
+  const bugs: unknown[] = [];
+  const secret = new Error('secret');
+  const server = await start(t, {
+    exposition: { render: () => Promise.reject(secret) },
+    onBug: (error) => bugs.push(error),
+  });
+  t.match(await ask(server, '/metrics'), { status: 500, body: 'internal error\n' });
+  t.strictSame(bugs, [secret]);
+  t.equal((await ask(server, '/healthz')).status, 200, 'and the server goes on');
+});
+
+test('a scrape over HTTP has every metric, in the format that was asked for', async (t) => {
+  const metrics = createMetrics();
+  const server = await start(t, { exposition: createExposition(metrics.registry) });
+  metrics.listen.queries.add('tcp', 'SRV', 2);
+  const plain = await ask(server, '/metrics');
+  t.match(plain, { status: 200, headers: { 'content-type': /^text\/plain; version=0\.0\.4/ } });
+  const families = parseExposition(plain.body, 'text');
+  t.strictSame(
+    [...families.keys()],
+    metrics.registry.metrics.map(({ name }) => name),
+  );
+  const counted = families
+    .get('sidestub_queries_total')
+    ?.samples.filter(({ value }) => value > 0)
+    .map((sample) => `${seriesKey(sample)} ${sample.value}`);
+  t.strictSame(counted, ['sidestub_queries_total [["transport","tcp"],["type","SRV"]] 2']);
+  const headers = { accept: 'application/openmetrics-text' };
+  const open = await ask(server, '/metrics', { headers });
+  t.match(open.headers['content-type'], /^application\/openmetrics-text/);
+  t.equal(parseExposition(open.body, 'openmetrics').size, metrics.registry.metrics.length);
+});
+
+test("Prometheus' own linter has nothing to say", async (t) => {
+  const { body } = await createExposition(createMetrics().registry).render();
+  const promtool = spawn('promtool', ['check', 'metrics'], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const missing = await Promise.race([
+    once(promtool, 'spawn').then(() => false),
+    once(promtool, 'error').then(() => true),
+  ]).catch(() => true);
+  if (missing) {
+    t.pass('promtool is missing', {
+      skip: 'promtool (Debian package prometheus) is not installed',
+    });
+    return;
+  }
+  promtool.stdin.end(body);
+  const [said, [code]] = await Promise.all([text(promtool.stderr), once(promtool, 'exit')]);
+  t.equal(said, '');
+  t.equal(code, 0);
+});
+
+test('one connection serves many scrapes', async (t) => {
+  const server = await start(t);
+  const socket = await open(t, server);
+  socket.setEncoding('latin1');
+  let seen = '';
+  socket.on('data', (chunk: string) => {
+    seen += chunk;
+  });
+  for (let n = 1; n <= 3; n++) {
+    socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n');
+    while ((seen.match(/\r\n\r\nok\n/g) ?? []).length < n) await once(socket, 'data');
+  }
+  t.notMatch(seen, /connection: close/i);
+});
+
+test('a client that never ends its headers is cut (S1)', async (t) => {
+  const server = await start(t, { limits: { request: 50 } });
+  const socket = await open(t, server);
+  socket.write('GET /metrics HTTP/1.1\r\nhost: x\r\n');
+  socket.resume();
+  await once(socket, 'close');
+  t.equal((await ask(server, '/healthz')).status, 200);
+});
+
+test('an idle connection is cut (S1)', async (t) => {
+  const server = await start(t, { limits: { idle: 50 } });
+  const socket = await open(t, server);
+  socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n');
+  socket.resume();
+  await once(socket, 'close');
+  t.pass('cut');
+});
+
+test('headers past the limit are refused (S1)', async (t) => {
+  const server = await start(t);
+  const reply = await ask(server, '/', { headers: { 'x-long': 'x'.repeat(16_384) } });
+  t.equal(reply.status, 431);
+});
+
+test('connections past the limit are cut, and there is room again when one has gone (S1)', async (t) => {
+  const server = await start(t, { limits: { connections: 2 } });
+  const [first, second] = [await open(t, server), await open(t, server)];
+  const third = await open(t, server);
+  third.resume();
+  await once(third, 'close');
+  for (const socket of [first, second]) {
+    socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+    socket.resume();
+    await once(socket, 'close');
+  }
+  t.equal((await ask(server, '/healthz')).status, 200);
+});
+
+test('what is not HTTP gets 400 and is cut', async (t) => {
+  const server = await start(t);
+  const socket = await open(t, server);
+  socket.end('\x00\x1e not http\r\n\r\n');
+  t.match(await text(socket), /^HTTP\/1\.1 400 /);
+});
+
+test('closing cuts whoever is connected and frees the port', async (t) => {
+  const server = await start(t);
+  const socket = await open(t, server);
+  const cut = once(socket, 'close');
+  socket.resume();
+  await server.close();
+  await cut;
+  const again = await start(t, { address: server.address });
+  t.strictSame(again.address, server.address);
+});
+
+test('an address that is taken is an error that names it (S3)', async (t) => {
+  const { address } = await start(t);
+  await t.rejects(start(t, { address }), {
+    message: `status server 127.0.0.1:${address.port}: EADDRINUSE`,
+  });
+});
+
+test('it listens on IPv6 too', async (t) => {
+  let server: StatusServer;
+  try {
+    server = await start(t, { address: { address: '::1', port: 0 } });
+  } catch {
+    t.pass('no IPv6', { skip: 'no IPv6 loopback here' });
+    return;
+  }
+  t.equal((await ask(server, '/healthz')).status, 200);
+});
