@@ -18,7 +18,7 @@ import { isAtOrBelow } from './wire/name.ts';
 export interface ResolverParts {
   readonly settings: ResolverSettings;
   readonly clock: Clock;
-  readonly routes: Router & { zoneOf(qname: string): string };
+  readonly routes: Router;
   readonly hosts?: HostsLookup | undefined;
   readonly onlyRoutable?: FamiliesOptions['onlyRoutable'];
   readonly tallies: ResolverTallies;
@@ -83,7 +83,7 @@ export function assembleResolver(parts: ResolverParts): Resolver {
       : new ClusterZone({
           zone: domain,
           clock,
-          sameRoute: (a, b) => routes.zoneOf(a) === routes.zoneOf(b),
+          sameRoute: (a, b) => routes.routeOf(a) === routes.routeOf(b),
           onVerdict: parts.onVerdict,
         });
   const flights: Flights = new Map();

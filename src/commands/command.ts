@@ -37,8 +37,12 @@ export interface CommandContext {
   /** The words that are not flags, without the command's own name. */
   readonly positionals: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Of this package. */
+  readonly version: string;
   readonly stdout: Output;
   readonly stderr: Output;
+  /** Of sidestub. */
+  readonly version: string;
 }
 
 /** A stream to print to; a terminal also says how wide it is. */

@@ -12,13 +12,8 @@ export type Transport = 'udp' | 'tcp';
 export interface ResponderEvents {
   /** A query was admitted. */
   asked(transport: Transport, qtype: number): void;
-  /**
-   * A reply left.
-   *
-   * @param answers - How many records the answer section held, before any was cut off.
-   * @param elapsed - How long the client waited in this process.
-   */
-  answered(rcode: number, answers: number, source: Source, elapsed: Milliseconds): void;
+  /** A reply left: its RCODE, where the answer came from, and how long the client waited in this process. */
+  answered(rcode: number, source: Source, elapsed: Milliseconds): void;
   /** An error of the listener's own left: no resolving was done. */
   rejected(rcode: number): void;
   dropped(reason: 'response' | 'malformed'): void;
@@ -96,16 +91,12 @@ export class Responder {
       const { message, age, source, ede } = await this.resolve(queryOf(request, address));
       const limit = transport === 'udp' ? udpLimit(request) : TCP_OCTETS;
       const octets = renderReply(request, message, { age, limit, ede });
-      this.events.answered(
-        message.rcode,
-        message.answer.length,
-        source,
-        this.clock.now() - started,
-      );
+      const elapsed = this.clock.now() - started;
+      this.events.answered(message.rcode, source, elapsed);
       return octets;
     } catch (error) {
       this.events.bug(error);
-      this.events.answered(Rcode.SERVFAIL, 0, 'failure', this.clock.now() - started);
+      this.events.answered(Rcode.SERVFAIL, 'failure', this.clock.now() - started);
       return renderError(request, Rcode.SERVFAIL);
     }
   }

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import type { ExpansionFate } from '../observe/label-sets.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
 import type { Name } from '../wire/name.ts';
 import { ownNegative } from '../wire/soa.ts';
@@ -8,18 +9,6 @@ import type { SearchList } from './search-list.ts';
 import { Speculation } from './speculation.ts';
 import type { Answer, Expansion, Query, Resolve, Stage } from './stage.ts';
 import { verdictOf } from './verdict.ts';
-
-/** What became of an expansion, for the metric. */
-export type ExpansionFate = 'pin' | 'cut' | 'cache' | 'upstream' | 'stale_cut';
-
-/** Every {@link ExpansionFate}, for closed label sets. */
-export const EXPANSION_FATES: readonly ExpansionFate[] = [
-  'pin',
-  'cut',
-  'cache',
-  'upstream',
-  'stale_cut',
-];
 
 export interface SearchOptions {
   readonly list: SearchList;
@@ -122,28 +111,27 @@ class Steps {
 
   /** Upstream's own word, or a cut of the last minutes where upstream fails (N9). */
   private async ask(query: Query): Promise<Answer> {
-    this.options.fates.add('upstream');
+    let answer: Answer | undefined;
+    let failure: unknown;
     try {
-      const answer = await this.next(query);
-      if (verdictOf(answer.message, query) !== 'failure') return answer;
-      return this.lastKnown(query) ?? answer;
+      answer = await this.next(query);
     } catch (error) {
-      const stale = this.lastKnown(query);
-      if (stale !== undefined) return stale;
-      throw error;
+      failure = error;
     }
+    const failed = answer === undefined || verdictOf(answer.message, query) === 'failure';
+    const known = failed ? this.lastKnown(query) : undefined;
+    this.options.fates.add(known === undefined ? 'upstream' : 'stale_cut');
+    if (known !== undefined) return known;
+    if (answer === undefined) throw failure;
+    return answer;
   }
 
   private lastKnown(query: Query): Answer | undefined {
     if (this.options.mode !== 'prove') return undefined;
     const known = this.options.zone?.lastKnown(query.qname);
     if (known === undefined) return undefined;
-    this.options.fates.add('stale_cut');
-    return {
-      ...known,
-      source: 'stale',
-      ede: { code: EdeCode.STALE_NXDOMAIN, text: 'denied within the last five minutes' },
-    };
+    const ede = { code: EdeCode.STALE_NXDOMAIN, text: 'denied within the last five minutes' };
+    return { ...known, source: 'stale', ede };
   }
 }
 

@@ -1,15 +1,20 @@
 import { assembleResolver, type Resolver, type ResolverSettings } from '../../src/assemble.ts';
 import type { Milliseconds } from '../../src/clock.ts';
-import { REPAIR_KINDS, type RepairKind } from '../../src/observe/label-sets.ts';
+import {
+  EXPANSION_FATES,
+  type ExpansionFate,
+  REPAIR_KINDS,
+  type RepairKind,
+} from '../../src/observe/label-sets.ts';
 import { Tally, TallySet } from '../../src/observe/tally.ts';
-import { EXPANSION_FATES, type ExpansionFate } from '../../src/resolve/search.ts';
+import type { FamiliesOptions } from '../../src/resolve/families.ts';
 import { type Answer, ownQuery } from '../../src/resolve/stage.ts';
 import type { Outgoing } from '../../src/upstream/exchange.ts';
+import { lanes } from '../../src/upstream/lanes.ts';
 import { RrType } from '../../src/wire/codes.ts';
 import { type Name, parseName } from '../../src/wire/name.ts';
 import { HandClock } from './hand-clock.ts';
 import { type Line, ScriptedUpstream } from './scripted-upstream.ts';
-import { lanes } from './tmp-lanes.ts';
 
 /** A job's search list as kubelet writes it, with a corporate suffix behind. */
 export const SUFFIXES = [
@@ -57,10 +62,11 @@ export async function startStub(options: StubOptions): Promise<Stub> {
   const verdicts: string[] = [];
   const bugs: unknown[] = [];
   const laned = lanes({ kind: 'serial' }, upstream, clock);
+  const route = { upstream: laned };
   const resolver = assembleResolver({
     settings: settingsOf(options),
     clock,
-    routes: { routeOf: () => ({ upstream: laned }), zoneOf: () => '.' },
+    routes: { routeOf: () => route },
     onlyRoutable: options.onlyRoutable,
     tallies: {
       cache: { hits: new Tally(), misses: new Tally(), evictions: new Tally() },

@@ -1,0 +1,112 @@
+import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { monotonicClock } from '../clock.ts';
+import { configurationFlags } from '../config/flags.ts';
+import { parseHostsFile } from '../config/hosts-file.ts';
+import { loadSettings } from '../config/load.ts';
+import { onlyRoutable, readPodRoutes } from '../config/pod-routes.ts';
+import { publishResolvConf } from '../config/publish-resolv-conf.ts';
+import { parseResolvConf, publishedNameserver, renderResolvConf } from '../config/resolv-conf.ts';
+import type { Settings } from '../config/settings.ts';
+import { type Daemon, startDaemon } from '../daemon.ts';
+import { ListenError } from '../listen/listen-error.ts';
+import { createLog, formatFor, type Log } from '../observe/log.ts';
+import { type Command, type CommandContext, ExitCode } from './command.ts';
+
+const usage = `sidestub run [options]
+
+Answers DNS on localhost for the programs of this pod or machine, and asks the servers of resolv.conf.
+
+  sidestub run --listen 127.0.0.1:5353      try it without root
+  dig @127.0.0.1 -p 5353 git.example.com
+
+SIGTERM answers what is in flight and exits 0.`;
+
+export const command: Command = {
+  summary: 'run the daemon',
+  usage,
+  options: configurationFlags(),
+  main,
+};
+
+async function main(context: CommandContext): Promise<number> {
+  const { settings, notes } = loadSettings({
+    flags: context.flags,
+    env: context.env,
+    readFile: (path) => readFileSync(path, 'utf8'),
+    machine: ownAddresses(),
+  });
+  const log = logFor(settings, context);
+  for (const { place, reason } of notes) log.warn('configuration', { place, reason });
+  const ended = Promise.withResolvers<number>();
+  let daemon: Daemon;
+  try {
+    daemon = await startDaemon({
+      settings,
+      clock: monotonicClock,
+      log,
+      version: context.version,
+      hosts: hostsOf(settings),
+      onlyRoutable: onlyRoutable(readPodRoutes(readIfThere)),
+      onFatal: (reason) => {
+        log.error('fatal', { reason });
+        ended.resolve(ExitCode.CONFIG);
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof ListenError)) throw error;
+    context.stderr.write(`sidestub: ${error.message}\n`);
+    return ExitCode.CONFIG;
+  }
+  await publish(settings, daemon, log);
+  const onSignal = (signal: NodeJS.Signals): void => {
+    log.info('signal', { signal });
+    ended.resolve(ExitCode.OK);
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, onSignal);
+  const code = await ended.promise;
+  await daemon.stop();
+  return code;
+}
+
+/** The job's containers mount this file in place of theirs, so it must be there before anything is ready. */
+async function publish(settings: Settings, daemon: Daemon, log: Log): Promise<void> {
+  const { publishResolvConf: path, resolvConf } = settings;
+  const nameserver = publishedNameserver(daemon.endpoints);
+  if (path === undefined || nameserver === undefined) return;
+  const original = parseResolvConf(readIfThere(resolvConf) ?? '');
+  await publishResolvConf(path, renderResolvConf(original, nameserver));
+  log.info('resolv_conf_published', { path });
+}
+
+function logFor({ log: { level, format } }: Settings, { stdout }: CommandContext): Log {
+  return createLog({
+    level,
+    format: format === 'auto' ? formatFor(stdout) : format,
+    write: (line) => stdout.write(line),
+    wallClock: Date.now,
+    clock: monotonicClock,
+  });
+}
+
+function hostsOf({
+  hosts,
+}: Settings): ((qname: string) => readonly Uint8Array[] | undefined) | undefined {
+  if (hosts === undefined) return undefined;
+  const names = parseHostsFile(readFileSync(hosts, 'utf8'));
+  return (qname) => names.get(qname);
+}
+
+function ownAddresses(): string[] {
+  return Object.values(networkInterfaces()).flatMap((addresses) =>
+    (addresses ?? []).map(({ address }) => address),
+  );
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,35 @@
+import { isIP } from 'node:net';
+import { addressOctets } from '../wire/address.ts';
+import { type Name, parseName } from '../wire/name.ts';
+import { WireError } from '../wire/wire-error.ts';
+
+/**
+ * Reads a hosts file: an address, then its names, `#` begins a comment (hosts(5)).
+ *
+ * A line that cannot be understood is passed over, as libc does: the file is not ours.
+ *
+ * @returns The addresses of each name as RDATA, 4 or 16 octets, in the order of the file.
+ */
+export function parseHostsFile(text: string): ReadonlyMap<Name, readonly Uint8Array[]> {
+  const hosts = new Map<Name, Uint8Array[]>();
+  for (const line of text.split('\n')) {
+    const [address = '', ...names] = line.replace(/#.*/, '').trim().split(/\s+/);
+    if (isIP(address) === 0) continue;
+    const octets = addressOctets(address);
+    for (const name of names) add(hosts, name, octets);
+  }
+  return hosts;
+}
+
+function add(hosts: Map<Name, Uint8Array[]>, text: string, octets: Uint8Array): void {
+  let name: Name;
+  try {
+    name = parseName(text);
+  } catch (error) {
+    if (error instanceof WireError) return;
+    throw error;
+  }
+  const known = hosts.get(name);
+  if (known === undefined) hosts.set(name, [octets]);
+  else known.push(octets);
+}

@@ -1,0 +1,231 @@
+import { assembleResolver, type Resolver, type ResolverTallies } from './assemble.ts';
+import type { Clock, Milliseconds } from './clock.ts';
+import type { Settings } from './config/settings.ts';
+import { type Endpoint, formatEndpoint } from './endpoint.ts';
+import { Responder, type ResponderEvents } from './listen/responder.ts';
+import { listenTcp } from './listen/tcp.ts';
+import { listenUdp } from './listen/udp.ts';
+import { rcodeClass, typeClass } from './observe/label-sets.ts';
+import type { Log } from './observe/log.ts';
+import { createMetrics, type Metrics } from './observe/metrics.ts';
+import type { FamiliesOptions } from './resolve/families.ts';
+import type { HostsLookup } from './resolve/local-names.ts';
+import { Routes } from './upstream/routes.ts';
+import { upstreamFor } from './upstream/upstreams.ts';
+import { isAtOrBelow } from './wire/name.ts';
+
+/** What a running daemon is made of, beside its settings. */
+export interface DaemonParts {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** For `sidestub_build_info`. */
+  readonly version: string;
+  readonly hosts?: HostsLookup | undefined;
+  readonly onlyRoutable?: FamiliesOptions['onlyRoutable'];
+  /** Called once, when upstream has answered: what waits for the daemon may begin. */
+  readonly onReady?: (() => void) | undefined;
+  /** Called when the daemon must not go on, with what to tell the operator. */
+  readonly onFatal: (message: string) => void;
+}
+
+/** A running daemon. */
+export interface Daemon {
+  /** Where it listens over UDP and TCP, with the ports that the kernel chose. */
+  readonly endpoints: readonly Endpoint[];
+  readonly status: Endpoint | undefined;
+  readonly metrics: Metrics;
+  readonly ready: boolean;
+  /**
+   * Answers what is in flight, still listening, for at most `shutdown.grace`; then closes everything (S2).
+   *
+   * @returns How many queries were given up.
+   */
+  stop(): Promise<number>;
+}
+
+/**
+ * Starts the daemon: upstreams, stages, listeners, status server, in this order, so that nobody is listened to who could
+ * not be answered.
+ *
+ * @throws {ListenError} When an address cannot be bound; what was bound before is closed again.
+ */
+export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
+  const { settings, clock, log } = parts;
+  const metrics = createMetrics({ version: parts.version });
+  const onBug = (error: unknown): void => {
+    metrics.daemon.bugs.add();
+    log.error('bug', { stack: error instanceof Error ? error.stack : String(error) });
+  };
+  const routes = routesOf(settings, clock, metrics);
+  const resolver = assembleResolver({
+    settings,
+    clock,
+    routes,
+    hosts: parts.hosts,
+    onlyRoutable: parts.onlyRoutable,
+    tallies: resolverTallies(metrics),
+    onVerdict: (verdict, reason) => {
+      metrics.conformance.changes.add();
+      if (settings.cluster.domain !== undefined) {
+        metrics.conformance.verdicts.set(settings.cluster.domain, verdict);
+      }
+      const level = verdict === 'conforming' ? 'info' : 'warn';
+      log[level]('conformance', { zone: settings.cluster.domain, verdict, reason });
+    },
+    onReady: () => {
+      log.info('ready');
+      parts.onReady?.();
+    },
+    onLoop: () =>
+      parts.onFatal('an upstream is sidestub itself: a question of ours came back to us'),
+    onBug,
+  });
+  watch(metrics, resolver);
+  const responder = new Responder({
+    resolve: resolver.resolve,
+    clock,
+    events: responderEvents(metrics, onBug),
+  });
+  const closers: (() => Promise<void>)[] = [];
+  const closeAll = async (): Promise<void> => {
+    resolver.stop();
+    await Promise.all(closers.splice(0).map((close) => close()));
+    routes.close();
+  };
+  let stopping = false;
+  const isReady = (): boolean => resolver.readiness.ready && !stopping;
+  try {
+    const endpoints = await listenEverywhere(parts, metrics, responder, closers);
+    const status = await startStatus(parts, metrics, isReady, onBug, closers);
+    log.info('listening', { addresses: endpoints.map(formatEndpoint), version: parts.version });
+    resolver.start();
+    return {
+      endpoints,
+      status,
+      metrics,
+      get ready() {
+        return isReady();
+      },
+      stop: async () => {
+        stopping = true;
+        await Promise.race([responder.drained(), elapsed(clock, settings.shutdown.grace)]);
+        const abandoned = responder.inFlight;
+        await closeAll();
+        log.info('stopped', { abandoned });
+        return abandoned;
+      },
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+/** U1: the default route and those of the configuration; U2: the cluster zone has timers of its own. */
+function routesOf(settings: Settings, clock: Clock, metrics: Metrics): Routes {
+  const { domain } = settings.cluster;
+  const upstream = (servers: Settings['upstreams']) =>
+    upstreamFor({
+      servers,
+      order: settings.families.order,
+      clock,
+      tallies: metrics.upstream,
+      timerClass: ({ qname }) =>
+        domain !== undefined && isAtOrBelow(qname, domain) ? 'zone' : 'other',
+    });
+  return new Routes([
+    { zone: '.', upstream: upstream(settings.upstreams) },
+    ...settings.routes.map((route) => ({ zone: route.zone, upstream: upstream(route.upstreams) })),
+  ]);
+}
+
+/** L1: each address by itself, over UDP and TCP on the same port. */
+async function listenEverywhere(
+  { settings, clock }: DaemonParts,
+  metrics: Metrics,
+  responder: Responder,
+  closers: (() => Promise<void>)[],
+): Promise<Endpoint[]> {
+  let open = 0;
+  metrics.listen.tcpOpen.readBy(() => open);
+  const events = {
+    opened: () => {
+      open++;
+      metrics.listen.tcpAccepted.add();
+    },
+    closed: () => {
+      open--;
+    },
+    refused: () => metrics.listen.tcpRefused.add(),
+  };
+  const endpoints: Endpoint[] = [];
+  for (const address of settings.listen.addresses) {
+    const udp = await listenUdp(address, responder);
+    closers.push(() => udp.close());
+    const tcp = await listenTcp(udp.endpoint, responder, { limits: settings.tcp, clock, events });
+    closers.push(() => tcp.close());
+    endpoints.push(udp.endpoint);
+  }
+  return endpoints;
+}
+
+async function startStatus(
+  { settings }: DaemonParts,
+  metrics: Metrics,
+  isReady: () => boolean,
+  onBug: (error: unknown) => void,
+  closers: (() => Promise<void>)[],
+): Promise<Endpoint | undefined> {
+  const { address } = settings.status;
+  if (address === undefined) return undefined;
+  const { createExposition } = await import('./observe/exposition.ts');
+  const { startStatusServer } = await import('./observe/status-server.ts');
+  const server = await startStatusServer({
+    address,
+    ready: () => (isReady() ? [] : ['no upstream has answered yet, or the daemon is stopping']),
+    exposition: createExposition(metrics.registry),
+    onBug,
+  });
+  closers.push(() => server.close());
+  return server.address;
+}
+
+function elapsed(clock: Clock, span: Milliseconds): Promise<void> {
+  return new Promise((resolve) => {
+    clock.after(span, resolve);
+  });
+}
+
+function resolverTallies(metrics: Metrics): ResolverTallies {
+  return {
+    cache: metrics.cache,
+    coalesced: metrics.flights.coalesced,
+    repairs: metrics.families.repairs,
+    fates: metrics.search.fates,
+    speculations: metrics.search.speculations,
+  };
+}
+
+/** Says how the gauges are read. */
+function watch(metrics: Metrics, { cache, flights, zone }: Resolver): void {
+  metrics.flights.inProgress.readBy(() => flights.size);
+  for (const part of ['positive', 'negative'] as const) {
+    metrics.cache.octets.readBy(part, () => cache.sizes[part].octets);
+    metrics.cache.entries.readBy(part, () => cache.sizes[part].entries);
+  }
+  if (zone !== undefined) metrics.conformance.verdicts.set(zone.domain, zone.verdict);
+}
+
+function responderEvents({ listen }: Metrics, onBug: (error: unknown) => void): ResponderEvents {
+  return {
+    asked: (transport, qtype) => listen.queries.add(transport, typeClass(qtype)),
+    answered: (rcode, source, took) => {
+      listen.responses.add(rcodeClass(rcode), source);
+      listen.latency.observe(source, took);
+    },
+    rejected: (rcode) => listen.responses.add(rcodeClass(rcode), 'local'),
+    dropped: (reason) => listen.dropped.add(reason),
+    bug: onBug,
+  };
+}
