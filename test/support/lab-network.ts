@@ -1,4 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { atEnd } from './lab-end.ts';
 
 /** Where the lab's servers stand. */
 export const CLUSTER_DNS = '10.96.0.10';
@@ -32,12 +33,14 @@ export function makeNetwork(): LabNetwork {
   const prefix = `sidestub-${process.pid}-${++networks}`;
   const names = ['node', 'pod', 'dns1', 'dns2', 'outside'].map((role) => `${prefix}-${role}`);
   const [node = '', pod = '', dns1 = '', dns2 = '', outside = ''] = names;
-  // Also where the test ends without its teardown.
-  const destroy = () => {
-    process.off('exit', destroy);
+  const remove = () => {
     for (const name of names) spawnSync('ip', ['netns', 'del', name], { stdio: 'ignore' });
   };
-  process.on('exit', destroy);
+  const forget = atEnd(remove);
+  const destroy = () => {
+    remove();
+    forget();
+  };
   try {
     shell(layout(node, [pod, dns1, dns2, outside]));
     shell(`ip netns exec ${node} sh -ec '${kubeProxy(['10.244.2.2', '10.244.3.2'])}'`);

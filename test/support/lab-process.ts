@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Milliseconds } from '../../src/clock.ts';
+import { atEnd } from './lab-end.ts';
 
 /** How a process of the lab ended, and what it wrote about it. */
 export interface Exit {
@@ -39,9 +40,11 @@ export function spawnIn(
   createInterface({ input: child.stdout }).on('line', onLine);
   // A child that dies takes its input with it: `exited` tells.
   child.stdin.on('error', () => {});
+  const exited = exitOf(child, stderr);
+  void exited.then(atEnd(() => child.kill('SIGKILL')));
   return {
     pid: child.pid ?? -1,
-    exited: exitOf(child, stderr),
+    exited,
     writeLine: (line) => void child.stdin.write(`${line}\n`),
     endInput: () => void child.stdin.end(),
     kill: (signal) => void child.kill(signal),

@@ -12,6 +12,7 @@ import {
   writeEtc,
 } from './lab-client.ts';
 import { type Daemon, type DaemonOptions, startDaemon } from './lab-daemon.ts';
+import { atEnd } from './lab-end.ts';
 import type { LabFaults } from './lab-faults.ts';
 import { CLUSTER_DNS, type LabNetwork, makeNetwork, PUBLIC_DNS } from './lab-network.ts';
 import { startWorker, type Worker } from './lab-process.ts';
@@ -71,7 +72,8 @@ export interface Conntrack {
  */
 export async function startLab(world: World): Promise<Lab> {
   const folder = mkdtempSync(join(tmpdir(), 'sidestub-lab-'));
-  const stops: (() => Promise<void> | void)[] = [() => rmSync(folder, { recursive: true })];
+  const removeFolder = () => rmSync(folder, { recursive: true, force: true });
+  const stops: (() => Promise<void> | void)[] = [removeFolder, atEnd(removeFolder)];
   const close = async () => {
     for (const stop of stops.splice(0).reverse()) await stop();
   };
