@@ -1,0 +1,178 @@
+import { test } from 'tap';
+import type { Outgoing, Progress, Upstream } from '../../src/upstream/exchange.ts';
+import { type LaneOrder, lanes } from '../../src/upstream/lanes.ts';
+import { RrType } from '../../src/wire/codes.ts';
+import type { Message } from '../../src/wire/message.ts';
+import { HandClock, settle } from '../support/hand-clock.ts';
+import { message } from '../support/messages.ts';
+import { outgoing } from './loopback.ts';
+
+interface Asked {
+  readonly question: Outgoing;
+  readonly progress: Progress | undefined;
+  readonly answer: (message: Message) => void;
+  readonly fail: (error: Error) => void;
+}
+
+function setup(order: LaneOrder) {
+  const clock = new HandClock();
+  const asked: Asked[] = [];
+  const upstream: Upstream & { isClosed: boolean } = {
+    name: 'udp://192.0.2.53:53',
+    isClosed: false,
+    ask: (question, progress) => {
+      const { promise, resolve, reject } = Promise.withResolvers<Message>();
+      asked.push({ question, progress, answer: resolve, fail: reject });
+      return promise;
+    },
+    close: () => {
+      upstream.isClosed = true;
+    },
+  };
+  const laned = lanes(order, upstream, clock);
+  const types = () => asked.map(({ question }) => question.qtype);
+  return { clock, asked, upstream, laned, types };
+}
+
+const A = outgoing('api.example.');
+const AAAA = outgoing('api.example.', RrType.AAAA);
+const serial: LaneOrder = { kind: 'serial' };
+
+test('serial: the second of a pair goes when the first is answered (F2)', async (t) => {
+  const { asked, laned, types } = setup(serial);
+  const first = laned.ask(AAAA);
+  const second = laned.ask(A);
+  t.same(types(), [RrType.AAAA], 'in the order they came');
+  asked[0]?.answer(message({ rcode: 3 }));
+  t.same(await first, message({ rcode: 3 }));
+  await settle();
+  t.same(types(), [RrType.AAAA, RrType.A]);
+  asked[1]?.answer(message());
+  t.same(await second, message());
+});
+
+test('serial: the second goes when the timer of the first fires (F2)', async (t) => {
+  const { asked, laned, types } = setup(serial);
+  void laned.ask(A);
+  void laned.ask(AAAA);
+  asked[0]?.progress?.onRetransmit();
+  t.same(types(), [RrType.A, RrType.AAAA]);
+});
+
+test('serial: the second goes when the first fails, and is not told of it', async (t) => {
+  const { asked, laned } = setup(serial);
+  const first = laned.ask(A);
+  const second = laned.ask(AAAA);
+  asked[0]?.fail(new Error('silent'));
+  await t.rejects(first, new Error('silent'));
+  await settle();
+  asked[1]?.answer(message());
+  t.same(await second, message());
+});
+
+test('a timer and an answer release one question, not two (F2)', async (t) => {
+  const { asked, laned, types } = setup(serial);
+  void laned.ask(A);
+  void laned.ask(AAAA);
+  void laned.ask(A);
+  asked[0]?.progress?.onRetransmit();
+  asked[0]?.progress?.onRetransmit();
+  asked[0]?.answer(message());
+  await settle();
+  t.same(types(), [RrType.A, RrType.AAAA]);
+  asked[1]?.answer(message());
+  await settle();
+  t.same(types(), [RrType.A, RrType.AAAA, RrType.A]);
+});
+
+test('whoever waits above hears of the timer too', async (t) => {
+  const { asked, laned } = setup(serial);
+  const heard: string[] = [];
+  void laned.ask(A, { onRetransmit: () => heard.push('A') });
+  void laned.ask(AAAA, { onRetransmit: () => heard.push('AAAA') });
+  asked[0]?.progress?.onRetransmit();
+  asked[1]?.progress?.onRetransmit();
+  t.same(heard, ['A', 'AAAA']);
+});
+
+test('the time in the lane counts towards the deadline (U2)', async (t) => {
+  const { asked, clock, laned } = setup(serial);
+  await clock.advance(1_000);
+  void laned.ask(A);
+  void laned.ask(AAAA);
+  await clock.advance(150);
+  asked[0]?.progress?.onRetransmit();
+  t.equal(asked[1]?.progress?.since, 1_000);
+});
+
+test('different names, classes, DO and CD do not wait for each other', (t) => {
+  const { asked, laned } = setup(serial);
+  const others: Outgoing[] = [
+    outgoing('www.example.', RrType.AAAA),
+    { ...AAAA, qclass: 3 },
+    { ...AAAA, dnssecOk: true },
+    { ...AAAA, checkingDisabled: true },
+  ];
+  void laned.ask(A);
+  for (const other of others) void laned.ask(other);
+  t.equal(asked.length, 1 + others.length);
+  t.end();
+});
+
+test('other types have no lane', (t) => {
+  const { laned, types } = setup(serial);
+  void laned.ask(A);
+  void laned.ask(outgoing('api.example.', RrType.SRV));
+  void laned.ask(outgoing('api.example.', RrType.HTTPS));
+  t.same(types(), [RrType.A, RrType.SRV, RrType.HTTPS]);
+  t.end();
+});
+
+test('a lane is forgotten when nothing is in it: the next pair starts at once', async (t) => {
+  const { asked, laned, types } = setup(serial);
+  const first = laned.ask(A);
+  asked[0]?.answer(message());
+  await first;
+  await settle();
+  void laned.ask(AAAA);
+  t.same(types(), [RrType.A, RrType.AAAA]);
+});
+
+test('staggered: the second goes after the delay at the latest (F2)', async (t) => {
+  const { clock, laned, types } = setup({ kind: 'staggered', delay: 20 });
+  void laned.ask(A);
+  void laned.ask(AAAA);
+  await clock.advance(19);
+  t.same(types(), [RrType.A]);
+  await clock.advance(1);
+  t.same(types(), [RrType.A, RrType.AAAA]);
+});
+
+test('staggered: an answer comes before the delay, and no timer is left', async (t) => {
+  const { asked, clock, laned, types } = setup({ kind: 'staggered', delay: 20 });
+  void laned.ask(A);
+  void laned.ask(AAAA);
+  asked[0]?.answer(message());
+  await settle();
+  t.same(types(), [RrType.A, RrType.AAAA]);
+  asked[1]?.answer(message());
+  await settle();
+  t.equal(clock.timers, 0);
+});
+
+test('parallel: both at once', (t) => {
+  const { laned, types } = setup({ kind: 'parallel' });
+  void laned.ask(A);
+  void laned.ask(AAAA);
+  t.same(types(), [RrType.A, RrType.AAAA]);
+  t.end();
+});
+
+test('closing rejects who waits, and closes what is below', async (t) => {
+  const { laned, upstream } = setup(serial);
+  void laned.ask(A);
+  const second = laned.ask(AAAA);
+  laned.close();
+  await t.rejects(second, { name: 'UpstreamError', reason: 'closed' });
+  t.ok(upstream.isClosed);
+});
