@@ -1,0 +1,47 @@
+import { UpstreamError } from '../../src/upstream/exchange.ts';
+import { Server } from '../../src/upstream/server.ts';
+import { createUpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
+import type { Message } from '../../src/wire/message.ts';
+import { HandClock } from '../support/hand-clock.ts';
+import { outgoing, serverAt } from './loopback.ts';
+import { ScriptedTransport } from './scripted-transport.ts';
+
+/** A server over two transports that the test plays. */
+export function scriptedServer(first: 'udp' | 'tcp' = 'udp') {
+  const clock = new HandClock();
+  const udp = new ScriptedTransport(clock);
+  const tcp = new ScriptedTransport(clock);
+  const tallies = createUpstreamTallies();
+  const address = serverAt(first, 53);
+  const server = new Server({
+    address,
+    transports: { udp, tcp },
+    clock,
+    tallies,
+    timerClass: ({ qname }) => (qname.endsWith('.local.') ? 'zone' : 'other'),
+  });
+  return { clock, udp, tcp, tallies, server, own: tallies.servers.get(address.name) };
+}
+
+/** Begins a question at a server; `heard` fills as things come of it. */
+export function begin(server: Server, qname = 'api.example.', takeResend = () => false) {
+  const heard: { answer?: Message; error?: Error; slow: number } = { slow: 0 };
+  const ask = server.begin(outgoing(qname), {
+    onAnswer: (answer) => {
+      heard.answer = answer;
+    },
+    onFailure: (error) => {
+      heard.error = error;
+    },
+    onSlow: () => {
+      heard.slow++;
+    },
+    takeResend,
+  });
+  return { heard, cancel: () => ask.cancel() };
+}
+
+/** What went wrong, said shortly. */
+export function reasonOf(error: Error | undefined): string | undefined {
+  return error instanceof UpstreamError ? error.reason : error?.message;
+}

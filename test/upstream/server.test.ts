@@ -1,0 +1,74 @@
+import { test } from 'tap';
+import { Rcode } from '../../src/wire/codes.ts';
+import { a, message } from '../support/messages.ts';
+import { outgoing } from './loopback.ts';
+import { begin, reasonOf, scriptedServer } from './scripted-server.ts';
+
+const truth = message({ answer: [a('api.example.', '192.0.2.1')] });
+
+test('latency is counted in seconds from the send that was answered', async (t) => {
+  const { clock, udp, server, own } = scriptedServer();
+  begin(server);
+  await clock.advance(170);
+  udp.nth(1).answer(truth);
+  t.equal(own?.latency.count, 1);
+  t.equal(own?.latency.sum, 0.02);
+});
+
+test('one that is always overtaken is measured too: at least as long as it was waited for', async (t) => {
+  const { clock, udp, server } = scriptedServer();
+  begin(server);
+  await clock.advance(10);
+  udp.nth(0).answer(truth);
+  t.equal(server.expectedRoundTrip(outgoing('b.example.')), 10);
+  const { cancel } = begin(server);
+  await clock.advance(200);
+  cancel();
+  t.ok((server.expectedRoundTrip(outgoing('b.example.')) ?? 0) > 30);
+});
+
+test('silent for 3 s with three questions unanswered: known dead, and probed until it is heard (U1)', async (t) => {
+  const { clock, udp, server, own } = scriptedServer();
+  for (let i = 0; i < 3; i++) begin(server, `n${i}.example.`);
+  await clock.advance(2_999);
+  t.equal(server.dead, false);
+  await clock.advance(1);
+  t.equal(server.dead, true);
+  t.equal(own?.dead, true);
+  await clock.advance(3_750);
+  const probes = udp.sends.filter(({ question }) => question.qname === '.');
+  t.same(
+    probes.map(({ at }) => at),
+    [3_000, 3_250, 3_750, 4_750, 5_750, 6_750],
+  );
+  t.equal(probes.filter(({ isClosed }) => !isClosed).length, 1, 'one at a time');
+  probes.at(-1)?.answer(message({ rcode: Rcode.REFUSED }));
+  t.equal(server.dead, false, 'any word will do');
+  t.equal(own?.dead, false);
+  const before = udp.sends.length;
+  await clock.advance(10_000);
+  t.equal(udp.sends.length, before, 'no more probes');
+  t.equal(clock.timers, 0);
+});
+
+test('two unanswered questions are not death, nor are three when one is answered in between (U1)', async (t) => {
+  const { clock, udp, server } = scriptedServer();
+  begin(server, 'a.example.');
+  begin(server, 'b.example.');
+  await clock.advance(2_000);
+  begin(server, 'c.example.');
+  await clock.advance(100);
+  udp.sends.at(-1)?.answer(truth);
+  await clock.advance(3_900);
+  t.equal(server.dead, false);
+});
+
+test('closing fails what is in flight', (t) => {
+  const { clock, udp, tcp, server } = scriptedServer();
+  const { heard } = begin(server);
+  server.close();
+  t.equal(reasonOf(heard.error), 'closed');
+  t.ok(udp.isClosed && tcp.isClosed);
+  t.equal(clock.timers, 0);
+  t.end();
+});
