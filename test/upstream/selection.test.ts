@@ -1,0 +1,107 @@
+import { test } from 'tap';
+import type { Milliseconds } from '../../src/clock.ts';
+import { type Selectable, Selection } from '../../src/upstream/selection.ts';
+import { RrType } from '../../src/wire/codes.ts';
+import { HandClock } from '../support/hand-clock.ts';
+import { outgoing } from './loopback.ts';
+
+class FakeServer implements Selectable {
+  readonly name: string;
+  dead = false;
+  roundTrip: Milliseconds | undefined;
+
+  constructor(name: string, roundTrip?: Milliseconds) {
+    this.name = name;
+    this.roundTrip = roundTrip;
+  }
+
+  expectedRoundTrip(): Milliseconds | undefined {
+    return this.roundTrip;
+  }
+}
+
+function setup(groups: readonly (readonly FakeServer[])[]) {
+  const clock = new HandClock();
+  const selection = new Selection(groups, clock);
+  const order = (qname: string, qtype?: number) =>
+    selection.candidates(outgoing(qname, qtype)).map(({ server }) => server.name);
+  const firsts = () =>
+    new Set(Array.from({ length: 200 }, (_, i) => order(`n${i}.example.`)[0] ?? ''));
+  return { clock, selection, order, firsts };
+}
+
+test('groups are asked in their order, however slow the first is (U1)', (t) => {
+  const { order, selection } = setup([
+    [new FakeServer('first', 300)],
+    [new FakeServer('second', 1)],
+    [new FakeServer('third')],
+  ]);
+  t.same(order('api.example.'), ['first', 'second', 'third']);
+  const groups = selection.candidates(outgoing('api.example.')).map(({ group }) => group);
+  t.same(groups, [0, 1, 2]);
+  t.end();
+});
+
+test('those known dead go behind all others, and none is left out (U1)', (t) => {
+  const first = new FakeServer('first');
+  const second = new FakeServer('second');
+  const { order } = setup([[first], [second], [new FakeServer('third')]]);
+  first.dead = true;
+  t.same(order('api.example.'), ['second', 'third', 'first']);
+  second.dead = true;
+  t.same(order('api.example.'), ['third', 'first', 'second']);
+  first.dead = false;
+  t.same(order('api.example.'), ['first', 'third', 'second']);
+  t.end();
+});
+
+test('names are spread over equals that are about as near (U1)', (t) => {
+  const { firsts } = setup([
+    [new FakeServer('a', 10), new FakeServer('b', 12), new FakeServer('far', 80)],
+  ]);
+  t.same(firsts(), new Set(['a', 'b']));
+  t.end();
+});
+
+test('an equal that is not measured gets its share until it is (U1)', (t) => {
+  const far = new FakeServer('far');
+  const { firsts } = setup([[new FakeServer('near', 10), far]]);
+  t.same(firsts(), new Set(['near', 'far']));
+  far.roundTrip = 200;
+  const later = setup([[new FakeServer('near', 10), far]]);
+  t.same(later.firsts(), new Set(['near']));
+  t.end();
+});
+
+test('behind the chosen equal stand the others, nearest first', (t) => {
+  const { order } = setup([
+    [new FakeServer('c', 90), new FakeServer('a', 2), new FakeServer('b', 40)],
+  ]);
+  t.same(order('api.example.'), ['a', 'b', 'c']);
+  t.end();
+});
+
+test('a pair stays on one server for 5 s, while it lives (U1, U6)', async (t) => {
+  const a = new FakeServer('a', 10);
+  const b = new FakeServer('b', 100);
+  const { clock, order } = setup([[a, b]]);
+  t.equal(order('api.example.')[0], 'a');
+  a.roundTrip = 500;
+  t.equal(order('api.example.', RrType.AAAA)[0], 'a', 'though b is nearer now');
+  t.equal(order('other.example.')[0], 'b');
+  await clock.advance(4_999);
+  t.equal(order('api.example.', RrType.AAAA)[0], 'a');
+  await clock.advance(5_000);
+  t.equal(order('api.example.')[0], 'b', 'forgotten');
+  b.dead = true;
+  t.equal(order('api.example.', RrType.AAAA)[0], 'a', 'a dead one is not stayed with');
+});
+
+test('the same name goes to the same server: its cache has it', (t) => {
+  const groups = [[new FakeServer('a', 10), new FakeServer('b', 10)]];
+  for (let i = 0; i < 50; i++) {
+    const name = `n${i}.example.`;
+    t.same(setup(groups).order(name), setup(groups).order(name));
+  }
+  t.end();
+});

@@ -1,0 +1,276 @@
+import { test } from 'tap';
+import type { AskListener } from '../../src/upstream/ask.ts';
+import { type Outgoing, UpstreamError, type UpstreamFailure } from '../../src/upstream/exchange.ts';
+import { type Askable, succession } from '../../src/upstream/succession.ts';
+import { createUpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
+import { Rcode } from '../../src/wire/codes.ts';
+import type { Message } from '../../src/wire/message.ts';
+import { HandClock, settle } from '../support/hand-clock.ts';
+import { a, message, nxdomain } from '../support/messages.ts';
+import { outgoing } from './loopback.ts';
+
+/** A server whose words are the test's. */
+class FakeServer implements Askable {
+  dead = false;
+  isClosed = false;
+  readonly asked: { listener: AskListener; cancelled: boolean }[] = [];
+
+  expectedRoundTrip(): undefined {
+    return undefined;
+  }
+
+  begin(_question: Outgoing, listener: AskListener) {
+    const ask = { listener, cancelled: false };
+    this.asked.push(ask);
+    return {
+      cancel: () => {
+        ask.cancelled = true;
+      },
+    };
+  }
+
+  close(): void {
+    this.isClosed = true;
+  }
+
+  get last(): AskListener {
+    const listener = this.asked.at(-1)?.listener;
+    if (listener === undefined) throw new Error('was not asked');
+    return listener;
+  }
+
+  answer(word: Message): void {
+    this.last.onAnswer(word);
+  }
+
+  fail(reason: UpstreamFailure): void {
+    this.last.onFailure(new UpstreamError(reason, `scripted: ${reason}`));
+  }
+}
+
+/** @param shape - How many equals each group has. */
+function setup(...shape: number[]) {
+  const clock = new HandClock();
+  const groups = shape.map((count) => Array.from({ length: count }, () => new FakeServer()));
+  const tallies = createUpstreamTallies();
+  const upstream = succession({ name: 'udp://192.0.2.53:53', groups, clock, tallies });
+  const servers = groups.flat();
+  const counts = () => servers.map(({ asked }) => asked.length);
+  const ask = () => upstream.ask(outgoing('api.example.'));
+  return { clock, servers, tallies, upstream, counts, ask };
+}
+
+const truth = message({ answer: [a('api.example.', '192.0.2.1')] });
+const servfail = message({ rcode: Rcode.SERVFAIL });
+const refused = message({ rcode: Rcode.REFUSED });
+
+test('the first server answers: the second hears nothing of it (U1)', async (t) => {
+  const { clock, servers, counts, ask } = setup(1, 1);
+  const answer = ask();
+  await clock.advance(999);
+  servers[0]?.answer(truth);
+  t.same(await answer, truth);
+  t.same(counts(), [1, 0]);
+  t.equal(clock.timers, 0);
+});
+
+test('NXDOMAIN of the first is an answer: nobody else is asked for a better one (U1)', async (t) => {
+  const { servers, counts, ask } = setup(1, 1);
+  const answer = ask();
+  servers[0]?.answer(nxdomain('example.'));
+  t.equal((await answer).rcode, Rcode.NXDOMAIN);
+  t.same(counts(), [1, 0]);
+});
+
+test('the second is asked after 1 s of silence, and the first may still win (U1)', async (t) => {
+  for (const winner of [0, 1]) {
+    const { clock, servers, tallies, counts, ask } = setup(1, 1);
+    const answer = ask();
+    await clock.advance(999);
+    t.same(counts(), [1, 0]);
+    await clock.advance(1);
+    t.same(counts(), [1, 1]);
+    t.equal(servers[0]?.asked[0]?.cancelled, false, 'the first stays open');
+    servers[winner]?.answer(truth);
+    t.same(await answer, truth);
+    t.equal(servers[1 - winner]?.asked[0]?.cancelled, true, 'the other is closed');
+    t.equal(tallies.failovers.value, 1);
+    t.equal(clock.timers, 0);
+  }
+});
+
+test('a late answer of the first wins when the second fails (U1)', async (t) => {
+  const { clock, servers, ask } = setup(1, 1);
+  const answer = ask();
+  await clock.advance(1_000);
+  servers[1]?.answer(refused);
+  await clock.advance(2_500);
+  servers[0]?.answer(truth);
+  t.same(await answer, truth);
+});
+
+test('the second is asked at once on refusal, SERVFAIL or REFUSED (U1)', async (t) => {
+  const words: ((server: FakeServer | undefined) => void)[] = [
+    (server) => server?.fail('refused'),
+    (server) => server?.fail('network'),
+    (server) => server?.fail('malformed'),
+    (server) => server?.answer(servfail),
+    (server) => server?.answer(refused),
+  ];
+  for (const say of words) {
+    const { servers, counts, ask } = setup(1, 1);
+    const answer = ask();
+    say(servers[0]);
+    t.same(counts(), [1, 1]);
+    servers[1]?.answer(truth);
+    t.same(await answer, truth);
+  }
+});
+
+test('when the next fails too, the first word stands: a SERVFAIL is returned, not thrown (U1)', async (t) => {
+  const { servers, ask, clock } = setup(1, 1, 1);
+  const answer = ask();
+  servers[0]?.fail('refused');
+  servers[1]?.answer(servfail);
+  servers[2]?.answer(refused);
+  t.same(await answer, servfail);
+  t.equal(clock.timers, 0);
+});
+
+test('with a word in hand, silence of the next is waited for 1 s, not 4.5 s', async (t) => {
+  const { clock, servers, ask } = setup(1, 1);
+  const answer = ask();
+  servers[0]?.answer(servfail);
+  await clock.advance(999);
+  t.equal(await now(answer), undefined);
+  await clock.advance(1);
+  t.same(await answer, servfail);
+});
+
+test('a word that comes after the patience is over is given 1 s too', async (t) => {
+  const { clock, servers, ask } = setup(1, 1);
+  const answer = ask();
+  await clock.advance(2_500);
+  servers[0]?.answer(servfail);
+  await clock.advance(999);
+  t.equal(await now(answer), undefined);
+  await clock.advance(1);
+  t.same(await answer, servfail);
+});
+
+test('nobody has a word: what went wrong first is told, and counted', async (t) => {
+  const { servers, tallies, ask } = setup(1, 1);
+  const answer = ask();
+  servers[0]?.fail('refused');
+  servers[1]?.fail('network');
+  await t.rejects(answer, { name: 'UpstreamError', reason: 'refused' });
+  t.equal(tallies.failures.get('refused'), 1);
+});
+
+test('all silent: over at 4.5 s (U2)', async (t) => {
+  const { clock, tallies, ask } = setup(1, 1);
+  const failed = t.rejects(ask(), { name: 'UpstreamError', reason: 'timeout' });
+  await clock.advance(4_499);
+  t.equal(tallies.failures.get('timeout'), 0);
+  await clock.advance(1);
+  await failed;
+  t.equal(tallies.failures.get('timeout'), 1);
+  t.equal(clock.timers, 0);
+});
+
+test('the deadline counts from where the question came from (U2)', async (t) => {
+  const { clock, tallies, upstream } = setup(1);
+  await clock.advance(400);
+  const progress = { onRetransmit: () => undefined, since: 0 };
+  const failed = t.rejects(upstream.ask(outgoing('api.example.'), progress), {
+    name: 'UpstreamError',
+  });
+  await clock.advance(4_099);
+  t.equal(tallies.failures.get('timeout'), 0);
+  await clock.advance(1);
+  await failed;
+});
+
+test('while the first is known dead the others go first, and it is not waited for (U1)', async (t) => {
+  const { servers, counts, ask } = setup(1, 1);
+  const [first, second] = servers;
+  if (first !== undefined) first.dead = true;
+  const answer = ask();
+  t.same(counts(), [0, 1]);
+  second?.answer(servfail);
+  t.same(await answer, servfail, 'a dead one has nothing better');
+  t.same(counts(), [0, 1]);
+});
+
+test('all known dead: all are asked at once, and it is over after 1 s (U2)', async (t) => {
+  const { clock, servers, counts, ask } = setup(1, 1);
+  for (const server of servers) server.dead = true;
+  const failed = t.rejects(ask(), { name: 'UpstreamError', reason: 'timeout' });
+  t.same(counts(), [1, 1]);
+  await clock.advance(1_000);
+  await failed;
+  const answer = ask();
+  servers[1]?.answer(truth);
+  t.same(await answer, truth, 'one that has come back is heard');
+});
+
+test('among equals the first resend goes to another, once (U1)', async (t) => {
+  const { servers, counts, ask } = setup(3, 1);
+  const answer = ask();
+  const asked = servers.find(({ asked }) => asked.length > 0);
+  t.equal(asked?.last.takeResend(), true);
+  t.equal(asked?.last.takeResend(), false);
+  t.same(counts().toSorted(), [0, 0, 1, 1]);
+  const other = servers.find((server) => server !== asked && server.asked.length > 0);
+  t.equal(other?.last.takeResend(), false);
+  other?.answer(truth);
+  t.same(await answer, truth);
+});
+
+test('no resend goes to the next group, which is no equal, nor to a dead one (U1)', (t) => {
+  const ordered = setup(1, 1);
+  void ordered.ask();
+  t.equal(ordered.servers[0]?.last.takeResend(), false);
+  t.same(ordered.counts(), [1, 0]);
+  const withDead = setup(2);
+  const [, second] = withDead.servers;
+  if (second !== undefined) second.dead = true;
+  void withDead.ask();
+  t.equal(withDead.servers[0]?.last.takeResend(), false);
+  t.end();
+});
+
+test('a resend to an equal does not prolong the silence of its group (U1)', async (t) => {
+  const { clock, servers, counts, ask } = setup(2, 1);
+  void ask();
+  await clock.advance(150);
+  servers.find(({ asked }) => asked.length > 0)?.last.takeResend();
+  await clock.advance(849);
+  t.same(counts(), [1, 1, 0]);
+  await clock.advance(1);
+  t.same(counts(), [1, 1, 1]);
+});
+
+test('slowness is told once, whoever is slow (F2)', async (t) => {
+  const { clock, servers, upstream } = setup(1, 1);
+  let slow = 0;
+  void upstream.ask(outgoing('api.example.'), { onRetransmit: () => slow++ });
+  servers[0]?.last.onSlow();
+  await clock.advance(1_000);
+  servers[1]?.last.onSlow();
+  t.equal(slow, 1);
+});
+
+test('closing rejects what is in flight, and closes every server', async (t) => {
+  const { clock, servers, upstream, ask } = setup(2, 1);
+  const failed = t.rejects(ask(), { name: 'UpstreamError', reason: 'closed' });
+  upstream.close();
+  await failed;
+  t.ok(servers.every(({ isClosed }) => isClosed));
+  t.equal(clock.timers, 0);
+});
+
+/** What the promise holds by now. */
+async function now(promise: Promise<Message>): Promise<Message | undefined> {
+  return Promise.race([promise, settle().then(() => undefined)]);
+}
