@@ -1,0 +1,54 @@
+// A cluster DNS that fails the conformance test (N2): slower in queries, never wrong, and it is said.
+import { test } from 'tap';
+import {
+  bestOf,
+  LIBCS,
+  RTT,
+  resolvesTo,
+  roundTrips,
+  setupLab,
+  storyWorld,
+  withDaemon,
+  within,
+} from '../support/lab-story.ts';
+
+const stub = { through: 'stub' } as const;
+
+test('in front of kube-dns', async (t) => {
+  const lab = await setupLab(t, storyWorld({ flavour: 'kube-dns' }));
+  if (lab === undefined) return;
+  await lab.setFaults({ delay: RTT });
+
+  for (const libc of LIBCS) {
+    await t.test(`${libc}: a cold walk takes two round trips without cuts`, async (t) => {
+      const taken = await bestOf(roundTrips(2.2), () =>
+        withDaemon(lab, {}, async () => {
+          const lookup = await lab.lookup(libc, 'git.example.com', stub);
+          resolvesTo(t, lookup, ['192.0.2.1', '2001:db8::1']);
+          return lookup.ms;
+        }),
+      );
+      within(t, taken, roundTrips(2.2), 'cold');
+    });
+
+    await t.test(`${libc}: services resolve as ever`, async (t) => {
+      await withDaemon(lab, {}, async () => {
+        for (const [name, address] of [
+          ['kubernetes.default', '10.96.0.1'],
+          ['web-0.nginx', '10.244.9.10'],
+        ] as const) {
+          resolvesTo(t, await lab.lookup(libc, name, stub), [address]);
+        }
+      });
+    });
+  }
+
+  await t.test('a metric and the log say so', async (t) => {
+    await withDaemon(lab, {}, async (daemon) => {
+      const state = /^sidestub_zone_conformance\{(.*state="nonconforming".*)\} 1$/m;
+      t.match(await daemon.metrics(), state);
+      const events = daemon.log.filter((event) => /conform/i.test(JSON.stringify(event)));
+      t.ok(events.length > 0, 'an event', { log: daemon.log });
+    });
+  });
+});
