@@ -41,8 +41,6 @@ export interface CommandContext {
   readonly version: string;
   readonly stdout: Output;
   readonly stderr: Output;
-  /** Of sidestub. */
-  readonly version: string;
 }
 
 /** A stream to print to; a terminal also says how wide it is. */

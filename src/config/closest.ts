@@ -26,21 +26,25 @@ export function didYouMean(word: string, candidates: Iterable<string>): string {
 /** The work grows with the square of a word's length, and a file may hold any word; none of ours is longer. */
 const MAX_WORD = 64;
 
-/** How many letters have to be put in, left out, replaced or swapped with the next (Damerau, Levenshtein). */
+/** How many letters have to be put in, left out, replaced or swapped with the next (Damerau and Levenshtein). */
 function editDistance(a: string, b: string): number {
-  let twoAbove: number[] = [];
-  let above = Array.from({ length: b.length + 1 }, (_, column) => column);
+  const rows = [Array.from({ length: b.length + 1 }, (_, column) => column)];
+  const at = (row: number, column: number): number => rows[row]?.[column] ?? MAX_WORD;
   for (let row = 1; row <= a.length; row++) {
     const current = [row];
+    rows.push(current);
     for (let column = 1; column <= b.length; column++) {
-      const replaced = (above[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1);
-      const shorter = 1 + Math.min(above[column] ?? 0, current[column - 1] ?? 0);
-      const swaps = a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
-      const swapped = swaps ? 1 + (twoAbove[column - 2] ?? row) : Number.POSITIVE_INFINITY;
-      current.push(Math.min(replaced, shorter, swapped));
+      const same = a[row - 1] === b[column - 1];
+      const swapped = a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
+      current.push(
+        Math.min(
+          at(row - 1, column - 1) + (same ? 0 : 1),
+          at(row - 1, column) + 1,
+          at(row, column - 1) + 1,
+          swapped ? at(row - 2, column - 2) + 1 : MAX_WORD,
+        ),
+      );
     }
-    twoAbove = above;
-    above = current;
   }
-  return above[b.length] ?? 0;
+  return at(a.length, b.length);
 }

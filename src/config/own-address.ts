@@ -24,6 +24,11 @@ export function ownListener(
   });
 }
 
+/** Where this machine reaches a listener of its own: the loopback stands for a wildcard. */
+export function reachable({ address, port }: Endpoint): Endpoint {
+  return { address: destination(address), port };
+}
+
 /** One spelling for one address: without zone, IPv6 as RFC 5952 writes it, mapped IPv4 as IPv4 (RFC 4291 §2.5.5.2). */
 export function canonicalAddress(address: string): string {
   const plain = address.replace(/%.*$/, '');

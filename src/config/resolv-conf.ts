@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { Endpoint } from '../endpoint.ts';
 import { type Name, parseName } from '../wire/name.ts';
+import { reachable } from './own-address.ts';
 
 /** What a resolv.conf says, as libc would take it. */
 export interface ResolvConf {
@@ -23,6 +24,8 @@ export interface ResolvConfNote {
 export const LIBC_NAMESERVERS = 3;
 /** M1: musl ignores a longer line as a whole. */
 const MUSL_LINE_OCTETS = 255;
+/** RFC 1035 §4.2: the only port that a resolv.conf knows. */
+const DNS_PORT = 53;
 /** A resolv.conf is a few lines; what is longer is not one. The rest is not read. */
 const MAX_LINES = 1_000;
 
@@ -135,10 +138,8 @@ export function renderResolvConf(original: ResolvConf, endpoint: Endpoint): stri
  * `undefined` where there is none.
  */
 export function publishedNameserver(addresses: readonly Endpoint[]): Endpoint | undefined {
-  const listener = addresses.find(({ port }) => port === 53);
-  if (listener?.address === '0.0.0.0') return { ...listener, address: '127.0.0.1' };
-  if (listener?.address === '::') return { ...listener, address: '::1' };
-  return listener;
+  const listener = addresses.find(({ port }) => port === DNS_PORT);
+  return listener === undefined ? undefined : reachable(listener);
 }
 
 function withoutFinalDot(name: Name): string {

@@ -22,6 +22,8 @@ export interface Setting<T> {
   readonly kind: Kind<T>;
   /** One line, lower case, no full stop. */
   readonly meaning: string;
+  /** The rule of the design, or the RFC, that it turns. */
+  readonly rule?: string;
   readonly default: DefaultValue;
   /** Without the dashes; most settings have none. */
   readonly flag?: { readonly name: string; readonly hint: string; readonly multiple?: true };
@@ -45,33 +47,39 @@ const GIB = 2 ** 30;
 export const settingTable = {
   'listen.addresses': setting({
     kind: listOf(endpoint(53), 1, 64),
-    meaning: 'where to listen, over UDP and TCP (L1)',
+    meaning: 'where to listen, over UDP and TCP',
+    rule: 'L1',
     default: { derived: '127.0.0.1:53 and, when the machine has ::1, [::1]:53' },
     flag: { name: 'listen', hint: 'ADDR:PORT', multiple: true },
   }),
   'tcp.maxConnections': setting({
     kind: count(1, 65_535),
-    meaning: 'TCP connections of all clients together (S1)',
+    meaning: 'TCP connections of all clients together',
+    rule: 'S1',
     default: { written: '256' },
   }),
   'tcp.maxConnectionsPerClient': setting({
     kind: count(1, 65_535),
-    meaning: 'TCP connections of one client address (S1)',
+    meaning: 'TCP connections of one client address',
+    rule: 'S1',
     default: { written: '64' },
   }),
   'tcp.maxInFlight': setting({
     kind: count(1, 65_535),
-    meaning: 'queries of one TCP connection that are being answered (S1)',
+    meaning: 'queries of one TCP connection that are being answered',
+    rule: 'S1',
     default: { written: '100' },
   }),
   'tcp.idle': setting({
     kind: duration(100, HOUR),
-    meaning: 'how long a TCP connection may stay without a query (RFC 7766 §6.2.3)',
+    meaning: 'how long a TCP connection may stay without a query',
+    rule: 'RFC 7766 §6.2.3',
     default: { written: '10s' },
   }),
   resolvConf: setting({
     kind: path(),
-    meaning: 'the resolv.conf that names the default upstreams and suffixes (N1, U1)',
+    meaning: 'the resolv.conf that names the default upstreams and suffixes',
+    rule: 'N1, U1',
     default: { written: '/etc/resolv.conf' },
     flag: { name: 'resolv-conf', hint: 'FILE' },
   }),
@@ -83,13 +91,15 @@ export const settingTable = {
   }),
   upstreams: setting({
     kind: serverGroups(),
-    meaning: 'servers to ask, in order; equals of one group together (U1)',
+    meaning: 'servers to ask, in order; equals of one group together',
+    rule: 'U1',
     default: { derived: 'the first three nameservers of resolvConf, in order' },
     flag: { name: 'upstream', hint: 'URL[,URL]', multiple: true },
   }),
   routes: setting({
     kind: routes(),
-    meaning: 'zones that have upstreams of their own; the longest match wins (U1)',
+    meaning: 'zones that have upstreams of their own; the longest match wins',
+    rule: 'U1',
     default: { written: [] },
   }),
   'search.mode': setting({
@@ -99,7 +109,8 @@ export const settingTable = {
   }),
   'search.suffixes': setting({
     kind: listOf(domainName(), 0, 64),
-    meaning: "the clients' search list (N1)",
+    meaning: "the clients' search list",
+    rule: 'N1',
     default: { derived: 'the search list of resolvConf' },
   }),
   'search.ndots': setting({
@@ -109,7 +120,8 @@ export const settingTable = {
   }),
   'search.pin': setting({
     kind: listOf(domainName(), 0, 1_000),
-    meaning: 'names that are never meant to have a suffix: their expansions do not exist (N6)',
+    meaning: 'names that are never meant to have a suffix: their expansions do not exist',
+    rule: 'N6',
     default: { written: [] },
   }),
   'search.public': setting({
@@ -123,42 +135,50 @@ export const settingTable = {
   }),
   'cluster.domain': setting({
     kind: orOff(domainName()),
-    meaning: 'the cluster zone (N1)',
+    meaning: 'the cluster zone',
+    rule: 'N1',
     default: { derived: 'what follows svc. in search.suffixes' },
   }),
   'families.order': setting({
     kind: laneOrder(),
-    meaning: 'how the A and AAAA question of one name go upstream over UDP (F2)',
+    meaning: 'how the A and AAAA question of one name go upstream over UDP',
+    rule: 'F2',
     default: { written: 'serial' },
   }),
   'families.repair': setting({
     kind: truth(),
-    meaning: 'whether a family that fails leaves the other one whole (F5)',
+    meaning: 'whether a family that fails leaves the other one whole',
+    rule: 'F5',
     default: { written: 'true' },
   }),
   'cache.octets': setting({
     kind: size(64 * KIB, 16 * GIB),
-    meaning: 'memory for positive answers (C3)',
+    meaning: 'memory for positive answers',
+    rule: 'C3',
     default: { written: '16MiB' },
   }),
   'cache.negativeOctets': setting({
     kind: size(16 * KIB, 16 * GIB),
-    meaning: 'memory for negative answers, apart from cache.octets (C3)',
+    meaning: 'memory for negative answers, apart from cache.octets',
+    rule: 'C3',
     default: { written: '4MiB' },
   }),
   'cache.minTtl': setting({
     kind: ttl(0, 3_600),
-    meaning: 'TTLs below this are raised to it (C2)',
+    meaning: 'TTLs below this are raised to it',
+    rule: 'C2',
     default: { written: '0s' },
   }),
   'cache.maxTtl': setting({
     kind: ttl(1, 86_400),
-    meaning: 'TTLs above this are lowered to it (C2)',
+    meaning: 'TTLs above this are lowered to it',
+    rule: 'C2',
     default: { written: '1d' },
   }),
   hosts: setting({
     kind: orOff(path()),
-    meaning: 'a hosts file to answer from (L6)',
+    meaning: 'a hosts file to answer from',
+    rule: 'L6',
     default: { written: 'off' },
   }),
   'status.address': setting({
@@ -169,7 +189,8 @@ export const settingTable = {
   }),
   'log.level': setting({
     kind: oneOf(['debug', 'info', 'warn', 'error']),
-    meaning: 'the least important events to log; query names appear at debug only (S4)',
+    meaning: 'the least important events to log; query names appear at debug only',
+    rule: 'S4',
     default: { written: 'info' },
   }),
   'log.format': setting({
@@ -179,7 +200,8 @@ export const settingTable = {
   }),
   'shutdown.grace': setting({
     kind: duration(0, 5 * MINUTE),
-    meaning: 'how long queries in flight are still answered after SIGTERM (S2)',
+    meaning: 'how long queries in flight are still answered after SIGTERM',
+    rule: 'S2',
     default: { written: '1s' },
   }),
 } as const;

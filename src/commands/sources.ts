@@ -1,0 +1,23 @@
+import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import type { Problem } from '../config/config-error.ts';
+import { formatProblem } from '../config/config-error.ts';
+import type { Sources } from '../config/load.ts';
+import type { CommandContext, Output } from './command.ts';
+
+/** What a command's settings are made of on this machine, as it is now: call it anew for a reload. */
+export function sourcesOf({ flags, env }: Pick<CommandContext, 'flags' | 'env'>): Sources {
+  return {
+    flags,
+    env,
+    readFile: (path) => readFileSync(path, 'utf8'),
+    machine: Object.values(networkInterfaces()).flatMap((interfaces) =>
+      (interfaces ?? []).map(({ address }) => address),
+    ),
+  };
+}
+
+/** Prints what is odd about the configuration and no reason to stop. */
+export function printNotes(notes: readonly Problem[], stderr: Output): void {
+  for (const note of notes) stderr.write(`sidestub: note: ${formatProblem(note)}\n`);
+}
