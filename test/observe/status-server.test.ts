@@ -204,7 +204,7 @@ test('an idle connection is cut (S1)', async (t) => {
 
 test('headers past the limit are refused (S1)', async (t) => {
   const server = await start(t);
-  const reply = await ask(server, '/', { headers: { 'x-long': 'x'.repeat(16_384) } });
+  const reply = await ask(server, '/', { headers: { 'x-long': 'x'.repeat(10_000) } });
   t.equal(reply.status, 431);
 });
 
