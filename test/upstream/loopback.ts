@@ -16,12 +16,13 @@ export interface Loopback {
 /** A UDP server. @param onQuery - Gets each datagram; `reply` sends one back to its sender. */
 export async function udpServer(
   onQuery: (query: Buffer, reply: (octets: Uint8Array) => void, from: RemoteInfo) => void,
+  port = 0,
 ): Promise<Loopback> {
   const socket = createSocket('udp4');
   socket.on('message', (query, from) => {
     onQuery(query, (octets) => socket.send(octets, from.port, from.address), from);
   });
-  socket.bind(0, '127.0.0.1');
+  socket.bind(port, '127.0.0.1');
   await once(socket, 'listening');
   return {
     address: serverAt('udp', socket.address().port),

@@ -1,0 +1,60 @@
+import { test } from 'tap';
+import { Health } from '../../src/upstream/health.ts';
+import { HandClock } from '../support/hand-clock.ts';
+
+function setup() {
+  const clock = new HandClock();
+  const probes: number[] = [];
+  const changes: boolean[] = [];
+  let open = 0;
+  const probe = () => {
+    probes.push(clock.now());
+    open++;
+    return { close: () => open-- };
+  };
+  const health = new Health(clock, probe, (dead) => changes.push(dead));
+  return { clock, health, probes, changes, open: () => open };
+}
+
+test('three misses, and 3 s from the first that was missed (U1)', async (t) => {
+  const { clock, health, changes } = setup();
+  await clock.advance(10_000);
+  health.missed(9_500);
+  health.missed(9_000);
+  health.missed(9_900);
+  await clock.advance(1_999);
+  t.equal(health.dead, false);
+  await clock.advance(1);
+  t.equal(health.dead, true);
+  t.same(changes, [true]);
+});
+
+test('a word at any moment begins anew, and is told once (U1)', async (t) => {
+  const { clock, health, changes } = setup();
+  for (let i = 0; i < 3; i++) health.missed(0);
+  await clock.advance(2_999);
+  health.heard();
+  await clock.advance(10_000);
+  t.equal(health.dead, false);
+  for (let i = 0; i < 3; i++) health.missed(clock.now() - 3_000);
+  await clock.advance(0);
+  t.equal(health.dead, true);
+  health.heard();
+  health.heard();
+  t.same(changes, [true, false]);
+  t.equal(clock.timers, 0);
+});
+
+test('probes at 0, 250 ms, 500 ms later, then every second, one open at a time (U1)', async (t) => {
+  const { clock, health, probes, open } = setup();
+  for (let i = 0; i < 3; i++) health.missed(-3_000);
+  await clock.advance(4_000);
+  t.same(probes, [0, 250, 750, 1_750, 2_750, 3_750]);
+  t.equal(open(), 1);
+  health.missed(1_000);
+  await clock.advance(100);
+  t.equal(probes.length, 6, 'a miss of a dead server begins nothing');
+  health.close();
+  t.equal(open(), 0);
+  t.equal(clock.timers, 0);
+});
