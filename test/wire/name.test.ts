@@ -86,11 +86,11 @@ test('a name in parts is read through its pointers', (t) => {
 test('pointers lead strictly backwards, so that nothing loops (RFC 9267 §2)', (t) => {
   const read = (packet: number[], offset: number) => () =>
     readName(Uint8Array.from(packet), offset);
-  t.throws(read([0xc0, 0], 0), WireError, 'to itself');
-  t.throws(read([0xc0, 2, 0xc0, 0], 0), WireError, 'forwards');
-  t.throws(read([0xc0, 2, 0xc0, 0], 2), WireError, 'a loop of two');
-  t.throws(read([1, 0x61, 0xc0, 0], 0), WireError, 'to the start of its own part');
-  t.throws(read([2, 1, 0x61, 0xc0, 1], 0), WireError, 'into the middle of its own part');
+  t.throws(read([0xc0, 0], 0), /does not lead backwards/, 'to itself');
+  t.throws(read([0xc0, 2, 0xc0, 0], 0), /does not lead backwards/, 'forwards');
+  t.throws(read([0xc0, 2, 0xc0, 0], 2), /does not lead backwards/, 'a loop of two');
+  t.throws(read([1, 0x61, 0xc0, 0], 0), /does not lead backwards/, 'to the start of its own part');
+  t.throws(read([2, 1, 0x61, 0xc0, 1], 0), /does not lead backwards/, 'into its own part');
   t.throws(read([0, 0xc0], 1), WireError, 'cut off');
   t.throws(read([0, 0xff, 0xff], 1), WireError, 'past the message');
   t.end();
