@@ -18,14 +18,16 @@ export type MuslVersion = '1.2.0' | '1.2.3' | '1.2.5';
 interface MuslRules {
   /** M5: NXDOMAIN of one family denies the name, and both families have to answer. */
   readonly bothFamilies: boolean;
-  /** M7: TCP on TC; and the root in the search list no longer breaks every lookup. */
+  /** M7: TCP on TC. */
   readonly tcp: boolean;
+  /** M7: `search .` breaks lookups. */
+  readonly rootEnds: boolean;
 }
 
 const RULES: Readonly<Record<MuslVersion, MuslRules>> = {
-  '1.2.0': { bothFamilies: false, tcp: false },
-  '1.2.3': { bothFamilies: true, tcp: false },
-  '1.2.5': { bothFamilies: true, tcp: true },
+  '1.2.0': { bothFamilies: false, tcp: false, rootEnds: true },
+  '1.2.3': { bothFamilies: true, tcp: false, rootEnds: true },
+  '1.2.5': { bothFamilies: true, tcp: true, rootEnds: false },
 };
 
 /** M1. */
@@ -41,7 +43,8 @@ export function musl(options: ClientOptions, version: MuslVersion): Client {
     name: `musl ${version}`,
     async walk(name, signal) {
       const log = new WalkLog(clock);
-      for (const candidate of searchOrder(name, facts, { enoughDots: 'as-is-only' })) {
+      const order = { enoughDots: 'as-is-only', rootEnds: rules.rootEnds } as const;
+      for (const candidate of searchOrder(name, facts, order)) {
         const { meaning, addresses } = await log.step(candidate, () =>
           askPair(candidate.name, options, rules, signal),
         );

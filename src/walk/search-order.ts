@@ -11,6 +11,8 @@ export interface Candidate {
 export interface OrderRules {
   /** What a name with `ndots` dots or more is: asked as it is and no more (M2), or so first and then the list (G5). */
   readonly enoughDots: 'as-is-only' | 'as-is-first';
+  /** Whether the root in the search list makes no name and ends the lookup, as in musl before 1.2.4 (M7). */
+  readonly rootEnds?: boolean;
 }
 
 /** musl and glibc read no larger number (M1, G5). */
@@ -27,17 +29,20 @@ const MAX_NDOTS = 15;
 export function searchOrder(
   text: string,
   { search, ndots }: ResolverFacts,
-  { enoughDots }: OrderRules,
+  { enoughDots, rootEnds = false }: OrderRules,
 ): Candidate[] {
   const asIs = { name: parseName(text) };
   // A dot at the end asks for the global scope (M2, G5).
   if (text.endsWith('.')) return [asIs];
   const enough = countDots(text) >= Math.min(ndots, MAX_NDOTS);
   if (enough && enoughDots === 'as-is-only') return [asIs];
-  const expansions = search
+  const root = search.indexOf('.');
+  const endsEarly = rootEnds && root !== -1;
+  const expansions = (endsEarly ? search.slice(0, root) : search)
     .filter((suffix) => suffix !== '.')
     .map((suffix) => ({ name: joinNames(asIs.name, suffix), suffix }))
     .filter(({ name }) => fitsWire(name));
+  if (endsEarly) return expansions;
   return enough ? [asIs, ...expansions] : [...expansions, asIs];
 }
 

@@ -34,8 +34,11 @@ function datagramSocket(listener: SocketListener, peer: Endpoint, connect: boole
   });
   let open = true;
   const ready = Promise.withResolvers<void>();
+  let lost = false;
+  // A refusal shows at the socket or at the next send, and often at both.
   const onLost = () => {
-    if (open) listener.onClosed();
+    if (open && !lost) listener.onClosed();
+    lost = true;
   };
   socket.on('message', (octets, { address, port }) => {
     if (open) listener.onMessage(octets, { address, port });

@@ -87,4 +87,6 @@ test('the error of the name as it was written is told', async (t) => {
   t.equal((await setup(failing(ABSOLUTE)).walk('git.example.com')).outcome, 'try-again');
   const other = failing('git.example.com.corp.example.');
   t.equal((await setup(other).walk('git.example.com')).outcome, 'not-found');
+  const asIsFirst = setup(failing(ABSOLUTE), { ...FACTS, ndots: 2 });
+  t.equal((await asIsFirst.walk('git.example.com')).outcome, 'try-again');
 });

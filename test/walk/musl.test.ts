@@ -192,6 +192,15 @@ test('TC: what fits is used before 1.2.4, a connection for each question after (
   t.equal(recent.transport.open, 0);
 });
 
+test('`search .` breaks every lookup before 1.2.4 (M7)', async (t) => {
+  const facts = { ...FACTS, search: ['.'] };
+  const old = setup(both, '1.2.3', facts);
+  t.equal((await old.walk()).outcome, 'not-found');
+  t.equal(old.transport.sent.length, 0);
+  t.equal((await setup(both, '1.2.5', facts).walk()).outcome, 'found');
+  t.equal((await setup(both, '1.2.3', facts).walk('git.example.com.')).outcome, 'found');
+});
+
 test('a walk that is given up rejects with the reason and closes its sockets', async (t) => {
   const clock = new HandClock();
   const transport = new ScriptedSockets(clock, () => 'silence');
