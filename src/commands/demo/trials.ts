@@ -1,0 +1,63 @@
+import { LONGEST, type Story } from './stories.ts';
+import { LIBCS, PATHS, runTrial, type Trial, type TrialOptions } from './trial.ts';
+
+/**
+ * Runs every story for both libcs on both paths.
+ *
+ * The few that wait for seconds run beside each other; the rest one by one, so that no lookup is slowed down by another
+ * on a small machine.
+ *
+ * @param onTrial - Told of each as it ends.
+ * @returns In the order of the stories, then `LIBCS`, then `PATHS`.
+ */
+export async function runTrials(
+  stories: readonly Story[],
+  options: TrialOptions,
+  onTrial: (trial: Trial) => void,
+): Promise<Trial[]> {
+  const plan = stories.flatMap((story) =>
+    LIBCS.flatMap((libc) => PATHS.map((path) => ({ story, libc, path }))),
+  );
+  const run = async ({ story, libc, path }: (typeof plan)[number]): Promise<Trial> => {
+    const trial = await runTrial(story, libc, path, options);
+    onTrial(trial);
+    return trial;
+  };
+  const stalls = ({ story, path }: (typeof plan)[number]) => story.stalls && path === 'directly';
+  const slow = Promise.all(plan.filter(stalls).map(run));
+  // Awaited below: until then a failure of one must not end the process.
+  slow.catch(() => {});
+  await warmUp(stories, options);
+  const quick: Trial[] = [];
+  for (const each of plan) if (!stalls(each)) quick.push(await run(each));
+  const trials = [...quick, ...(await slow)];
+  const place = ({ story, libc, path }: Pick<Trial, 'story' | 'libc' | 'path'>) =>
+    plan.findIndex((each) => each.story === story && each.libc === libc && each.path === path);
+  return trials.sort((a, b) => place(a) - place(b));
+}
+
+/**
+ * Runs the first story once on both paths, unmeasured: the first lookup of a process pays for compiling the program, on
+ * either path, and that is not what is shown. It also sees the stalling trials through their busy beginning.
+ */
+async function warmUp(stories: readonly Story[], options: TrialOptions): Promise<void> {
+  const [story] = stories;
+  if (story === undefined) return;
+  for (const path of PATHS) await runTrial(story, 'musl', path, options);
+}
+
+/** Why a trial through sidestub broke its story's promise; `undefined` where it was kept. */
+export function brokenPromise({ story, walk, elapsed, asked }: Trial): string | undefined {
+  const { address, queries } = story.promise;
+  if (walk === undefined) return `no answer in ${Math.round(elapsed)} ms`;
+  const expected = address === undefined ? 'not-found' : 'found';
+  if (walk.outcome !== expected) return `${walk.outcome} in place of ${expected}`;
+  if (address !== undefined && !walk.addresses.includes(address)) {
+    return `${walk.addresses.join(' ')} in place of ${address}`;
+  }
+  if (elapsed > LONGEST) return `${Math.round(elapsed)} ms, more than ${LONGEST} ms`;
+  if (queries !== undefined && asked.length > queries) {
+    return `${asked.length} queries, more than ${queries}`;
+  }
+  return undefined;
+}
