@@ -184,10 +184,26 @@ test('one connection serves many scrapes', async (t) => {
   t.notMatch(seen, /connection: close/i);
 });
 
-test('a client that never ends its headers is cut (S1)', async (t) => {
+test('a client that never ends its headers is cut, however busy it looks (S1)', async (t) => {
   const server = await start(t, { limits: { request: 50 } });
   const socket = await open(t, server);
-  socket.write('GET /metrics HTTP/1.1\r\nhost: x\r\n');
+  socket.write('GET /metrics HTTP/1.1\r\nx-slow: ');
+  socket.resume();
+  // An octet now and then keeps the socket from being silent; a hundred times the limit is no limit.
+  let octets = 0;
+  const dribble = setInterval(() => {
+    if (++octets < 500) socket.write('x');
+    else socket.destroy();
+  }, 10);
+  await once(socket, 'close');
+  clearInterval(dribble);
+  t.ok(octets < 500, `${octets} octets taken`);
+  t.equal((await ask(server, '/healthz')).status, 200);
+});
+
+test('a client that says nothing is cut (S1)', async (t) => {
+  const server = await start(t, { limits: { request: 50 } });
+  const socket = await open(t, server);
   socket.resume();
   await once(socket, 'close');
   t.equal((await ask(server, '/healthz')).status, 200);
