@@ -1,0 +1,96 @@
+// Datagrams that never arrive: the race in conntrack (F1, F2), loss (U2), a cluster that is not there yet.
+import { test } from 'tap';
+import type { Asked } from '../../src/commands/demo/cluster.ts';
+import { RrType } from '../../src/wire/codes.ts';
+import {
+  bestOf,
+  exercised,
+  LIBCS,
+  RTT,
+  resolvesTo,
+  roundTrips,
+  setupLab,
+  withDaemon,
+  within,
+} from '../support/lab-story.ts';
+
+const stub = { through: 'stub' } as const;
+const GIT = ['192.0.2.1', '2001:db8::1'];
+
+test('through sidestub', async (t) => {
+  const lab = await setupLab(t);
+  if (lab === undefined) return;
+
+  for (const libc of LIBCS) {
+    await t.test(`${libc}: where every pair races, none of ours does`, async (t) => {
+      await lab.setFaults({ delay: RTT, raceRatio: 1 });
+      const limit = 100 + roundTrips(2.2);
+      const taken = await bestOf(limit, () =>
+        withDaemon(lab, {}, async () => {
+          const before = lab.conntrack();
+          const names = ['git.example.com', 'registry.example.com', 'mirror.example.net', 'nginx'];
+          const lookups = await lab.lookups(libc, names, stub);
+          for (const lookup of lookups) t.equal(lookup.error, '', lookup.name);
+          const asked = await lab.asked();
+          t.ok(
+            asked.some(({ qtype }) => qtype === RrType.AAAA),
+            'both families were asked',
+          );
+          t.strictSame(sharedPorts(asked), [], 'each question in flight has a port of its own');
+          t.strictSame(lab.conntrack(), before, 'no insert_failed, no clash_resolve, no drop');
+          return Math.max(...lookups.map(({ ms }) => ms));
+        }),
+      );
+      within(t, taken, limit, 'the slowest of four');
+    });
+
+    await t.test(`${libc}: four lost datagrams cost less than a second`, async (t) => {
+      await lab.setFaults({ delay: RTT });
+      const taken = await bestOf(1_000, () =>
+        withDaemon(lab, {}, async () => {
+          lab.loseNext(4);
+          const lookup = await lab.lookup(libc, 'git.example.com', stub);
+          t.equal(lab.lost(), 4);
+          lab.loseNext(0);
+          resolvesTo(t, lookup, GIT);
+          return lookup.ms;
+        }),
+      );
+      within(t, taken, 1_000, 'cold');
+    });
+
+    await t.test(`${libc}: ready only once cluster DNS answers, then as ever`, async (t) => {
+      const taken = await bestOf(roundTrips(2.2), async () => {
+        await lab.setFaults({ delay: RTT, silentFor: 3_000 });
+        await lab.forget();
+        const daemon = await lab.startDaemon();
+        try {
+          await daemon.untilListening();
+          t.equal(await daemon.isReady(), false, 'not ready while cluster DNS is silent');
+          await daemon.untilReady();
+          const answered = (await lab.asked()).filter((each) => each.dropped === undefined);
+          t.ok(answered.length > 0, 'ready after an answer');
+          await daemon.untilVerdict();
+          await exercised(lab);
+          const lookup = await lab.lookup(libc, 'git.example.com', stub);
+          resolvesTo(t, lookup, GIT);
+          return lookup.ms;
+        } finally {
+          await daemon.kill();
+        }
+      });
+      within(t, taken, roundTrips(2.2), 'cold');
+    });
+  }
+});
+
+/** Pairs of questions over UDP that were in flight from one port at one time. */
+function sharedPorts(asked: readonly Asked[]): string[] {
+  const datagrams = asked.filter(({ transport }) => transport === 'udp');
+  return datagrams.flatMap((one, index) =>
+    datagrams
+      .slice(index + 1)
+      .filter(({ at, peer }) => peer.port === one.peer.port && at < (one.answeredAt ?? at + 1))
+      .map((other) => `${one.peer.port}: ${one.qname} ${one.qtype}, ${other.qname} ${other.qtype}`),
+  );
+}
