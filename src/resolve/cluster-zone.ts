@@ -6,7 +6,7 @@ import { negativeProof } from '../wire/soa.ts';
 import { Conformance } from './conformance.ts';
 import { Cuts, cutPoints } from './cuts.ts';
 import { type Answer, type Expansion, ownQuery, type Query, type Resolve } from './stage.ts';
-import { verdictOf } from './verdict.ts';
+import { deniesName, verdictOf } from './verdict.ts';
 
 export interface ClusterZoneOptions {
   readonly zone: Name;
@@ -61,8 +61,10 @@ export class ClusterZone {
     this.conformance.start();
   }
 
+  /** Ends the tests and forgets what was proven; a probe that is still out proves nothing any more. */
   stop(): void {
     this.conformance?.stop();
+    this.conformance = undefined;
     this.cuts.clear();
   }
 
@@ -120,7 +122,8 @@ export class ClusterZone {
     const verdict = verdictOf(answer.message, query);
     if (verdict === 'nxdomain') {
       const proof = negativeProof(answer.message, query.qname);
-      if (proof !== undefined) this.conformance?.sawMname(proof.mname);
+      // A zone inside Z that somebody else serves has an MNAME of its own.
+      if (proof?.zone === this.domain) this.conformance?.sawMname(proof.mname);
     } else if (verdict !== 'failure' && this.cuts.covering(query.qname) !== undefined) {
       this.cuts.clear();
       this.conformance?.suspend(`data below a cut: ${relativeTo(query.qname, this.domain)}`);
@@ -143,7 +146,7 @@ export class ClusterZone {
     try {
       const answer = await this.ask(query);
       this.cuts.note(query, answer);
-      return verdictOf(answer.message, query) === 'nxdomain';
+      return deniesName(answer.message, query);
     } catch {
       // Counted where it failed; without a word from upstream nothing is known of the point.
       return false;

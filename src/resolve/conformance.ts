@@ -22,7 +22,7 @@ const RETEST_EVERY: Milliseconds = 10 * 60_000;
 /** Without an answer the test is repeated soon, then less often: a cluster that starts is worth a question a second. */
 const FIRST_RETRY: Milliseconds = 1_000;
 const LONGEST_RETRY: Milliseconds = 30_000;
-/** After a contradiction: long enough for a rollout to pass, doubled each time up to the ordinary interval. */
+/** After a contradiction, and where two servers answer in turn: long enough for a rollout to pass, doubled each time up to the ordinary interval. */
 const FIRST_SUSPENSION: Milliseconds = 30_000;
 
 /**
@@ -41,6 +41,9 @@ export class Conformance {
   private retry = FIRST_RETRY;
   private suspension = FIRST_SUSPENSION;
   private stopped = false;
+  /** Counts contradictions: a test that was out when one came says nothing of what came after. */
+  private doubts = 0;
+  private testedAt: Milliseconds = Number.NEGATIVE_INFINITY;
 
   constructor(options: ConformanceOptions) {
     this.options = options;
@@ -61,9 +64,18 @@ export class Conformance {
     this.timer?.cancel();
   }
 
-  /** Another server answers: the old verdict speaks for it no longer. */
+  /**
+   * Another server answers: the old verdict speaks for it no longer.
+   *
+   * Where the last test is no older than a suspension the next one waits: two servers behind one address, with MNAMEs of
+   * their own, would have it run for every denial.
+   */
   retest(reason: string): void {
     if (this.running || this.stopped) return;
+    if (this.options.clock.now() - this.testedAt < FIRST_SUSPENSION) {
+      this.suspend(reason);
+      return;
+    }
     this.settle('unknown', reason);
     void this.test();
   }
@@ -77,6 +89,8 @@ export class Conformance {
 
   /** The server contradicted a proof: no cuts until a later test passes (N3). */
   suspend(reason: string): void {
+    if (this.stopped) return;
+    this.doubts++;
     this.settle('unknown', reason);
     this.schedule(this.suspension);
     this.suspension = Math.min(2 * this.suspension, RETEST_EVERY);
@@ -85,8 +99,11 @@ export class Conformance {
   private async test(): Promise<void> {
     if (this.running || this.stopped) return;
     this.running = true;
+    this.testedAt = this.options.clock.now();
+    const { doubts } = this;
     try {
       const failed = await this.firstFailure();
+      if (this.stopped || doubts !== this.doubts) return;
       this.settle(
         failed === undefined ? 'conforming' : 'nonconforming',
         failed ?? 'all six answers',
@@ -95,6 +112,7 @@ export class Conformance {
       this.schedule(RETEST_EVERY);
     } catch {
       // No answer is no verdict; the upstream layer has counted and logged why.
+      if (doubts !== this.doubts) return;
       this.schedule(this.retry);
       this.retry = Math.min(2 * this.retry, LONGEST_RETRY);
     } finally {

@@ -7,7 +7,7 @@ import type { Seconds } from '../wire/record.ts';
 import { negativeProof } from '../wire/soa.ts';
 import { isIanaTld } from './iana-tlds.ts';
 import type { Answer } from './stage.ts';
-import { verdictOf } from './verdict.ts';
+import { deniesName, verdictOf } from './verdict.ts';
 
 export interface CutsOptions {
   readonly zone: Name;
@@ -95,12 +95,13 @@ export class Cuts {
     const point = question.qname;
     const { zone, clock, trusted } = this.options;
     if (!trusted() || !cutPoints(point, zone).includes(point)) return;
-    const verdict = verdictOf(answer.message, question);
-    if (verdict === 'failure') return;
+    if (verdictOf(answer.message, question) === 'failure') return;
     const proof = negativeProof(answer.message, point);
-    // At the end of a CNAME chain NXDOMAIN speaks of another name (RFC 6604 §3).
-    const denied = verdict === 'nxdomain' && answer.message.answer.length === 0;
-    if (!denied || proof === undefined || !isAtOrBelow(proof.zone, zone)) {
+    if (
+      !deniesName(answer.message, question) ||
+      proof === undefined ||
+      !isAtOrBelow(proof.zone, zone)
+    ) {
       this.cuts.delete(point);
       return;
     }

@@ -16,7 +16,7 @@ const HOSTS_TTL: Seconds = 5;
 const LOOPBACK_4 = Uint8Array.of(127, 0, 0, 1);
 const LOOPBACK_6 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
 const LOOPBACK_4_REVERSE = '127.in-addr.arpa.';
-const LOOPBACK_6_REVERSE = `${'0.'.repeat(31).replace(/^/, '1.')}ip6.arpa.`;
+const LOOPBACK_6_REVERSE = `1.${'0.'.repeat(31)}ip6.arpa.`;
 
 /**
  * Answers what no server should be asked: `localhost`, `invalid` and the loopback's reverse (RFC 6761 §6.3, §6.4), and

@@ -27,6 +27,7 @@ const LONGEST_PAUSE: Milliseconds = 1_000;
 export class Readiness {
   private readonly options: ReadinessOptions;
   private answered = false;
+  private stopped = false;
   private timer: Timer | undefined;
   private pause = FIRST_PAUSE;
 
@@ -42,7 +43,9 @@ export class Readiness {
     this.probe();
   }
 
+  /** A probe that is still out brings no news any more. */
   stop(): void {
+    this.stopped = true;
     this.timer?.cancel();
   }
 
@@ -60,7 +63,7 @@ export class Readiness {
   }
 
   private succeed(): void {
-    if (this.answered) return;
+    if (this.answered || this.stopped) return;
     this.answered = true;
     this.timer?.cancel();
     this.options.onReady();

@@ -5,7 +5,7 @@ import { lastLabel, type Name } from '../wire/name.ts';
 import type { ClusterZone } from './cluster-zone.ts';
 import type { SearchList } from './search-list.ts';
 import { type Answer, type Expansion, ownQuery, type Query, type Resolve } from './stage.ts';
-import { verdictOf } from './verdict.ts';
+import { deniesName } from './verdict.ts';
 
 export interface SpeculationOptions {
   readonly list: SearchList;
@@ -61,9 +61,7 @@ export class Speculation {
       this.options.zone?.conforms === true ? this.options.zone.pointFor(other) : undefined;
     if (point !== undefined) return this.options.zone?.denied(point) ?? Promise.resolve(false);
     return this.ask(query, other.qname, RrType.A, other).then(
-      (answer) =>
-        answer !== undefined &&
-        verdictOf(answer.message, { ...query, qtype: RrType.A }) === 'nxdomain',
+      (answer) => answer !== undefined && deniesName(answer.message, { ...query, qtype: RrType.A }),
     );
   }
 

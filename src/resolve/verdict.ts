@@ -23,6 +23,14 @@ export function verdictOf(message: Message, question: Question): Verdict {
   return message.answer.some((rr) => rr.type === qtype) ? 'data' : 'nodata';
 }
 
+/**
+ * Whether the message says that QNAME itself does not exist: at the end of a CNAME chain NXDOMAIN speaks of another name
+ * (RFC 6604 §3).
+ */
+export function deniesName(message: Message, question: Question): boolean {
+  return verdictOf(message, question) === 'nxdomain' && message.answer.length === 0;
+}
+
 /** How many aliases a chain may have: what resolvers follow at most, so that a longer one is a loop or an attack. */
 const MAX_CHAIN = 32;
 
