@@ -1,10 +1,11 @@
 import type { Clock, Milliseconds } from '../clock.ts';
 import { UpstreamError, type UpstreamFailure } from '../upstream/exchange.ts';
-import { EdeCode, Rcode } from '../wire/codes.ts';
+import { EdeCode, Rcode, rcodeName } from '../wire/codes.ts';
 import type { Ede } from '../wire/edns.ts';
 import { EMPTY } from '../wire/render.ts';
+import { isAddressQuery } from './families.ts';
 import { FlightsFullError } from './single-flight.ts';
-import type { Answer, Stage } from './stage.ts';
+import type { Answer, Query, Stage } from './stage.ts';
 
 export interface ServfailOptions {
   readonly clock: Clock;
@@ -16,7 +17,8 @@ export interface ServfailOptions {
 const DEADLINE: Milliseconds = 4_500;
 
 /**
- * Leaves no client unanswered: every error, and a silence of 4.5 s, becomes SERVFAIL with its reason (U2, RFC 8914).
+ * Leaves no client unanswered: every error, and a silence of 4.5 s, becomes SERVFAIL with its reason (U2, RFC 8914); and
+ * so does an upstream's refusal of an address, which musl would take for silence (L3).
  *
  * Errors are for "no answer exists"; anything but the two known kinds is a bug and is told.
  */
@@ -24,10 +26,12 @@ export function servfail({ clock, onBug }: ServfailOptions): Stage {
   return (next) => (query) =>
     new Promise<Answer>((resolve) => {
       const late = clock.after(DEADLINE, () => resolve(failure(NO_ANSWER)));
-      next(query).then(
+      // A stage that throws before it returns is answered as well.
+      const asked = new Promise<Answer>((begin) => begin(next(query)));
+      asked.then(
         (answer) => {
           late.cancel();
-          resolve(answer);
+          resolve(understood(query, answer));
         },
         (error: unknown) => {
           late.cancel();
@@ -35,6 +39,16 @@ export function servfail({ clock, onBug }: ServfailOptions): Stage {
         },
       );
     });
+}
+
+/** The RCODEs that every libc takes for a server's word; all others make musl wait for 5 s (L3, M4). */
+const UNDERSTOOD: ReadonlySet<number> = new Set([Rcode.NOERROR, Rcode.NXDOMAIN, Rcode.SERVFAIL]);
+
+function understood(query: Query, answer: Answer): Answer {
+  const { rcode } = answer.message;
+  if (UNDERSTOOD.has(rcode) || !isAddressQuery(query)) return answer;
+  const text = `upstream answered ${rcodeName(rcode)}`;
+  return { ...failure({ code: EdeCode.OTHER, text }), source: answer.source };
 }
 
 const NO_ANSWER: Ede = {
