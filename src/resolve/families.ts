@@ -17,6 +17,11 @@ export interface FamiliesOptions {
 
 /** F3, F5: how long one family waits for the other. Well under the 1 s that no lookup may exceed. */
 const PATIENCE: Milliseconds = 700;
+/**
+ * F3: how long an expansion's AAAA waits for A's denial: past the resend of a lost A, and short enough that an A which
+ * stays silent is given up (F5) within a second of the question.
+ */
+const HEAD_START: Milliseconds = 200;
 /** F5: how long a family that failed is taken to have nothing. */
 const REPAIR_TTL = 5;
 /** Pairs whose addresses are remembered, for those 700 ms; a cached pair needs no memory. */
@@ -64,9 +69,9 @@ class Pairs {
     return this.besideSibling(query, own);
   }
 
-  /** F3: for an expansion, A's NXDOMAIN answers AAAA unasked. */
+  /** F3: for an expansion, A's NXDOMAIN answers AAAA unasked; an A that is slow does not hold it back (F5). */
   private async deniedByA(query: Query): Promise<Answer | undefined> {
-    const a = await this.ask(siblingOf(query)).catch(() => undefined);
+    const a = await this.within(HEAD_START, this.ask(siblingOf(query)));
     if (a === undefined || verdictOf(a.message, query) !== 'nxdomain') return undefined;
     this.options.repairs.add('shared_nxdomain');
     return a;
@@ -113,7 +118,7 @@ class Pairs {
 
   /** F3 and F4: NXDOMAIN waits for the other family, and beside addresses it becomes NODATA. */
   private async besideSibling(query: Query, own: Answer): Promise<Answer> {
-    const other = await this.withinPatience(this.ask(siblingOf(query)));
+    const other = await this.within(PATIENCE, this.ask(siblingOf(query)));
     if (other === undefined || verdictOf(other.message, siblingOf(query)) !== 'data') return own;
     this.options.repairs.add('nxdomain_beside_addresses');
     return { ...own, message: { ...own.message, rcode: Rcode.NOERROR } };
@@ -125,9 +130,10 @@ class Pairs {
     return answer !== undefined && verdictOf(answer.message, sibling) === 'data';
   }
 
-  private withinPatience(answer: Promise<Answer>): Promise<Answer | undefined> {
+  /** The answer, where it comes in time and is no error. */
+  private within(span: Milliseconds, answer: Promise<Answer>): Promise<Answer | undefined> {
     return new Promise((resolve) => {
-      const timer = this.options.clock.after(PATIENCE, () => resolve(undefined));
+      const timer = this.options.clock.after(span, () => resolve(undefined));
       const settle = (value: Answer | undefined): void => {
         timer.cancel();
         resolve(value);
