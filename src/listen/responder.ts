@@ -31,7 +31,8 @@ export class Responder {
   private readonly events: ResponderEvents;
   /** Queries whose reply has not left: what shutdown waits for (S2). */
   private waiting = 0;
-  private whenIdle: (() => void) | undefined;
+  /** Whoever waits for the last reply. */
+  private readonly whenIdle: (() => void)[] = [];
 
   constructor(options: { resolve: Resolve; clock: Clock; events: ResponderEvents }) {
     this.resolve = options.resolve;
@@ -47,7 +48,7 @@ export class Responder {
   async drained(): Promise<void> {
     if (this.waiting === 0) return;
     await new Promise<void>((resolve) => {
-      this.whenIdle = resolve;
+      this.whenIdle.push(resolve);
     });
   }
 
@@ -104,8 +105,7 @@ export class Responder {
   private done(): void {
     this.waiting--;
     if (this.waiting > 0) return;
-    this.whenIdle?.();
-    this.whenIdle = undefined;
+    for (const resolve of this.whenIdle.splice(0)) resolve();
   }
 }
 

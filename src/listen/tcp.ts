@@ -129,6 +129,7 @@ class Connection {
   }
 
   private read(chunk: Buffer): void {
+    if (this.ended) return;
     this.backlog = this.deframer.push(chunk);
     this.advance();
   }
@@ -157,6 +158,7 @@ class Connection {
 
   private write(reply: Uint8Array): void {
     this.inFlight--;
+    if (this.socket.destroyed) return;
     this.restartIdle();
     this.socket.write(frame(reply));
     // A client that asks and never reads is cut off before it fills memory (S1).
@@ -166,7 +168,11 @@ class Connection {
   }
 
   private startIdle(): Timer {
-    return this.options.clock.after(this.options.limits.idle, () => this.socket.destroy());
+    return this.options.clock.after(this.options.limits.idle, () => {
+      // Who waits for an answer is not idle (RFC 7766 §6.2.3); the answer comes in seconds, were it SERVFAIL (U2).
+      if (this.inFlight > 0) this.restartIdle();
+      else this.socket.destroy();
+    });
   }
 
   private restartIdle(): void {

@@ -20,22 +20,55 @@ export async function listenUdp(endpoint: Endpoint, responder: Responder): Promi
   const socket = createSocket({ type, ipv6Only: type === 'udp6' });
   await bind(socket, endpoint);
   growReceiveBuffer(socket);
-  let open = true;
+  const replies = new Replies(socket);
   // An ICMP error for a client that went away is no concern of the others.
   socket.on('error', () => undefined);
   socket.on('message', (octets: Buffer, peer: RemoteInfo) => {
-    responder.respond(octets, { transport: 'udp', address: peer.address }, (reply) => {
-      if (open) socket.send(reply, peer.port, peer.address);
-    });
+    // Linux delivers such a datagram, and there is no way to answer it: node throws for port 0.
+    if (peer.port === 0) return;
+    responder.respond(octets, { transport: 'udp', address: peer.address }, (reply) =>
+      replies.send(reply, peer),
+    );
   });
   return {
     endpoint: { address: endpoint.address, port: socket.address().port },
     close: async () => {
-      open = false;
+      await replies.end();
       socket.close();
       await once(socket, 'close');
     },
   };
+}
+
+/**
+ * Replies on their way to the kernel: node hands a datagram over a turn after it was told to, and a socket that is closed
+ * in between loses it.
+ */
+class Replies {
+  private readonly socket: Socket;
+  private leaving = 0;
+  private ended: (() => void) | undefined;
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+  }
+
+  send(reply: Uint8Array, to: RemoteInfo): void {
+    if (this.ended !== undefined) return;
+    this.leaving++;
+    this.socket.send(reply, to.port, to.address, () => {
+      this.leaving--;
+      if (this.leaving === 0) this.ended?.();
+    });
+  }
+
+  /** Takes no more; resolves when the last has left. */
+  end(): Promise<void> {
+    return new Promise((resolve) => {
+      this.ended = resolve;
+      if (this.leaving === 0) resolve();
+    });
+  }
 }
 
 async function bind(socket: Socket, endpoint: Endpoint): Promise<void> {
