@@ -222,7 +222,7 @@ function responderEvents({ listen }: Metrics, onBug: (error: unknown) => void): 
     asked: (transport, qtype) => listen.queries.add(transport, typeClass(qtype)),
     answered: (rcode, source, took) => {
       listen.responses.add(rcodeClass(rcode), source);
-      listen.latency.observe(source, took);
+      listen.latency.observe(source, took / 1000);
     },
     rejected: (rcode) => listen.responses.add(rcodeClass(rcode), 'local'),
     dropped: (reason) => listen.dropped.add(reason),
