@@ -234,7 +234,7 @@ export class Ask {
   private onTcpFailure(reason: UpstreamFailure, error: Error): void {
     if (reason === 'malformed') this.malformed = true;
     const spoken = this.truncated !== undefined || this.malformed;
-    const rescuable = this.parts.first === 'tcp' && reason === 'network' && this.sends.udp === 0;
+    const rescuable = reason === 'network' && this.sends.udp === 0;
     if (rescuable && !spoken) this.rescue();
     else if (spoken || this.open.size === 0) this.conclude(reason, error);
   }

@@ -255,6 +255,30 @@ test('a FORMERR that has nothing to do with EDNS is the answer, and not remember
   t.end();
 });
 
+test('a server that refused EDNS once and took it once is not remembered for refusing', async (t) => {
+  const { clock, udp, server } = scriptedServer();
+  const { heard } = begin(server);
+  await clock.advance(150);
+  udp.nth(0).answer(message({ rcode: Rcode.FORMERR }), { edns: false });
+  t.equal(udp.nth(2).edns, false);
+  udp.nth(1).answer(truth);
+  t.same(heard.answer, truth);
+  begin(server).cancel();
+  t.equal(udp.nth(3).edns, true);
+});
+
+test('to go without EDNS does not make a fourth send (RFC 9520)', async (t) => {
+  const { clock, udp, tcp, server } = scriptedServer();
+  const { heard } = begin(server);
+  await clock.advance(450);
+  udp.nth(0).answer(message({ rcode: Rcode.FORMERR }), { edns: false });
+  t.equal(udp.sends.length, 3);
+  tcp.nth(0).answer(message({ rcode: Rcode.FORMERR }), { edns: false });
+  t.equal(heard.answer, undefined, 'others still listen');
+  udp.nth(2).answer(truth);
+  t.same(heard.answer, truth);
+});
+
 test('a server that refuses EDNS and then falls silent: its word stands (U4)', async (t) => {
   const { clock, udp, server } = scriptedServer();
   const notimp = message({ rcode: Rcode.NOTIMP });

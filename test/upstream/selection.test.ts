@@ -97,6 +97,19 @@ test('a pair stays on one server for 5 s, while it lives (U1, U6)', async (t) =>
   t.equal(order('api.example.', RrType.AAAA)[0], 'a', 'a dead one is not stayed with');
 });
 
+test('when the server of a pair dies, both questions stay on the next one', (t) => {
+  const a = new FakeServer('a', 10);
+  const b = new FakeServer('b', 50);
+  const c = new FakeServer('c', 90);
+  const { order } = setup([[a, b, c]]);
+  t.equal(order('api.example.')[0], 'a');
+  a.dead = true;
+  t.equal(order('api.example.')[0], 'b');
+  c.roundTrip = 1;
+  t.equal(order('api.example.', RrType.AAAA)[0], 'b', 'though c is nearer now');
+  t.end();
+});
+
 test('the same name goes to the same server: its cache has it', (t) => {
   const groups = [[new FakeServer('a', 10), new FakeServer('b', 10)]];
   for (let i = 0; i < 50; i++) {

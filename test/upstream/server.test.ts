@@ -27,6 +27,16 @@ test('one that is always overtaken is measured too: at least as long as it was w
   t.ok((server.expectedRoundTrip(outgoing('b.example.')) ?? 0) > 30);
 });
 
+test('what TCP takes after TC says nothing of the datagrams (U2)', async (t) => {
+  const { clock, udp, tcp, server } = scriptedServer();
+  begin(server);
+  await clock.advance(10);
+  udp.nth(0).answer(message(), { truncated: true });
+  await clock.advance(300);
+  tcp.nth(0).answer(truth);
+  t.equal(server.expectedRoundTrip(outgoing('b.example.')), 10);
+});
+
 test('silent for 3 s with three questions unanswered: known dead, and probed until it is heard (U1)', async (t) => {
   const { clock, udp, server, own } = scriptedServer();
   for (let i = 0; i < 3; i++) begin(server, `n${i}.example.`);

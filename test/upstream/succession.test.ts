@@ -137,6 +137,25 @@ test('when the next fails too, the first word stands: a SERVFAIL is returned, no
   t.equal(clock.timers, 0);
 });
 
+test('the first server has the first word, however late (U1)', async (t) => {
+  const { clock, servers, ask } = setup(1, 1);
+  const answer = ask();
+  await clock.advance(1_000);
+  servers[1]?.answer(refused);
+  servers[0]?.answer(servfail);
+  t.same(await answer, servfail);
+});
+
+test('a failure of one that silence has moved on from asks nobody else (U1)', async (t) => {
+  const { clock, servers, counts, ask } = setup(1, 1, 1);
+  const answer = ask();
+  await clock.advance(1_000);
+  servers[0]?.fail('refused');
+  t.same(counts(), [1, 1, 0]);
+  servers[1]?.answer(truth);
+  t.same(await answer, truth);
+});
+
 test('with a word in hand, silence of the next is waited for 1 s, not 4.5 s', async (t) => {
   const { clock, servers, ask } = setup(1, 1);
   const answer = ask();

@@ -262,6 +262,39 @@ test('what nobody waits for is not asked again', async (t) => {
   );
 });
 
+test('what is closed while others are told of a loss is not asked again', async (t) => {
+  const { transport, queries, connections, tallies } = await setup(t, hold);
+  const { promise: failed, resolve } = Promise.withResolvers<void>();
+  transport.send(outgoing('first.example.'), true, {
+    onReply: () => undefined,
+    onFailure: () => {
+      second.exchange.close();
+      resolve();
+    },
+  });
+  await queries(1);
+  connections[0]?.end();
+  await queries(2);
+  const second = sendBy(transport, outgoing('second.example.'));
+  await queries(3);
+  connections[1]?.end();
+  await failed;
+  t.equal(tallies.sends.get('tcp'), 3);
+});
+
+test('IDs that are never answered do not use a connection up (S1)', async (t) => {
+  const { transport, connections, queries } = await setup(t, (query, socket) => {
+    if (readRequest(query).question.qname === 'api.example.') socket.write(reply(query));
+  });
+  const kept = sendBy(transport, outgoing('kept.example.'));
+  kept.reply.catch(() => undefined);
+  for (let i = 0; i < 1_023; i++) sendBy(transport, outgoing('given.example.')).exchange.close();
+  await queries(1_024);
+  t.equal(connections.length, 1);
+  await sendBy(transport, outgoing('api.example.')).reply;
+  t.equal(connections.length, 2);
+});
+
 test('what waits is bounded: one more fails at once (S1)', async (t) => {
   const { transport } = await setup(t, hold);
   const waiting = Array.from({ length: 4_096 }, () => sendBy(transport, outgoing('api.example.')));

@@ -119,6 +119,10 @@ function decoys(query: Uint8Array): Record<string, Uint8Array> {
       0,
       0,
     ),
+    'FORMERR without a question, with an octet behind': Uint8Array.of(
+      ...[header.id >> 8, header.id & 0xff, 0x81, 0x81],
+      ...new Uint8Array(9),
+    ),
     'cut in the header': good.subarray(0, 11),
     'cut in the question': good.subarray(0, end - 3),
     'an answer cut off': good.subarray(0, end + 20),
