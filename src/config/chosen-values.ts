@@ -83,7 +83,7 @@ export class ChosenValues {
     this.failed.add(key);
     for (const issue of parsed.issues) {
       const path = (issue.path ?? []).map((item) => item.key);
-      const place = entry.placeOf(path);
+      const place = entry.placeOf(path, isUnknownKey(issue) ? 'key' : 'value');
       this.problems.push({ place, reason: `${key}: ${reasonOf(issue, path.at(-1))}` });
     }
   }
@@ -96,8 +96,12 @@ export function defaultOf<Key extends SettingKey>(key: Key): ValueOf<Key> {
   return v.parse(setting.kind.schema, written) as ValueOf<Key>;
 }
 
-/** Only keys that are not known are `never`. */
+/** Nothing else in the kinds is `never`. */
+function isUnknownKey(issue: v.BaseIssue<unknown>): boolean {
+  return issue.type === 'never';
+}
+
 function reasonOf(issue: v.BaseIssue<unknown>, key: unknown): string {
-  if (issue.type !== 'never') return issue.message;
+  if (!isUnknownKey(issue)) return issue.message;
   return `unknown key: ${key}${didYouMean(String(key), ROUTE_KEYS)}`;
 }

@@ -16,8 +16,12 @@ export interface Entry {
   readonly key: SettingKey;
   readonly written: Written;
   readonly origin: Origin;
-  /** Where a part of the value stands, by its path in `written`; the value itself for a part that has no place. */
-  placeOf(path: readonly unknown[]): string;
+  /**
+   * Where a part of the value stands, by its path in `written`; the nearest part around it for one that has no place.
+   *
+   * @param what - For a part of a mapping: its value, or the key itself.
+   */
+  placeOf(path: readonly unknown[], what?: 'value' | 'key'): string;
 }
 
 /** Where an effective value came from. */

@@ -2,7 +2,6 @@ import {
   isAlias,
   isMap,
   isNode,
-  isPair,
   isScalar,
   isSeq,
   LineCounter,
@@ -10,6 +9,7 @@ import {
   parseDocument,
   type YAMLError,
   type YAMLMap,
+  type YAMLSeq,
   type YAMLWarning,
 } from 'yaml';
 import { didYouMean } from './closest.ts';
@@ -102,7 +102,7 @@ class YamlReader {
       key,
       written,
       origin: { kind: 'file', path: this.path, line: at.line },
-      placeOf: (path) => this.place(startOf(descend(pair, path))),
+      placeOf: (path, what = 'value') => this.place(startOf(descend(pair, path, what))),
     });
   }
 
@@ -144,16 +144,23 @@ class YamlReader {
 }
 
 /** The node at a path below a pair's value; the last one that is there. */
-function descend(pair: Pair, path: readonly unknown[]): unknown {
+function descend(pair: Pair, path: readonly unknown[], what: 'value' | 'key'): unknown {
   let node: unknown = pair.value ?? pair.key;
-  for (const step of path) {
-    const next = isSeq(node) && typeof step === 'number' ? node.items[step] : pairOf(node, step);
-    // A key that is not known is the place itself; a key that is known leads to its value.
-    const target = isPair(next) ? (isNode(next.value) ? next.value : next.key) : next;
-    if (target === undefined) return node;
-    node = target;
+  for (const [depth, step] of path.entries()) {
+    const atKey = what === 'key' && depth === path.length - 1;
+    const next = isSeq(node) ? itemOf(node, step) : partOf(pairOf(node, step), atKey);
+    if (next === undefined) return node;
+    node = next;
   }
   return node;
+}
+
+function itemOf(list: YAMLSeq, index: unknown): unknown {
+  return typeof index === 'number' ? list.items[index] : undefined;
+}
+
+function partOf(pair: Pair | undefined, atKey: boolean): unknown {
+  return atKey || !isNode(pair?.value) ? pair?.key : pair.value;
 }
 
 function pairOf(node: unknown, key: unknown): Pair | undefined {
