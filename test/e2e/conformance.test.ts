@@ -45,8 +45,10 @@ test('in front of kube-dns', async (t) => {
 
   await t.test('a metric and the log say so', async (t) => {
     await withDaemon(lab, {}, async (daemon) => {
-      const state = /^sidestub_zone_conformance\{(.*state="nonconforming".*)\} 1$/m;
-      t.match(await daemon.metrics(), state);
+      await lab.lookups('musl', ['git.example.com', 'registry.example.com'], stub);
+      const metrics = await daemon.metrics();
+      t.match(metrics, /^sidestub_zone_conformance\{.*state="nonconforming".*\} 1$/m);
+      t.match(metrics, /^sidestub_search_expansions_total\{fate="cut"\} 0$/m, 'no cuts');
       const event = daemon.log.find(({ event: name }) => name === 'conformance');
       t.match(event, { level: 'warn', verdict: 'nonconforming', zone: 'cluster.local.' });
     });

@@ -60,11 +60,12 @@ test('through sidestub', async (t) => {
 
     await t.test(`${libc}: the next name under that TLD takes three queries`, async (t) => {
       const taken = await bestOf(roundTrips(2.2), () =>
-        withDaemon(lab, {}, async () => {
+        withDaemon(lab, {}, async (daemon) => {
           await lab.lookup(libc, 'git.example.com', stub);
           await lab.forget();
           const lookup = await lab.lookup(libc, 'registry.example.com', stub);
           resolvesTo(t, lookup, ['192.0.2.2', '2001:db8::2']);
+          t.match(await daemon.metrics(), /^sidestub_search_expansions_total\{fate="cut"\} [1-9]/m);
           const asked = questions(await lab.asked());
           t.ok(asked.length <= 3, `queries: ${asked.length}`, { asked });
           return lookup.ms;
