@@ -8,6 +8,7 @@ import { listenUdp } from './listen/udp.ts';
 import { rcodeClass, typeClass } from './observe/label-sets.ts';
 import type { Log } from './observe/log.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
+import { rehearse } from './rehearsal.ts';
 import type { FamiliesOptions } from './resolve/families.ts';
 import type { HostsLookup } from './resolve/local-names.ts';
 import { Routes } from './upstream/routes.ts';
@@ -100,6 +101,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     const status = await startStatus(parts, metrics, isReady, onBug, closers);
     log.info('listening', { addresses: endpoints.map(formatEndpoint), version: parts.version });
     resolver.start();
+    if (settings.rehearsal) void rehearse(settings, clock);
     return {
       endpoints,
       status,

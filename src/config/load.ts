@@ -118,6 +118,7 @@ function settingsOf(
       maxTtl: values.take('cache.maxTtl'),
     },
     hosts: values.take('hosts'),
+    rehearsal: values.take('rehearsal'),
     status: { address: values.take('status.address') },
     log: { level: values.take('log.level'), format: values.take('log.format') },
     shutdown: { grace: values.take('shutdown.grace') },

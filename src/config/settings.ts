@@ -45,6 +45,8 @@ export interface Settings {
   };
   /** A hosts file to answer from (L6). */
   readonly hosts: string | undefined;
+  /** Whether walks are rehearsed at start. */
+  readonly rehearsal: boolean;
   readonly status: { readonly address: Endpoint | undefined };
   readonly log: {
     readonly level: 'debug' | 'info' | 'warn' | 'error';

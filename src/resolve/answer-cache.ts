@@ -44,7 +44,9 @@ export class AnswerCache {
   private readonly negative: LRUCache<string, Entry>;
 
   constructor(options: {
+    /** Of positive answers. */
     readonly octets: number;
+    /** Of negative answers, apart from the others. */
     readonly negativeOctets: number;
     readonly clock: Clock;
     readonly tallies: CacheTallies;
@@ -62,7 +64,7 @@ export class AnswerCache {
           if (reason === 'evict') options.tallies.evictions.add();
         },
       });
-    this.positive = part(options.octets - options.negativeOctets);
+    this.positive = part(options.octets);
     this.negative = part(options.negativeOctets);
   }
 

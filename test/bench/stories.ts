@@ -11,7 +11,7 @@ interface Story {
   readonly name: string;
   readonly faults?: LabFaults;
   /** Looked up before it, in the same cache. */
-  readonly before?: string;
+  readonly before?: readonly string[];
   /** How many datagrams the node then loses. */
   readonly lose?: number;
 }
@@ -20,8 +20,8 @@ const GIT = 'git.example.com';
 
 const stories: readonly Story[] = [
   { title: 'cold walk', name: GIT },
-  { title: 'the next name under that TLD', name: 'registry.example.com', before: GIT },
-  { title: 'the same again', name: GIT, before: GIT },
+  { title: 'the next name under that TLD', name: 'registry.example.com', before: [GIT] },
+  { title: 'the same for the sixth time', name: GIT, before: Array(5).fill(GIT) },
   { title: 'a service next door (`nginx`)', name: 'nginx' },
   { title: 'a name that exists nowhere', name: 'nowhere.example.com' },
   { title: 'AAAA is NXDOMAIN', name: GIT, faults: { aaaa: 'nxdomain' } },
@@ -105,11 +105,12 @@ function median(values: readonly number[]): number {
 
 /** One lookup with a resolver of its own, so that every run is as cold as the first. */
 async function measure(lab: Lab, story: Story, libc: Libc, route: Route): Promise<Sample> {
-  await lab.setFaults({ delay: RTT, ...story.faults });
+  await lab.setFaults({ delay: RTT });
   const stop = await startRoute(lab, route);
   try {
     const through = route === 'directly' ? 'direct' : 'stub';
-    if (story.before !== undefined) await lab.lookup(libc, story.before, { through });
+    await lab.lookups(libc, story.before ?? [], { through });
+    await lab.setFaults({ delay: RTT, ...story.faults });
     await lab.forget();
     if (story.lose !== undefined) lab.loseNext(story.lose);
     const lookup: Lookup = await lab.lookup(libc, story.name, { through });
