@@ -46,8 +46,8 @@ export async function run(): Promise<void> {
     const sorted = taken.toSorted((a, b) => a - b);
     const median = sorted[sorted.length >> 1] ?? Number.NaN;
     const best = sorted[0] ?? Number.NaN;
-    console.log(
-      `rehearsal: ${rehearsal}: median ${median.toFixed(1)} ms, best ${best.toFixed(1)} ms`,
+    process.stdout.write(
+      `rehearsal: ${rehearsal}: median ${median.toFixed(1)} ms, best ${best.toFixed(1)} ms\n`,
     );
   }
 }
