@@ -40,7 +40,7 @@ function trialsOf(change: (trial: Trial) => Partial<Trial> = () => ({})): Trial[
           path,
           walk: walkOf(story.promise.address),
           elapsed: 60,
-          asked: story.promise.queries === 0 ? [] : asked,
+          asked: story.promise.questions === 0 ? [] : asked,
         };
         return { ...trial, ...change(trial) };
       }),
@@ -152,7 +152,7 @@ test('colours only on a terminal, and not against the user (NO_COLOR)', async (t
   t.equal(PLAIN.good('x'), 'x');
 });
 
-test('a promise is broken by a wrong answer, by a second, and by one query too many', async (t) => {
+test('a promise is broken by a wrong answer, by a second, and by one question too many', async (t) => {
   const cold = only('cold');
   t.equal(brokenPromise(cold), undefined);
   t.equal(
@@ -161,8 +161,14 @@ test('a promise is broken by a wrong answer, by a second, and by one query too m
   );
   t.equal(brokenPromise({ ...cold, walk: walkOf(undefined) }), 'not-found in place of found');
   t.equal(brokenPromise({ ...cold, elapsed: 1_001 }), '1001 ms, more than 1000 ms');
-  const asked = Array.from({ length: 8 }, () => ({ at: 0, qname: 'x.', qtype: 1 }));
-  t.equal(brokenPromise({ ...cold, asked }), '8 queries, more than 7');
+  const asked = Array.from({ length: 8 }, (_, i) => ({ at: 0, qname: `x${i}.`, qtype: 1 }));
+  t.equal(brokenPromise({ ...cold, asked }), '8 different questions, more than 7');
+  const again = [...asked.slice(0, 7), ...asked.slice(0, 7)];
+  t.equal(brokenPromise({ ...cold, asked: again }), undefined, 'resent by a busy machine (U2)');
+  t.equal(
+    brokenPromise({ ...only('warm'), asked: asked.slice(0, 1) }),
+    '1 different questions, more than 0',
+  );
   t.equal(brokenPromise({ ...only('race'), asked: [] }), undefined);
 });
 

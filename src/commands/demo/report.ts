@@ -34,7 +34,7 @@ export function legend(trials: readonly Trial[], patience: Milliseconds): string
     ? [`… given up after ${spanText(patience)}: how much longer it takes was not measured`]
     : [];
   return [
-    '✓ right answer  ✗ lookup failed  q queries that reached cluster DNS',
+    '✓ right answer  ✗ lookup failed  q queries to cluster DNS, resends included',
     ...more,
     'The price: a cold name in the cluster takes one round trip more, since A and',
     'AAAA go one after the other, so that nothing can race.',

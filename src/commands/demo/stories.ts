@@ -24,8 +24,8 @@ export interface Story {
 export interface StoryPromise {
   /** `undefined` where the name does not exist. */
   readonly address: string | undefined;
-  /** The most queries that may reach cluster DNS; `undefined` where packets are lost and asked for again. */
-  readonly queries: number | undefined;
+  /** The most different questions that may reach cluster DNS. */
+  readonly questions: number;
 }
 
 /** No lookup takes longer, whatever happens (the goal of the design). */
@@ -46,7 +46,7 @@ export const STORIES: readonly Story[] = [
     faults: {},
     stalls: false,
     // N4.
-    promise: { address: GIT.address, queries: 7 },
+    promise: { address: GIT.address, questions: 7 },
   },
   {
     id: 'warm',
@@ -56,7 +56,7 @@ export const STORIES: readonly Story[] = [
     before: [GIT.lookup],
     faults: {},
     stalls: false,
-    promise: { address: GIT.address, queries: 0 },
+    promise: { address: GIT.address, questions: 0 },
   },
   {
     id: 'next-name',
@@ -67,7 +67,7 @@ export const STORIES: readonly Story[] = [
     faults: {},
     stalls: false,
     // N3: one cut serves every name with that last label.
-    promise: { address: '198.51.100.8', queries: 3 },
+    promise: { address: '198.51.100.8', questions: 3 },
   },
   {
     id: 'aaaa-nxdomain',
@@ -76,7 +76,7 @@ export const STORIES: readonly Story[] = [
     lookup: GIT.lookup,
     faults: { aaaa: 'nxdomain' },
     stalls: false,
-    promise: { address: GIT.address, queries: 7 },
+    promise: { address: GIT.address, questions: 7 },
   },
   {
     id: 'aaaa-silent',
@@ -85,7 +85,7 @@ export const STORIES: readonly Story[] = [
     lookup: GIT.lookup,
     faults: { aaaa: 'silent' },
     stalls: true,
-    promise: { address: GIT.address, queries: undefined },
+    promise: { address: GIT.address, questions: 7 },
   },
   {
     id: 'race',
@@ -94,7 +94,7 @@ export const STORIES: readonly Story[] = [
     lookup: GIT.lookup,
     faults: { raceRatio: 1 },
     stalls: true,
-    promise: { address: GIT.address, queries: 7 },
+    promise: { address: GIT.address, questions: 7 },
   },
   {
     id: 'cold-start',
@@ -103,7 +103,8 @@ export const STORIES: readonly Story[] = [
     lookup: GIT.lookup,
     faults: { dropNext: 4 },
     stalls: true,
-    promise: { address: GIT.address, queries: undefined },
+    // N3: where a probe is lost, the walk's own question goes up beside it; two other suffixes lie in the zone.
+    promise: { address: GIT.address, questions: 7 + 2 },
   },
   {
     id: 'nowhere',
@@ -112,7 +113,7 @@ export const STORIES: readonly Story[] = [
     lookup: 'no-such-host.example.com',
     faults: {},
     stalls: false,
-    promise: { address: undefined, queries: 7 },
+    promise: { address: undefined, questions: 7 },
   },
   {
     id: 'in-cluster',
@@ -121,6 +122,6 @@ export const STORIES: readonly Story[] = [
     lookup: 'nginx',
     faults: {},
     stalls: false,
-    promise: { address: '10.96.44.7', queries: undefined },
+    promise: { address: '10.96.44.7', questions: 2 },
   },
 ];
