@@ -1,0 +1,101 @@
+import { isIP } from 'node:net';
+import { PodError } from './pod-error.ts';
+
+/** Set on what was injected: the version of what the pod looks like then. */
+export const INJECTED = 'sidestub.dev/injected';
+export const INJECTED_VERSION = 'v1';
+
+/** `"false"` keeps a pod as it is, as annotation or as label; the label also opts in (k8s/injector). */
+export const INJECT = 'sidestub.dev/inject';
+
+const PIN = 'sidestub.dev/pin';
+const READY = 'sidestub.dev/ready';
+const UPSTREAMS = 'sidestub.dev/upstreams';
+const MODE = 'sidestub.dev/mode';
+const LISTEN = 'sidestub.dev/listen';
+
+/** How the pod's programs come to ask sidestub: a published resolv.conf over theirs, or `dnsPolicy: None`. */
+export type Mode = 'overlay' | 'none';
+
+/** Who can reach sidestub: the pod's programs on the loopback, or also containers that dockerd in the pod starts. */
+export type Listen = 'loopback' | 'pod';
+
+/** What an administrator decides for all pods, and a pod for itself. */
+export interface Choices {
+  readonly mode: Mode;
+  /** `search.pin` (N6): names without expansions. */
+  readonly pins: readonly string[];
+  /** `ready.names`: what has to resolve before other containers start. */
+  readonly readyNames: readonly string[];
+  /** One `--upstream` each: a group of equals with commas between (U1). None: those of the pod's resolv.conf. */
+  readonly upstreams: readonly string[];
+  readonly listen: Listen;
+}
+
+/**
+ * The choices for one pod: names add to the administrator's, everything else takes their place.
+ *
+ * @throws {PodError} When an annotation cannot mean anything: the sidecar would refuse to start with it, and hold the
+ * pod up for good.
+ */
+export function choicesFor(annotations: ReadonlyMap<string, string>, defaults: Choices): Choices {
+  const upstreams = wordsIn(annotations, UPSTREAMS, /[\s]+/, isUpstreamGroup, 'server addresses');
+  return {
+    mode: oneOf(annotations, MODE, ['overlay', 'none']) ?? defaults.mode,
+    listen: oneOf(annotations, LISTEN, ['loopback', 'pod']) ?? defaults.listen,
+    pins: union(defaults.pins, namesIn(annotations, PIN)),
+    readyNames: union(defaults.readyNames, namesIn(annotations, READY)),
+    upstreams: upstreams.length > 0 ? upstreams : defaults.upstreams,
+  };
+}
+
+/** Whether a domain name can be handed to the daemon: letters, digits, `-`, `_`, and the lengths of RFC 1035 §2.3.4. */
+export function isDomainName(text: string): boolean {
+  return text.length <= 253 && /^(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?$/i.test(text);
+}
+
+/** `A,B`: each an address with an optional scheme and port. The daemon reads them for good. */
+export function isUpstreamGroup(text: string): boolean {
+  return text.split(',').every((server) => {
+    const [, bracketed, plain] =
+      /^(?:(?:udp|tcp):\/\/)?(?:\[([^\]]+)\](?::\d{1,5})?|([^[\]]+))$/.exec(server) ?? [];
+    if (bracketed !== undefined) return isIP(bracketed) === 6;
+    const address = plain ?? '';
+    return isIP(address) !== 0 || isIP(address.replace(/:\d{1,5}$/, '')) === 4;
+  });
+}
+
+function namesIn(annotations: ReadonlyMap<string, string>, key: string): string[] {
+  return wordsIn(annotations, key, /[\s,]+/, isDomainName, 'domain names');
+}
+
+function wordsIn(
+  annotations: ReadonlyMap<string, string>,
+  key: string,
+  separator: RegExp,
+  accepts: (word: string) => boolean,
+  expected: string,
+): string[] {
+  const words = (annotations.get(key) ?? '').split(separator).filter((word) => word !== '');
+  const wrong = words.find((word) => !accepts(word));
+  if (wrong !== undefined) throw new PodError(`annotation ${key}: ${wrong}, not ${expected}`);
+  return words;
+}
+
+function oneOf<Word extends string>(
+  annotations: ReadonlyMap<string, string>,
+  key: string,
+  allowed: readonly Word[],
+): Word | undefined {
+  const value = annotations.get(key);
+  if (value === undefined || value === '') return undefined;
+  const word = allowed.find((candidate) => candidate === value);
+  if (word === undefined) {
+    throw new PodError(`annotation ${key}: ${value}, not ${allowed.join(' or ')}`);
+  }
+  return word;
+}
+
+function union(some: readonly string[], more: readonly string[]): string[] {
+  return [...new Set([...some, ...more])];
+}

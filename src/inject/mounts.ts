@@ -1,0 +1,52 @@
+import { posix } from 'node:path';
+import type { Container, Mount, Pod } from './pod.ts';
+import { RESOLV_CONF, SIDECAR } from './sidecar.ts';
+
+/** Whether a container is to have the published resolv.conf: not the sidecar itself, nor one that has its own. */
+export function needsMount(container: Container): boolean {
+  return container.name !== SIDECAR && ownMount(container) === undefined;
+}
+
+/** Whether an init container starts before a sidecar that is there already: no file is published by then. */
+export function isBefore({ initContainers }: Pod, index: number): boolean {
+  return index < (initContainers ?? []).findIndex(({ name }) => name === SIDECAR);
+}
+
+/** What of the pod will not ask sidestub, and why. */
+export function mountWarnings(pod: Pod): string[] {
+  const init = pod.initContainers ?? [];
+  const early = init
+    .filter((_, index) => isBefore(pod, index))
+    .map(({ name }) => `init container ${name} starts before ${SIDECAR} and does not ask it`);
+  const later = init.filter((_, index) => !isBefore(pod, index));
+  const own = [...later, ...pod.containers].flatMap(({ name, mounts }) => {
+    const mount = ownMount({ mounts });
+    if (name === SIDECAR || mount === undefined || mount.volume === SIDECAR) return [];
+    return [`container ${name} mounts ${mount.path} itself and does not ask ${SIDECAR}`];
+  });
+  return [...early, ...own, ...istioWarning(pod)];
+}
+
+/**
+ * What a container has at /etc/resolv.conf already, or at the folder that it lies in: a mount inside a volume of
+ * somebody's would leave an empty file there.
+ */
+function ownMount({ mounts }: Pick<Container, 'mounts'>): Mount | undefined {
+  return mounts?.find(({ path }) => {
+    const normal = posix.normalize(`/${path}`).replace(/(?<=.)\/$/, '');
+    return normal === RESOLV_CONF || normal === posix.dirname(RESOLV_CONF);
+  });
+}
+
+const EXCLUDE_INBOUND = 'traffic.sidecar.istio.io/excludeInboundPorts';
+
+/**
+ * With Istio's CNI plugin a pod's traffic is captured before its first container runs, and kubelet's startupProbe with
+ * it: nobody answers, since the proxy starts after sidestub.
+ */
+function istioWarning({ initContainers, annotations }: Pod): string[] {
+  const captured = initContainers?.some(({ name }) => name === 'istio-validation') === true;
+  const excluded = annotations?.get(EXCLUDE_INBOUND)?.split(',') ?? [];
+  if (!captured || excluded.some((port) => port.trim() === '9553')) return [];
+  return [`Istio CNI captures the startupProbe: annotate ${EXCLUDE_INBOUND}: "9553"`];
+}

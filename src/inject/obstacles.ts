@@ -1,0 +1,108 @@
+import { INJECT } from './annotations.ts';
+import { type ClusterVersion, hasNativeSidecars } from './cluster-version.ts';
+import type { Pod } from './pod.ts';
+import { DNS_PORT, METRICS_PORT, PORT_SYSCTL, SIDECAR } from './sidecar.ts';
+
+/** Why a pod is left as it is; a closed set, for metrics and audit. */
+export type Reason =
+  | 'opted_out'
+  | 'mirror_pod'
+  | 'windows'
+  | 'host_network'
+  | 'cluster_too_old'
+  | 'name_taken'
+  | 'port_taken'
+  | 'sysctl_taken'
+  | 'dns_policy'
+  | 'invalid';
+export const REASONS: readonly Reason[] = [
+  'opted_out',
+  'mirror_pod',
+  'windows',
+  'host_network',
+  'cluster_too_old',
+  'name_taken',
+  'port_taken',
+  'sysctl_taken',
+  'dns_policy',
+  'invalid',
+];
+
+export interface Skip {
+  readonly reason: Reason;
+  readonly message: string;
+  /** Nothing to mend: somebody wants it so, or such pods have no use for a sidecar. */
+  readonly meant: boolean;
+}
+
+/** What keeps a pod from being injected, the first of it; `undefined` where nothing does. */
+export function obstacle(pod: Pod, version: ClusterVersion | undefined): Skip | undefined {
+  return unwanted(pod) ?? tooOld(version) ?? taken(pod) ?? portTaken(pod) ?? sysctlTaken(pod);
+}
+
+function unwanted({ annotations, labels, windows, hostNetwork }: Pod): Skip | undefined {
+  const skip = (reason: Reason, message: string): Skip => ({ reason, message, meant: true });
+  if (annotations?.get(INJECT) === 'false' || labels.get(INJECT) === 'false') {
+    return skip('opted_out', `${INJECT} is "false"`);
+  }
+  if (annotations?.has('kubernetes.io/config.mirror') === true) {
+    return skip('mirror_pod', 'a static pod is what its node says, not the API');
+  }
+  if (windows) return skip('windows', 'Windows has no resolv.conf to publish');
+  if (hostNetwork) {
+    return skip(
+      'host_network',
+      'hostNetwork: port 53 of the node is not ours, nor are its sysctls',
+    );
+  }
+  return undefined;
+}
+
+function tooOld(version: ClusterVersion | undefined): Skip | undefined {
+  if (version === undefined || hasNativeSidecars(version)) return undefined;
+  const found = `${version.major}.${version.minor}`;
+  return refusal(
+    'cluster_too_old',
+    `Kubernetes ${found} has no native sidecars: 1.29 is the first`,
+  );
+}
+
+/** Ours is the init container of the name that is a sidecar; everything else of the name is somebody else's. */
+function taken({ containers, initContainers, volumes }: Pod): Skip | undefined {
+  const named = ({ name }: { readonly name: string }): boolean => name === SIDECAR;
+  if (containers.some(named)) {
+    return refusal('name_taken', `a container is called ${SIDECAR} already`);
+  }
+  if (initContainers?.some((init) => named(init) && init.restartPolicy !== 'Always') === true) {
+    return refusal('name_taken', `an init container without restartPolicy is called ${SIDECAR}`);
+  }
+  if (volumes?.some((volume) => named(volume) && !volume.emptyDir) === true) {
+    return refusal('name_taken', `a volume that is no emptyDir is called ${SIDECAR}`);
+  }
+  return undefined;
+}
+
+/** A DNS server in the pod would lose its port to us, since it starts later. */
+function portTaken({ containers, initContainers }: Pod): Skip | undefined {
+  const others = [...(initContainers ?? []), ...containers].filter(({ name }) => name !== SIDECAR);
+  for (const { name, ports } of others) {
+    const port = ports.find((number) => number === DNS_PORT || number === METRICS_PORT);
+    if (port !== undefined) {
+      return refusal('port_taken', `container ${name} has port ${port}, which ${SIDECAR} needs`);
+    }
+  }
+  return undefined;
+}
+
+function sysctlTaken({ sysctls }: Pod): Skip | undefined {
+  const own = sysctls?.find(({ name }) => name === PORT_SYSCTL.name);
+  if (own === undefined || Number(own.value) <= DNS_PORT) return undefined;
+  return refusal(
+    'sysctl_taken',
+    `the pod sets ${own.name} to ${own.value}: above port ${DNS_PORT}`,
+  );
+}
+
+function refusal(reason: Reason, message: string): Skip {
+  return { reason, message, meant: false };
+}

@@ -1,0 +1,77 @@
+import { PodError } from './pod-error.ts';
+
+/**
+ * A value inside a document that others wrote, with the path that leads to it.
+ *
+ * `null` counts as absent, as it does for the API server. What has another type than asked for throws a
+ * {@link PodError} that names the path.
+ */
+export class Place {
+  private readonly value: unknown;
+  private readonly path: string;
+
+  constructor(value: unknown, path: string) {
+    this.value = value ?? undefined;
+    this.path = path;
+  }
+
+  get present(): boolean {
+    return this.value !== undefined;
+  }
+
+  member(key: string): Place {
+    const path = this.path === '' ? key : `${this.path}.${key}`;
+    const members = this.members();
+    return new Place(Object.hasOwn(members, key) ? members[key] : undefined, path);
+  }
+
+  /** The elements; `undefined` where there is no list. */
+  list(): readonly Place[] | undefined {
+    if (this.value === undefined) return undefined;
+    if (!Array.isArray(this.value)) throw this.wrong('a list');
+    return this.value.map((element, index) => new Place(element, `${this.path}[${index}]`));
+  }
+
+  /** The texts of a list; none where there is no list. */
+  texts(): readonly string[] {
+    return (this.list() ?? []).map((element) => element.text() ?? '');
+  }
+
+  /** The members as texts; `undefined` where there is no object. */
+  textMap(): ReadonlyMap<string, string> | undefined {
+    if (this.value === undefined) return undefined;
+    const keys = Object.keys(this.members());
+    return new Map(keys.map((key) => [key, this.member(key).text() ?? '']));
+  }
+
+  text(): string | undefined {
+    if (this.value === undefined || typeof this.value === 'string') return this.value;
+    throw this.wrong('a string');
+  }
+
+  number(): number | undefined {
+    if (this.value === undefined || typeof this.value === 'number') return this.value;
+    throw this.wrong('a number');
+  }
+
+  isTrue(): boolean {
+    if (this.value === undefined || typeof this.value === 'boolean') return this.value === true;
+    throw this.wrong('true or false');
+  }
+
+  private members(): Readonly<Record<string, unknown>> {
+    if (this.value === undefined) return {};
+    const plain = typeof this.value === 'object' && !Array.isArray(this.value);
+    if (!plain) throw this.wrong('an object');
+    return this.value as Record<string, unknown>;
+  }
+
+  private wrong(expected: string): PodError {
+    const found = JSON.stringify(this.value) ?? String(this.value);
+    const shown = found.length > MAX_SHOWN ? `${found.slice(0, MAX_SHOWN)}…` : found;
+    return new PodError(`${this.path === '' ? 'pod' : this.path}: ${shown}, not ${expected}`);
+  }
+}
+
+/** Enough to recognize a value by. */
+const MAX_SHOWN = 40;

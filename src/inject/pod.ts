@@ -1,0 +1,132 @@
+import { Place } from './place.ts';
+
+/** What injection reads of a pod. `undefined` lists are not there, and have to be made before something is added. */
+export interface Pod {
+  /** `metadata.name`, or what one will be made of. */
+  readonly name: string;
+  readonly hasMetadata: boolean;
+  readonly annotations: ReadonlyMap<string, string> | undefined;
+  readonly labels: ReadonlyMap<string, string>;
+  readonly hostNetwork: boolean;
+  readonly windows: boolean;
+  /** The API's default where the pod has none. */
+  readonly dnsPolicy: string;
+  readonly dnsConfig: DnsConfig | undefined;
+  readonly hasSecurityContext: boolean;
+  readonly sysctls: readonly Sysctl[] | undefined;
+  readonly volumes: readonly Volume[] | undefined;
+  readonly initContainers: readonly Container[] | undefined;
+  readonly containers: readonly Container[];
+}
+
+export interface Container {
+  readonly name: string;
+  readonly restartPolicy: string | undefined;
+  readonly args: readonly string[];
+  /** `containerPort`s. */
+  readonly ports: readonly number[];
+  readonly mounts: readonly Mount[] | undefined;
+}
+
+export interface Mount {
+  readonly volume: string;
+  readonly path: string;
+}
+
+export interface Volume {
+  readonly name: string;
+  readonly emptyDir: boolean;
+}
+
+export interface Sysctl {
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface DnsConfig {
+  readonly nameservers: readonly string[];
+  readonly searches: readonly string[];
+  readonly options: readonly DnsOption[];
+}
+
+export interface DnsOption {
+  readonly name: string;
+  readonly value: string | undefined;
+}
+
+/**
+ * Reads a pod, or the template of one.
+ *
+ * @throws {PodError} When something that is read has a shape that the API would refuse.
+ */
+export function readPod(value: unknown): Pod {
+  const pod = new Place(value, '');
+  const metadata = pod.member('metadata');
+  const spec = pod.member('spec');
+  const security = spec.member('securityContext');
+  return {
+    name: metadata.member('name').text() ?? metadata.member('generateName').text() ?? 'unnamed',
+    hasMetadata: metadata.present,
+    annotations: metadata.member('annotations').textMap(),
+    labels: metadata.member('labels').textMap() ?? new Map(),
+    hostNetwork: spec.member('hostNetwork').isTrue(),
+    windows: isWindows(spec),
+    dnsPolicy: spec.member('dnsPolicy').text() ?? 'ClusterFirst',
+    dnsConfig: readDnsConfig(spec.member('dnsConfig')),
+    hasSecurityContext: security.present,
+    sysctls: security.member('sysctls').list()?.map(readSysctl),
+    volumes: spec.member('volumes').list()?.map(readVolume),
+    initContainers: spec.member('initContainers').list()?.map(readContainer),
+    containers: spec.member('containers').list()?.map(readContainer) ?? [],
+  };
+}
+
+/** Scheduled to Windows by word of the pod; one that says neither runs on Linux or not at all. */
+function isWindows(spec: Place): boolean {
+  const selected = spec.member('nodeSelector').member('kubernetes.io/os').text();
+  return spec.member('os').member('name').text() === 'windows' || selected === 'windows';
+}
+
+function readContainer(container: Place): Container {
+  return {
+    name: container.member('name').text() ?? '',
+    restartPolicy: container.member('restartPolicy').text(),
+    args: container.member('args').texts(),
+    ports: (container.member('ports').list() ?? []).map(
+      (port) => port.member('containerPort').number() ?? 0,
+    ),
+    mounts: container
+      .member('volumeMounts')
+      .list()
+      ?.map((mount) => ({
+        volume: mount.member('name').text() ?? '',
+        path: mount.member('mountPath').text() ?? '',
+      })),
+  };
+}
+
+function readSysctl(sysctl: Place): Sysctl {
+  return {
+    name: sysctl.member('name').text() ?? '',
+    value: sysctl.member('value').text() ?? '',
+  };
+}
+
+function readVolume(volume: Place): Volume {
+  return {
+    name: volume.member('name').text() ?? '',
+    emptyDir: volume.member('emptyDir').present,
+  };
+}
+
+function readDnsConfig(config: Place): DnsConfig | undefined {
+  if (!config.present) return undefined;
+  return {
+    nameservers: config.member('nameservers').texts(),
+    searches: config.member('searches').texts(),
+    options: (config.member('options').list() ?? []).map((option) => ({
+      name: option.member('name').text() ?? '',
+      value: option.member('value').text(),
+    })),
+  };
+}
