@@ -1,0 +1,255 @@
+import fc from 'fast-check';
+import { test } from 'tap';
+import { Tally } from '../../src/observe/tally.ts';
+import { AnswerCache, answerCache } from '../../src/resolve/answer-cache.ts';
+import type { Query } from '../../src/resolve/stage.ts';
+import { Rcode, RrType } from '../../src/wire/codes.ts';
+import type { Message } from '../../src/wire/message.ts';
+import { HandClock } from '../support/hand-clock.ts';
+import { a, cname, message, nodata, nxdomain, soa } from '../support/messages.ts';
+import { below, query } from './queries.ts';
+
+const NAME = 'api.example.com.';
+const ADDRESS = message({ answer: [a(NAME, '192.0.2.1', 60)] });
+
+function setup({ octets = 1 << 20, negativeOctets = 1 << 18, maxNegativeTtl = 86_400 } = {}) {
+  const clock = new HandClock();
+  const tallies = { hits: new Tally(), misses: new Tally(), evictions: new Tally() };
+  const cache = new AnswerCache({
+    octets,
+    negativeOctets,
+    clock,
+    tallies,
+    maxNegativeTtl: () => maxNegativeTtl,
+  });
+  return { cache, clock, tallies };
+}
+
+test('C1: an answer is found by name, type, class, DO and CD, and by nothing less', async (t) => {
+  const { cache } = setup();
+  const asked = query(NAME);
+  cache.store(asked, ADDRESS);
+  t.equal(cache.lookup(asked)?.message, ADDRESS);
+  const others: Partial<Query>[] = [
+    { qname: 'www.example.com.' },
+    { qtype: RrType.AAAA },
+    { qclass: 3 },
+    { dnssecOk: true },
+    { checkingDisabled: true },
+  ];
+  for (const other of others) {
+    t.equal(cache.lookup({ ...asked, ...other }), undefined, JSON.stringify(other));
+  }
+  t.ok(cache.lookup({ ...asked, client: '192.0.2.99' }), 'whoever asks');
+});
+
+test('C1: records inside a message never answer for another name', async (t) => {
+  const { cache } = setup();
+  const chain = message({
+    answer: [cname(NAME, 'target.example.com.'), a('target.example.com.', '192.0.2.1')],
+    additional: [a('extra.example.com.', '192.0.2.2')],
+  });
+  cache.store(query(NAME), chain);
+  t.equal(cache.lookup(query('target.example.com.')), undefined);
+  t.equal(cache.lookup(query('extra.example.com.')), undefined);
+});
+
+test('C2: an answer ages by whole seconds and ends with its lowest TTL', async (t) => {
+  const { cache, clock } = setup();
+  const chain = message({
+    answer: [cname(NAME, 'target.example.com.', 3), a('target.example.com.', '192.0.2.1', 60)],
+  });
+  cache.store(query(NAME), chain);
+  for (const [at, age] of [
+    [0, 0],
+    [999, 0],
+    [1_000, 1],
+    [2_999, 2],
+  ] as const) {
+    await clock.advance(at - clock.now());
+    t.equal(cache.lookup(query(NAME))?.age, age, `after ${at} ms`);
+  }
+  await clock.advance(1);
+  t.equal(cache.lookup(query(NAME)), undefined);
+});
+
+test('C2: what a client sees of a TTL never grows without a new answer, and never lasts past it', async (t) => {
+  const property = fc.asyncProperty(
+    fc.integer({ min: 0, max: 120 }),
+    fc.boolean(),
+    fc.array(fc.integer({ min: 0, max: 20_000 }), { maxLength: 20 }),
+    async (ttl, speculative, steps) => {
+      const { cache, clock } = setup();
+      const asked = query(NAME, RrType.A, { speculative });
+      cache.store(asked, message({ answer: [a(NAME, '192.0.2.1', ttl)] }));
+      const end = Math.max(ttl * 1_000, speculative ? 2_000 : 0);
+      const left: number[] = [ttl];
+      for (const step of steps) {
+        await clock.advance(step);
+        const hit = cache.lookup(query(NAME));
+        if (hit !== undefined) left.push(Math.max(0, ttl - hit.age));
+        if ((hit !== undefined) !== clock.now() < end) throw new Error(`at ${clock.now()}: ${hit}`);
+      }
+      if (left.some((seconds, i) => seconds > (left[i - 1] ?? ttl))) throw new Error(left.join());
+    },
+  );
+  await t.resolves(fc.assert(property, { includeErrorInReport: true }));
+});
+
+test('C2: TTL 0 is for the one who asked', async (t) => {
+  const { cache } = setup();
+  cache.store(query(NAME), message({ answer: [a(NAME, '192.0.2.1', 0)] }));
+  t.equal(cache.lookup(query(NAME)), undefined);
+});
+
+test('C2: a negative answer lives as long as its SOA says, and no longer than the zone may', async (t) => {
+  const cases: [string, Message, number, number][] = [
+    ['MINIMUM', nxdomain('example.com.', 30), 86_400, 30],
+    [
+      'the TTL of the SOA',
+      message({ authority: [soa('example.com.', { minimum: 30, ttl: 7 })] }),
+      86_400,
+      7,
+    ],
+    ['the limit of the zone', nxdomain('example.com.', 3_600), 5, 5],
+    [
+      'the aliases before it',
+      { ...nodata('example.com.', 30), answer: [cname(NAME, 'www.example.com.', 4)] },
+      86_400,
+      4,
+    ],
+  ];
+  for (const [what, denial, maxNegativeTtl, life] of cases) {
+    const { cache, clock } = setup({ maxNegativeTtl });
+    cache.store(query(NAME), denial);
+    await clock.advance(life * 1_000 - 1);
+    t.ok(cache.lookup(query(NAME)), `${what}: there before ${life} s`);
+    await clock.advance(1);
+    t.notOk(cache.lookup(query(NAME)), `${what}: gone at ${life} s`);
+  }
+});
+
+test('C2: no SOA, or one of a zone that does not hold the name: not cached (RFC 2308 §5)', async (t) => {
+  const { cache } = setup();
+  for (const denial of [
+    message({ rcode: Rcode.NXDOMAIN }),
+    message(),
+    nxdomain('example.org.'),
+    nodata('sub.api.example.com.'),
+  ]) {
+    cache.store(query(NAME), denial);
+    t.equal(cache.lookup(query(NAME)), undefined);
+  }
+});
+
+test('C2: the SOA is that of the end of the chain (RFC 2308 §2.1)', async (t) => {
+  const { cache } = setup();
+  const alias = cname(NAME, 'gone.example.net.');
+  cache.store(query(NAME), { ...nxdomain('example.net.'), answer: [alias] });
+  t.equal(cache.lookup(query(NAME))?.message.rcode, Rcode.NXDOMAIN);
+});
+
+test('C2: NODATA denies one type (RFC 2308 §5)', async (t) => {
+  const { cache } = setup();
+  cache.store(query(NAME, RrType.AAAA), nodata('example.com.'));
+  t.ok(cache.lookup(query(NAME, RrType.AAAA)));
+  t.equal(cache.lookup(query(NAME, RrType.A)), undefined);
+});
+
+test('C6: no failure is ever stored', async (t) => {
+  const { cache } = setup();
+  for (const rcode of [Rcode.FORMERR, Rcode.SERVFAIL, Rcode.NOTIMP, Rcode.REFUSED, 9, 23]) {
+    const failure = message({ rcode, authority: [soa('example.com.')] });
+    cache.store(query(NAME, RrType.A, { speculative: true }), failure);
+    t.equal(cache.lookup(query(NAME)), undefined, `RCODE ${rcode}`);
+  }
+});
+
+test('N4: what speculation brought is held for 2 s, TTL 0 and missing SOA or not', async (t) => {
+  for (const brought of [
+    message({ answer: [a(NAME, '192.0.2.1', 0)] }),
+    message({ rcode: Rcode.NXDOMAIN }),
+    message(),
+  ]) {
+    const { cache, clock } = setup();
+    cache.store(query(NAME, RrType.A, { speculative: true }), brought);
+    await clock.advance(1_999);
+    t.equal(cache.lookup(query(NAME))?.message, brought);
+    await clock.advance(1);
+    t.equal(cache.lookup(query(NAME)), undefined);
+  }
+});
+
+test('a new answer takes the place of the old one, positive or negative', async (t) => {
+  const { cache } = setup();
+  for (const current of [ADDRESS, nxdomain('example.com.'), ADDRESS, nodata('example.com.')]) {
+    cache.store(query(NAME), current);
+    t.equal(cache.lookup(query(NAME))?.message, current);
+    t.equal(cache.sizes.positive.entries + cache.sizes.negative.entries, 1);
+  }
+});
+
+test('C3: twenty thousand NXDOMAINs evict no positive answer', async (t) => {
+  const { cache, tallies } = setup({ octets: 256 * 1_024, negativeOctets: 64 * 1_024 });
+  const hot = Array.from({ length: 100 }, (_, i) => `hot-${i}.example.com.`);
+  for (const name of hot)
+    cache.store(query(name), message({ answer: [a(name, '192.0.2.1', 3_600)] }));
+  for (let i = 0; i < 20_000; i++) {
+    cache.store(query(`random-${i}.example.com.`), nxdomain('example.com.', 3_600));
+    if (cache.sizes.negative.octets > 64 * 1_024) throw new Error('the negative part is too large');
+  }
+  t.ok(
+    hot.every((name) => cache.lookup(query(name)) !== undefined),
+    'all hundred are there',
+  );
+  t.ok(tallies.evictions.value > 10_000, 'the flood evicted itself');
+});
+
+test('C3: each part stays inside its octets, whatever is stored', async (t) => {
+  const name = fc.nat(500).map((number) => `n${number}.example.com.`);
+  const stored = fc.tuple(name, fc.constantFrom('data', 'nxdomain', 'nodata'), fc.nat(40));
+  const property = fc.property(fc.array(stored, { maxLength: 300 }), (entries) => {
+    const { cache } = setup({ octets: 40_000, negativeOctets: 10_000 });
+    for (const [qname, kind, count] of entries) {
+      const answer = Array.from({ length: count + 1 }, (_, i) => a(qname, `192.0.2.${i}`));
+      const denial = kind === 'nxdomain' ? nxdomain('example.com.') : nodata('example.com.');
+      cache.store(query(qname), kind === 'data' ? message({ answer }) : denial);
+      const { positive, negative } = cache.sizes;
+      if (positive.octets > 40_000 || negative.octets > 10_000)
+        throw new Error(`octets: ${positive.octets} ${negative.octets}`);
+    }
+  });
+  t.doesNotThrow(() => fc.assert(property, { includeErrorInReport: true }));
+});
+
+test('C3: what is larger than the whole part is not kept, and evicts nothing', async (t) => {
+  const { cache } = setup({ octets: 5_000, negativeOctets: 1_000 });
+  cache.store(query(NAME), ADDRESS);
+  const records = Array.from({ length: 100 }, () => a('big.example.com.', '192.0.2.1'));
+  cache.store(query('big.example.com.'), message({ answer: records }));
+  t.equal(cache.lookup(query('big.example.com.')), undefined);
+  t.ok(cache.lookup(query(NAME)));
+});
+
+test('the stage fills the cache from below and counts hits and misses', async (t) => {
+  const { cache, tallies } = setup();
+  const { next, asked } = below();
+  const resolve = answerCache(cache)(next);
+  const first = resolve(query(NAME));
+  asked[0]?.resolve({ message: ADDRESS, source: 'upstream', age: 0 });
+  t.equal((await first).source, 'upstream');
+  t.equal((await resolve(query(NAME))).source, 'cache');
+  t.equal(asked.length, 1);
+  t.equal(tallies.hits.value, 1);
+  t.equal(tallies.misses.value, 1);
+  t.equal(cache.peek(query(NAME))?.source, 'cache');
+  t.equal(tallies.hits.value, 1, 'a peek does not count');
+});
+
+test('clear forgets both parts', async (t) => {
+  const { cache } = setup();
+  cache.store(query(NAME), ADDRESS);
+  cache.store(query('gone.example.com.'), nxdomain('example.com.'));
+  cache.clear();
+  t.same(cache.sizes, { positive: { entries: 0, octets: 0 }, negative: { entries: 0, octets: 0 } });
+});

@@ -1,0 +1,45 @@
+import { test } from 'tap';
+import { forward } from '../../src/resolve/forward.ts';
+import { type Upstream, UpstreamError } from '../../src/upstream/exchange.ts';
+import { Rcode } from '../../src/wire/codes.ts';
+import { a, message } from '../support/messages.ts';
+import { query } from './queries.ts';
+
+const NAME = 'api.example.com.';
+const BOUNDS = { minTtl: 0, maxTtl: 100 };
+
+function upstream(name: string, ask: Upstream['ask']): Upstream {
+  return { name, ask, close: () => undefined };
+}
+
+test('U1: the route of the QNAME answers', async (t) => {
+  const asked: string[] = [];
+  const routeOf = (qname: string) => ({
+    upstream: upstream('only', async (question) => {
+      asked.push(`${qname} ${question.qname}`);
+      return message();
+    }),
+  });
+  const said = await forward({ routeOf }, BOUNDS)(query(NAME));
+  t.same(asked, [`${NAME} ${NAME}`]);
+  t.equal(said.source, 'upstream');
+  t.equal(said.age, 0);
+});
+
+test('C1, C2: nothing foreign and nothing overlong comes back up', async (t) => {
+  const said = message({
+    answer: [a(NAME, '192.0.2.1', 9_999), a('bank.example.', '192.0.2.66')],
+  });
+  const only = upstream('only', async () => said);
+  const answer = await forward({ routeOf: () => ({ upstream: only }) }, BOUNDS)(query(NAME));
+  t.same(answer.message.answer, [a(NAME, '192.0.2.1', 100)]);
+});
+
+test('RCODEs are data, and an error goes up as it is', async (t) => {
+  const refusing = upstream('only', async () => message({ rcode: Rcode.REFUSED }));
+  const refused = await forward({ routeOf: () => ({ upstream: refusing }) }, BOUNDS)(query(NAME));
+  t.equal(refused.message.rcode, Rcode.REFUSED);
+  const error = new UpstreamError('timeout', 'no answer');
+  const silent = upstream('only', () => Promise.reject(error));
+  await t.rejects(forward({ routeOf: () => ({ upstream: silent }) }, BOUNDS)(query(NAME)), error);
+});

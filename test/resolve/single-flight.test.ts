@@ -1,0 +1,132 @@
+import fc from 'fast-check';
+import { test } from 'tap';
+import { Tally } from '../../src/observe/tally.ts';
+import { type Flights, FlightsFullError, singleFlight } from '../../src/resolve/single-flight.ts';
+import type { Query } from '../../src/resolve/stage.ts';
+import { RrType } from '../../src/wire/codes.ts';
+import { settle } from '../support/hand-clock.ts';
+import { type Asked, answer, below, query } from './queries.ts';
+
+const NAME = 'api.example.com.';
+
+function setup(limit = 10) {
+  const flights: Flights = new Map();
+  const coalesced = new Tally();
+  const { next, asked } = below();
+  const resolve = singleFlight(flights, { limit, coalesced })(next);
+  return { flights, coalesced, asked, resolve };
+}
+
+test('L5: equal questions in flight are one, and get the same answer', async (t) => {
+  const { resolve, asked, coalesced, flights } = setup();
+  const waiting = Array.from({ length: 60 }, (_, i) =>
+    resolve(query(NAME, RrType.A, { client: `192.0.2.${i}` })),
+  );
+  t.equal(asked.length, 1);
+  t.equal(coalesced.value, 59);
+  const said = answer();
+  asked[0]?.resolve(said);
+  t.ok((await Promise.all(waiting)).every((got) => got === said));
+  t.equal(flights.size, 0);
+});
+
+test('L5: whoever asks before it was wanted is joined, and joins', async (t) => {
+  const { resolve, asked } = setup();
+  const early = resolve(query(NAME, RrType.A, { speculative: true }));
+  const client = resolve(query(NAME));
+  t.equal(asked.length, 1);
+  asked[0]?.resolve(answer());
+  t.equal(await early, await client);
+});
+
+test('C1: questions that differ in name, type, class, DO or CD do not share a flight', async (t) => {
+  const { resolve, asked } = setup();
+  const others: Partial<Query>[] = [
+    {},
+    { qname: 'www.example.com.' },
+    { qtype: RrType.AAAA },
+    { qclass: 3 },
+    { dnssecOk: true },
+    { checkingDisabled: true },
+  ];
+  for (const other of others) void resolve({ ...query(NAME), ...other });
+  t.equal(asked.length, others.length);
+});
+
+test('a failure reaches every follower and is then forgotten', async (t) => {
+  const { resolve, asked, flights } = setup();
+  const leader = resolve(query(NAME));
+  const follower = resolve(query(NAME));
+  asked[0]?.reject(new Error('no answer'));
+  await t.rejects(leader, { message: 'no answer' });
+  await t.rejects(follower, { message: 'no answer' });
+  t.equal(flights.size, 0);
+  void resolve(query(NAME));
+  t.equal(asked.length, 2, 'asks again');
+});
+
+test('S1: past the limit a new question is refused, and one in flight is still joined', async (t) => {
+  const { resolve, asked } = setup(3);
+  for (const name of ['a.', 'b.', 'c.']) void resolve(query(name));
+  await t.rejects(resolve(query('d.')), FlightsFullError);
+  const joined = resolve(query('b.'));
+  asked[1]?.resolve(answer());
+  await joined;
+  void resolve(query('d.'));
+  t.equal(asked.length, 4, 'there is room again');
+});
+
+test('S1: speculation has half of the room, so that it never keeps a client out', async (t) => {
+  const { resolve, asked } = setup(4);
+  const speculative = { speculative: true };
+  for (const name of ['a.', 'b.']) void resolve(query(name, RrType.A, speculative));
+  await t.rejects(resolve(query('c.', RrType.A, speculative)), FlightsFullError);
+  for (const name of ['c.', 'd.']) void resolve(query(name));
+  t.equal(asked.length, 4);
+});
+
+test('L5: in any order of asking and answering, one flight for each question and nothing left behind', async (t) => {
+  const step = fc.oneof(
+    fc.record({ ask: fc.constantFrom('a.', 'b.', 'c.') }),
+    fc.record({ answer: fc.nat(5), well: fc.boolean() }),
+  );
+  const property = fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+    const story = new Story();
+    for (const each of steps) {
+      if ('ask' in each) story.ask(each.ask);
+      else await story.answer(each.answer, each.well);
+      story.check();
+    }
+  });
+  await t.resolves(fc.assert(property, { includeErrorInReport: true }));
+});
+
+/** The table beside a model of it: which names are in flight, at most two. */
+class Story {
+  private readonly stage = setup(2);
+  private readonly open = new Map<string, Asked>();
+
+  ask(name: string): void {
+    const { resolve, asked } = this.stage;
+    const before = asked.length;
+    void resolve(query(name)).catch(() => undefined);
+    const started = asked.length > before ? asked.at(-1) : undefined;
+    const expected = !this.open.has(name) && this.open.size < 2;
+    if ((started !== undefined) !== expected) throw new Error(`${name} asked wrongly`);
+    if (started !== undefined) this.open.set(name, started);
+  }
+
+  async answer(index: number, well: boolean): Promise<void> {
+    const [name, flight] = [...this.open][index % Math.max(1, this.open.size)] ?? [];
+    if (name === undefined || flight === undefined) return;
+    if (well) flight.resolve(answer());
+    else flight.reject(new Error('no answer'));
+    this.open.delete(name);
+    await settle();
+  }
+
+  check(): void {
+    const { size } = this.stage.flights;
+    if (size !== this.open.size) throw new Error(`in flight: ${size}, not ${this.open.size}`);
+  }
+}
