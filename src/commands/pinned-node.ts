@@ -47,10 +47,16 @@ export function runWith(node: PinnedNode, words: readonly string[]): Promise<num
     for (const signal of PASSED_ON) process.on(signal, passOn);
     // A terminal sends this one to both of us.
     process.on('SIGINT', ignore);
-    child.on('error', reject);
-    child.on('exit', (code, signal) => {
-      for (const other of PASSED_ON) process.off(other, passOn);
+    const letGo = () => {
+      for (const signal of PASSED_ON) process.off(signal, passOn);
       process.off('SIGINT', ignore);
+    };
+    child.on('error', (error) => {
+      letGo();
+      reject(error);
+    });
+    child.on('exit', (code, signal) => {
+      letGo();
       // Die of what it died of, so that who started us sees the same.
       if (signal !== null) process.kill(process.pid, signal);
       resolve(code ?? 1);

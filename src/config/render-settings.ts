@@ -39,11 +39,13 @@ export function renderSettings(effective: readonly EffectiveSetting[]): string {
 const WIDTH = 100;
 /** Where the comments begin, unless a value reaches past it. */
 const COMMENT_COLUMN = 44;
+/** A list up to here stays on its line, so that most origins end before {@link WIDTH}. */
+const SHORT = 72;
 
 function line(word: string, value: Written, origin: string, indent: string): string {
   const head = `${indent}${word}:`;
   const short = `${head} ${flow(value)}`.padEnd(COMMENT_COLUMN);
-  if (!isList(value) || short.length + 3 + origin.length <= WIDTH) return `${short} # ${origin}\n`;
+  if (!isList(value) || short.length <= SHORT) return `${short} # ${origin}\n`;
   const items = value.map(flow);
   const below = value.every((item) => typeof item === 'string')
     ? wrapped(items, `${indent}  `)

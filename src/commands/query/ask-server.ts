@@ -76,7 +76,8 @@ const sendDatagram: Send = ({ address, port }, query, receive, fail) => {
   socket.on('error', fail);
   socket.on('message', receive);
   // Connected: the kernel drops what others send, and says so when nobody listens there.
-  socket.connect(port, address, () => socket.send(query));
+  socket.once('connect', () => socket.send(query));
+  socket.connect(port, address);
   return () => socket.close();
 };
 
