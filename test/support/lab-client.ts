@@ -63,6 +63,8 @@ export async function lookUp(
   names: readonly string[],
 ): Promise<Lookup[]> {
   const lookups: Lookup[] = [];
+  // Without a name the client would read standard input.
+  if (names.length === 0) return lookups;
   const argv = ['sh', '-ec', BIND_AND_RUN, etc, client, ...names];
   const child = spawnIn(pod, argv, (line) => lookups.push(JSON.parse(line)));
   child.endInput();
