@@ -62,7 +62,8 @@ export function brokenPromise({ story, walk, elapsed, asked }: Trial): string | 
   }
   if (elapsed > LONGEST) return `${Math.round(elapsed)} ms, more than ${LONGEST} ms`;
   const different = new Set(asked.map(({ qname, qtype }) => `${qtype} ${qname}`)).size;
-  return different > questions
-    ? `${different} different questions, more than ${questions}`
-    : undefined;
+  if (questions !== undefined && different > questions) {
+    return `${different} different questions, more than ${questions}`;
+  }
+  return undefined;
 }
