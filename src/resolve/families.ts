@@ -83,7 +83,7 @@ class Pairs {
     if (!this.options.repair || this.options.onlyRoutable === query.qtype) return own;
     const outcome = await this.waitFor(own, query);
     if (outcome === 'answered') return own;
-    if (outcome === 'failed' && !(await this.siblingHasAddresses(query))) return own;
+    if (outcome === 'failed' && !(await this.siblingHasAddressesSoon(query))) return own;
     this.options.repairs.add(
       outcome === 'failed' ? 'failure_beside_addresses' : 'silence_beside_addresses',
     );
@@ -97,8 +97,11 @@ class Pairs {
     return new Promise((resolve) => {
       let settled = false;
       const patienceEnds = async (): Promise<void> => {
+        const sibling = queryKey(siblingOf(query));
+        // Read first: addresses with TTL 0 are asked for anew and arrive again.
+        const before = this.arrivals.get(sibling) ?? Number.NEGATIVE_INFINITY;
         if (!(await this.siblingHasAddresses(query))) return;
-        const arrived = this.arrivals.get(queryKey(siblingOf(query))) ?? started;
+        const arrived = before >= started ? before : (this.arrivals.get(sibling) ?? started);
         const left = Math.max(arrived, started) + PATIENCE - clock.now();
         if (!settled) timer = clock.after(left, () => resolve('silent'));
       };
@@ -124,6 +127,11 @@ class Pairs {
     return { ...own, message: { ...own.message, rcode: Rcode.NOERROR } };
   }
 
+  /** A failure is told in time as well: the other family may stay silent until the client's deadline (U2). */
+  private async siblingHasAddressesSoon(query: Query): Promise<boolean> {
+    return (await this.within(PATIENCE, this.siblingHasAddresses(query))) === true;
+  }
+
   private async siblingHasAddresses(query: Query): Promise<boolean> {
     const sibling = siblingOf(query);
     const answer = await this.ask(sibling).catch(() => undefined);
@@ -131,10 +139,10 @@ class Pairs {
   }
 
   /** The answer, where it comes in time and is no error. */
-  private within(span: Milliseconds, answer: Promise<Answer>): Promise<Answer | undefined> {
+  private within<Value>(span: Milliseconds, answer: Promise<Value>): Promise<Value | undefined> {
     return new Promise((resolve) => {
       const timer = this.options.clock.after(span, () => resolve(undefined));
-      const settle = (value: Answer | undefined): void => {
+      const settle = (value: Value | undefined): void => {
         timer.cancel();
         resolve(value);
       };

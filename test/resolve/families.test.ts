@@ -1,0 +1,332 @@
+import { test } from 'tap';
+import { REPAIR_KINDS } from '../../src/observe/label-sets.ts';
+import { TallySet } from '../../src/observe/tally.ts';
+import { families } from '../../src/resolve/families.ts';
+import type { Answer, Query } from '../../src/resolve/stage.ts';
+import { UpstreamError } from '../../src/upstream/exchange.ts';
+import { Rcode, RrType, typeName } from '../../src/wire/codes.ts';
+import { HandClock } from '../support/hand-clock.ts';
+import { a, aaaa, message, nodata, nxdomain } from '../support/messages.ts';
+import { answer, query } from './queries.ts';
+
+const NAME = 'api.corp.example.';
+const EXPANSION = { base: 'api.', suffix: 'corp.example.', inZone: false };
+/** How late the answer to the first question of a pair is, and to the second. */
+const FIRST = 20;
+const SECOND = 60;
+
+/** Everything that one family can come to. */
+const OUTCOMES = ['addresses', 'nodata', 'nxdomain', 'servfail', 'timeout', 'silence'] as const;
+type Outcome = (typeof OUTCOMES)[number];
+
+/** What the client is told: `empty` is the NODATA of a repair (F5), `silence` no answer until the deadline (U2). */
+type Told = 'addresses' | 'nodata' | 'empty' | 'nxdomain' | 'servfail' | 'error' | 'silence';
+
+const UNREPAIRED: Readonly<Record<Outcome, Told>> = {
+  addresses: 'addresses',
+  nodata: 'nodata',
+  nxdomain: 'nxdomain',
+  servfail: 'servfail',
+  timeout: 'error',
+  silence: 'silence',
+};
+
+/** What F3, F4 and F5 make of one family beside the other. */
+function expected(kind: 'base' | 'expansion', own: Outcome, other: Outcome, isA: boolean): Told {
+  // F3: for an expansion A's NXDOMAIN answers AAAA unasked, and stands whatever AAAA would have said.
+  if (kind === 'expansion' && isA && own === 'nxdomain') return 'nxdomain';
+  if (kind === 'expansion' && !isA && other === 'nxdomain') return 'nxdomain';
+  if (other !== 'addresses') return UNREPAIRED[own];
+  // F4.
+  if (own === 'nxdomain') return 'nodata';
+  // F5.
+  if (own === 'servfail' || own === 'timeout' || own === 'silence') return 'empty';
+  return UNREPAIRED[own];
+}
+
+interface Scene {
+  readonly clock: HandClock;
+  readonly repairs: TallySet<(typeof REPAIR_KINDS)[number]>;
+  readonly asked: string[];
+  readonly pair: (order: 'A first' | 'AAAA first') => { a: Promise<Answer>; aaaa: Promise<Answer> };
+}
+
+interface SceneOptions {
+  readonly kind: 'base' | 'expansion';
+  readonly a: Outcome;
+  readonly aaaa: Outcome;
+  /** Which family's answer is the earlier. */
+  readonly earlier: 'A' | 'AAAA';
+  readonly repair?: boolean;
+  readonly onlyRoutable?: 1 | 28;
+}
+
+function scene(options: SceneOptions): Scene {
+  const clock = new HandClock();
+  const repairs = new TallySet(REPAIR_KINDS);
+  const asked: string[] = [];
+  const flights = new Map<number, Promise<Answer>>();
+  const ask = ({ qtype }: Query): Promise<Answer> => {
+    const isA = qtype === RrType.A;
+    // Single flight and cache stand below: a family is asked once and its answer stays.
+    const flight = flights.get(qtype);
+    if (flight !== undefined) return flight;
+    asked.push(typeName(qtype));
+    const delay = (options.earlier === 'A') === isA ? FIRST : SECOND;
+    const started = saying(isA ? options.a : options.aaaa, qtype, clock, delay);
+    flights.set(qtype, started);
+    return started;
+  };
+  const { repair = true, onlyRoutable } = options;
+  const resolve = families({ clock, repair, onlyRoutable, repairs })(ask);
+  const more = options.kind === 'expansion' ? { expansion: EXPANSION } : {};
+  const told = (qtype: number) => resolve(query(NAME, qtype, more));
+  return {
+    clock,
+    repairs,
+    asked,
+    pair: (order) => {
+      if (order === 'A first') return { a: told(RrType.A), aaaa: told(RrType.AAAA) };
+      const v6 = told(RrType.AAAA);
+      return { a: told(RrType.A), aaaa: v6 };
+    },
+  };
+}
+
+function saying(outcome: Outcome, qtype: number, clock: HandClock, delay: number): Promise<Answer> {
+  const record = qtype === RrType.A ? a(NAME, '192.0.2.1') : aaaa(NAME, '2001:db8::1');
+  const said: Record<Outcome, Answer | Error | undefined> = {
+    addresses: answer({ answer: [record] }),
+    nodata: answer(nodata('corp.example.')),
+    nxdomain: answer(nxdomain('corp.example.')),
+    servfail: answer(message({ rcode: Rcode.SERVFAIL })),
+    timeout: new UpstreamError('timeout', 'no answer'),
+    silence: undefined,
+  };
+  const { [outcome]: line } = said;
+  return new Promise((resolve, reject) => {
+    clock.after(delay, () => {
+      if (line instanceof Error) reject(line);
+      else if (line !== undefined) resolve(line);
+    });
+  });
+}
+
+function tell({ message: said, source }: Answer): Told {
+  if (said.rcode === Rcode.NXDOMAIN) return 'nxdomain';
+  if (said.rcode !== Rcode.NOERROR) return 'servfail';
+  if (said.answer.length > 0) return 'addresses';
+  return source === 'failure' ? 'empty' : 'nodata';
+}
+
+/** What each client is told, and when the last of it came. */
+async function watch({ clock, pair }: Scene, order: 'A first' | 'AAAA first') {
+  const told: Record<'a' | 'aaaa', Told> = { a: 'silence', aaaa: 'silence' };
+  let last = 0;
+  const asked = pair(order);
+  for (const family of ['a', 'aaaa'] as const) {
+    void asked[family]
+      .then(tell, (): Told => 'error')
+      .then((what) => {
+        told[family] = what;
+        last = clock.now();
+      });
+  }
+  // Past this every client has had SERVFAIL from the stage above (U2).
+  await clock.advance(4_500);
+  return { ...told, last };
+}
+
+for (const kind of ['base', 'expansion'] as const) {
+  for (const earlier of ['A', 'AAAA'] as const) {
+    test(`F3, F4, F5: ${kind}, ${earlier} answered first: all 36 pairs, whichever is asked first`, async (t) => {
+      for (const v4 of OUTCOMES) {
+        for (const v6 of OUTCOMES) {
+          for (const order of ['A first', 'AAAA first'] as const) {
+            const stage = scene({ kind, a: v4, aaaa: v6, earlier });
+            const { a: gotA, aaaa: gotAaaa } = await watch(stage, order);
+            const right = { a: expected(kind, v4, v6, true), aaaa: expected(kind, v6, v4, false) };
+            t.same({ a: gotA, aaaa: gotAaaa }, right, `A ${v4}, AAAA ${v6}, ${order}`);
+            t.equal(stage.clock.timers, 0, 'no timer is left');
+          }
+        }
+      }
+    });
+  }
+}
+
+type LibcSays = 'addresses' | 'next' | 'end' | 'again';
+
+/** M5, M6: what musl since 1.2.1 makes of a pair. */
+function musl(v4: Told, v6: Told): LibcSays {
+  for (const told of [v4, v6]) {
+    if (told === 'nxdomain') return 'next';
+    if (told === 'servfail' || told === 'error' || told === 'silence') return 'again';
+  }
+  return v4 === 'addresses' || v6 === 'addresses' ? 'addresses' : 'end';
+}
+
+/** G2, G5: what glibc makes of it. */
+function glibc(v4: Told, v6: Told): LibcSays {
+  if (v4 === 'addresses' || v6 === 'addresses') return 'addresses';
+  const failed = (told: Told) => told === 'servfail' || told === 'error' || told === 'silence';
+  return failed(v4) && failed(v6) ? 'again' : 'next';
+}
+
+test('F4, F5: wherever one family of a base has addresses, every libc gets them', async (t) => {
+  for (const other of OUTCOMES) {
+    for (const works of ['a', 'aaaa'] as const) {
+      const pair = { a: other, aaaa: other, [works]: 'addresses' as const };
+      const got = await watch(scene({ kind: 'base', earlier: 'A', ...pair }), 'A first');
+      t.equal(musl(got.a, got.aaaa), 'addresses', `musl: ${works} beside ${other}`);
+      t.equal(glibc(got.a, got.aaaa), 'addresses', `glibc: ${works} beside ${other}`);
+      t.ok(got.last <= 1_000, `${got.last} ms`);
+    }
+  }
+});
+
+test('F3, F4: nothing is denied that is not denied upstream, nothing hidden that libc would see directly', async (t) => {
+  for (const kind of ['base', 'expansion'] as const) {
+    for (const v4 of OUTCOMES) {
+      for (const v6 of OUTCOMES) {
+        const got = await watch(scene({ kind, a: v4, aaaa: v6, earlier: 'A' }), 'A first');
+        const direct = musl(UNREPAIRED[v4], UNREPAIRED[v6]);
+        const here = musl(got.a, got.aaaa);
+        const title = `${kind}: A ${v4}, AAAA ${v6}: directly ${direct}, here ${here}`;
+        // Where it differs from the direct walk the libc got addresses, or a denial upstream had given.
+        t.ok(
+          here === direct || here === 'addresses' || (here === 'next' && v4 === 'nxdomain'),
+          title,
+        );
+        if (direct === 'addresses') t.equal(here, 'addresses', title);
+      }
+    }
+  }
+});
+
+test('F3: for an expansion AAAA is not asked where A is denied, and is where it is not', async (t) => {
+  for (const [v4, asked] of [
+    ['nxdomain', ['A']],
+    ['nodata', ['A', 'AAAA']],
+    ['addresses', ['A', 'AAAA']],
+    ['servfail', ['A', 'AAAA']],
+  ] as const) {
+    const stage = scene({ kind: 'expansion', a: v4, aaaa: 'nodata', earlier: 'A' });
+    await watch(stage, 'AAAA first');
+    t.same(stage.asked, asked, v4);
+  }
+});
+
+test('F3: a lone question of an expansion asks for A; a lone A asks for nothing more', async (t) => {
+  const denied = scene({ kind: 'expansion', a: 'nxdomain', aaaa: 'silence', earlier: 'A' });
+  const resolve = denied.pair('A first');
+  await denied.clock.advance(FIRST);
+  t.equal(tell(await resolve.a), 'nxdomain');
+  t.equal(tell(await resolve.aaaa), 'nxdomain');
+  t.equal(denied.repairs.get('shared_nxdomain'), 1);
+});
+
+test('F5: an expansion whose A stays silent has its AAAA within a second', async (t) => {
+  const stage = scene({ kind: 'expansion', a: 'silence', aaaa: 'addresses', earlier: 'AAAA' });
+  const got = await watch(stage, 'A first');
+  t.same([got.a, got.aaaa], ['empty', 'addresses']);
+  t.ok(got.last <= 1_000, `${got.last} ms`);
+});
+
+test('F3: NXDOMAIN of a base is held for the other family for 700 ms and no longer', async (t) => {
+  for (const [v4, v6] of [
+    ['nxdomain', 'silence'],
+    ['silence', 'nxdomain'],
+  ] as const) {
+    const stage = scene({
+      kind: 'base',
+      a: v4,
+      aaaa: v6,
+      earlier: v4 === 'nxdomain' ? 'A' : 'AAAA',
+    });
+    t.equal((await watch(stage, 'A first')).last, FIRST + 700);
+  }
+});
+
+test('F5: the only family that the pod can route keeps its failure, and waits for no other', async (t) => {
+  for (const [failing, told] of [
+    ['servfail', 'servfail'],
+    ['timeout', 'error'],
+    ['silence', 'silence'],
+  ] as const) {
+    const v6 = scene({
+      kind: 'base',
+      a: 'addresses',
+      aaaa: failing,
+      earlier: 'A',
+      onlyRoutable: 28,
+    });
+    t.equal((await watch(v6, 'A first')).aaaa, told);
+    const v4 = scene({
+      kind: 'base',
+      a: failing,
+      aaaa: 'addresses',
+      earlier: 'A',
+      onlyRoutable: 1,
+    });
+    t.equal((await watch(v4, 'A first')).a, told);
+  }
+});
+
+test('F5: switched off, failure and silence are told as they are; F4 stands', async (t) => {
+  for (const [failing, told] of [
+    ['servfail', 'servfail'],
+    ['timeout', 'error'],
+    ['silence', 'silence'],
+    ['nxdomain', 'nodata'],
+  ] as const) {
+    const off = scene({ kind: 'base', a: 'addresses', aaaa: failing, earlier: 'A', repair: false });
+    t.equal((await watch(off, 'A first')).aaaa, told, failing);
+  }
+});
+
+test('F5: a repair lives for 5 s and says why; it is no answer of upstream', async (t) => {
+  const stage = scene({ kind: 'base', a: 'addresses', aaaa: 'servfail', earlier: 'A' });
+  const { aaaa: repaired } = stage.pair('A first');
+  await stage.clock.advance(SECOND);
+  const got = await repaired;
+  t.equal(got.source, 'failure');
+  t.equal(got.message.authority[0]?.ttl, 5);
+  t.equal(got.message.authority[0]?.type, RrType.SOA);
+  t.match(got.ede?.text, /address family/);
+  t.equal(stage.repairs.get('failure_beside_addresses'), 1);
+});
+
+test('N1: other types and classes pass as the queries that they were', async (t) => {
+  const passed: Query[] = [];
+  const clock = new HandClock();
+  const repairs = new TallySet(REPAIR_KINDS);
+  const resolve = families({ clock, repair: true, repairs })(async (each) => {
+    passed.push(each);
+    return answer(nxdomain('corp.example.'));
+  });
+  const others = [
+    query(NAME, RrType.TXT),
+    query(NAME, RrType.SRV, { expansion: EXPANSION }),
+    query(NAME, RrType.ANY),
+    query(NAME, RrType.A, { qclass: 3 }),
+  ];
+  for (const each of others) await resolve(each);
+  t.ok(passed.length === others.length && passed.every((each, i) => each === others[i]));
+  t.equal(clock.timers, 0);
+});
+
+test('U2: a failure is told while the other family is silent', async (t) => {
+  for (const [v4, v6] of [
+    ['servfail', 'silence'],
+    ['silence', 'timeout'],
+  ] as const) {
+    const stage = scene({
+      kind: 'base',
+      a: v4,
+      aaaa: v6,
+      earlier: v4 === 'silence' ? 'AAAA' : 'A',
+    });
+    t.equal((await watch(stage, 'A first')).last, FIRST + 700);
+  }
+});
