@@ -119,9 +119,14 @@ function settingsOf(
     },
     hosts: values.take('hosts'),
     rehearsal: values.take('rehearsal'),
-    status: { address: values.take('status.address') },
+    status: {
+      address: values.take('status.address'),
+      page: values.take('status.page'),
+      names: values.take('status.names'),
+    },
     log: { level: values.take('log.level'), format: values.take('log.format') },
-    shutdown: { grace: values.take('shutdown.grace') },
+    queryLog: { to: values.take('queryLog.to'), sample: values.take('queryLog.sample') },
+    shutdown: { grace: values.take('shutdown.grace'), message: values.take('shutdown.message') },
   };
 }
 

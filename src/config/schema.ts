@@ -193,6 +193,18 @@ export const settingTable = {
     default: { written: '127.0.0.1:9553' },
     flag: { name: 'metrics', hint: 'ADDR:PORT|off' },
   }),
+  'status.page': setting({
+    kind: oneOf(['auto', 'on', 'off']),
+    meaning: 'the page for people at /; auto serves it where status.address is a loopback address',
+    rule: 'S4',
+    default: { written: 'auto' },
+  }),
+  'status.names': setting({
+    kind: truth(),
+    meaning: 'whether the page names the lookups that were slow or failed',
+    rule: 'S4',
+    default: { written: 'false' },
+  }),
   'log.level': setting({
     kind: oneOf(['debug', 'info', 'warn', 'error']),
     meaning: 'the least important events to log; query names appear at debug only',
@@ -204,11 +216,27 @@ export const settingTable = {
     meaning: 'auto is text on a terminal and json elsewhere',
     default: { written: 'auto' },
   }),
+  'queryLog.to': setting({
+    kind: orOff(path()),
+    meaning: 'a file that gets a line of JSON for each query, or stdout; the names are user data',
+    rule: 'S4',
+    default: { written: 'off' },
+  }),
+  'queryLog.sample': setting({
+    kind: count(1, 1_000_000),
+    meaning: 'of so many queries one is logged, drawn at random',
+    default: { written: '1' },
+  }),
   'shutdown.grace': setting({
     kind: duration(0, 5 * MINUTE),
     meaning: 'how long queries in flight are still answered after SIGTERM',
     rule: 'S2',
     default: { written: '1s' },
+  }),
+  'shutdown.message': setting({
+    kind: orOff(path()),
+    meaning: 'a file that gets the totals at the end, where it is there and can be written',
+    default: { written: '/dev/termination-log' },
   }),
 } as const;
 

@@ -47,12 +47,27 @@ export interface Settings {
   readonly hosts: string | undefined;
   /** Whether walks are rehearsed at start. */
   readonly rehearsal: boolean;
-  readonly status: { readonly address: Endpoint | undefined };
+  readonly status: {
+    readonly address: Endpoint | undefined;
+    readonly page: 'auto' | 'on' | 'off';
+    /** Whether the page may name what was looked up (S4). */
+    readonly names: boolean;
+  };
   readonly log: {
     readonly level: 'debug' | 'info' | 'warn' | 'error';
     readonly format: 'auto' | 'json' | 'text';
   };
-  readonly shutdown: { readonly grace: Milliseconds };
+  readonly queryLog: {
+    /** The path of a file, or `stdout`. */
+    readonly to: string | undefined;
+    /** Of so many queries one is logged. */
+    readonly sample: number;
+  };
+  readonly shutdown: {
+    readonly grace: Milliseconds;
+    /** A file that gets the totals at the end. */
+    readonly message: string | undefined;
+  };
 }
 
 /** Groups in the order they are asked, each of servers that are equals (U1). */
