@@ -104,6 +104,19 @@ export const REPAIR_KINDS: readonly RepairKind[] = [
   'silence_beside_addresses',
 ];
 
+/** What spared an expansion its query upstream: a cut, a pin, an expired cut (N9), or A's denial (F3). */
+export type SavingReason = 'cut' | 'pin' | 'stale_cut' | 'shared_nxdomain';
+export const SAVING_REASONS: readonly SavingReason[] = [
+  'cut',
+  'pin',
+  'stale_cut',
+  'shared_nxdomain',
+];
+
+/** How a lookup ended: with records, with the word that there are none, or with neither. */
+export type LookupOutcome = 'found' | 'absent' | 'failed';
+export const LOOKUP_OUTCOMES: readonly LookupOutcome[] = ['found', 'absent', 'failed'];
+
 /** The two parts of the cache (C3). */
 export type CachePart = 'positive' | 'negative';
 export const CACHE_PARTS: readonly CachePart[] = ['positive', 'negative'];
@@ -135,10 +148,6 @@ export const TCP_FALLBACKS: readonly TcpFallback[] = [
   'malformed',
 ];
 
-/** Why a datagram got no reply (L2, S1). */
-export type DropReason = 'response' | 'malformed' | 'full' | 'not_allowed';
-export const DROP_REASONS: readonly DropReason[] = ['response', 'malformed', 'full', 'not_allowed'];
-
-/** How a reload ended (S2). */
-export type ReloadResult = 'success' | 'failure';
-export const RELOAD_RESULTS: readonly ReloadResult[] = ['success', 'failure'];
+/** Why a datagram got no reply (L2). */
+export type DropReason = 'response' | 'malformed';
+export const DROP_REASONS: readonly DropReason[] = ['response', 'malformed'];

@@ -1,5 +1,5 @@
 import { Gauge, GaugeSet } from './gauge.ts';
-import { type Histogram, HistogramSet, Tally, TallyGrid, TallySet } from './tally.ts';
+import { Histogram, HistogramSet, Tally, TallyGrid, TallySet } from './tally.ts';
 
 /** What a person reads about a metric. */
 export interface MetricText {
@@ -93,6 +93,17 @@ export class MetricRegistry {
     this.register(text, 'counter', [], () => [plain({}, read())]);
   }
 
+  /** Counters that follow from others; each must only grow. */
+  readCounters<Label extends string>(
+    text: MetricText & { readonly label: Closed<Label> },
+    read: (label: Label) => number,
+  ): void {
+    const [name, values] = text.label;
+    this.register(text, 'counter', [{ name, values }], function* () {
+      for (const value of values) yield plain({ [name]: value }, read(value));
+    });
+  }
+
   gauge(text: MetricText): Gauge {
     const gauge = new Gauge();
     this.register(text, 'gauge', [], () => [plain({}, gauge.read())]);
@@ -130,6 +141,12 @@ export class MetricRegistry {
       }
     });
     return set;
+  }
+
+  histogram(text: MetricText & { readonly bounds: readonly number[] }): Histogram {
+    const histogram = new Histogram(text.bounds);
+    this.register(text, 'histogram', [], () => distribution({}, histogram));
+    return histogram;
   }
 
   readHistograms(text: MetricText & { readonly label: string }, read: Configured<Histogram>): void {

@@ -5,16 +5,17 @@ import {
   type ConformanceState,
   DROP_REASONS,
   EXPANSION_FATES,
-  FAILURE_REASONS,
+  LOOKUP_OUTCOMES,
   RCODE_CLASSES,
-  RELOAD_RESULTS,
   REPAIR_KINDS,
-  TCP_FALLBACKS,
+  SAVING_REASONS,
   TRANSPORTS,
   TYPE_CLASSES,
 } from './label-sets.ts';
 import { MetricRegistry } from './metric-registry.ts';
-import type { Histogram } from './tally.ts';
+import { processMetrics } from './process-metrics.ts';
+import { Savings } from './savings.ts';
+import { upstreamMetrics } from './upstream-metrics.ts';
 
 /** Every metric, grouped by who adds to it: a stage gets the one group or tally that it uses. */
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -28,16 +29,29 @@ export type Metrics = ReturnType<typeof createMetrics>;
  */
 export function createMetrics({ version = 'unknown' }: { readonly version?: string } = {}) {
   const registry = new MetricRegistry();
+  const listen = listenMetrics(registry);
+  const lookups = lookupMetrics(registry);
+  const search = searchMetrics(registry);
+  const conformance = conformanceMetrics(registry);
+  const families = familiesMetrics(registry);
+  const flights = flightsMetrics(registry);
+  const cache = cacheMetrics(registry);
+  const upstream = upstreamMetrics(registry);
+  const counted = { responses: listen.responses, repairs: families.repairs, fates: search.fates };
+  const savings = savingsMetrics(registry, new Savings(counted, upstream.servers));
+  const daemon = processMetrics(registry, version);
   return {
     registry,
-    listen: listenMetrics(registry),
-    search: searchMetrics(registry),
-    conformance: conformanceMetrics(registry),
-    families: familiesMetrics(registry),
-    flights: flightsMetrics(registry),
-    cache: cacheMetrics(registry),
-    upstream: upstreamMetrics(registry),
-    daemon: daemonMetrics(registry, version),
+    listen,
+    lookups,
+    search,
+    savings,
+    conformance,
+    families,
+    flights,
+    cache,
+    upstream,
+    daemon,
   };
 }
 
@@ -76,7 +90,7 @@ function listenMetrics(registry: MetricRegistry) {
     }),
     dropped: registry.tallySet({
       name: 'sidestub_dropped_datagrams_total',
-      help: 'Datagrams from clients that got no reply: a response (QR=1), no DNS header, no room for its work, or a client that may not ask (L2, S1).',
+      help: 'Datagrams from clients that got no reply: a response (QR=1), or no DNS header (L2).',
       query: 'sum by (reason) (rate(sidestub_dropped_datagrams_total[5m])) > 0',
       label: ['reason', DROP_REASONS],
     }),
@@ -112,8 +126,59 @@ function searchMetrics(registry: MetricRegistry) {
       help: 'Walks whose later steps were asked before the client came to them (N4).',
       query: 'rate(sidestub_search_speculations_total[5m])',
     }),
+    cuts: registry.gauge({
+      name: 'sidestub_search_cuts',
+      help: 'Proven denials that are remembered now, each for every name below its point (N3).',
+      query: 'max_over_time(sidestub_search_cuts[1h])',
+    }),
   };
 }
+
+/** What the client's search list would have cost: read from the groups that count it. */
+function savingsMetrics(registry: MetricRegistry, savings: Savings) {
+  registry.readCounters(
+    {
+      name: 'sidestub_search_saved_queries_total',
+      help: 'Expansions (base + suffix) that were answered without a query upstream of their own, by what spared it: a cut (N3), a pin (N6), an expired cut (N9), A having denied the name for AAAA (F3).',
+      query:
+        'sum(rate(sidestub_search_saved_queries_total[5m])) / sum(rate(sidestub_queries_total[5m]))',
+      label: ['by', SAVING_REASONS],
+    },
+    (reason) => savings.queries(reason),
+  );
+  registry.readCounter(
+    {
+      name: 'sidestub_search_saved_seconds_total',
+      help: 'Estimate of the time that clients did not wait for those: a mean round trip upstream for each pair of them.',
+      query: 'sum(increase(sidestub_search_saved_seconds_total[1h]))',
+    },
+    () => savings.seconds(),
+  );
+  return savings;
+}
+
+function lookupMetrics(registry: MetricRegistry) {
+  return {
+    steps: registry.histogramSet({
+      name: 'sidestub_lookup_steps',
+      help: 'Names that a lookup asked for until it ended, by outcome; steps that the answer table answers are not seen.',
+      query:
+        'sum(rate(sidestub_lookup_steps_sum[5m])) / sum(rate(sidestub_lookup_steps_count[5m]))',
+      label: ['outcome', LOOKUP_OUTCOMES],
+      bounds: STEP_BOUNDS,
+    }),
+    duration: registry.histogram({
+      name: 'sidestub_lookup_duration_seconds',
+      help: 'Time from the first question of a lookup to the answer that ended it, all its steps and what the client did between them included.',
+      query:
+        'histogram_quantile(0.99, sum by (le) (rate(sidestub_lookup_duration_seconds_bucket[5m])))',
+      bounds: LATENCY_BOUNDS,
+    }),
+  };
+}
+
+/** Kubernetes' own three suffixes and one of the company make five steps. */
+const STEP_BOUNDS: readonly number[] = [1, 2, 3, 4, 5, 6, 8];
 
 function conformanceMetrics(registry: MetricRegistry) {
   const verdicts = new Map<string, ConformanceState>();
@@ -193,134 +258,6 @@ function cacheMetrics(registry: MetricRegistry) {
       name: 'sidestub_cache_evictions_total',
       help: 'Answers that had to go before their TTL was over, because the cache was full.',
       query: 'increase(sidestub_cache_evictions_total[15m]) > 0',
-    }),
-  };
-}
-
-/** What is told of one server; the upstream side makes it when the server is configured. */
-interface ServerMetrics {
-  /** In seconds. */
-  readonly latency: Histogram;
-  dead: boolean;
-}
-
-function upstreamMetrics(registry: MetricRegistry) {
-  const servers = new Map<string, ServerMetrics>();
-  registry.readHistograms(
-    {
-      name: 'sidestub_upstream_duration_seconds',
-      help: 'Time from the send that was answered to its reply, by server as it is configured.',
-      query:
-        'histogram_quantile(0.5, sum by (upstream, le) (rate(sidestub_upstream_duration_seconds_bucket[5m])))',
-      label: 'upstream',
-    },
-    () => Iterator.from(servers).map(([name, { latency }]) => [name, latency] as const),
-  );
-  registry.readGauges(
-    {
-      name: 'sidestub_upstream_dead',
-      help: 'Whether a server is known dead, so that others go first: 1 dead, 0 not (U1).',
-      query: 'max by (upstream) (sidestub_upstream_dead) == 1',
-      label: 'upstream',
-    },
-    () => Iterator.from(servers).map(([name, { dead }]) => [name, dead ? 1 : 0] as const),
-  );
-  return {
-    servers,
-    sends: registry.tallySet({
-      name: 'sidestub_upstream_queries_total',
-      help: 'Messages sent upstream, resends and probes included, by transport.',
-      query:
-        'sum(rate(sidestub_upstream_queries_total[5m])) / sum(rate(sidestub_queries_total[5m]))',
-      label: ['transport', TRANSPORTS],
-    }),
-    retransmissions: registry.tally({
-      name: 'sidestub_upstream_retransmissions_total',
-      help: 'Questions sent again over UDP because no answer had come (U2).',
-      query:
-        'sum(rate(sidestub_upstream_retransmissions_total[5m])) / sum(rate(sidestub_upstream_queries_total[5m]))',
-    }),
-    tcpFallbacks: registry.tallySet({
-      name: 'sidestub_upstream_tcp_fallbacks_total',
-      help: 'Questions that went on over TCP, by cause: TC, two silent sends, a wrong ID, a malformed reply (U2, U3, U4).',
-      query: 'sum by (cause) (rate(sidestub_upstream_tcp_fallbacks_total[5m]))',
-      label: ['cause', TCP_FALLBACKS],
-    }),
-    ednsFallbacks: registry.tally({
-      name: 'sidestub_upstream_edns_fallbacks_total',
-      help: 'Questions asked again without EDNS (U4).',
-      query: 'rate(sidestub_upstream_edns_fallbacks_total[5m])',
-    }),
-    mismatched: registry.tally({
-      name: 'sidestub_upstream_mismatched_replies_total',
-      help: 'Replies dropped because ID or question was not ours (U3); many of them are a spoofing attempt.',
-      query: 'increase(sidestub_upstream_mismatched_replies_total[5m]) > 100',
-    }),
-    malformed: registry.tally({
-      name: 'sidestub_upstream_malformed_replies_total',
-      help: 'Replies dropped because they were ours but broken behind the question (U3).',
-      query: 'increase(sidestub_upstream_malformed_replies_total[15m]) > 0',
-    }),
-    failovers: registry.tally({
-      name: 'sidestub_upstream_failovers_total',
-      help: 'Questions that went on to the next server, because the one before was silent, refused or failed (U1).',
-      query: 'rate(sidestub_upstream_failovers_total[5m])',
-    }),
-    failures: registry.tallySet({
-      name: 'sidestub_upstream_failures_total',
-      help: 'Questions that no server answered, by reason.',
-      query: 'sum by (reason) (rate(sidestub_upstream_failures_total[5m]))',
-      label: ['reason', FAILURE_REASONS],
-    }),
-  };
-}
-
-function daemonMetrics(registry: MetricRegistry, version: string) {
-  registry.info(
-    {
-      name: 'sidestub_build_info',
-      help: 'Always 1; the labels say what runs.',
-      query: 'count by (version) (sidestub_build_info)',
-    },
-    { version, node: process.version },
-  );
-  // Under the names that every Prometheus client uses, so that dashboards find them.
-  registry.readCounter(
-    {
-      name: 'process_cpu_seconds_total',
-      help: 'CPU time that the process has used.',
-      query: 'rate(process_cpu_seconds_total[5m])',
-    },
-    () => {
-      const { user, system } = process.cpuUsage();
-      return (user + system) / 1e6; // microseconds
-    },
-  );
-  registry
-    .gauge({
-      name: 'process_resident_memory_bytes',
-      help: 'Memory that the process holds (RSS).',
-      query: 'max_over_time(process_resident_memory_bytes[1h])',
-    })
-    .readBy(() => process.memoryUsage.rss());
-  registry
-    .gauge({
-      name: 'process_start_time_seconds',
-      help: 'When the process started, in seconds of the epoch.',
-      query: 'changes(process_start_time_seconds[1h])',
-    })
-    .readBy(() => performance.timeOrigin / 1_000);
-  return {
-    bugs: registry.tally({
-      name: 'sidestub_bugs_total',
-      help: 'Errors that nobody meant to throw; must stay 0. The stack is in the log.',
-      query: 'increase(sidestub_bugs_total[1h]) > 0',
-    }),
-    reloads: registry.tallySet({
-      name: 'sidestub_config_reloads_total',
-      help: 'Reloads of the configuration (SIGHUP), by result.',
-      query: 'increase(sidestub_config_reloads_total{result="failure"}[15m]) > 0',
-      label: ['result', RELOAD_RESULTS],
     }),
   };
 }

@@ -177,6 +177,7 @@ export class Ask {
     // Only an answer shows that it was the OPT, and not the question, that the server could not take.
     const wasTheOpt = !send.edns && this.refusal?.edns === false && !refusesEdns(reply);
     if (wasTheOpt) this.parts.edns.refuse();
+    if (this.rounds > 1 && !this.originalAnswered) this.parts.tallies.rescues.add();
     this.answer(reply.message);
   }
 

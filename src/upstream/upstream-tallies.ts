@@ -7,6 +7,8 @@ export interface UpstreamTallies {
   readonly sends: TallySet<'udp' | 'tcp'>;
   /** Resends over UDP after a timer fired (U2). */
   readonly retransmissions: Tally;
+  /** Questions that a resend answered, over UDP or TCP, while the first datagram was still unanswered (F1, U2). */
+  readonly rescues: Tally;
   /** Questions to a `udp://` server that went on over TCP, by cause. */
   readonly tcpFallbacks: TallySet<TcpFallback>;
   /** Questions asked again without EDNS (U4). */
@@ -61,6 +63,7 @@ export function createUpstreamTallies(): UpstreamTallies {
   return {
     sends: new TallySet(['udp', 'tcp']),
     retransmissions: new Tally(),
+    rescues: new Tally(),
     tcpFallbacks: new TallySet(TCP_FALLBACKS),
     ednsFallbacks: new Tally(),
     mismatched: new Tally(),

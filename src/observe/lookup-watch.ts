@@ -1,0 +1,171 @@
+import type { Clock, Milliseconds } from '../clock.ts';
+import type { AnswerSource, LookupOutcome, RcodeClass } from './label-sets.ts';
+import type { Histogram, HistogramSet } from './tally.ts';
+
+/** What a client asked, as far as the watch needs it. */
+export interface WatchedQuestion {
+  readonly qname: string;
+  /** The mnemonic: `AAAA`, `TYPE65280`. */
+  readonly type: string;
+  readonly client: string | undefined;
+}
+
+/** What it was told. */
+export interface WatchedAnswer {
+  readonly rcode: RcodeClass;
+  readonly source: AnswerSource;
+  /** Whether there are records of the type that was asked. */
+  readonly hasData: boolean;
+}
+
+/** One question of a lookup. */
+export interface LookupStep extends WatchedAnswer {
+  /** What the search list added; empty for the name as it is. */
+  readonly suffix: string;
+  readonly type: string;
+  /** From the lookup's first question to this one. */
+  readonly at: Milliseconds;
+  readonly took: Milliseconds;
+}
+
+/** A lookup that is worth a look: slow, or failed. */
+export interface RecentLookup {
+  /** Milliseconds of the epoch when it ended. */
+  readonly endedAt: number;
+  readonly took: Milliseconds;
+  readonly outcome: LookupOutcome;
+  /** Absent unless names are asked for (S4). */
+  readonly name?: string;
+  readonly steps: readonly LookupStep[];
+}
+
+export interface LookupWatchOptions {
+  readonly clock: Clock;
+  /** Milliseconds of the epoch, for people. */
+  readonly wallClock: () => number;
+  /** Whether a lookup keeps its name (S4). */
+  readonly names: boolean;
+  /** Splits a QNAME as the clients' search list made it; `undefined` where no suffix is in it. */
+  readonly split: (qname: string) => { readonly base: string; readonly suffix: string } | undefined;
+  readonly steps: HistogramSet<LookupOutcome>;
+  readonly duration: Histogram;
+}
+
+/** Half of what no lookup may take: what a person notices. */
+export const SLOW_LOOKUP: Milliseconds = 500;
+/** Slow and failed lookups that are remembered. */
+const MAX_RECENT = 50;
+/** Lookups under way: each waits for its client's next step. */
+const MAX_OPEN = 1_024;
+/** Three suffixes of the cluster, some of a company, two families, and a client that repeats itself. */
+const MAX_STEPS = 64;
+/** S1: libc has given up by then, so that the next question is another lookup. */
+const IDLE: Milliseconds = 12_000;
+
+interface OpenLookup {
+  readonly base: string;
+  readonly startedAt: Milliseconds;
+  readonly steps: LookupStep[];
+  /** The names that were asked for. */
+  readonly suffixes: Set<string>;
+  /** Questions without an answer. */
+  waiting: number;
+  touchedAt: Milliseconds;
+  ended: LookupOutcome | undefined;
+}
+
+/**
+ * Puts the questions of one client about one name together again: what was a lookup to it are up to ten questions here.
+ *
+ * It sees what comes through the stages; a question that the answer table answers takes microseconds, and is no part of
+ * what is slow.
+ */
+export class LookupWatch {
+  private readonly options: LookupWatchOptions;
+  /** In the order of the last question, so that the first is the one to forget. */
+  private readonly open = new Map<string, OpenLookup>();
+  private readonly remembered: RecentLookup[] = [];
+
+  constructor(options: LookupWatchOptions) {
+    this.options = options;
+  }
+
+  /** The last slow and failed lookups, the newest first. */
+  get recent(): readonly RecentLookup[] {
+    return this.remembered.toReversed();
+  }
+
+  /** Takes note of a question; the function that it gives back takes its answer, once. */
+  asked(question: WatchedQuestion): (answer: WatchedAnswer) => void {
+    const { clock, split } = this.options;
+    const now = clock.now();
+    const { base, suffix } = split(question.qname) ?? { base: question.qname, suffix: '' };
+    const key = `${question.client ?? ''} ${base}`;
+    const lookup = this.lookupAt(key, base, now);
+    lookup.suffixes.add(suffix);
+    lookup.waiting++;
+    return (answer) => {
+      const ended = clock.now();
+      lookup.waiting--;
+      lookup.touchedAt = ended;
+      if (lookup.steps.length < MAX_STEPS) {
+        const at = now - lookup.startedAt;
+        lookup.steps.push({ ...answer, suffix, type: question.type, at, took: ended - now });
+      }
+      const isLast = suffix === '' || answer.rcode !== 'NXDOMAIN';
+      if (isLast) lookup.ended = better(lookup.ended, outcomeOf(answer));
+      // The other family is still out where one of them was quicker.
+      if (lookup.ended !== undefined && lookup.waiting === 0) this.end(key, lookup, lookup.ended);
+    };
+  }
+
+  private lookupAt(key: string, base: string, now: Milliseconds): OpenLookup {
+    const known = this.open.get(key);
+    this.open.delete(key);
+    const isSame = known !== undefined && now - known.touchedAt < IDLE;
+    const lookup = isSame ? known : begin(base, now);
+    lookup.touchedAt = now;
+    this.open.set(key, lookup);
+    if (this.open.size > MAX_OPEN) {
+      const [oldest] = this.open.keys();
+      if (oldest !== undefined) this.open.delete(oldest);
+    }
+    return lookup;
+  }
+
+  private end(key: string, lookup: OpenLookup, outcome: LookupOutcome): void {
+    // One that was forgotten meanwhile has made room for another of its name.
+    if (this.open.get(key) === lookup) this.open.delete(key);
+    const { steps, duration, names, wallClock } = this.options;
+    const took = lookup.touchedAt - lookup.startedAt;
+    steps.observe(outcome, lookup.suffixes.size);
+    duration.observe(took / 1_000);
+    if (took < SLOW_LOOKUP && outcome !== 'failed') return;
+    const name = names ? { name: lookup.base } : {};
+    this.remembered.push({ endedAt: wallClock(), took, outcome, ...name, steps: lookup.steps });
+    if (this.remembered.length > MAX_RECENT) this.remembered.shift();
+  }
+}
+
+function begin(base: string, now: Milliseconds): OpenLookup {
+  return {
+    base,
+    startedAt: now,
+    steps: [],
+    suffixes: new Set(),
+    waiting: 0,
+    touchedAt: now,
+    ended: undefined,
+  };
+}
+
+function outcomeOf({ rcode, hasData }: WatchedAnswer): LookupOutcome {
+  if (rcode === 'NOERROR') return hasData ? 'found' : 'absent';
+  return rcode === 'NXDOMAIN' ? 'absent' : 'failed';
+}
+
+/** Of the two families: one with records is a lookup that found something; a failure says more than an absence. */
+function better(one: LookupOutcome | undefined, other: LookupOutcome): LookupOutcome {
+  const order: readonly LookupOutcome[] = ['found', 'failed', 'absent'];
+  return order.find((outcome) => outcome === one || outcome === other) ?? other;
+}
