@@ -17,13 +17,13 @@ export function podFiles(): PodFile[] {
   const files = readdirSync(PODS).filter((file) => file.endsWith('.yaml'));
   return files.toSorted().map((file) => ({
     name: file.slice(0, -'.yaml'.length),
-    pod: parse(readFileSync(new URL(file, PODS), 'utf8')),
+    pod: podFile(file.slice(0, -'.yaml'.length)),
   }));
 }
 
-/** The pod of that name. */
+/** The pod of that name, as JSON has it: what an alias repeats is another value each time. */
 export function podFile(name: string): KubernetesObject {
-  return parse(readFileSync(new URL(`${name}.yaml`, PODS), 'utf8'));
+  return JSON.parse(JSON.stringify(parse(readFileSync(new URL(`${name}.yaml`, PODS), 'utf8'))));
 }
 
 /**
