@@ -17,7 +17,10 @@ export class ConfigError extends Error {
   }
 }
 
-/** `PLACE: REASON`, one line. */
+/** `PLACE: REASON`, one line: control characters of a value, or of a path, are written `\x0a`. */
 export function formatProblem({ place, reason }: Problem): string {
-  return `${place}: ${reason}`;
+  return `${place}: ${reason}`.replace(/\p{Cc}/gu, (control) => {
+    const octet = control.charCodeAt(0).toString(16).padStart(2, '0');
+    return `\\x${octet}`;
+  });
 }

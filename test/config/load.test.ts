@@ -4,7 +4,7 @@ import { ConfigError } from '../../src/config/config-error.ts';
 import { formatOrigin } from '../../src/config/layer.ts';
 import { type Loaded, loadSettings, type Sources } from '../../src/config/load.ts';
 import { SETTING_KEYS, type SettingKey } from '../../src/config/schema.ts';
-import { FILE, sources } from './written-sources.ts';
+import { FILE, POD_RESOLV_CONF, sources } from './written-sources.ts';
 
 function problemsOf(from: Sources): string[] {
   try {
@@ -331,8 +331,18 @@ test('a list of upstreams or routes past its bound is refused, not cut (S1, S3)'
 
 test('whatever a file or a variable holds, the answer is settings or problems with a place', (t) => {
   const leaf = fc.oneof(
-    fc.string({ maxLength: 30 }),
-    fc.constantFrom('10.0.0.1', '5s', '16MiB', 'off', 'a.example', '127.0.0.1:53', 'A=B', ','),
+    fc.string({ unit: 'binary-ascii', maxLength: 30 }),
+    fc.constantFrom(
+      'a.example\nb',
+      '10.0.0.1',
+      '5s',
+      '16MiB',
+      'off',
+      'a.example',
+      '127.0.0.1:53',
+      'A=B',
+      ',',
+    ),
   );
   const value = fc.letrec((tie) => ({
     value: fc.oneof(
@@ -353,11 +363,13 @@ test('whatever a file or a variable holds, the answer is settings or problems wi
     fc.string(),
   );
   const env = fc.dictionary(fc.constantFrom('SIDESTUB_UPSTREAMS', 'SIDESTUB_ROUTES'), leaf);
+  // Whatever `resolvConf` names is there, or the place of a problem would be that name.
+  const readFile = (text: string) => (path: string) => (path === FILE ? text : POD_RESOLV_CONF);
   t.doesNotThrow(() =>
     fc.assert(
       fc.property(yaml, env, (text, variables) =>
-        problemsOf(sources({ yaml: text, env: variables })).every((problem) =>
-          /^(sidestub\.yaml(:\d+:\d+)?|env SIDESTUB_[A-Z]+|default): /.test(problem),
+        problemsOf(sources({ yaml: text, env: variables, readFile: readFile(text) })).every(
+          (problem) => /^(sidestub\.yaml(:\d+:\d+)?|env SIDESTUB_[A-Z]+|default): /.test(problem),
         ),
       ),
       { numRuns: 500 },
