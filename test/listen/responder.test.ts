@@ -1,0 +1,152 @@
+import { test } from 'tap';
+import { Rcode, RrType } from '../../src/wire/codes.ts';
+import { Flag, readHeader } from '../../src/wire/header.ts';
+import { readResponse } from '../../src/wire/message.ts';
+import { settle } from '../support/hand-clock.ts';
+import { a, message, queryOctets } from '../support/messages.ts';
+import { addressesOf, echo } from './echo.ts';
+
+const UDP = { transport: 'udp', address: '192.0.2.9' } as const;
+const TCP = { transport: 'tcp', address: '192.0.2.9' } as const;
+
+test('a question goes on as a query with what decides its answer, and no more (U4)', async (t) => {
+  const { responder, waiting } = echo();
+  const octets = queryOctets('gIt.Example.com', RrType.AAAA, {
+    checkingDisabled: true,
+    edns: { dnssecOk: true },
+  });
+  t.equal(
+    responder.respond(octets, UDP, () => undefined),
+    true,
+  );
+  t.same(waiting[0]?.query, {
+    qname: 'git.example.com.',
+    qtype: RrType.AAAA,
+    qclass: 1,
+    dnssecOk: true,
+    checkingDisabled: true,
+    client: '192.0.2.9',
+  });
+});
+
+test('L3: the reply has the client’s ID and question, case and all, and RA', async (t) => {
+  const { responder, waiting } = echo();
+  const octets = queryOctets('gIt.Example.com', RrType.A, { id: 0xbeef });
+  const replies: Uint8Array[] = [];
+  responder.respond(octets, UDP, (reply) => replies.push(reply));
+  waiting[0]?.answer();
+  await settle();
+  const [reply = new Uint8Array()] = replies;
+  const header = readHeader(reply);
+  t.equal(header.id, 0xbeef);
+  t.ok((header.flags & Flag.RA) !== 0);
+  t.same(reply.slice(12, octets.length), octets.slice(12));
+  t.equal(replies.length, 1);
+});
+
+test('S4: what happened is told without a name: asked, answered, how long it took', async (t) => {
+  const { responder, waiting, events, clock } = echo();
+  responder.respond(queryOctets('secret.example.com'), UDP, () => undefined);
+  await clock.advance(20);
+  waiting[0]?.answer();
+  await settle();
+  responder.respond(queryOctets('secret.example.com', RrType.AXFR), TCP, () => undefined);
+  const response = queryOctets('secret.example.com');
+  response[2] = 0x80;
+  t.equal(
+    responder.respond(response, UDP, () => t.fail('a response was answered')),
+    false,
+  );
+  t.equal(
+    responder.respond(new Uint8Array(3), UDP, () => t.fail('it was answered')),
+    false,
+  );
+  t.same(events, [
+    'asked udp 1',
+    'answered 0 upstream 20',
+    'rejected 5',
+    'dropped response',
+    'dropped malformed',
+  ]);
+  t.notMatch(events.join(), /secret/);
+});
+
+test('a stage that rejects or throws is a bug: SERVFAIL for the client, the error for the log', async (t) => {
+  const bug = new TypeError('broken');
+  for (const resolve of [
+    () => Promise.reject(bug),
+    () => {
+      throw bug;
+    },
+  ]) {
+    const { responder, bugs, events } = echo(resolve);
+    const replies: Uint8Array[] = [];
+    responder.respond(queryOctets('a.example'), UDP, (reply) => replies.push(reply));
+    await settle();
+    t.equal(readHeader(replies[0] ?? new Uint8Array(12)).rcode, Rcode.SERVFAIL);
+    t.same(bugs, [bug]);
+    t.match(events.at(-1), /^answered 2 failure/);
+    t.equal(responder.inFlight, 0);
+  }
+});
+
+test('a reply that cannot be sent is a bug that nobody else suffers from', async (t) => {
+  const { responder, bugs, atOnce } = echo();
+  atOnce.on = true;
+  responder.respond(queryOctets('a.example'), UDP, () => {
+    throw new Error('socket');
+  });
+  await settle();
+  t.equal(bugs.length, 1);
+  t.equal(responder.inFlight, 0);
+  await responder.drained();
+});
+
+test('S2: drained waits for the last reply, whoever else waits for it', async (t) => {
+  const { responder, waiting } = echo();
+  await responder.drained();
+  for (const name of ['a.example', 'b.example']) {
+    responder.respond(queryOctets(name), UDP, () => undefined);
+  }
+  t.equal(responder.inFlight, 2);
+  let drained = 0;
+  for (let i = 0; i < 2; i++) {
+    void responder.drained().then(() => {
+      drained++;
+    });
+  }
+  waiting[0]?.answer();
+  await settle();
+  t.equal(drained, 0);
+  waiting[1]?.answer();
+  await settle();
+  t.equal(drained, 2);
+  t.equal(responder.inFlight, 0);
+});
+
+test('L4: what is too large for UDP is TC there, and whole over TCP', async (t) => {
+  const octets = queryOctets('big.example', RrType.A, { edns: { dnssecOk: false } });
+  const sent: Uint8Array[] = [];
+  for (const from of [UDP, TCP]) {
+    const { responder, waiting } = echo();
+    responder.respond(octets, from, (reply) => sent.push(reply));
+    const [asked] = waiting;
+    if (asked !== undefined) asked.answer(addressesOf(asked.query, 200));
+    await settle();
+  }
+  const [udp, tcp] = sent.map(readResponse);
+  t.equal(udp?.truncated, true);
+  t.ok((sent[0]?.length ?? 9_999) <= 1_232);
+  t.equal(tcp?.truncated, false);
+  t.equal(tcp?.message.answer.length, 200);
+});
+
+test('C2: the age of an answer comes off its TTLs', async (t) => {
+  const { responder, waiting } = echo();
+  const sent: Uint8Array[] = [];
+  responder.respond(queryOctets('a.example'), UDP, (reply) => sent.push(reply));
+  const aged = message({ answer: [a('a.example', '192.0.2.1', 60)] });
+  waiting[0]?.answer({ message: aged, source: 'cache', age: 7 });
+  await settle();
+  t.equal(readResponse(sent[0] ?? new Uint8Array()).message.answer[0]?.ttl, 53);
+});
