@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import type { Milliseconds } from '../../src/clock.ts';
 import { Responder, type ResponderEvents } from '../../src/listen/responder.ts';
 import type { Answer, Query, Resolve } from '../../src/resolve/stage.ts';
@@ -21,6 +22,8 @@ export interface Echo {
   readonly bugs: unknown[];
   /** Answers every question as soon as it is asked. */
   readonly atOnce: { on: boolean };
+  /** Resolves when `count` questions have come that were not answered at once; rejects after a while. */
+  asked(count: number): Promise<void>;
 }
 
 export function echo(resolve?: Resolve): Echo {
@@ -29,6 +32,10 @@ export function echo(resolve?: Resolve): Echo {
   const events: string[] = [];
   const bugs: unknown[] = [];
   const atOnce = { on: false };
+  const signals = new EventEmitter();
+  const asked = async (count: number): Promise<void> => {
+    while (waiting.length < count) await soon(signals, 'asked');
+  };
   const told: ResponderEvents = {
     asked: (transport, qtype) => events.push(`asked ${transport} ${qtype}`),
     answered: (rcode, source, elapsed: Milliseconds) =>
@@ -41,9 +48,10 @@ export function echo(resolve?: Resolve): Echo {
     new Promise((done) => {
       if (atOnce.on) done(addressOf(query));
       else waiting.push({ query, answer: (answer = addressOf(query)) => done(answer) });
+      signals.emit('asked');
     });
   const responder = new Responder({ resolve: resolve ?? wait, clock, events: told });
-  return { responder, clock, waiting, events, bugs, atOnce };
+  return { responder, clock, waiting, events, bugs, atOnce, asked };
 }
 
 /** 192.0.2.1 for every name. */
@@ -61,4 +69,12 @@ export function addressesOf({ qname }: Query, count: number): Answer {
     a(qname, `192.0.${2 + (i >> 8)}.${i & 0xff}`),
   );
   return { message: { ...EMPTY, answer }, source: 'upstream', age: 0 };
+}
+
+/** A bound for what real sockets do on the loopback: never reached where the program is right. */
+const BOUND = 10_000;
+
+/** The next such event's arguments. @throws {Error} When none comes. */
+export function soon(emitter: EventEmitter, event: string): Promise<unknown[]> {
+  return once(emitter, event, { signal: AbortSignal.timeout(BOUND) });
 }
