@@ -7,6 +7,7 @@ import { forward, type Router } from './resolve/forward.ts';
 import { type HostsLookup, localNames } from './resolve/local-names.ts';
 import { LoopProbe } from './resolve/loop-probe.ts';
 import { Readiness } from './resolve/readiness.ts';
+import { type Repeat, repetition } from './resolve/repetition.ts';
 import { type SearchOptions, search } from './resolve/search.ts';
 import { SearchList } from './resolve/search-list.ts';
 import { servfail } from './resolve/servfail.ts';
@@ -47,10 +48,13 @@ export interface ResolverTallies {
 /** What answers questions, with what others look at beside it. */
 export interface Resolver {
   readonly resolve: Resolve;
+  readonly list: SearchList;
   readonly cache: AnswerCache;
   readonly flights: Flights;
   readonly zone: ClusterZone | undefined;
   readonly readiness: Readiness;
+  /** Which answers may be given again without asking the stages. */
+  readonly repeat: Repeat;
   /** Asks upstream whether it is there, whether it is us, and then how it denies names (U1, N2). */
   start(): void;
   stop(): void;
@@ -71,11 +75,13 @@ export function assembleResolver(parts: ResolverParts): Resolver {
     routedZones: settings.routes.map((route) => route.zone),
   });
   const inZone = (qname: string): boolean => domain !== undefined && isAtOrBelow(qname, domain);
+  const maxNegativeTtl = (qname: string): number =>
+    inZone(qname) ? ZONE_NEGATIVE_TTL : settings.cache.maxTtl;
   const cache = new AnswerCache({
     ...settings.cache,
     clock,
     tallies: tallies.cache,
-    maxNegativeTtl: (qname) => (inZone(qname) ? ZONE_NEGATIVE_TTL : settings.cache.maxTtl),
+    maxNegativeTtl,
   });
   const zone =
     domain === undefined || settings.search.mode === 'off'
@@ -134,10 +140,16 @@ export function assembleResolver(parts: ResolverParts): Resolver {
   );
   return {
     resolve,
+    list,
     cache,
     flights,
     zone,
     readiness,
+    repeat: repetition({
+      clock,
+      isExpansion: (qname) => list.expansionOf(qname) !== undefined,
+      maxNegativeTtl,
+    }),
     start: () => {
       readiness.start();
       void loop.ask(upstream);

@@ -1,18 +1,25 @@
+import { randomBytes } from 'node:crypto';
 import { assembleResolver, type Resolver, type ResolverTallies } from './assemble.ts';
 import type { Clock, Milliseconds } from './clock.ts';
 import type { Settings } from './config/settings.ts';
 import { type Endpoint, formatEndpoint } from './endpoint.ts';
+import { AnswerTable } from './listen/answer-table.ts';
+import { MAX_KINDS, ReadyAnswers, type ReadyAnswersOptions } from './listen/ready-answers.ts';
 import { Responder, type ResponderEvents } from './listen/responder.ts';
 import { listenTcp } from './listen/tcp.ts';
 import { listenUdp } from './listen/udp.ts';
 import { rcodeClass, typeClass } from './observe/label-sets.ts';
 import type { Log } from './observe/log.ts';
+import { LookupWatch } from './observe/lookup-watch.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
+import { createQueryLog, type LineStream } from './observe/query-log.ts';
+import { type Totals, totalsFields, totalsOf } from './observe/totals.ts';
 import { rehearse } from './rehearsal.ts';
 import type { FamiliesOptions } from './resolve/families.ts';
 import type { HostsLookup } from './resolve/local-names.ts';
 import { Routes } from './upstream/routes.ts';
 import { upstreamFor } from './upstream/upstreams.ts';
+import { watchedResolve } from './watched-resolve.ts';
 import { isAtOrBelow } from './wire/name.ts';
 
 /** What a running daemon is made of, beside its settings. */
@@ -24,6 +31,8 @@ export interface DaemonParts {
   readonly version: string;
   readonly hosts?: HostsLookup | undefined;
   readonly onlyRoutable?: FamiliesOptions['onlyRoutable'];
+  /** Where queries are logged, when `queryLog.to` asks for it; the daemon does not close it. */
+  readonly queryLog?: LineStream | undefined;
   /** Called once, when upstream has answered: what waits for the daemon may begin. */
   readonly onReady?: (() => void) | undefined;
   /** Called when the daemon must not go on, with what to tell the operator. */
@@ -37,6 +46,8 @@ export interface Daemon {
   readonly status: Endpoint | undefined;
   readonly metrics: Metrics;
   readonly ready: boolean;
+  /** What it has done so far. */
+  totals(): Totals;
   /**
    * Answers what is in flight, still listening, for at most `shutdown.grace`; then closes everything (S2).
    *
@@ -53,12 +64,20 @@ export interface Daemon {
  */
 export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   const { settings, clock, log } = parts;
+  const startedAt = clock.now();
+  let readyAt: Milliseconds | undefined;
   const metrics = createMetrics({ version: parts.version });
   const onBug = (error: unknown): void => {
     metrics.daemon.bugs.add();
     log.error('bug', { stack: error instanceof Error ? error.stack : String(error) });
   };
   const routes = routesOf(settings, clock, metrics);
+  const table = new AnswerTable({
+    octets: settings.cache.octets,
+    negativeOctets: settings.cache.negativeOctets,
+    maxKinds: MAX_KINDS,
+    seed: randomBytes(4).readInt32LE(),
+  });
   const resolver = assembleResolver({
     settings,
     clock,
@@ -71,11 +90,14 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       if (settings.cluster.domain !== undefined) {
         metrics.conformance.verdicts.set(settings.cluster.domain, verdict);
       }
+      // Proofs of a server that is not, or no longer, believed (N3).
+      table.dropCuts();
       const level = verdict === 'conforming' ? 'info' : 'warn';
       log[level]('conformance', { zone: settings.cluster.domain, verdict, reason });
     },
     onReady: () => {
-      log.info('ready');
+      readyAt = clock.now();
+      log.info('ready', { startup_ms: Math.round(readyAt - startedAt) });
       parts.onReady?.();
     },
     onLoop: () =>
@@ -83,10 +105,20 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     onBug,
   });
   watch(metrics, resolver);
+  metrics.daemon.startup.readBy(() => ((readyAt ?? clock.now()) - startedAt) / 1_000);
+  const lookups = lookupWatch(parts, metrics, resolver);
   const responder = new Responder({
-    resolve: resolver.resolve,
+    resolve: watchedResolve(resolver.resolve, clock, {
+      lookups,
+      queryLog: queryLogOf(parts, metrics),
+    }),
     clock,
     events: responderEvents(metrics, onBug),
+    // A query log that says nothing of hits would not be one.
+    ready:
+      parts.queryLog === undefined
+        ? new ReadyAnswers({ table, repeat: resolver.repeat, clock, onHits: countHits(metrics) })
+        : undefined,
   });
   const closers: (() => Promise<void>)[] = [];
   const closeAll = async (): Promise<void> => {
@@ -96,10 +128,16 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   };
   let stopping = false;
   const isReady = (): boolean => resolver.readiness.ready && !stopping;
+  metrics.daemon.ready.readBy(() => (isReady() ? 1 : 0));
+  const totals = () => totalsOf(metrics, (clock.now() - startedAt) / 1_000);
   try {
     const endpoints = await listenEverywhere(parts, metrics, responder, closers);
     const status = await startStatus(parts, metrics, isReady, onBug, closers);
-    log.info('listening', { addresses: endpoints.map(formatEndpoint), version: parts.version });
+    log.info('listening', {
+      addresses: endpoints.map(formatEndpoint),
+      status: status === undefined ? 'off' : formatEndpoint(status),
+      version: parts.version,
+    });
     resolver.start();
     if (settings.rehearsal) void rehearse(settings, clock);
     return {
@@ -109,12 +147,14 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       get ready() {
         return isReady();
       },
+      totals,
       stop: async () => {
         stopping = true;
         await Promise.race([responder.drained(), elapsed(clock, settings.shutdown.grace)]);
         const abandoned = responder.inFlight;
         await closeAll();
-        log.info('stopped', { abandoned });
+        lookups.close();
+        log.info('stopped', { abandoned, ...totalsFields(totals()) });
         return abandoned;
       },
     };
@@ -209,6 +249,26 @@ function resolverTallies(metrics: Metrics): ResolverTallies {
   };
 }
 
+function lookupWatch(
+  { clock, settings }: DaemonParts,
+  { lookups }: Metrics,
+  { list }: Resolver,
+): LookupWatch {
+  return new LookupWatch({
+    clock,
+    wallClock: Date.now,
+    names: settings.status.names,
+    split: (qname) => list.expansionOf(qname),
+    ...lookups,
+  });
+}
+
+function queryLogOf({ settings, queryLog: stream }: DaemonParts, { daemon }: Metrics) {
+  if (stream === undefined) return undefined;
+  const { sample } = settings.queryLog;
+  return createQueryLog({ stream, sample, wallClock: Date.now, dropped: daemon.queryLogDropped });
+}
+
 /** Says how the gauges are read. */
 function watch(metrics: Metrics, { cache, flights, zone }: Resolver): void {
   metrics.flights.inProgress.readBy(() => flights.size);
@@ -216,7 +276,9 @@ function watch(metrics: Metrics, { cache, flights, zone }: Resolver): void {
     metrics.cache.octets.readBy(part, () => cache.sizes[part].octets);
     metrics.cache.entries.readBy(part, () => cache.sizes[part].entries);
   }
-  if (zone !== undefined) metrics.conformance.verdicts.set(zone.domain, zone.verdict);
+  if (zone === undefined) return;
+  metrics.conformance.verdicts.set(zone.domain, zone.verdict);
+  metrics.search.cuts.readBy(() => zone.cutCount);
 }
 
 function responderEvents({ listen }: Metrics, onBug: (error: unknown) => void): ResponderEvents {
@@ -229,5 +291,18 @@ function responderEvents({ listen }: Metrics, onBug: (error: unknown) => void): 
     rejected: (rcode) => listen.responses.add(rcodeClass(rcode), 'local'),
     dropped: (reason) => listen.dropped.add(reason),
     bug: onBug,
+  };
+}
+
+/** A hit counts for everything that it would have met on the ordinary way. */
+function countHits({ listen, cache, search }: Metrics): ReadyAnswersOptions['onHits'] {
+  return ({ type, rcode, source, isExpansion }, transport, count, took) => {
+    listen.queries.add(transport, type, count);
+    listen.responses.add(rcodeClass(rcode), source, count);
+    listen.latency.observe(source, took, count);
+    if (source === 'cache') cache.hits.add(count);
+    if (isExpansion && (source === 'cache' || source === 'cut' || source === 'pin')) {
+      search.fates.add(source, count);
+    }
   };
 }

@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { monotonicClock } from '../clock.ts';
+import { ConfigError } from '../config/config-error.ts';
+import { fileFailure } from '../config/file-failure.ts';
 import { configurationFlags } from '../config/flags.ts';
 import { parseHostsFile } from '../config/hosts-file.ts';
+import { formatOrigin, type Origin } from '../config/layer.ts';
 import { loadSettings } from '../config/load.ts';
 import { onlyRoutable, readPodRoutes } from '../config/pod-routes.ts';
 import { publishResolvConf } from '../config/publish-resolv-conf.ts';
@@ -11,6 +14,9 @@ import type { Settings } from '../config/settings.ts';
 import { type Daemon, startDaemon } from '../daemon.ts';
 import { ListenError } from '../listen/listen-error.ts';
 import { createLog, formatFor, type Log } from '../observe/log.ts';
+import { openQueryLog, type QueryLogStream } from '../observe/query-log.ts';
+import { writeTerminationMessage } from '../observe/termination-message.ts';
+import { totalsText } from '../observe/totals.ts';
 import { type Command, type CommandContext, ExitCode } from './command.ts';
 
 const usage = `sidestub run [options]
@@ -30,7 +36,7 @@ export const command: Command = {
 };
 
 async function main(context: CommandContext): Promise<number> {
-  const { settings, notes } = loadSettings({
+  const { settings, origins, notes } = loadSettings({
     flags: context.flags,
     env: context.env,
     readFile: (path) => readFileSync(path, 'utf8'),
@@ -39,6 +45,11 @@ async function main(context: CommandContext): Promise<number> {
   const log = logFor(settings, context);
   for (const { place, reason } of notes) log.warn('configuration', { place, reason });
   const ended = Promise.withResolvers<number>();
+  const queryLog = queryLogFor(settings, formatOrigin(origins.get('queryLog.to') ?? NOWHERE), {
+    context,
+    log,
+  });
+  let fatal: string | undefined;
   let daemon: Daemon;
   try {
     daemon = await startDaemon({
@@ -48,7 +59,9 @@ async function main(context: CommandContext): Promise<number> {
       version: context.version,
       hosts: hostsOf(settings),
       onlyRoutable: onlyRoutable(readPodRoutes(readIfThere)),
+      queryLog,
       onFatal: (reason) => {
+        fatal = reason;
         log.error('fatal', { reason });
         ended.resolve(ExitCode.CONFIG);
       },
@@ -66,7 +79,32 @@ async function main(context: CommandContext): Promise<number> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, onSignal);
   const code = await ended.promise;
   await daemon.stop();
+  queryLog?.close();
+  sayLast(settings, fatal ?? totalsText(daemon.totals(), context.version));
   return code;
+}
+
+/** What was set nowhere has its default. */
+const NOWHERE: Origin = { kind: 'default' };
+
+/** @throws {ConfigError} If the file cannot be opened; it says which setting names it (S3). */
+function queryLogFor(
+  { queryLog: { to } }: Settings,
+  place: string,
+  { context, log }: { readonly context: CommandContext; readonly log: Log },
+): QueryLogStream | undefined {
+  if (to === undefined) return undefined;
+  if (to === 'stdout') return { write: (line) => context.stdout.write(line), close: () => {} };
+  try {
+    return openQueryLog(to, (error) => log.error('query_log', { reason: error.message }));
+  } catch (error) {
+    throw new ConfigError([{ place, reason: `queryLog.to ${to}: ${fileFailure(error)}` }]);
+  }
+}
+
+/** What is left to read when the job and its sidecar are gone. */
+function sayLast({ shutdown: { message } }: Settings, text: string): void {
+  if (message !== undefined) writeTerminationMessage(message, text);
 }
 
 /** The job's containers mount this file in place of theirs, so it must be there before anything is ready. */

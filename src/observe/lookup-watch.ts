@@ -1,4 +1,4 @@
-import type { Clock, Milliseconds } from '../clock.ts';
+import type { Clock, Milliseconds, Timer } from '../clock.ts';
 import type { AnswerSource, LookupOutcome, RcodeClass } from './label-sets.ts';
 import type { Histogram, HistogramSet } from './tally.ts';
 
@@ -59,6 +59,11 @@ const MAX_RECENT = 50;
 const MAX_OPEN = 1_024;
 /** Three suffixes of the cluster, some of a company, two families, and a client that repeats itself. */
 const MAX_STEPS = 64;
+/**
+ * How long the other family may lag behind: libc sends both at once, and an answer from the cache is out before the
+ * second is read. Programs that ask one family only wait for nothing else.
+ */
+const GRACE: Milliseconds = 20;
 /** S1: libc has given up by then, so that the next question is another lookup. */
 const IDLE: Milliseconds = 12_000;
 
@@ -71,7 +76,11 @@ interface OpenLookup {
   /** Questions without an answer. */
   waiting: number;
   touchedAt: Milliseconds;
-  ended: LookupOutcome | undefined;
+  /** What its last name was told, once it has been asked for. */
+  outcome: LookupOutcome | undefined;
+  /** The types that were asked of the last name. */
+  readonly families: Set<string>;
+  grace: Timer | undefined;
 }
 
 /**
@@ -112,11 +121,27 @@ export class LookupWatch {
         const at = now - lookup.startedAt;
         lookup.steps.push({ ...answer, suffix, type: question.type, at, took: ended - now });
       }
-      const isLast = suffix === '' || answer.rcode !== 'NXDOMAIN';
-      if (isLast) lookup.ended = better(lookup.ended, outcomeOf(answer));
-      // The other family is still out where one of them was quicker.
-      if (lookup.ended !== undefined && lookup.waiting === 0) this.end(key, lookup, lookup.ended);
+      if (suffix === '' || answer.rcode !== 'NXDOMAIN') {
+        lookup.outcome = better(lookup.outcome, outcomeOf(answer));
+        lookup.families.add(question.type);
+      }
+      this.settle(key, lookup);
     };
+  }
+
+  /** Ends what has come to its end but waits for an answer more, or for the other family. */
+  close(): void {
+    for (const [key, lookup] of this.open) this.end(key, lookup);
+  }
+
+  /** Ends a lookup whose last name is answered for both families, or for the one that was asked. */
+  private settle(key: string, lookup: OpenLookup): void {
+    lookup.grace?.cancel();
+    if (lookup.outcome === undefined || lookup.waiting > 0) return;
+    const { families } = lookup;
+    const isHalf = families.size === 1 && (families.has('A') || families.has('AAAA'));
+    if (!isHalf) this.end(key, lookup);
+    else lookup.grace = this.options.clock.after(GRACE, () => this.end(key, lookup));
   }
 
   private lookupAt(key: string, base: string, now: Milliseconds): OpenLookup {
@@ -124,18 +149,27 @@ export class LookupWatch {
     this.open.delete(key);
     const isSame = known !== undefined && now - known.touchedAt < IDLE;
     const lookup = isSame ? known : begin(base, now);
+    lookup.grace?.cancel();
     lookup.touchedAt = now;
     this.open.set(key, lookup);
-    if (this.open.size > MAX_OPEN) {
-      const [oldest] = this.open.keys();
-      if (oldest !== undefined) this.open.delete(oldest);
-    }
+    if (this.open.size > MAX_OPEN) this.forgetOldest();
     return lookup;
   }
 
-  private end(key: string, lookup: OpenLookup, outcome: LookupOutcome): void {
+  private forgetOldest(): void {
+    const [oldest] = this.open;
+    if (oldest === undefined) return;
+    const [key, lookup] = oldest;
+    this.open.delete(key);
+    lookup.grace?.cancel();
+  }
+
+  private end(key: string, lookup: OpenLookup): void {
+    lookup.grace?.cancel();
     // One that was forgotten meanwhile has made room for another of its name.
     if (this.open.get(key) === lookup) this.open.delete(key);
+    const { outcome } = lookup;
+    if (outcome === undefined) return;
     const { steps, duration, names, wallClock } = this.options;
     const took = lookup.touchedAt - lookup.startedAt;
     steps.observe(outcome, lookup.suffixes.size);
@@ -155,7 +189,9 @@ function begin(base: string, now: Milliseconds): OpenLookup {
     suffixes: new Set(),
     waiting: 0,
     touchedAt: now,
-    ended: undefined,
+    outcome: undefined,
+    families: new Set(),
+    grace: undefined,
   };
 }
 

@@ -82,6 +82,8 @@ export class Histogram {
   readonly bounds: readonly number[];
   readonly counts: Float64Array;
   sum = 0;
+  /** The largest value so far. */
+  max = 0;
 
   constructor(bounds: readonly number[]) {
     this.bounds = bounds;
@@ -92,11 +94,23 @@ export class Histogram {
     return this.counts.reduce((sum, count) => sum + count, 0);
   }
 
-  observe(value: number): void {
+  /** @param count - How many times `value` was seen. */
+  observe(value: number, count = 1): void {
     let index = 0;
     while (index < this.bounds.length && value > (this.bounds[index] ?? 0)) index++;
-    this.counts[index] = (this.counts[index] ?? 0) + 1;
-    this.sum += value;
+    this.counts[index] = (this.counts[index] ?? 0) + count;
+    this.sum += value * count;
+    if (value > this.max) this.max = value;
+  }
+
+  /** How many values were larger than a bound; exact where it is one of {@link bounds}. */
+  countAbove(bound: number): number {
+    let count = 0;
+    for (const [index, inBucket] of this.counts.entries()) {
+      // A bucket holds what is above the bound before it.
+      if ((this.bounds[index - 1] ?? Number.NEGATIVE_INFINITY) >= bound) count += inBucket;
+    }
+    return count;
   }
 }
 
@@ -108,8 +122,8 @@ export class HistogramSet<Label extends string> {
     this.histograms = new Map(labels.map((label) => [label, new Histogram(bounds)]));
   }
 
-  observe(label: Label, value: number): void {
-    this.histograms.get(label)?.observe(value);
+  observe(label: Label, value: number, count = 1): void {
+    this.histograms.get(label)?.observe(value, count);
   }
 
   /**

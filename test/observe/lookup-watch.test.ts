@@ -107,13 +107,48 @@ test('names are kept only where they are asked for (S4)', async (t) => {
 
 test('two clients that ask the same are two lookups', (t) => {
   const { ask, duration } = setup();
-  const one = ask('git.example.com.', 'A', '10.0.0.1');
-  const other = ask('git.example.com.', 'A', '10.0.0.2');
+  const one = ask('git.example.com.', 'TXT', '10.0.0.1');
+  const other = ask('git.example.com.', 'TXT', '10.0.0.2');
   one(found);
   t.equal(duration.count, 1);
   other(found);
   t.equal(duration.count, 2);
   t.end();
+});
+
+test('a second family that is read after the first was answered belongs to the same lookup', async (t) => {
+  const { clock, ask, duration } = setup();
+  ask('git.example.com.', 'A')(found);
+  await clock.advance(19);
+  const late = ask('git.example.com.', 'AAAA');
+  await clock.advance(40);
+  late(nothing);
+  t.equal(duration.count, 1);
+  t.equal(duration.sum, 0.059);
+  t.equal(clock.timers, 0);
+});
+
+test('a program that asks one family only has its lookup counted too', async (t) => {
+  const { clock, ask, duration, steps } = setup();
+  ask('git.example.com.', 'AAAA')(found);
+  t.equal(duration.count, 0);
+  await clock.advance(20);
+  t.equal(duration.count, 1);
+  t.equal(duration.sum, 0, 'what it waited in vain is no part of it');
+  t.equal(steps.histogram('found').count, 1);
+});
+
+test('at the end, what a client still asks again is counted as it stands', async (t) => {
+  const { clock, ask, watch, steps } = setup();
+  ask('git.example.com.', 'A')(failed);
+  ask('git.example.com.', 'A');
+  ask('other.example.com.job.svc.cluster.local.', 'A')(denied);
+  await clock.advance(100);
+  t.equal(steps.histogram('failed').count, 0);
+  watch.close();
+  t.equal(steps.histogram('failed').count, 1);
+  t.equal(steps.histogram('absent').count, 0, 'a walk without an end is none');
+  t.equal(clock.timers, 0);
 });
 
 test('a walk that its client gave up is no part of the next one', async (t) => {
@@ -127,17 +162,17 @@ test('a walk that its client gave up is no part of the next one', async (t) => {
 
 test('what is remembered is bounded, whoever asks what (S1)', async (t) => {
   const { watch, ask, duration } = setup({ names: true });
-  for (let n = 0; n < 200; n++) ask(`n${n}.example.com.`)(failed);
+  for (let n = 0; n < 200; n++) ask(`n${n}.example.com.`, 'TXT')(failed);
   t.equal(watch.recent.length, 50);
   t.equal(watch.recent[0]?.name, 'n199.example.com.');
   // Walks that are never ended, as a flood of expansions makes them.
   const pending = Array.from({ length: 5_000 }, (_, n) =>
-    ask(`n${n}.example.com.job.svc.cluster.local.`),
+    ask(`n${n}.example.com.job.svc.cluster.local.`, 'TXT'),
   );
   const before = duration.count;
   for (const answer of pending) answer(found);
   t.equal(duration.count, before + 5_000, 'even those that were forgotten are counted');
   for (let n = 0; n < 500; n++) ask('again.example.com.job.svc.cluster.local.')(denied);
-  ask('again.example.com.')(failed);
+  ask('again.example.com.', 'TXT')(failed);
   t.equal(watch.recent[0]?.steps.length, 64);
 });

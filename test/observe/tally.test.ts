@@ -61,6 +61,10 @@ test('a histogram counts a value where its bound is the first that is not below 
   t.strictSame([...histogram.counts], [2, 2, 1]);
   t.equal(histogram.count, 5);
   t.equal(histogram.sum, 13.1);
+  t.equal(histogram.max, 6);
+  t.equal(histogram.countAbove(1), 3);
+  t.equal(histogram.countAbove(5), 1);
+  t.equal(new Histogram([1]).max, 0);
   t.end();
 });
 

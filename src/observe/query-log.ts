@@ -1,0 +1,95 @@
+import { randomInt } from 'node:crypto';
+import { createWriteStream, openSync } from 'node:fs';
+import type { Milliseconds } from '../clock.ts';
+import type { AnswerSource } from './label-sets.ts';
+import type { Tally } from './tally.ts';
+
+/** One query and its answer, names and all: on request only (S4). */
+export interface LoggedQuery {
+  readonly qname: string;
+  /** The mnemonic. */
+  readonly type: string;
+  readonly client: string | undefined;
+  /** The mnemonic. */
+  readonly rcode: string;
+  readonly source: AnswerSource;
+  /** Records in the answer section. */
+  readonly answers: number;
+  readonly took: Milliseconds;
+}
+
+/** Takes what it may write, and drops what its stream does not take. */
+export interface QueryLog {
+  add(query: LoggedQuery): void;
+}
+
+/** Where lines go: a file's stream, or stdout. */
+export interface LineStream {
+  write(line: string): unknown;
+  /** Octets that wait to be written, where the stream knows. */
+  readonly writableLength?: number;
+}
+
+/** A stream that whoever opened it closes. */
+export interface QueryLogStream extends LineStream {
+  close(): void;
+}
+
+export interface QueryLogOptions {
+  readonly stream: LineStream;
+  /** Of so many queries one is logged. */
+  readonly sample: number;
+  /** Milliseconds of the epoch. */
+  readonly wallClock: () => number;
+  readonly dropped: Pick<Tally, 'add'>;
+  /** A whole number from 0 to below `bound`; by default the system's generator. */
+  readonly random?: (bound: number) => number;
+}
+
+/** S1: about 5,000 lines; a disk or a reader that does not keep up costs lines, not memory. */
+const MAX_WAITING = 1 << 20;
+
+/**
+ * Writes a line of JSON for one of `sample` queries.
+ *
+ * Drawn at random: every tenth would be A or AAAA only, since clients ask both in turn.
+ */
+export function createQueryLog(options: QueryLogOptions): QueryLog {
+  const { stream, sample, wallClock, dropped, random = randomInt } = options;
+  return {
+    add({ took, ...query }): void {
+      if (sample > 1 && random(sample) !== 0) return;
+      if ((stream.writableLength ?? 0) > MAX_WAITING) {
+        dropped.add();
+        return;
+      }
+      const time = new Date(wallClock()).toISOString();
+      const ms = Math.round(took * 1_000) / 1_000;
+      stream.write(`${JSON.stringify({ time, ...query, ms })}\n`);
+    },
+  };
+}
+
+/**
+ * Opens a file to append to; only its owner may read it, since what programs look up is theirs.
+ *
+ * @param onFailure - Told once, when the file takes no more: lines are thrown away from then on.
+ * @throws {Error} As `node:fs` does, if it cannot be opened.
+ */
+export function openQueryLog(path: string, onFailure: (error: Error) => void): QueryLogStream {
+  const stream = createWriteStream(path, { fd: openSync(path, 'a', 0o600) });
+  let failed = false;
+  stream.on('error', (error) => {
+    if (!failed) onFailure(error);
+    failed = true;
+  });
+  return {
+    write: (line) => failed || stream.write(line),
+    get writableLength() {
+      return stream.writableLength;
+    },
+    close: () => {
+      stream.end();
+    },
+  };
+}

@@ -1,0 +1,34 @@
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
+
+/** Kubernetes reads no more of it (corev1.Container.terminationMessagePath). */
+const MAX_OCTETS = 4_096;
+
+/**
+ * Leaves the last word where kubelet looks for it.
+ *
+ * The file is kubelet's: it is written where it is there already, and never made; outside a container there is none, and
+ * nobody misses it.
+ *
+ * @returns Whether it was written.
+ */
+export function writeTerminationMessage(path: string, text: string): boolean {
+  // What is not a plain file is not kubelet's either: opening a named pipe must not wait for its reader.
+  const flags = constants.O_WRONLY | constants.O_TRUNC | constants.O_NONBLOCK;
+  let file: number | undefined;
+  try {
+    file = openSync(path, flags);
+    writeSync(file, whole(text));
+    return true;
+  } catch {
+    return false;
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
+/** As many whole characters as fit. */
+function whole(text: string): Uint8Array {
+  const octets = new Uint8Array(MAX_OCTETS);
+  const { written } = new TextEncoder().encodeInto(text, octets);
+  return octets.subarray(0, written);
+}

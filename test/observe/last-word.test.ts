@@ -1,0 +1,70 @@
+// A job that lives 30 s is scraped by nobody: what its sidestub did stands in the last line and in kubelet's file.
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'tap';
+import { scratch, startSidestub } from './running-sidestub.ts';
+
+test('the last line and the termination message have the totals, and no name (S2, S4)', async (t) => {
+  const folder = scratch(t);
+  const message = join(folder, 'termination-log');
+  writeFileSync(message, 'what was there before, and is longer than nothing');
+  const sidestub = await startSidestub(t, { folder, settings: { shutdown: { message } } });
+  const walk = await sidestub.lookup('git.example.com');
+  t.equal(walk.outcome, 'found');
+  await sidestub.lookup('packages.example.com');
+  const { code, stderr } = await sidestub.stop();
+  t.equal(code, 0);
+  t.equal(stderr, '');
+  const last = sidestub.log.at(-1) ?? {};
+  t.match(last, {
+    event: 'stopped',
+    abandoned: 0,
+    lookups: 2,
+    slow: 0,
+    failed: 0,
+    uptime_seconds: Number,
+    startup_seconds: Number,
+    upstream_queries: Number,
+    saved_queries: Number,
+    slowest_ms: Number,
+  });
+  t.ok(Number(last['queries']) >= 4, `${last['queries']} queries`);
+  t.ok(Number(last['from_cut']) >= 2, `${last['from_cut']} from cuts`);
+  t.ok(Number(last['saved_queries']) >= Number(last['from_cut']));
+  t.ok(Number(last['slowest_ms']) >= 5, 'no less than the cluster takes');
+  const text = readFileSync(message, 'utf8');
+  t.match(
+    text,
+    /^sidestub \d.*: \d+ queries in .*; 2 lookups, slowest \d+ ms, 0 above 1 s, 0 failed;/,
+  );
+  t.notMatch(text + JSON.stringify(sidestub.log), /example\.com/, 'user data');
+});
+
+test('failures stand there by reason', async (t) => {
+  const sidestub = await startSidestub(t);
+  sidestub.cluster.faults.silentUntil = Number.POSITIVE_INFINITY;
+  const walk = await sidestub.lookup('wiki.corp.example.');
+  t.equal(walk.outcome, 'try-again');
+  await sidestub.stop();
+  const last = sidestub.log.at(-1) ?? {};
+  t.match(last, { event: 'stopped', failed: 1, slow: 1 });
+  t.ok(Number(last['failed_timeout']) >= 1, JSON.stringify(last));
+  t.ok(Number(last['slowest_ms']) >= 1_000);
+});
+
+test('the query log has the names, and its owner alone may read it (S4)', async (t) => {
+  const folder = scratch(t);
+  const to = join(folder, 'queries.jsonl');
+  const sidestub = await startSidestub(t, { folder, settings: { queryLog: { to } } });
+  await sidestub.lookup('git.example.com');
+  await sidestub.stop();
+  const lines = readFileSync(to, 'utf8').trimEnd().split('\n');
+  const queries = lines.map((line) => JSON.parse(line));
+  t.ok(lines.length >= 4);
+  t.match(
+    queries.find(({ qname, type }) => qname === 'git.example.com.' && type === 'A'),
+    { client: '127.0.0.1', rcode: 'NOERROR', answers: 1, ms: Number, time: /^\d{4}-/ },
+  );
+  t.equal(statSync(to).mode & 0o777, 0o600);
+  t.notMatch(JSON.stringify(sidestub.log), /example\.com/);
+});
