@@ -4,6 +4,7 @@ import { Rcode } from '../wire/codes.ts';
 import { renderError, renderReply, TCP_OCTETS, udpLimit } from '../wire/render.ts';
 import type { Request } from '../wire/request.ts';
 import { admit } from './admit.ts';
+import type { ReadyAnswers } from './ready-answers.ts';
 
 /** How a query came. */
 export type Transport = 'udp' | 'tcp';
@@ -29,15 +30,23 @@ export class Responder {
   private readonly resolve: Resolve;
   private readonly clock: Clock;
   private readonly events: ResponderEvents;
+  private readonly ready: ReadyAnswers | undefined;
   /** Queries whose reply has not left: what shutdown waits for (S2). */
   private waiting = 0;
   /** Whoever waits for the last reply. */
   private readonly whenIdle: (() => void)[] = [];
 
-  constructor(options: { resolve: Resolve; clock: Clock; events: ResponderEvents }) {
+  /** @param options.ready - Answers what was answered before; without it every question meets the stages. */
+  constructor(options: {
+    resolve: Resolve;
+    clock: Clock;
+    events: ResponderEvents;
+    ready?: ReadyAnswers | undefined;
+  }) {
     this.resolve = options.resolve;
     this.clock = options.clock;
     this.events = options.events;
+    this.ready = options.ready;
   }
 
   get inFlight(): number {
@@ -64,6 +73,11 @@ export class Responder {
     from: { readonly transport: Transport; readonly address: string },
     reply: (octets: Uint8Array) => void,
   ): boolean {
+    const hit = this.ready?.copy(octets, from.transport);
+    if (hit !== undefined) {
+      reply(hit);
+      return true;
+    }
     const admission = admit(octets);
     if (admission.kind === 'drop') {
       this.events.dropped(admission.reason);
@@ -88,12 +102,15 @@ export class Responder {
   ): Promise<Uint8Array> {
     const started = this.clock.now();
     this.events.asked(transport, request.question.qtype);
+    const epoch = this.ready?.epoch ?? 0;
     try {
-      const { message, age, source, ede } = await this.resolve(queryOf(request, address));
+      const query = queryOf(request, address);
+      const answer = await this.resolve(query);
+      const { message, age, source, ede } = answer;
       const limit = transport === 'udp' ? udpLimit(request) : TCP_OCTETS;
       const octets = renderReply(request, message, { age, limit, ede });
-      const elapsed = this.clock.now() - started;
-      this.events.answered(message.rcode, source, elapsed);
+      this.events.answered(message.rcode, source, this.clock.now() - started);
+      this.ready?.keep({ request, query, answer, epoch }, octets);
       return octets;
     } catch (error) {
       this.events.bug(error);

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock, Milliseconds } from '../clock.ts';
 import type { Message } from '../wire/message.ts';
 import type { Name } from '../wire/name.ts';
+import type { Question } from '../wire/question.ts';
 import type { Seconds } from '../wire/record.ts';
 import { negativeProof } from '../wire/soa.ts';
 import { type Answer, type Query, queryKey, type Stage } from './stage.ts';
@@ -123,7 +124,7 @@ export class AnswerCache {
     const now = this.clock.now();
     if (entry === undefined || now >= entry.freshUntil) return undefined;
     const age = Math.floor((now - entry.storedAt) / 1000);
-    return { message: entry.message, source: 'cache', age };
+    return { message: entry.message, source: 'cache', age, freshAt: entry.storedAt };
   }
 }
 
@@ -139,12 +140,13 @@ export function answerCache(cache: AnswerCache): Stage {
   };
 }
 
-function lowestTtl(message: Message): Seconds {
+/** How long the records of the answer section are all believed; without end where there is none. */
+export function lowestTtl(message: Message): Seconds {
   return message.answer.reduce((lowest, rr) => Math.min(lowest, rr.ttl), Number.POSITIVE_INFINITY);
 }
 
-/** The SOA speaks for the end of the chain; the aliases on the way have TTLs of their own. */
-function negativeTtl(message: Message, query: Query): Seconds {
+/** The SOA speaks for the end of the chain; the aliases on the way have TTLs of their own; 0 without SOA. */
+export function negativeTtl(message: Message, query: Question): Seconds {
   const end = chainOf(message.answer, query.qname).at(-1) ?? query.qname;
   const proof = negativeProof(message, end);
   return proof === undefined ? 0 : Math.min(proof.ttl, lowestTtl(message));

@@ -151,5 +151,6 @@ function isTldPoint(point: Name): boolean {
 }
 
 function answerOf(cut: Cut, now: Milliseconds): Answer {
-  return { message: cut.message, source: 'cut', age: Math.floor((now - cut.storedAt) / 1000) };
+  const age = Math.floor((now - cut.storedAt) / 1000);
+  return { message: cut.message, source: 'cut', age, freshAt: cut.storedAt };
 }

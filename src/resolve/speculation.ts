@@ -18,7 +18,7 @@ export interface SpeculationOptions {
 }
 
 /** N4: one speculation serves the walk of both families and of a client that repeats itself. */
-const ONE_WALK: Milliseconds = 2_000;
+export const ONE_WALK: Milliseconds = 2_000;
 /** Bases remembered for those two seconds. */
 const MAX_WALKS = 4_096;
 

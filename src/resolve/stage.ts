@@ -1,3 +1,4 @@
+import type { Milliseconds } from '../clock.ts';
 import type { AnswerSource } from '../observe/label-sets.ts';
 import type { Ede } from '../wire/edns.ts';
 import type { Message } from '../wire/message.ts';
@@ -38,6 +39,8 @@ export interface Answer {
   readonly source: Source;
   /** Whole seconds that the message has spent in the cache: taken off its TTLs when it is rendered (C2). */
   readonly age: Seconds;
+  /** When {@link age} was 0, on the program's clock; absent where nobody noted it. */
+  readonly freshAt?: Milliseconds;
   readonly ede?: Ede;
 }
 

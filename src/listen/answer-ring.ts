@@ -1,0 +1,77 @@
+/** Words at the start of each entry that the ring and its owner share; the rest is the owner's. */
+export const RING_WORDS = { size: 0, live: 1 } as const;
+
+/**
+ * A queue of entries of different sizes in one region of an arena, oldest first: memory is bounded exactly, never
+ * fragments, and is touched only as far as it was ever used.
+ *
+ * Each entry begins with its size in octets (a multiple of 8) and a word that is 0 once it is dead; its owner may kill
+ * it in place, and the room comes back when it is the oldest.
+ */
+export class AnswerRing {
+  private readonly words: Int32Array;
+  private readonly start: number;
+  private readonly end: number;
+  /** Where the next entry goes, and where the oldest stands. */
+  private head: number;
+  private tail: number;
+  private used = 0;
+
+  /** @param start - First octet of the region in the arena that `words` looks at, as `end` a multiple of 8. */
+  constructor(words: Int32Array, start: number, end: number) {
+    this.words = words;
+    this.start = start;
+    this.end = end;
+    this.head = start;
+    this.tail = start;
+  }
+
+  /** Octets that entries hold, dead ones included. */
+  get octets(): number {
+    return this.used;
+  }
+
+  /**
+   * Room for an entry of `size` octets behind the youngest, its size already written and the entry dead.
+   *
+   * @returns Where it begins; -1 where the oldest have to go first.
+   */
+  append(size: number): number {
+    let needed = size;
+    const rest = this.end - this.head;
+    // An entry is never split: what is left at the end of the region becomes a dead one.
+    if (size > rest) needed += rest;
+    if (needed > this.end - this.start - this.used) return -1;
+    if (size > rest) {
+      if (rest > 0) this.mark(this.head, rest);
+      this.head = this.start;
+    }
+    const at = this.head;
+    this.mark(at, size);
+    this.head = at + size === this.end ? this.start : at + size;
+    this.used += needed;
+    return at;
+  }
+
+  /** Takes the oldest entry off. @returns Where it stands, its octets whole until the next append; -1 where none is. */
+  shift(): number {
+    if (this.used === 0) return -1;
+    const at = this.tail;
+    const size = this.words[(at >> 2) + RING_WORDS.size] ?? 0;
+    this.tail = at + size === this.end ? this.start : at + size;
+    this.used -= size;
+    if (this.used === 0) this.clear();
+    return at;
+  }
+
+  clear(): void {
+    this.head = this.start;
+    this.tail = this.start;
+    this.used = 0;
+  }
+
+  private mark(at: number, size: number): void {
+    this.words[(at >> 2) + RING_WORDS.size] = size;
+    this.words[(at >> 2) + RING_WORDS.live] = 0;
+  }
+}

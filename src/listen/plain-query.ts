@@ -1,0 +1,165 @@
+import { RrClass, RrType } from '../wire/codes.ts';
+import { EDNS_UDP_OCTETS } from '../wire/edns.ts';
+import { Flag, HEADER_OCTETS, uint16 } from '../wire/header.ts';
+import { MAX_LABEL_OCTETS, MAX_NAME_OCTETS } from '../wire/name.ts';
+import type { Request } from '../wire/request.ts';
+
+/** What a key begins with: DO and CD, then QTYPE; the QNAME in lower case follows (C1). */
+const KEY_FIXED = 3;
+/** Whole words, so that keys are compared and hashed four octets at a time. */
+const MAX_KEY_WORDS = Math.ceil((KEY_FIXED + MAX_NAME_OCTETS) / 4);
+const KEY_DO = 1;
+const KEY_CD = 2;
+
+/** Bits of the second header word that say nothing unusual in a query. */
+const USUAL_FLAGS = Flag.RD | Flag.AD | Flag.CD;
+/** An OPT without options: root owner, type, size, RCODE and version, flags, RDLENGTH (RFC 6891 §6.1.2). */
+const PLAIN_OPT_OCTETS = 11;
+/** RFC 1035 §4.2.1. */
+const PLAIN_UDP_OCTETS = 512;
+
+/** ASCII letters to lower case, every other octet to itself (RFC 4343 §3); length octets are at most 63, below letters. */
+const fold = Uint8Array.from({ length: 256 }, (_, octet) =>
+  octet >= 0x41 && octet <= 0x5a ? octet + 0x20 : octet,
+);
+
+/**
+ * Reads the queries that libcs send: one question of class IN, nothing behind it but an OPT without options.
+ *
+ * One object reads every query of a listener and allocates nothing. What is in any way unusual is refused here and goes
+ * the ordinary way, which understands it or answers with an error; so a refusal is never wrong, only slower.
+ */
+export class PlainQuery {
+  /** The question's identity; zero behind its end, up to a whole word. */
+  readonly words = new Int32Array(MAX_KEY_WORDS);
+  private readonly key = new Uint8Array(this.words.buffer);
+  wordCount = 0;
+  /** Keyed with the seed; all 32 bits, signed. */
+  hash = 0;
+  /** Where the question ends, from the message's first octet. */
+  end = 0;
+  /** RD, AD and CD as the client set them. */
+  flags = 0;
+  edns = false;
+  dnssecOk = false;
+  /** How large a reply may be over UDP (L4). */
+  udpLimit = 0;
+  private readonly seed: number;
+
+  /** @param seed - 32 random bits: nobody outside the process can choose names that fall together (HashDoS). */
+  constructor(seed: number) {
+    this.seed = seed | 0;
+  }
+
+  /**
+   * Reads the query at `octets[at, at + length)`.
+   *
+   * @returns Whether it is a plain one; the fields hold nothing useful otherwise.
+   */
+  read(octets: Uint8Array, at: number, length: number): boolean {
+    if (length < HEADER_OCTETS + 5) return false;
+    this.flags = uint16(octets, at + 2);
+    // QDCOUNT 1, ANCOUNT 0, NSCOUNT 0, ARCOUNT 0 or 1.
+    const counts =
+      (uint16(octets, at + 4) ^ 1) |
+      uint16(octets, at + 6) |
+      uint16(octets, at + 8) |
+      (octets[at + 10] ?? 0);
+    const additional = octets[at + 11] ?? 0;
+    if ((this.flags & ~USUAL_FLAGS) !== 0 || counts !== 0 || additional > 1) return false;
+    const nameEnd = this.readName(octets, at + HEADER_OCTETS, at + length - 4);
+    return nameEnd !== 0 && this.readRest(octets, at, length, nameEnd, additional);
+  }
+
+  /** The key of a question that was read the ordinary way. */
+  of({ question, edns, checkingDisabled }: Request): void {
+    this.readName(question.octets, 0, question.octets.length - 4);
+    this.dnssecOk = edns?.dnssecOk ?? false;
+    this.flags = checkingDisabled ? Flag.CD : 0;
+    this.finish(question.octets, question.octets.length - 4);
+  }
+
+  /** Folds the name into the key. @returns Its end; 0 where it is no plain name that ends before `limit`. */
+  private readName(octets: Uint8Array, from: number, limit: number): number {
+    let at = from;
+    let to = KEY_FIXED;
+    for (;;) {
+      const length = octets[at] ?? 0;
+      if (length > MAX_LABEL_OCTETS || at + length >= limit) return 0;
+      if (to + length >= KEY_FIXED + MAX_NAME_OCTETS) return 0;
+      to = this.foldLabel(octets, at, length, to);
+      if (length === 0) break;
+      at += 1 + length;
+    }
+    this.wordCount = (to + 3) >> 2;
+    this.key.fill(0, to, 4 * this.wordCount);
+    return at + 1;
+  }
+
+  /** @returns Where the next label goes. */
+  private foldLabel(octets: Uint8Array, at: number, length: number, to: number): number {
+    const { key } = this;
+    for (let i = 0; i <= length; i++) key[to + i] = fold[octets[at + i] ?? 0] ?? 0;
+    return to + 1 + length;
+  }
+
+  private readRest(
+    octets: Uint8Array,
+    at: number,
+    length: number,
+    nameEnd: number,
+    additional: number,
+  ): boolean {
+    if (uint16(octets, nameEnd + 2) !== RrClass.IN) return false;
+    const end = nameEnd + 4;
+    this.edns = additional === 1;
+    this.end = end - at;
+    if (this.edns) {
+      if (length !== this.end + PLAIN_OPT_OCTETS || !this.readOpt(octets, end)) return false;
+    } else {
+      if (length !== this.end) return false;
+      this.dnssecOk = false;
+      this.udpLimit = PLAIN_UDP_OCTETS;
+    }
+    this.finish(octets, nameEnd);
+    return true;
+  }
+
+  private readOpt(octets: Uint8Array, at: number): boolean {
+    // Owner root, type OPT; extended RCODE and version 0; no flag but DO; no options.
+    const odd =
+      (octets[at] ?? 0) |
+      (uint16(octets, at + 1) ^ RrType.OPT) |
+      uint16(octets, at + 5) |
+      (uint16(octets, at + 7) & 0x7fff) |
+      uint16(octets, at + 9);
+    if (odd !== 0) return false;
+    this.dnssecOk = octets[at + 7] !== 0;
+    const size = uint16(octets, at + 3);
+    this.udpLimit = Math.min(Math.max(size, PLAIN_UDP_OCTETS), EDNS_UDP_OCTETS);
+    return true;
+  }
+
+  private finish(octets: Uint8Array, typeAt: number): void {
+    const { key } = this;
+    key[0] = (this.dnssecOk ? KEY_DO : 0) | ((this.flags & Flag.CD) !== 0 ? KEY_CD : 0);
+    key[1] = octets[typeAt] ?? 0;
+    key[2] = octets[typeAt + 1] ?? 0;
+    this.hash = hashOf(this.words, this.wordCount, this.seed);
+  }
+}
+
+/** MurmurHash3 over whole words: its mixing is enough for a table whose buckets are bounded and whose seed is secret. */
+function hashOf(words: Int32Array, count: number, seed: number): number {
+  let hash = seed;
+  for (let i = 0; i < count; i++) {
+    let word = Math.imul(words[i] ?? 0, 0xcc9e2d51);
+    word = Math.imul((word << 15) | (word >>> 17), 0x1b873593);
+    hash ^= word;
+    hash = (Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64) | 0;
+  }
+  hash ^= count;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
+}

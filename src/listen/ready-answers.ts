@@ -1,0 +1,135 @@
+import type { Clock, Milliseconds } from '../clock.ts';
+import {
+  type AnswerSource,
+  type Transport,
+  type TypeClass,
+  typeClass,
+} from '../observe/label-sets.ts';
+import type { Repeat } from '../resolve/repetition.ts';
+import type { Answer, Query } from '../resolve/stage.ts';
+import { TCP_OCTETS } from '../wire/render.ts';
+import type { Request } from '../wire/request.ts';
+import type { AnswerTable } from './answer-table.ts';
+
+/** What is counted of a hit: everything that the stages would have counted. */
+export interface Hit {
+  readonly type: TypeClass;
+  readonly rcode: number;
+  readonly source: AnswerSource;
+  readonly isExpansion: boolean;
+}
+
+export interface ReadyAnswersOptions {
+  readonly table: AnswerTable;
+  readonly repeat: Repeat;
+  readonly clock: Clock;
+  /** Told of `count` equal hits at once, and how long each of them took. */
+  readonly onHits: (hit: Hit, transport: Transport, count: number, took: Milliseconds) => void;
+}
+
+/** More than there can be: seven classes of types, two RCODEs, four sources, expansion or not. */
+export const MAX_KINDS = 256;
+
+/** The answer table with what it may hold and what its hits count for. */
+export class ReadyAnswers {
+  private readonly options: ReadyAnswersOptions;
+  /** Hits that are counted alike, by the number that the table keeps. */
+  private readonly kinds: Hit[] = [];
+  private readonly kindNumbers = new Map<string, number>();
+  /** Where a reply is made whose query has no room behind it. */
+  private readonly scratch = new Uint8Array(TCP_OCTETS);
+
+  constructor(options: ReadyAnswersOptions) {
+    this.options = options;
+  }
+
+  /** Taken when a question is asked, for {@link keep}: what was proven then may be proven no longer. */
+  get epoch(): number {
+    return this.options.table.epoch;
+  }
+
+  /** Begins a batch. @returns The time, for {@link end}. */
+  begin(): Milliseconds {
+    const now = this.options.clock.now();
+    this.options.table.now = now;
+    return now;
+  }
+
+  /**
+   * Answers one query of a batch over UDP in its place.
+   *
+   * @returns The reply's length; 0 where the query has to meet the stages.
+   */
+  answer(octets: Uint8Array, at: number, length: number, room: number): number {
+    return this.options.table.answer(octets, at, length, room, false);
+  }
+
+  /** Ends a batch, whose replies have left: tells its hits. */
+  end(begun: Milliseconds, transport: Transport): void {
+    const { table, clock, onHits } = this.options;
+    const took = clock.now() - begun;
+    table.takeHits((number, count) => {
+      const hit = this.kinds[number];
+      if (hit !== undefined) onHits(hit, transport, count, took);
+    });
+  }
+
+  /** The reply to one query by itself, in octets of its own; `undefined` where the query has to meet the stages. */
+  copy(query: Uint8Array, transport: Transport): Uint8Array | undefined {
+    const { table } = this.options;
+    // Longer than any question with an OPT: not a plain one.
+    if (query.length > MAX_PLAIN_OCTETS) return undefined;
+    const begun = this.begin();
+    this.scratch.set(query);
+    const overTcp = transport === 'tcp';
+    const length = table.answer(this.scratch, 0, query.length, TCP_OCTETS, overTcp);
+    if (length === 0) return undefined;
+    const reply = this.scratch.slice(0, length);
+    this.end(begun, transport);
+    return reply;
+  }
+
+  /** Keeps an answer that has been given, where it may be repeated. */
+  keep(
+    given: {
+      readonly request: Request;
+      readonly query: Query;
+      readonly answer: Answer;
+      /** Of {@link epoch}, when the question was asked. */
+      readonly epoch: number;
+    },
+    reply: Uint8Array,
+  ): void {
+    const { table, repeat } = this.options;
+    const { request, query, answer } = given;
+    if (given.epoch !== table.epoch) return;
+    const repetition = repeat(query, answer);
+    if (repetition === undefined) return;
+    const { rcode } = answer.message;
+    // What upstream brought is in the cache now: the stages would find it there.
+    const source = answer.source === 'upstream' ? 'cache' : answer.source;
+    const kind = this.kindOf({ type: typeClass(query.qtype), rcode, source, ...repetition });
+    this.begin();
+    const { agedAt, until } = repetition;
+    const isCut = answer.source === 'cut';
+    table.keep(request, reply, {
+      message: answer.message,
+      age: answer.age,
+      agedAt,
+      until,
+      kind,
+      isCut,
+    });
+  }
+
+  private kindOf({ type, rcode, source, isExpansion }: Hit): number {
+    const key = `${type} ${rcode} ${source} ${isExpansion}`;
+    const known = this.kindNumbers.get(key);
+    if (known !== undefined) return known;
+    this.kindNumbers.set(key, this.kinds.length);
+    return this.kinds.push({ type, rcode, source, isExpansion }) - 1;
+  }
+}
+
+/** Header, QNAME, QTYPE, QCLASS, OPT. */
+const MAX_PLAIN_OCTETS = 12 + 255 + 4 + 11;

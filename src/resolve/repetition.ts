@@ -1,0 +1,84 @@
+import type { Clock, Milliseconds } from '../clock.ts';
+import type { Name } from '../wire/name.ts';
+import type { Seconds } from '../wire/record.ts';
+import { lowestTtl, negativeTtl } from './answer-cache.ts';
+import { isAddressQuery } from './families.ts';
+import { ONE_WALK } from './speculation.ts';
+import type { Answer, Query } from './stage.ts';
+import { verdictOf } from './verdict.ts';
+
+/** For how long a final answer may be given to equal questions without asking the stages again. */
+export interface Repetition {
+  /** When the second of its age began that the answer was given in. */
+  readonly agedAt: Milliseconds;
+  readonly until: Milliseconds;
+  readonly isExpansion: boolean;
+}
+
+/** `undefined` where every equal question has to meet the stages. */
+export type Repeat = (query: Query, answer: Answer) => Repetition | undefined;
+
+export interface RepetitionOptions {
+  readonly clock: Clock;
+  readonly isExpansion: (qname: Name) => boolean;
+  /** The longest that a denial of this name is believed (C2). */
+  readonly maxNegativeTtl: (qname: Name) => Seconds;
+}
+
+/** What an answer's age may be off where nobody noted when it was fresh: a second, less the one that it shows. */
+const UNKNOWN: Milliseconds = 999;
+
+/**
+ * Says which answers may be repeated: those that the stages would give again, whatever happens in the meantime.
+ *
+ * Each rule stands for a stage that would be passed over: none of them may notice.
+ */
+export function repetition({ clock, isExpansion, maxNegativeTtl }: RepetitionOptions): Repeat {
+  return (query, answer) => {
+    const verdict = verdictOf(answer.message, query);
+    if (verdict === 'failure' || isForOnce(answer)) return undefined;
+    const expansion = isExpansion(query.qname);
+    if (verdict !== 'data' && hangsOnMore(query, answer, verdict, expansion)) return undefined;
+    const now = clock.now();
+    const agedAt = startOfAge(answer, now);
+    const ttl =
+      verdict === 'data'
+        ? lowestTtl(answer.message)
+        : Math.min(negativeTtl(answer.message, query), maxNegativeTtl(query.qname));
+    const end = agedAt + (ttl - answer.age) * 1000;
+    const until = verdict === 'data' ? end : Math.min(end, now + walkLimit(query, answer));
+    // What was only held for its walk has no life of its own (N4).
+    return until > now ? { agedAt, until, isExpansion: expansion } : undefined;
+  };
+}
+
+/** A stale answer and a repair are for this one question (C4, F5). */
+function isForOnce({ source, ede }: Answer): boolean {
+  return source === 'stale' || source === 'failure' || ede !== undefined;
+}
+
+/** Whether the families decide anew: what they say of one half depends on what the other half is by then. */
+function hangsOnMore(
+  query: Query,
+  { source }: Answer,
+  verdict: 'nodata' | 'nxdomain' | 'data',
+  expansion: boolean,
+): boolean {
+  if (source === 'cut' || source === 'pin' || source === 'local' || !isAddressQuery(query)) {
+    return false;
+  }
+  // F4: NXDOMAIN beside addresses that have appeared since would make musl fail the lookup. N7: NODATA of an expansion.
+  return verdict === 'nxdomain' || expansion;
+}
+
+/** N4: each walk begins with a question that the search stage sees; a denial that came from a pair is as short. */
+function walkLimit(query: Query, { source }: Answer): Milliseconds {
+  if (source === 'cut' || source === 'pin') return ONE_WALK;
+  return source !== 'local' && isAddressQuery(query) ? ONE_WALK : Number.POSITIVE_INFINITY;
+}
+
+function startOfAge({ source, age, freshAt }: Answer, now: Milliseconds): Milliseconds {
+  if (freshAt !== undefined) return freshAt + age * 1000;
+  // These are made when they are asked.
+  return source === 'pin' || source === 'local' ? now : now - UNKNOWN;
+}

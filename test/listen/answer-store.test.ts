@@ -1,0 +1,196 @@
+import fc from 'fast-check';
+import { test } from 'tap';
+import { AnswerStore } from '../../src/listen/answer-store.ts';
+import { PlainQuery } from '../../src/listen/plain-query.ts';
+import { request } from '../support/messages.ts';
+
+const LARGEST = 512;
+/** What an entry of these tests takes: 64 octets of fields, a key of 12, what is kept. */
+const SMALL = 96;
+
+/** A store with names instead of queries, whose entries hold one octet each. */
+function startStore(size: number, seed = 1) {
+  const store = new AnswerStore(size, LARGEST);
+  const query = new PlainQuery(seed);
+  return {
+    store,
+    put: (name: string, value: number, { until = 1e9, octets = 8, now = 0 } = {}): boolean => {
+      query.of(request(name));
+      const at = store.insert(query, octets, until, now);
+      if (at >= 0) store.words[(at >> 2) + 8] = value;
+      return at >= 0;
+    },
+    get: (name: string, now = 0): number | undefined => {
+      query.of(request(name));
+      const at = store.find(query, now);
+      return at < 0 ? undefined : store.words[(at >> 2) + 8];
+    },
+    drop: (name: string): void => {
+      query.of(request(name));
+      store.delete(query);
+    },
+  };
+}
+
+/** The store and a Map side by side. */
+class Twin {
+  readonly subject;
+  readonly model = new Map<string, { value: number; until: number }>();
+  private now = 0;
+  private value = 0;
+
+  constructor(size: number, seed: number) {
+    this.subject = startStore(size, seed);
+  }
+
+  put(name: string, life: number, octets: number): void {
+    const until = this.now + life;
+    const value = this.value++;
+    const kept = this.subject.put(name, value, { until, octets, now: this.now });
+    this.model.delete(name);
+    if (kept) this.model.set(name, { value, until });
+  }
+
+  /** @param mayForget - Whether the store is too small to know all. */
+  get(name: string, mayForget = false): void {
+    const known = this.model.get(name);
+    const expected = known !== undefined && this.now < known.until ? known.value : undefined;
+    const found = this.subject.get(name, this.now);
+    if (found === expected || (mayForget && found === undefined)) return;
+    throw new Error(`${name} at ${this.now}: ${found}, not ${expected}`);
+  }
+
+  drop(name: string): void {
+    this.subject.drop(name);
+    this.model.delete(name);
+  }
+
+  wait(span: number): void {
+    this.now += span;
+  }
+
+  clear(): void {
+    this.subject.store.clear();
+    this.model.clear();
+  }
+}
+
+type Step = (twin: Twin) => void;
+
+function stepsOver(names: number): fc.Arbitrary<Step> {
+  const name = fc.nat(names).map((i) => `n${i}.example`);
+  const put = fc.tuple(name, fc.nat(50), fc.nat(LARGEST));
+  return fc.oneof(
+    {
+      weight: 6,
+      arbitrary: put.map(
+        (args): Step =>
+          (twin) =>
+            twin.put(...args),
+      ),
+    },
+    {
+      weight: 8,
+      arbitrary: name.map(
+        (one): Step =>
+          (twin) =>
+            twin.get(one, names > 100),
+      ),
+    },
+    {
+      weight: 2,
+      arbitrary: name.map(
+        (one): Step =>
+          (twin) =>
+            twin.drop(one),
+      ),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.nat(20).map(
+        (span): Step =>
+          (twin) =>
+            twin.wait(span),
+      ),
+    },
+  );
+}
+
+test('with room for all it is a Map with ends of life', (t) => {
+  const clear = fc.constant<Step>((twin) => twin.clear());
+  const step = fc.oneof({ weight: 20, arbitrary: stepsOver(60) }, { weight: 1, arbitrary: clear });
+  const property = fc.property(fc.array(step, { maxLength: 200 }), fc.integer(), (steps, seed) => {
+    const twin = new Twin(1 << 20, seed);
+    for (const take of steps) {
+      take(twin);
+      const { entries } = twin.subject.store;
+      if (entries !== twin.model.size) throw new Error(`${entries} entries`);
+    }
+  });
+  t.doesNotThrow(() => fc.assert(property, { numRuns: 300 }));
+  t.end();
+});
+
+test('with too little room it forgets, and never says anything else (C3)', (t) => {
+  const size = 8_192;
+  const steps = fc.array(stepsOver(400), { maxLength: 1_500, size: 'max' });
+  const property = fc.property(steps, fc.integer(), (all, seed) => {
+    const twin = new Twin(size, seed);
+    const { store } = twin.subject;
+    for (const take of all) {
+      take(twin);
+      if (store.used > size) throw new Error(`${store.used} octets`);
+    }
+    // A value that was overwritten or dropped must not come back with the room.
+    for (const name of twin.model.keys()) twin.get(name, true);
+    if (store.entries > twin.model.size) throw new Error(`${store.entries} entries`);
+  });
+  t.doesNotThrow(() => fc.assert(property, { numRuns: 100 }));
+  t.end();
+});
+
+test('names in use outlive a scan of names that nobody asks again', (t) => {
+  const { put, get } = startStore(1_000 * SMALL);
+  const hot = Array.from({ length: 100 }, (_, i) => `hot${i}.example`);
+  const ask = (name: string): boolean => {
+    if (get(name) !== undefined) return true;
+    put(name, 0);
+    return false;
+  };
+  for (const name of [...hot, ...hot]) ask(name);
+  let hits = 0;
+  let asked = 0;
+  for (let i = 0; i < 50_000; i++) {
+    ask(`cold${i}.example`);
+    // Each hot name once in 5,000 cold ones: an LRU of a thousand has forgotten it by then.
+    if (i % 50 !== 0) continue;
+    asked++;
+    if (ask(hot[(i / 50) % hot.length] ?? '')) hits++;
+  }
+  t.ok(hits / asked > 0.97, `hits: ${hits} of ${asked}`);
+  t.end();
+});
+
+test('names that fall into one bucket push each other out, and cost no more', (t) => {
+  const query = new PlainQuery(7);
+  const { store, put, get } = startStore(1 << 16, 7);
+  const together: string[] = [];
+  for (let i = 0; together.length < 40; i++) {
+    query.of(request(`n${i}.example`));
+    if ((query.hash & 0x7f) === 0) together.push(`n${i}.example`);
+  }
+  for (const [i, name] of together.entries()) put(name, i);
+  t.equal(get(together.at(-1) ?? ''), 39, 'the last is there');
+  const found = together.filter((name) => get(name) !== undefined);
+  t.equal(found.length, store.entries);
+  t.ok(found.length >= 8 && found.length < 40, `found: ${found.length}`);
+  t.end();
+});
+
+test('an entry that is too large is refused, and the old one is gone', (t) => {
+  const { put, get } = startStore(1 << 16);
+  t.ok(put('a.example', 1));
+  t.notOk(put('a.example', 2, { octets: LARGEST }));
+  t.equal(get('a.example'), undefined, 'it would contradict what is true now');
+  t.end();
+});

@@ -1,0 +1,93 @@
+import { test } from 'tap';
+import { type Repetition, repetition } from '../../src/resolve/repetition.ts';
+import { type Answer, ownQuery } from '../../src/resolve/stage.ts';
+import { Rcode, RrType } from '../../src/wire/codes.ts';
+import { HandClock } from '../support/hand-clock.ts';
+import { a, cname, message, nodata, nxdomain } from '../support/messages.ts';
+
+const NOW = 10_000;
+
+async function setup() {
+  const clock = new HandClock();
+  await clock.advance(NOW);
+  const repeat = repetition({
+    clock,
+    isExpansion: (qname) => qname.endsWith('.cluster.local.'),
+    maxNegativeTtl: (qname) => (qname.endsWith('cluster.local.') ? 5 : 86_400),
+  });
+  return (
+    qname: string,
+    answer: Partial<Answer>,
+    qtype: number = RrType.A,
+  ): Repetition | undefined =>
+    repeat(ownQuery(qname, qtype), { message: message(), source: 'cache', age: 0, ...answer });
+}
+
+const addresses = (ttl: number) => message({ answer: [a('a.example', '192.0.2.1', ttl)] });
+
+test('data is repeated as long as its TTL has left, and no longer (C2)', async (t) => {
+  const repeat = await setup();
+  const kept = repeat('a.example.', { message: addresses(60), age: 20, freshAt: NOW - 20_400 });
+  t.equal(kept?.until, NOW - 20_400 + 60_000);
+  t.equal(kept?.agedAt, NOW - 400, 'when its 20th second began');
+  const unknown = repeat('a.example.', { message: addresses(60), source: 'upstream' });
+  t.equal(unknown?.until, NOW + 60_000 - 999, 'it may have been held for a sibling (F3)');
+  const chain = [cname('a.example', 'b.example', 7), a('b.example', '192.0.2.1', 60)];
+  const shortest = repeat('a.example.', { message: message({ answer: chain }), freshAt: NOW });
+  t.equal(shortest?.until, NOW + 7_000);
+});
+
+test('what was held for its walk alone is not repeated (N4)', async (t) => {
+  const repeat = await setup();
+  t.equal(repeat('a.example.', { message: addresses(0), freshAt: NOW }), undefined);
+  t.equal(repeat('a.example.', { message: addresses(1), age: 1, freshAt: NOW - 1_000 }), undefined);
+});
+
+test('failures, stale answers, repairs and answers with a remark are for once (C4, F5)', async (t) => {
+  const repeat = await setup();
+  const data = addresses(60);
+  t.ok(repeat('a.example.', { message: data, freshAt: NOW }));
+  t.equal(repeat('a.example.', { message: data, source: 'stale' }), undefined);
+  t.equal(repeat('a.example.', { message: data, source: 'failure' }), undefined);
+  t.equal(repeat('a.example.', { message: data, ede: { code: 0, text: '' } }), undefined);
+  t.equal(repeat('a.example.', { message: { ...data, rcode: Rcode.SERVFAIL } }), undefined);
+  t.equal(repeat('a.example.', { message: { ...data, rcode: Rcode.REFUSED } }), undefined);
+  t.equal(repeat('a.example.', { message: message() }), undefined, 'NODATA without SOA');
+});
+
+test('a cut or a pin answers for one walk, then the search stage sees the next (N4)', async (t) => {
+  const repeat = await setup();
+  const denied = nxdomain('cluster.local', 30);
+  for (const source of ['cut', 'pin'] as const) {
+    const kept = repeat('git.com.svc.cluster.local.', { message: denied, source, freshAt: NOW });
+    t.equal(kept?.until, NOW + 2_000, source);
+    t.equal(kept?.isExpansion, true);
+  }
+  const old = {
+    message: nxdomain('cluster.local', 5),
+    source: 'cut',
+    age: 4,
+    freshAt: NOW - 4_500,
+  } as const;
+  t.equal(repeat('git.com.svc.cluster.local.', old)?.until, NOW + 500, 'no longer than the cut');
+});
+
+test('a denial of an address hangs on the other family (F3, F4, N7)', async (t) => {
+  const repeat = await setup();
+  const denied = nxdomain('example', 60);
+  t.equal(repeat('a.example.', { message: denied, freshAt: NOW }), undefined);
+  t.equal(repeat('a.example.', { message: denied, freshAt: NOW }, RrType.AAAA), undefined);
+  t.ok(repeat('a.example.', { message: denied, freshAt: NOW }, RrType.SRV), 'no pair, no sibling');
+  const empty = repeat('a.example.', { message: nodata('example', 60), freshAt: NOW }, RrType.AAAA);
+  t.equal(empty?.until, NOW + 2_000, 'NODATA may be a denial beside addresses');
+  const step = { message: nodata('cluster.local', 30), freshAt: NOW };
+  t.equal(repeat('a.svc.cluster.local.', step), undefined, 'NODATA of an expansion');
+});
+
+test('denials in the cluster zone are short, local ones are not (C2)', async (t) => {
+  const repeat = await setup();
+  const denied = { message: nxdomain('cluster.local', 30), age: 1, freshAt: NOW - 1_000 };
+  t.equal(repeat('_a._tcp.x.svc.cluster.local.', denied, RrType.SRV)?.until, NOW + 4_000);
+  const local = repeat('a.invalid.', { message: nxdomain('invalid', 86_400), source: 'local' });
+  t.equal(local?.until, NOW + 86_400_000);
+});
