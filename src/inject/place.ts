@@ -25,6 +25,11 @@ export class Place {
     return new Place(Object.hasOwn(members, key) ? members[key] : undefined, path);
   }
 
+  /** The value as it is, for who reads it later. */
+  unread(): unknown {
+    return this.value;
+  }
+
   /** The elements; `undefined` where there is no list. */
   list(): readonly Place[] | undefined {
     if (this.value === undefined) return undefined;

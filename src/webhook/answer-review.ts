@@ -1,0 +1,41 @@
+import { type InjectionOptions, injectPod } from '../inject/inject-pod.ts';
+import type { AdmissionAnswer, AdmissionRequest } from './admission-review.ts';
+import type { Outcome } from './webhook-metrics.ts';
+
+/** What a review comes to, for its sender and for the metrics. */
+export interface Verdict extends AdmissionAnswer {
+  readonly outcome: Outcome;
+}
+
+/**
+ * Answers a review: the patch for a pod that is made, and for everything else nothing.
+ *
+ * A pod that is refused runs without sidestub and its maker is warned; one that is skipped is meant to.
+ */
+export function answerReview(request: AdmissionRequest, options: InjectionOptions): Verdict {
+  const { kind, operation, namespace, object } = request;
+  if (kind !== 'Pod' || operation !== 'CREATE') {
+    return {
+      outcome: 'ignored',
+      patch: [],
+      warnings: [],
+      auditAnnotations: { outcome: 'ignored' },
+    };
+  }
+  const injection = injectPod(object, { ...options, namespace });
+  if ('patch' in injection) {
+    const { outcome, mode, patch, warnings } = injection;
+    return { outcome, patch, warnings, auditAnnotations: { outcome, mode } };
+  }
+  const { outcome, reason, message } = injection;
+  const warnings = outcome === 'refused' ? [`not injected: ${message}`] : [];
+  return { outcome, patch: [], warnings, auditAnnotations: { outcome, reason } };
+}
+
+/** What is said where we failed: the pod is made all the same. */
+export const failedOpen: Verdict = {
+  outcome: 'failed',
+  patch: [],
+  warnings: ['not injected: internal error; the pod runs without it'],
+  auditAnnotations: { outcome: 'failed' },
+};

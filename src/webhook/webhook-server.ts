@@ -1,0 +1,188 @@
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { InjectionOptions } from '../inject/inject-pod.ts';
+import {
+  type AdmissionRequest,
+  ReviewError,
+  readReview,
+  renderReview,
+} from './admission-review.ts';
+import { answerReview, failedOpen, type Verdict } from './answer-review.ts';
+import type { Certificate } from './certificate.ts';
+import { RequestError, readBody } from './request-body.ts';
+import type { WebhookMetrics } from './webhook-metrics.ts';
+
+export interface WebhookServerOptions {
+  /** Port 0 leaves the choice to the kernel. */
+  readonly address: { readonly address: string; readonly port: number };
+  readonly certificate: Certificate;
+  readonly injection: InjectionOptions;
+  readonly metrics: WebhookMetrics;
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number;
+  /** Told of each review that was answered. */
+  readonly onReview?: (request: AdmissionRequest, verdict: Verdict) => void;
+  /** Told of what should not happen; the pod is made all the same. */
+  readonly onBug: (error: unknown) => void;
+  readonly limits?: Partial<WebhookLimits>;
+}
+
+/** What bounds the clients (S1): a few API servers. */
+export interface WebhookLimits {
+  readonly connections: number;
+  /** Of a request's body: etcd takes objects up to 1.5 MiB, and a review has the object once or twice. */
+  readonly bodyOctets: number;
+  /** Milliseconds for a request to come whole; the API server's own patience is 5 s (k8s/injector). */
+  readonly request: number;
+  /** Milliseconds for the next request on a connection: Go's client keeps its own for 90 s. */
+  readonly idle: number;
+}
+
+const DEFAULT_LIMITS: WebhookLimits = {
+  connections: 512,
+  bodyOctets: 3 * 2 ** 20,
+  request: 5_000,
+  idle: 95_000,
+};
+
+export interface WebhookServer {
+  /** With the port that the kernel chose. */
+  readonly port: number;
+  /** For connections from now on. */
+  setCertificate(certificate: Certificate): void;
+  /**
+   * Takes no more connections, answers what is in flight, and ends.
+   *
+   * @param grace - Milliseconds after which what is left is cut.
+   * @returns How many requests were cut.
+   */
+  stop(grace: number): Promise<number>;
+}
+
+/** Where the API server sends its reviews. */
+export const REVIEW_PATH = '/inject';
+
+/**
+ * Serves reviews over HTTPS.
+ *
+ * It fails open: whatever goes wrong here, the pod is made without sidestub. That is the meaning of
+ * `failurePolicy: Ignore`, and what a pod gets for an error of ours too.
+ *
+ * @throws {Error} When the address cannot be bound.
+ */
+export async function startWebhookServer(options: WebhookServerOptions): Promise<WebhookServer> {
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const { metrics, certificate, address } = options;
+  let inFlight = 0;
+  let notAfter = certificate.notAfter;
+  metrics.inFlight.readBy(() => inFlight);
+  metrics.notAfter.readBy(() => notAfter / 1_000);
+  const server = createServer(
+    {
+      cert: certificate.cert,
+      key: certificate.key,
+      minVersion: 'TLSv1.2',
+      headersTimeout: limits.request,
+      requestTimeout: limits.request,
+      keepAliveTimeout: limits.idle,
+      // Node looks every 30 s by itself, which is no limit.
+      connectionsCheckingInterval: Math.min(1_000, limits.request),
+    },
+    (request, response) => {
+      inFlight++;
+      response.once('close', () => {
+        inFlight--;
+        // A connection that was busy when the server closed would be kept for the next request.
+        if (!server.listening) setImmediate(() => server.closeIdleConnections());
+      });
+      void respond(request, response, { ...options, bodyOctets: limits.bodyOctets });
+    },
+  );
+  server.maxConnections = limits.connections;
+  server.on('clientError', (_, socket) => {
+    metrics.rejections.add('client');
+    socket.destroy();
+  });
+  server.on('tlsClientError', () => metrics.rejections.add('client'));
+  server.listen({ host: address.address, port: address.port });
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    setCertificate: (next) => {
+      notAfter = next.notAfter;
+      server.setSecureContext({ cert: next.cert, key: next.key, minVersion: 'TLSv1.2' });
+    },
+    stop: (grace) => stop(server, grace, () => inFlight),
+  };
+}
+
+type Serving = WebhookServerOptions & Pick<WebhookLimits, 'bodyOctets'>;
+
+async function respond(
+  request: IncomingMessage,
+  response: ServerResponse,
+  serving: Serving,
+): Promise<void> {
+  const { metrics, onBug } = serving;
+  try {
+    const body = await readBody(request, { path: REVIEW_PATH, maxOctets: serving.bodyOctets });
+    send(response, 200, review(body, serving), 'application/json');
+  } catch (error) {
+    if (error instanceof RequestError) {
+      metrics.rejections.add(error.reason);
+      reject(response, error.status, error.message);
+    } else if (error instanceof ReviewError) {
+      metrics.rejections.add('malformed');
+      reject(response, 400, error.message);
+    } else {
+      onBug(error);
+      metrics.bugs.add();
+      reject(response, 500, 'internal error');
+    }
+  }
+}
+
+function review(body: string, { injection, metrics, now, onReview, onBug }: Serving): string {
+  const start = now();
+  const request = readReview(body);
+  let verdict: Verdict;
+  try {
+    verdict = answerReview(request, injection);
+  } catch (error) {
+    onBug(error);
+    metrics.bugs.add();
+    verdict = failedOpen;
+  }
+  const text = renderReview(request.uid, verdict);
+  metrics.reviews.add(verdict.outcome);
+  metrics.latency.observe(verdict.outcome, (now() - start) / 1_000);
+  onReview?.(request, verdict);
+  return text;
+}
+
+/** What is left of the request is not read: its sender may not hold the connection by it. */
+function reject(response: ServerResponse, status: number, message: string): void {
+  if (response.headersSent || response.destroyed) return;
+  response.setHeader('connection', 'close');
+  send(response, status, `${message}\n`, 'text/plain; charset=utf-8');
+}
+
+function send(response: ServerResponse, status: number, body: string, type: string): void {
+  response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) });
+  response.end(body);
+}
+
+async function stop(server: Server, grace: number, inFlight: () => number): Promise<number> {
+  const closed = once(server, 'close');
+  server.close();
+  let abandoned = 0;
+  const cut = setTimeout(() => {
+    abandoned = inFlight();
+    server.closeAllConnections();
+  }, grace);
+  await closed;
+  clearTimeout(cut);
+  return abandoned;
+}
