@@ -151,3 +151,7 @@ export const TCP_FALLBACKS: readonly TcpFallback[] = [
 /** Why a datagram got no reply (L2). */
 export type DropReason = 'response' | 'malformed';
 export const DROP_REASONS: readonly DropReason[] = ['response', 'malformed'];
+
+/** How a reload ended (S2). */
+export type ReloadResult = 'success' | 'failure';
+export const RELOAD_RESULTS: readonly ReloadResult[] = ['success', 'failure'];

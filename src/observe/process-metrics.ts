@@ -1,3 +1,4 @@
+import { RELOAD_RESULTS } from './label-sets.ts';
 import type { MetricRegistry } from './metric-registry.ts';
 
 /** Declares what is told of the process: its build, its start, what it uses, and its bugs. */
@@ -41,6 +42,12 @@ export function processMetrics(registry: MetricRegistry, version: string) {
       name: 'sidestub_bugs_total',
       help: 'Errors that nobody meant to throw; must stay 0. The stack is in the log.',
       query: 'increase(sidestub_bugs_total[1h]) > 0',
+    }),
+    reloads: registry.tallySet({
+      name: 'sidestub_config_reloads_total',
+      help: 'Reloads of the configuration (SIGHUP), by result.',
+      query: 'increase(sidestub_config_reloads_total{result="failure"}[15m]) > 0',
+      label: ['result', RELOAD_RESULTS],
     }),
     ready: registry.gauge({
       name: 'sidestub_ready',
