@@ -299,7 +299,7 @@ function countHits({ listen, cache, search }: Metrics): ReadyAnswersOptions['onH
   return ({ type, rcode, source, isExpansion }, transport, count, took) => {
     listen.queries.add(transport, type, count);
     listen.responses.add(rcodeClass(rcode), source, count);
-    listen.latency.observe(source, took, count);
+    listen.latency.observe(source, took / 1000, count);
     if (source === 'cache') cache.hits.add(count);
     if (isExpansion && (source === 'cache' || source === 'cut' || source === 'pin')) {
       search.fates.add(source, count);
