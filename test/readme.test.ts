@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'tap';
 import { loadSettings } from '../src/config/load.ts';
+import { productEnv } from './support/product-env.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
@@ -45,7 +46,7 @@ test('the configuration in the README loads, and its comments are true of it', (
 test('the sidestub commands of the README that need no server run', (t) => {
   const commands = lines.filter((line) => line.startsWith('npx sidestub config'));
   t.ok(commands.length >= 2);
-  const { NODE_OPTIONS: _, ...env } = process.env;
+  const env = productEnv();
   for (const line of commands) {
     const [, , ...argv] = line.split(' ');
     const cli = join(ROOT, 'src/cli.ts');

@@ -10,6 +10,7 @@ import { type Cluster, startCluster } from '../../src/commands/demo/cluster.ts';
 import { DEMO_WORLD } from '../../src/commands/demo/demo-world.ts';
 import { RrType } from '../../src/wire/codes.ts';
 import { queryOctets } from '../support/messages.ts';
+import { productEnv } from '../support/product-env.ts';
 
 const SUFFIXES = ['job.svc.cluster.local', 'svc.cluster.local', 'cluster.local', 'corp.example'];
 const BASE = 'git.example.com';
@@ -59,7 +60,7 @@ async function firstLookup(
 ): Promise<Milliseconds> {
   const upstream = `127.0.0.1:${cluster.endpoints[0]?.port}`;
   const argv = [CLI, 'run', '--listen', '127.0.0.1:0', '--metrics', 'off', '--upstream', upstream];
-  const { NODE_OPTIONS: _, ...env } = process.env;
+  const env = productEnv();
   const daemon = spawn(process.execPath, [...argv, '--resolv-conf', resolvConf], {
     env: { ...env, SIDESTUB_REHEARSAL: rehearsal, SIDESTUB_LOG_FORMAT: 'json' },
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -8,6 +8,7 @@ import { test } from 'tap';
 import { UsageError } from '../../src/commands/command.ts';
 import { runCommandLine } from '../../src/commands/command-line.ts';
 import { findPinnedNode, runWith } from '../../src/commands/pinned-node.ts';
+import { productEnv } from '../support/product-env.ts';
 import { type Captured, run } from './captured.ts';
 
 const CLI = join(import.meta.dirname, '..', '..', 'src', 'cli.ts');
@@ -16,7 +17,7 @@ const CLI = join(import.meta.dirname, '..', '..', 'src', 'cli.ts');
 async function execute(words: readonly string[], prelude?: string): Promise<Captured> {
   const imports = prelude === undefined ? [] : ['--import', `data:text/javascript,${prelude}`];
   // tap loads itself into every Node below it.
-  const { NODE_OPTIONS: _, ...env } = process.env;
+  const env = productEnv();
   const child = spawn(process.execPath, [...imports, CLI, ...words], { env });
   const [stdout, stderr, [code]] = await Promise.all([
     text(child.stdout),

@@ -5,6 +5,7 @@ import { createExposition, negotiate } from '../../src/observe/exposition.ts';
 import { MetricRegistry } from '../../src/observe/metric-registry.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
 import { Histogram } from '../../src/observe/tally.ts';
+import { productEnv } from '../support/product-env.ts';
 import { type Family, parseExposition, seriesKey } from './exposition-parser.ts';
 
 const OPENMETRICS = 'application/openmetrics-text;version=1.0.0';
@@ -141,8 +142,7 @@ test('prom-client is not loaded before the first scrape, and then its registry a
     await exposition.render();
     console.log(JSON.stringify([before, loaded()]));
   `;
-  // tap loads modules of its own into every child by NODE_OPTIONS.
-  const { NODE_OPTIONS: _, ...env } = process.env;
+  const env = productEnv();
   const { stdout } = await promisify(execFile)(
     process.execPath,
     ['--input-type=module', '--eval', program],

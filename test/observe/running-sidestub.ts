@@ -12,6 +12,7 @@ import { type Endpoint, formatEndpoint, parseEndpoint } from '../../src/endpoint
 import { musl } from '../../src/walk/musl.ts';
 import { socketTransport } from '../../src/walk/socket-transport.ts';
 import type { Walk } from '../../src/walk/walk.ts';
+import { productEnv } from '../support/product-env.ts';
 
 /** One line of the daemon's log. */
 export type LogEvent = Readonly<Record<string, unknown>>;
@@ -111,7 +112,7 @@ export function scratch(t: Test): string {
 
 /** As users start it, without what tap puts into every child. */
 export function environment(): NodeJS.ProcessEnv {
-  const { NODE_OPTIONS: _, ...env } = process.env;
+  const env = productEnv();
   return env;
 }
 

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Milliseconds } from '../../src/clock.ts';
 import { atEnd } from './lab-end.ts';
+import { productEnv } from './product-env.ts';
 
 /** How a process of the lab ended, and what it wrote about it. */
 export interface Exit {
@@ -33,7 +34,7 @@ export function spawnIn(
   argv: readonly string[],
   onLine: (line: string) => void,
 ): LabProcess {
-  const { NODE_OPTIONS: _, ...env } = process.env;
+  const env = productEnv();
   const child = spawn('ip', ['netns', 'exec', namespace, ...priority(), ...argv], { env });
   const stderr: string[] = [];
   child.stderr.setEncoding('utf8').on('data', (text: string) => stderr.push(text));

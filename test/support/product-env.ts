@@ -1,0 +1,16 @@
+/** What steers the tests themselves: to the product these would be settings that it does not know. */
+const OWN = new Set([
+  'NODE_OPTIONS',
+  'SIDESTUB_E2E',
+  'SIDESTUB_CLI',
+  'SIDESTUB_CORPUS',
+  'SIDESTUB_GOLDEN',
+]);
+
+/**
+ * The environment for a process of the product: this one's without what steers the tests, and without tap's loader, which
+ * adds 45 ms and 15 MiB to every Node.
+ */
+export function productEnv(): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !OWN.has(name)));
+}
