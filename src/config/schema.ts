@@ -52,6 +52,11 @@ export const settingTable = {
     default: { derived: '127.0.0.1:53 and, when the machine has ::1, [::1]:53' },
     flag: { name: 'listen', hint: 'ADDR:PORT', multiple: true },
   }),
+  'listen.io': setting({
+    kind: oneOf(['auto', 'dgram', 'batch']),
+    meaning: 'how datagrams are taken; auto is batch where that works and dgram elsewhere',
+    default: { written: 'auto' },
+  }),
   'tcp.maxConnections': setting({
     kind: count(1, 65_535),
     meaning: 'TCP connections of all clients together',

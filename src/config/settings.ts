@@ -11,7 +11,11 @@ import type { Seconds } from '../wire/record.ts';
  * What each value means, may be and is by default stands in one table: `settingTable` in schema.ts.
  */
 export interface Settings {
-  readonly listen: { readonly addresses: readonly Endpoint[] };
+  readonly listen: {
+    readonly addresses: readonly Endpoint[];
+    /** How datagrams are taken: many in one system call, or by node:dgram. */
+    readonly io: 'auto' | 'dgram' | 'batch';
+  };
   readonly tcp: {
     readonly maxConnections: number;
     readonly maxConnectionsPerClient: number;

@@ -30,7 +30,8 @@ export class Responder {
   private readonly resolve: Resolve;
   private readonly clock: Clock;
   private readonly events: ResponderEvents;
-  private readonly ready: ReadyAnswers | undefined;
+  /** For listeners that answer many queries at once. */
+  readonly ready: ReadyAnswers | undefined;
   /** Queries whose reply has not left: what shutdown waits for (S2). */
   private waiting = 0;
   /** Whoever waits for the last reply. */

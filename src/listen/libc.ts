@@ -1,0 +1,51 @@
+/** An address in the process's memory; it fits a number, since user space ends at 2^47. */
+export type Pointer = number;
+
+/** Memory that does not move and that nobody collects. */
+export interface Memory {
+  readonly at: Pointer;
+  readonly buffer: ArrayBuffer;
+  free(): void;
+}
+
+/** The calls of the C library that batches need; each returns what C returns, -1 for an error. */
+export interface Libc {
+  socket(family: number, type: number, protocol: number): number;
+  setsockopt(fd: number, level: number, name: number, value: Pointer, length: number): number;
+  bind(fd: number, address: Pointer, length: number): number;
+  getsockname(fd: number, address: Pointer, length: Pointer): number;
+  close(fd: number): number;
+  recvmmsg(fd: number, headers: Pointer, count: number, flags: number, timeout: null): number;
+  sendmmsg(fd: number, headers: Pointer, count: number, flags: number): number;
+  poll(polled: Pointer, count: number, timeout: number): number;
+  /** Of the call before, where that failed. */
+  errno(): number;
+  allocate(octets: number): Memory;
+}
+
+/**
+ * The C library that this process runs on, through koffi, which is an optional dependency.
+ *
+ * @throws {Error} Where koffi or a function is not there.
+ */
+export async function loadLibc(): Promise<Libc> {
+  const { default: koffi } = await import('koffi');
+  // What the process itself is linked against, glibc or musl: no file name has to be guessed.
+  const library = koffi.load(null);
+  return {
+    socket: library.func('int socket(int, int, int)'),
+    setsockopt: library.func('int setsockopt(int, int, int, uintptr_t, uint32_t)'),
+    bind: library.func('int bind(int, uintptr_t, uint32_t)'),
+    getsockname: library.func('int getsockname(int, uintptr_t, uintptr_t)'),
+    close: library.func('int close(int)'),
+    recvmmsg: library.func('int recvmmsg(int, uintptr_t, unsigned int, int, void *)'),
+    sendmmsg: library.func('int sendmmsg(int, uintptr_t, unsigned int, int)'),
+    poll: library.func('int poll(uintptr_t, unsigned long, int)'),
+    errno: () => koffi.errno(),
+    allocate: (octets) => {
+      const pointer = koffi.alloc('uint8_t', octets);
+      const buffer = koffi.view(pointer, octets);
+      return { at: Number(koffi.address(pointer)), buffer, free: () => koffi.free(pointer) };
+    },
+  };
+}

@@ -1,0 +1,33 @@
+import type { Socket } from 'node:dgram';
+import type { Endpoint } from '../endpoint.ts';
+
+/**
+ * Replies on their way to the kernel: node hands a datagram over a turn after it was told to, and a socket that is closed
+ * in between loses it.
+ */
+export class Replies {
+  private readonly socket: Socket;
+  private leaving = 0;
+  private ended: (() => void) | undefined;
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+  }
+
+  send(reply: Uint8Array, to: Endpoint): void {
+    if (this.ended !== undefined) return;
+    this.leaving++;
+    this.socket.send(reply, to.port, to.address, () => {
+      this.leaving--;
+      if (this.leaving === 0) this.ended?.();
+    });
+  }
+
+  /** Takes no more; resolves when the last has left. */
+  end(): Promise<void> {
+    return new Promise((resolve) => {
+      this.ended = resolve;
+      if (this.leaving === 0) resolve();
+    });
+  }
+}

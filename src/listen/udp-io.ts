@@ -1,0 +1,38 @@
+import type { Clock } from '../clock.ts';
+import type { Endpoint } from '../endpoint.ts';
+import { batchSupport } from './batch-support.ts';
+import { ListenError } from './listen-error.ts';
+import type { Listener } from './listener.ts';
+import type { Responder } from './responder.ts';
+import { listenUdp } from './udp.ts';
+import { listenUdpBatch } from './udp-batch.ts';
+
+/** How datagrams are taken: `auto` is `batch` where that works, and `dgram` elsewhere. */
+export type UdpIo = 'auto' | 'dgram' | 'batch';
+
+/** Begins to listen on one UDP address. @throws {ListenError} When the address cannot be bound. */
+export type ListenUdp = (endpoint: Endpoint, responder: Responder) => Promise<Listener>;
+
+/**
+ * Chooses how datagrams are taken on this machine.
+ *
+ * @param onFallback - Called once with the reason, where `auto` has to do without batches.
+ * @throws {ListenError} Where batches are asked for and do not work here.
+ */
+export async function chooseUdp(
+  io: UdpIo,
+  clock: Clock,
+  onFallback: (reason: string) => void,
+): Promise<ListenUdp> {
+  if (io === 'dgram') return listenUdp;
+  const support = await batchSupport();
+  if ('libc' in support) {
+    const { libc } = support;
+    return (endpoint, responder) => listenUdpBatch(endpoint, responder, { libc, clock });
+  }
+  if (io === 'batch') {
+    throw new ListenError(`listen.io: batch does not work here: ${support.reason}`);
+  }
+  onFallback(support.reason);
+  return listenUdp;
+}
