@@ -7,16 +7,18 @@ import { AnswerTable } from './listen/answer-table.ts';
 import { MAX_KINDS, ReadyAnswers, type ReadyAnswersOptions } from './listen/ready-answers.ts';
 import { Responder, type ResponderEvents } from './listen/responder.ts';
 import { listenTcp } from './listen/tcp.ts';
-import { listenUdp } from './listen/udp.ts';
+import { chooseUdp } from './listen/udp-io.ts';
 import { rcodeClass, typeClass } from './observe/label-sets.ts';
 import type { Log } from './observe/log.ts';
 import { LookupWatch } from './observe/lookup-watch.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
 import { createQueryLog, type LineStream } from './observe/query-log.ts';
+import type { ConfiguredValue } from './observe/status-view.ts';
 import { type Totals, totalsFields, totalsOf } from './observe/totals.ts';
 import { rehearse } from './rehearsal.ts';
 import type { FamiliesOptions } from './resolve/families.ts';
 import type { HostsLookup } from './resolve/local-names.ts';
+import { startStatus } from './status.ts';
 import { Routes } from './upstream/routes.ts';
 import { upstreamFor } from './upstream/upstreams.ts';
 import { watchedResolve } from './watched-resolve.ts';
@@ -31,6 +33,8 @@ export interface DaemonParts {
   readonly version: string;
   readonly hosts?: HostsLookup | undefined;
   readonly onlyRoutable?: FamiliesOptions['onlyRoutable'];
+  /** Every setting in effect, for the status page. */
+  readonly configuration?: readonly ConfiguredValue[];
   /** Where queries are logged, when `queryLog.to` asks for it; the daemon does not close it. */
   readonly queryLog?: LineStream | undefined;
   /** Called once, when upstream has answered: what waits for the daemon may begin. */
@@ -132,7 +136,18 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   const totals = () => totalsOf(metrics, (clock.now() - startedAt) / 1_000);
   try {
     const endpoints = await listenEverywhere(parts, metrics, responder, closers);
-    const status = await startStatus(parts, metrics, isReady, onBug, closers);
+    const server = await startStatus({
+      ...parts,
+      startedAt,
+      metrics,
+      lookups,
+      configuration: parts.configuration ?? [],
+      ready: () =>
+        isReady() ? [] : [stopping ? 'it is stopping' : 'no upstream has answered yet'],
+      onBug,
+    });
+    if (server !== undefined) closers.push(() => server.close());
+    const status = server?.address;
     log.info('listening', {
       addresses: endpoints.map(formatEndpoint),
       status: status === undefined ? 'off' : formatEndpoint(status),
@@ -184,7 +199,7 @@ function routesOf(settings: Settings, clock: Clock, metrics: Metrics): Routes {
 
 /** L1: each address by itself, over UDP and TCP on the same port. */
 async function listenEverywhere(
-  { settings, clock }: DaemonParts,
+  { settings, clock, log }: DaemonParts,
   metrics: Metrics,
   responder: Responder,
   closers: (() => Promise<void>)[],
@@ -201,6 +216,9 @@ async function listenEverywhere(
     },
     refused: () => metrics.listen.tcpRefused.add(),
   };
+  const listenUdp = await chooseUdp(settings.listen.io, clock, (reason) =>
+    log.info('no_batches', { reason }),
+  );
   const endpoints: Endpoint[] = [];
   for (const address of settings.listen.addresses) {
     const udp = await listenUdp(address, responder);
@@ -210,27 +228,6 @@ async function listenEverywhere(
     endpoints.push(udp.endpoint);
   }
   return endpoints;
-}
-
-async function startStatus(
-  { settings }: DaemonParts,
-  metrics: Metrics,
-  isReady: () => boolean,
-  onBug: (error: unknown) => void,
-  closers: (() => Promise<void>)[],
-): Promise<Endpoint | undefined> {
-  const { address } = settings.status;
-  if (address === undefined) return undefined;
-  const { createExposition } = await import('./observe/exposition.ts');
-  const { startStatusServer } = await import('./observe/status-server.ts');
-  const server = await startStatusServer({
-    address,
-    ready: () => (isReady() ? [] : ['no upstream has answered yet, or the daemon is stopping']),
-    exposition: createExposition(metrics.registry),
-    onBug,
-  });
-  closers.push(() => server.close());
-  return server.address;
 }
 
 function elapsed(clock: Clock, span: Milliseconds): Promise<void> {
