@@ -9,12 +9,14 @@ import { formatOrigin, type Origin } from '../config/layer.ts';
 import { loadSettings } from '../config/load.ts';
 import { onlyRoutable, readPodRoutes } from '../config/pod-routes.ts';
 import { publishResolvConf } from '../config/publish-resolv-conf.ts';
+import { type EffectiveSetting, effectiveSettings } from '../config/render-settings.ts';
 import { parseResolvConf, publishedNameserver, renderResolvConf } from '../config/resolv-conf.ts';
 import type { Settings } from '../config/settings.ts';
 import { type Daemon, startDaemon } from '../daemon.ts';
 import { ListenError } from '../listen/listen-error.ts';
 import { createLog, formatFor, type Log } from '../observe/log.ts';
 import { openQueryLog, type QueryLogStream } from '../observe/query-log.ts';
+import type { ConfiguredValue } from '../observe/status-view.ts';
 import { writeTerminationMessage } from '../observe/termination-message.ts';
 import { totalsText } from '../observe/totals.ts';
 import { type Command, type CommandContext, ExitCode } from './command.ts';
@@ -59,6 +61,7 @@ async function main(context: CommandContext): Promise<number> {
       version: context.version,
       hosts: hostsOf(settings),
       onlyRoutable: onlyRoutable(readPodRoutes(readIfThere)),
+      configuration: effectiveSettings(settings, origins).map(shown),
       queryLog,
       onFatal: (reason) => {
         fatal = reason;
@@ -82,6 +85,17 @@ async function main(context: CommandContext): Promise<number> {
   queryLog?.close();
   sayLast(settings, fatal ?? totalsText(daemon.totals(), context.version));
   return code;
+}
+
+/** A setting as the status page shows it: lists on one line, the rest as it is written. */
+function shown({ value, ...setting }: EffectiveSetting): ConfiguredValue {
+  const isText = typeof value === 'string';
+  const text = isText
+    ? value
+    : JSON.stringify(value)
+        .replace(/[[\]"]/g, '')
+        .replaceAll(',', ', ');
+  return { ...setting, value: text };
 }
 
 /** What was set nowhere has its default. */

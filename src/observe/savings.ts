@@ -1,9 +1,10 @@
-import type {
-  AnswerSource,
-  ExpansionFate,
-  RcodeClass,
-  RepairKind,
-  SavingReason,
+import {
+  type AnswerSource,
+  type ExpansionFate,
+  type RcodeClass,
+  type RepairKind,
+  SAVING_REASONS,
+  type SavingReason,
 } from './label-sets.ts';
 import type { Histogram, TallyGrid, TallySet } from './tally.ts';
 
@@ -33,7 +34,12 @@ export class Savings {
     this.servers = servers;
   }
 
-  /** Questions upstream that were not asked. */
+  /** Questions upstream that were not asked, for whatever reason. */
+  get total(): number {
+    return SAVING_REASONS.reduce((sum, reason) => sum + this.queries(reason), 0);
+  }
+
+  /** Questions upstream that were not asked, for one reason. */
   queries(reason: SavingReason): number {
     const { responses, repairs, fates } = this.counted;
     switch (reason) {

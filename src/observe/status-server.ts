@@ -10,6 +10,8 @@ export interface StatusServerOptions {
   /** What keeps the program from being ready; nothing when it is. Asked at each probe. */
   readonly ready: () => readonly string[];
   readonly exposition: Exposition;
+  /** More pages by path; one of these may take the place of the index at `/`. */
+  readonly pages?: ReadonlyMap<string, PageOf>;
   /** Told of a page that failed: the client gets a 500 without the reason. */
   readonly onBug: (error: unknown) => void;
   readonly limits?: Partial<StatusLimits>;
@@ -47,13 +49,13 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 const TEXT_TYPE = 'text/plain; charset=utf-8';
 
 /**
- * Serves metrics and health over HTTP: `/metrics`, `/ready`, `/healthz`, and at `/` what there is.
+ * Serves metrics and health over HTTP: `/metrics`, `/ready`, `/healthz`, and at `/` what there is, or the page for people.
  *
  * @throws {Error} When the address cannot be bound; it names the address and the reason.
  */
 export async function startStatusServer(options: StatusServerOptions): Promise<StatusServer> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const pages = statusPages(options);
+  const pages = allPages(options);
   const server = createServer(
     {
       maxHeaderSize: limits.headerOctets,
@@ -76,16 +78,20 @@ export async function startStatusServer(options: StatusServerOptions): Promise<S
   return { address: boundTo(server, options.address), close: () => close(server) };
 }
 
-interface Page {
+/** What a path answers with. */
+export interface Page {
   readonly status: number;
   readonly type: string;
   readonly body: string;
+  /** Beside those that every page has. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
-type PageOf = (request: IncomingMessage) => Page | Promise<Page>;
+/** Makes a page when it is asked for. */
+export type PageOf = (request: IncomingMessage) => Page | Promise<Page>;
 type Pages = ReadonlyMap<string, PageOf>;
 
-function statusPages({ ready, exposition }: StatusServerOptions): Pages {
+function allPages({ ready, exposition, pages = new Map() }: StatusServerOptions): Pages {
   return new Map<string, PageOf>([
     ['/', () => ({ status: 200, type: TEXT_TYPE, body: INDEX })],
     ['/healthz', () => ({ status: 200, type: TEXT_TYPE, body: 'ok\n' })],
@@ -105,6 +111,7 @@ function statusPages({ ready, exposition }: StatusServerOptions): Pages {
         return { status: 200, type: contentType, body };
       },
     ],
+    ...pages,
   ]);
 }
 
@@ -141,12 +148,13 @@ async function respond(
   send(response, await page(request));
 }
 
-function send(response: ServerResponse, { status, type, body }: Page): void {
+function send(response: ServerResponse, { status, type, body, headers = {} }: Page): void {
   response.writeHead(status, {
     'content-type': type,
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
+    ...headers,
   });
   response.end(body);
 }

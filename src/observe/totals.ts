@@ -1,5 +1,5 @@
 import type { AnswerSource, FailureReason } from './label-sets.ts';
-import { ANSWER_SOURCES, FAILURE_REASONS, SAVING_REASONS } from './label-sets.ts';
+import { ANSWER_SOURCES, FAILURE_REASONS } from './label-sets.ts';
 import type { LogFields } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -38,7 +38,7 @@ export function totalsOf(metrics: Metrics, uptimeSeconds: number): Totals {
     queries: sum(Array.from(listen.queries.entries(), ([, , { value }]) => value)),
     answered: answeredBySource(metrics),
     upstreamQueries: sum(Array.from(upstream.sends.entries(), ([, { value }]) => value)),
-    savedQueries: sum(SAVING_REASONS.map((reason) => savings.queries(reason))),
+    savedQueries: savings.total,
     savedSeconds: savings.seconds(),
     lookups: lookups.duration.count,
     slowestMs: Math.round(lookups.duration.max * 1_000),

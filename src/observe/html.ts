@@ -1,0 +1,37 @@
+/** Markup that is safe to send: made by {@link html}, and by nothing else. */
+export class Markup {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** What may stand in a template: text is escaped, markup is not, lists are joined, `undefined` is left out. */
+export type Content = string | number | Markup | undefined | readonly Content[];
+
+/** A template whose values cannot break out of where they stand, in text or in a quoted attribute. */
+export function html(parts: TemplateStringsArray, ...values: readonly Content[]): Markup {
+  return new Markup(
+    parts.reduce((before, part, index) => before + rendered(values[index - 1]) + part),
+  );
+}
+
+function rendered(value: Content): string {
+  if (value === undefined) return '';
+  if (value instanceof Markup) return value.text;
+  if (typeof value === 'string' || typeof value === 'number') return escaped(String(value));
+  return value.map(rendered).join('');
+}
+
+const entities: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+function escaped(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => entities[character] ?? '');
+}

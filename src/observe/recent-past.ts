@@ -1,0 +1,124 @@
+import type { Clock, Milliseconds } from '../clock.ts';
+import type { AnswerSource } from './label-sets.ts';
+import type { Metrics } from './metrics.ts';
+import { Histogram } from './tally.ts';
+
+/** What happened between two looks. */
+export interface Stretch {
+  readonly seconds: number;
+  /** Whether it reaches back to the start. */
+  readonly isWhole: boolean;
+  readonly queries: number;
+  readonly upstreamQueries: number;
+  readonly saved: number;
+  readonly answered: ReadonlyMap<AnswerSource, number>;
+  /** Whole lookups, in seconds. */
+  readonly lookups: Histogram;
+}
+
+/** The counters at one moment. */
+interface Reading {
+  readonly at: Milliseconds;
+  readonly queries: number;
+  readonly upstreamQueries: number;
+  readonly saved: number;
+  readonly answered: ReadonlyMap<AnswerSource, number>;
+  readonly lookups: Float64Array;
+}
+
+/** What "now" means to a person: long enough for a rate that does not jump. */
+const NOW: Milliseconds = 10_000;
+/** Two looks within it are one: many pages that are open make no more readings than one. */
+const BETWEEN: Milliseconds = 1_000;
+/** S1: two minutes of a page that renews itself every two seconds. */
+const MAX_READINGS = 60;
+
+/**
+ * Rates from counters, measured from look to look: no timer runs while nobody looks.
+ *
+ * The first look shows the averages of the whole life.
+ */
+export class RecentPast {
+  private readonly metrics: Metrics;
+  private readonly clock: Clock;
+  private readonly readings: Reading[];
+
+  constructor(metrics: Metrics, clock: Clock, startedAt: Milliseconds) {
+    this.metrics = metrics;
+    this.clock = clock;
+    this.readings = [{ ...read(metrics, startedAt), ...NOTHING }];
+  }
+
+  /** What happened in about the last ten seconds, or since the last look if that is longer ago. */
+  look(): Stretch {
+    const now = read(this.metrics, this.clock.now());
+    const from = this.readings.findLast(({ at }) => now.at - at >= NOW) ?? this.readings[0] ?? now;
+    const isWhole = from.lookups === NOTHING.lookups;
+    const last = this.readings.at(-1);
+    if (last === undefined || now.at - last.at >= BETWEEN) this.readings.push(now);
+    if (this.readings.length > MAX_READINGS) this.readings.shift();
+    return between(from, now, isWhole, this.metrics.lookups.duration.bounds);
+  }
+
+  /** Queries a second from look to look, the newest last. */
+  get history(): readonly number[] {
+    const rates: number[] = [];
+    for (const [index, reading] of this.readings.entries()) {
+      const before = this.readings[index - 1];
+      if (before === undefined) continue;
+      rates.push(
+        (1_000 * (reading.queries - before.queries)) / Math.max(1, reading.at - before.at),
+      );
+    }
+    return rates;
+  }
+}
+
+const NOTHING = {
+  queries: 0,
+  upstreamQueries: 0,
+  saved: 0,
+  answered: new Map<AnswerSource, number>(),
+  lookups: new Float64Array(0),
+};
+
+function read({ listen, lookups, savings, upstream }: Metrics, at: Milliseconds): Reading {
+  const answered = new Map<AnswerSource, number>();
+  for (const [, source, { value }] of listen.responses.entries()) {
+    answered.set(source, (answered.get(source) ?? 0) + value);
+  }
+  let queries = 0;
+  for (const [, , { value }] of listen.queries.entries()) queries += value;
+  let upstreamQueries = 0;
+  for (const [, { value }] of upstream.sends.entries()) upstreamQueries += value;
+  return {
+    at,
+    queries,
+    upstreamQueries,
+    saved: savings.total,
+    answered,
+    lookups: lookups.duration.counts.slice(),
+  };
+}
+
+function between(from: Reading, to: Reading, isWhole: boolean, bounds: readonly number[]): Stretch {
+  const lookups = new Histogram(bounds);
+  for (const [index, count] of to.lookups.entries()) {
+    lookups.counts[index] = count - (from.lookups[index] ?? 0);
+  }
+  return {
+    // A page that is asked for in the moment of the start has no rate, and no division by nothing.
+    seconds: Math.max(1, to.at - from.at) / 1_000,
+    isWhole,
+    queries: to.queries - from.queries,
+    upstreamQueries: to.upstreamQueries - from.upstreamQueries,
+    saved: to.saved - from.saved,
+    answered: new Map(
+      Array.from(to.answered, ([source, count]) => [
+        source,
+        count - (from.answered.get(source) ?? 0),
+      ]),
+    ),
+    lookups,
+  };
+}

@@ -1,0 +1,186 @@
+import { type Content, html, type Markup } from './html.ts';
+import { lookupList } from './status-lookups.ts';
+import { count, duration, octets, perSecond, share } from './status-text.ts';
+import { quantile, type StatusView } from './status-view.ts';
+
+/**
+ * The whole page, ready to be read without any script: what the script does is to fetch {@link statusSections} anew.
+ *
+ * Every value is escaped where it stands, whoever wrote it.
+ */
+export function statusPage(view: StatusView): string {
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>sidestub</title>
+<link rel="icon" href="/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/status.css">
+<script src="/status.js" defer></script>
+</head>
+<body>
+<a class="skip" href="#main">Skip to what happens now</a>
+<header>
+<h1>sidestub</h1>
+<div id="head" data-live>${head(view)}</div>
+<button id="pause" type="button" aria-pressed="false" hidden>Pause</button>
+</header>
+<p id="said" role="status" class="soft"></p>
+<p id="still" class="soft">Reload the page to see it renewed.</p>
+<main id="main" class="cards">
+${sections(view)}
+<section class="wide" aria-labelledby="configuration-title">
+<h2 id="configuration-title">Configuration in effect</h2>
+${configuration(view)}
+</section>
+</main>
+<footer class="soft">
+<p><a href="/metrics">Metrics</a> · <a href="/ready">Readiness</a> · <a href="/healthz">Health</a></p>
+</footer>
+</body>
+</html>
+`.text;
+}
+
+/** What changes from moment to moment, each section with the ID that it has on the page. */
+export function statusSections(view: StatusView): string {
+  return html`<div id="head">${head(view)}</div>${sections(view)}`.text;
+}
+
+function head({ ready, reasons, version, totals }: StatusView): Markup {
+  const badge = ready
+    ? html`<span class="badge good" data-ready="true">ready</span>`
+    : html`<span class="badge bad" data-ready="false">not ready: ${reasons.join('; ')}</span>`;
+  return html`${badge} <span class="soft">version ${version}, running for ${duration(totals.uptimeSeconds)}</span>`;
+}
+
+function sections(view: StatusView): Markup {
+  const all: readonly (readonly [id: string, title: string, body: Markup, wide?: true])[] = [
+    ['now', 'Now', now(view)],
+    ['answers', 'Where answers come from', answers(view)],
+    ['upstreams', 'Upstreams', upstreams(view)],
+    ['zones', 'Cluster zone and cache', zones(view)],
+    ['lookups', 'Slow and failed lookups', lookupList(view), true],
+  ];
+  return html`${all.map(
+    ([id, title, body, wide]) =>
+      html`<section id="${id}" data-live${wide ? html` class="wide"` : ''} aria-labelledby="${id}-title">
+<h2 id="${id}-title">${title}</h2>
+${body}
+</section>
+`,
+  )}`;
+}
+
+function now({ stretch, totals, history, inFlight }: StatusView): Markup {
+  const { seconds, queries, upstreamQueries, saved, lookups, isWhole } = stretch;
+  const span = isWhole
+    ? `since the start, ${duration(seconds)} ago`
+    : `over the last ${duration(seconds)}`;
+  return html`<p class="soft">${span}</p>
+<dl>
+${fact('Queries', perSecond(queries, seconds))}
+${fact('Sent upstream', perSecond(upstreamQueries, seconds))}
+${fact('Saved by proofs', perSecond(saved, seconds))}
+${fact('Lookup, median', duration(quantile(lookups, 0.5)))}
+${fact('Lookup, p99', duration(quantile(lookups, 0.99)))}
+${fact('In flight', count(inFlight))}
+${fact('Slowest lookup', duration(totals.slowestMs / 1_000), 'of all')}
+${fact('Failed lookups', count(totals.failed), `of ${count(totals.lookups)}`)}
+${fact('Saved in all', duration(totals.savedSeconds), `${count(totals.savedQueries)} queries`)}
+</dl>
+${sparkline(history)}`;
+}
+
+function fact(title: string, value: string, more?: string): Markup {
+  const small = more === undefined ? '' : html` <small>${more}</small>`;
+  return html`<div><dt>${title}</dt><dd>${value}${small}</dd></div>`;
+}
+
+/** Drawn from what was read while somebody watched; the numbers beside it say the same. */
+function sparkline(history: readonly number[]): Content {
+  if (history.length < 2) return '';
+  const most = Math.max(...history, 1);
+  const points = history.map((rate, at) => {
+    const x = (100 * at) / (history.length - 1);
+    return `${x.toFixed(1)},${(30 - (28 * rate) / most).toFixed(1)}`;
+  });
+  const label = `Queries a second while this page is watched: now ${perSecond(history.at(-1) ?? 0, 1)}, at most ${perSecond(most, 1)}`;
+  return html`<svg role="img" aria-label="${label}" viewBox="0 0 100 32" preserveAspectRatio="none"><polyline points="${points.join(' ')}"/></svg>`;
+}
+
+function answers({ answers, stretch, totals }: StatusView): Markup {
+  const rows = answers.map(
+    ({ source, total }) => html`<tr><th scope="row">${sourceMeaning[source]}</th>
+<td class="number">${perSecond(stretch.answered.get(source) ?? 0, stretch.seconds)}</td>
+<td class="number">${count(total)}</td>
+<td class="number">${share(total, totals.queries)}</td></tr>`,
+  );
+  return table(['Answered by', 'now', 'in all', 'share'], rows);
+}
+
+const sourceMeaning: Readonly<Record<StatusView['answers'][number]['source'], string>> = {
+  upstream: 'upstream',
+  cache: 'the cache',
+  stale: 'an answer past its TTL',
+  cut: 'a cut: proven denial',
+  pin: 'a pin: configured denial',
+  local: 'itself',
+  failure: 'nobody: SERVFAIL',
+};
+
+function upstreams({ upstreams }: StatusView): Markup {
+  const rows = upstreams.map(
+    ({ name, dead, answers, median, p99 }) => html`<tr><th scope="row"><code>${name}</code></th>
+<td>${dead ? html`<span class="badge bad">silent</span>` : html`<span class="badge good">${answers === 0 ? 'not asked yet' : 'answers'}</span>`}</td>
+<td class="number">${duration(median)}</td>
+<td class="number">${duration(p99)}</td>
+<td class="number">${count(answers)}</td></tr>`,
+  );
+  return table(['Server', 'State', 'median', 'p99', 'replies'], rows);
+}
+
+const stateMeaning: Readonly<Record<string, Markup>> = {
+  conforming: html`<span class="badge good">conforms</span> denials are proofs`,
+  nonconforming: html`<span class="badge bad">does not conform</span> each step goes upstream`,
+  unknown: html`<span class="badge">not tested yet</span> each step goes upstream`,
+};
+
+function zones({ zones, cuts, cache, hitRatio, evictions }: StatusView): Markup {
+  const rows = zones.map(
+    ({ zone, state }) =>
+      html`<tr><th scope="row"><code>${zone}</code></th><td>${stateMeaning[state] ?? state}</td></tr>`,
+  );
+  const zoneTable =
+    rows.length === 0
+      ? html`<p>No cluster zone: no name is answered from proofs.</p>`
+      : table(['Zone', 'State'], rows);
+  return html`${zoneTable}
+<dl>
+${fact('Cuts that stand', count(cuts))}
+${cache.map((part) => fact(`Cache, ${part.part}`, octets(part.octets), `${count(part.entries)} answers`))}
+${fact('Cache hits', hitRatio === undefined ? '–' : share(hitRatio, 1))}
+${fact('Evicted early', count(evictions))}
+</dl>`;
+}
+
+function configuration({ configuration }: StatusView): Markup {
+  const rows = configuration.map(
+    ({ key, value, origin }) =>
+      html`<tr><th scope="row"><code>${key}</code></th><td class="name"><code>${value}</code></td><td class="name">${origin}</td></tr>`,
+  );
+  return table(['Setting', 'Value', 'From'], rows);
+}
+
+/** Headers of numbers stand over their numbers: all that are in lower case. */
+function table(headers: readonly string[], rows: readonly Markup[]): Markup {
+  const head = headers.map((title) => {
+    const isNumber = title === title.toLowerCase();
+    return html`<th scope="col"${isNumber ? html` class="number"` : ''}>${title}</th>`;
+  });
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="${headers.join(', ')}"><table>
+<thead><tr>${head}</tr></thead>
+<tbody>${rows}</tbody>
+</table></div>`;
+}

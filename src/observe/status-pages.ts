@@ -1,0 +1,83 @@
+import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
+import type { Page, PageOf } from './status-server.ts';
+import type { StatusView } from './status-view.ts';
+
+export interface StatusPagesOptions {
+  readonly view: () => StatusView;
+  /**
+   * Whether a request may call the server by any name. Where it may not, only `localhost` and addresses are answered: a
+   * web site could otherwise let a name of its own point to 127.0.0.1 and read the page in its visitor's browser.
+   */
+  readonly anyHost: boolean;
+}
+
+/**
+ * The page for people, and what it is made of; each part is loaded when it is asked for.
+ *
+ * Its policy allows what comes from this server and nothing else: no third party is asked, and nothing that a name or a
+ * configuration says can become script.
+ */
+export function statusPages({ view, anyHost }: StatusPagesOptions): Map<string, PageOf> {
+  const guarded = (page: () => Promise<Page>): PageOf => {
+    return (request) => (anyHost || isLocal(request) ? page() : Promise.resolve(WRONG_HOST));
+  };
+  return new Map<string, PageOf>([
+    ['/', guarded(async () => htmlPage((await import('./status-page.ts')).statusPage(view())))],
+    [
+      '/live',
+      guarded(async () => htmlPage((await import('./status-page.ts')).statusSections(view()))),
+    ],
+    [
+      '/status.css',
+      guarded(async () => asset('text/css', (await import('./status-style.ts')).STATUS_STYLE)),
+    ],
+    [
+      '/status.js',
+      guarded(async () =>
+        asset('text/javascript', (await import('./status-script.ts')).STATUS_SCRIPT),
+      ),
+    ],
+    ['/icon.svg', guarded(() => Promise.resolve(asset('image/svg+xml', ICON)))],
+  ]);
+}
+
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self'",
+  "img-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+const HEADERS: Readonly<Record<string, string>> = {
+  'content-security-policy': POLICY,
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+};
+
+const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#0b5cad"/><path d="M3 8h6M6 5l3 3-3 3M12 3v10" stroke="#fff" stroke-width="2" fill="none"/></svg>\n`;
+
+/** RFC 9110 §15.5.20. */
+const WRONG_HOST: Page = {
+  status: 421,
+  type: 'text/plain; charset=utf-8',
+  body: 'this page answers to localhost or an address; status.page: on lets it answer to any name\n',
+};
+
+function isLocal({ headers: { host = '' } }: IncomingMessage): boolean {
+  const name = host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+  return name.toLowerCase() === 'localhost' || isIP(name) !== 0;
+}
+
+function htmlPage(body: string): Page {
+  return { status: 200, type: 'text/html; charset=utf-8', body, headers: HEADERS };
+}
+
+function asset(type: string, body: string): Page {
+  return { status: 200, type: `${type}; charset=utf-8`, body, headers: HEADERS };
+}

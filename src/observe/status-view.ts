@@ -1,0 +1,141 @@
+import type { Clock } from '../clock.ts';
+import { ANSWER_SOURCES, type AnswerSource, CACHE_PARTS, type CachePart } from './label-sets.ts';
+import type { LookupWatch, RecentLookup } from './lookup-watch.ts';
+import type { Metrics } from './metrics.ts';
+import { RecentPast, type Stretch } from './recent-past.ts';
+import type { Histogram } from './tally.ts';
+import { type Totals, totalsOf } from './totals.ts';
+
+/** Everything that the status page shows, at one moment. */
+export interface StatusView {
+  readonly version: string;
+  readonly ready: boolean;
+  /** What keeps it from being ready. */
+  readonly reasons: readonly string[];
+  readonly totals: Totals;
+  /** The last seconds that somebody watched, or the whole life. */
+  readonly stretch: Stretch;
+  /** Queries a second, as long as somebody has been watching; the newest last. */
+  readonly history: readonly number[];
+  readonly answers: readonly { readonly source: AnswerSource; readonly total: number }[];
+  readonly upstreams: readonly UpstreamView[];
+  readonly zones: readonly { readonly zone: string; readonly state: string }[];
+  readonly cuts: number;
+  readonly cache: readonly {
+    readonly part: CachePart;
+    readonly octets: number;
+    readonly entries: number;
+  }[];
+  readonly hitRatio: number | undefined;
+  readonly evictions: number;
+  readonly inFlight: number;
+  readonly recent: readonly RecentLookup[];
+  /** Whether {@link recent} has names (S4). */
+  readonly names: boolean;
+  readonly configuration: readonly ConfiguredValue[];
+}
+
+/** One server upstream. Times are in seconds, and absent before its first answer. */
+export interface UpstreamView {
+  readonly name: string;
+  readonly dead: boolean;
+  readonly answers: number;
+  readonly median: number | undefined;
+  readonly p99: number | undefined;
+}
+
+/** One setting in effect, as text. */
+export interface ConfiguredValue {
+  readonly key: string;
+  readonly value: string;
+  readonly origin: string;
+}
+
+export interface StatusSources {
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly version: string;
+  /** When the program started, on that clock. */
+  readonly startedAt: number;
+  readonly ready: () => readonly string[];
+  readonly lookups: Pick<LookupWatch, 'recent'>;
+  readonly names: boolean;
+  readonly configuration: readonly ConfiguredValue[];
+}
+
+/** Reads everything anew at each call; nothing is kept or timed while nobody looks. */
+export function statusView(sources: StatusSources): () => StatusView {
+  const { metrics, clock, startedAt } = sources;
+  const past = new RecentPast(metrics, clock, startedAt);
+  return () => {
+    const reasons = sources.ready();
+    const totals = totalsOf(metrics, (clock.now() - startedAt) / 1_000);
+    return {
+      version: sources.version,
+      ready: reasons.length === 0,
+      reasons,
+      totals,
+      stretch: past.look(),
+      history: past.history,
+      answers: ANSWER_SOURCES.map((source) => ({ source, total: totals.answered[source] })),
+      upstreams: upstreamsOf(metrics),
+      zones: Array.from(metrics.conformance.verdicts, ([zone, state]) => ({ zone, state })),
+      cuts: metrics.search.cuts.read(),
+      cache: cacheOf(metrics),
+      hitRatio: ratio(metrics.cache.hits.value, metrics.cache.misses.value),
+      evictions: metrics.cache.evictions.value,
+      inFlight: metrics.flights.inProgress.read(),
+      recent: sources.lookups.recent,
+      names: sources.names,
+      configuration: sources.configuration,
+    };
+  };
+}
+
+/**
+ * The value below which a share of the observations lies, evenly spread within its bucket as Prometheus takes them to be.
+ *
+ * @returns `undefined` where nothing was observed; the last bound where it lies beyond.
+ */
+export function quantile(
+  { bounds, counts }: Pick<Histogram, 'bounds' | 'counts'>,
+  share: number,
+): number | undefined {
+  const wanted = share * counts.reduce((sum, count) => sum + count, 0);
+  if (wanted === 0) return undefined;
+  let below = 0;
+  for (const [index, count] of counts.entries()) {
+    const bound = bounds[index];
+    if (bound === undefined) break;
+    if (below + count >= wanted) {
+      const lower = bounds[index - 1] ?? 0;
+      return lower + ((bound - lower) * (wanted - below)) / count;
+    }
+    below += count;
+  }
+  return bounds.at(-1);
+}
+
+function upstreamsOf({ upstream }: Metrics): UpstreamView[] {
+  return Array.from(upstream.servers, ([name, { dead, latency }]) => ({
+    name,
+    dead,
+    answers: latency.count,
+    median: quantile(latency, 0.5),
+    p99: quantile(latency, 0.99),
+  }));
+}
+
+function cacheOf({ cache }: Metrics): StatusView['cache'] {
+  const octets = new Map(cache.octets.entries());
+  const entries = new Map(cache.entries.entries());
+  return CACHE_PARTS.map((part) => ({
+    part,
+    octets: octets.get(part)?.read() ?? 0,
+    entries: entries.get(part)?.read() ?? 0,
+  }));
+}
+
+function ratio(hits: number, misses: number): number | undefined {
+  return hits + misses === 0 ? undefined : hits / (hits + misses);
+}

@@ -1,0 +1,60 @@
+import { isIPv4 } from 'node:net';
+import type { Clock, Milliseconds } from './clock.ts';
+import type { Settings } from './config/settings.ts';
+import type { Endpoint } from './endpoint.ts';
+import { ListenError } from './listen/listen-error.ts';
+import type { LookupWatch } from './observe/lookup-watch.ts';
+import type { Metrics } from './observe/metrics.ts';
+import type { PageOf, StatusServer } from './observe/status-server.ts';
+import type { ConfiguredValue } from './observe/status-view.ts';
+
+/** What the status server tells of. */
+export interface StatusParts {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly startedAt: Milliseconds;
+  readonly version: string;
+  readonly metrics: Metrics;
+  readonly lookups: LookupWatch;
+  readonly configuration: readonly ConfiguredValue[];
+  /** What keeps the daemon from being ready. */
+  readonly ready: () => readonly string[];
+  readonly onBug: (error: unknown) => void;
+}
+
+/**
+ * Starts the status server where one is configured, with the page for people where that is served.
+ *
+ * Its parts are loaded here and not with the daemon: a sidecar without one does not pay for it.
+ *
+ * @throws {ListenError} When the address cannot be bound; it names the address and the reason.
+ */
+export async function startStatus(parts: StatusParts): Promise<StatusServer | undefined> {
+  const { settings, metrics, ready, onBug } = parts;
+  const { address, page } = settings.status;
+  if (address === undefined) return undefined;
+  const { createExposition } = await import('./observe/exposition.ts');
+  const { startStatusServer } = await import('./observe/status-server.ts');
+  const exposition = createExposition(metrics.registry);
+  const server = { address, ready, exposition, onBug };
+  const isServed = page === 'on' || (page === 'auto' && isLoopback(address));
+  const pages = isServed ? { pages: await pagesOf(parts) } : {};
+  try {
+    return await startStatusServer({ ...server, ...pages });
+  } catch (error) {
+    // As with the other listeners: the operator's to mend, and no bug (S3).
+    throw new ListenError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function pagesOf(parts: StatusParts): Promise<Map<string, PageOf>> {
+  const { page, names } = parts.settings.status;
+  const { statusPages } = await import('./observe/status-pages.ts');
+  const { statusView } = await import('./observe/status-view.ts');
+  return statusPages({ view: statusView({ ...parts, names }), anyHost: page === 'on' });
+}
+
+/** @see RFC 1122 §3.2.1.3, RFC 4291 §2.5.3 */
+function isLoopback({ address }: Endpoint): boolean {
+  return isIPv4(address) ? address.startsWith('127.') : address === '::1';
+}
