@@ -25,7 +25,7 @@ function lookup(each: RecentLookup): Markup {
   const time = new Date(endedAt).toISOString();
   const asked = `${names} ${names === 1 ? 'name' : 'names'} asked`;
   return html`<details data-key="${endedAt} ${took} ${steps.length}">
-<summary>${badge} <code>${name ?? 'a name'}</code> took ${duration(took / 1_000)}, ${asked}, <time datetime="${time}">${time.slice(11, 19)} UTC</time></summary>
+<summary>${badge} <code>${name?.replace(/\.$/, '') ?? 'a name'}</code> took ${duration(took / 1_000)}, ${asked}, <time datetime="${time}">${time.slice(11, 19)} UTC</time></summary>
 ${walk(each)}
 </details>
 `;

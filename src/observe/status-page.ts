@@ -1,7 +1,7 @@
 import { type Content, html, type Markup } from './html.ts';
 import { lookupList } from './status-lookups.ts';
 import { count, duration, octets, perSecond, share } from './status-text.ts';
-import { quantile, type StatusView } from './status-view.ts';
+import { type ConfiguredValue, quantile, type StatusView } from './status-view.ts';
 
 /**
  * The whole page, ready to be read without any script: what the script does is to fetch {@link statusSections} anew.
@@ -165,12 +165,22 @@ ${fact('Evicted early', count(evictions))}
 </dl>`;
 }
 
+/** What somebody has set or found out comes first; the defaults are there to be opened. */
 function configuration({ configuration }: StatusView): Markup {
-  const rows = configuration.map(
-    ({ key, value, origin }) =>
-      html`<tr><th scope="row"><code>${key}</code></th><td class="name"><code>${value}</code></td><td class="name">${origin}</td></tr>`,
-  );
-  return table(['Setting', 'Value', 'From'], rows);
+  const isDefault = ({ origin }: ConfiguredValue): boolean => origin === 'default';
+  const chosen = configuration.filter((setting) => !isDefault(setting));
+  const defaults = configuration.filter(isDefault);
+  const rows = (settings: readonly ConfiguredValue[]): Markup =>
+    table(['Setting', 'Value', 'From'], settings.map(settingRow));
+  return html`${chosen.length === 0 ? html`<p>Nothing is set.</p>` : rows(chosen)}
+<details data-key="defaults"><summary>${count(defaults.length)} settings have their default</summary>
+${rows(defaults)}
+</details>`;
+}
+
+function settingRow({ key, value, origin }: ConfiguredValue): Markup {
+  return html`<tr><th scope="row"><code>${key}</code></th>
+<td class="name"><code>${value}</code></td><td class="name">${origin}</td></tr>`;
 }
 
 /** Headers of numbers stand over their numbers: all that are in lower case. */

@@ -71,14 +71,17 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 caption { text-align: left; color: var(--soft); font-size: .9rem; padding-bottom: .25rem; }
 th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-top: 1px solid var(--line); vertical-align: top; }
 th { font-weight: 600; }
-td.number, th.number { text-align: right; }
-td.name { overflow-wrap: anywhere; }
-code { font-family: ui-monospace, monospace; font-size: .9em; overflow-wrap: anywhere; }
+td.number, th.number { text-align: right; white-space: nowrap; }
+td.name { overflow-wrap: anywhere; min-width: 9rem; }
+code { font-family: ui-monospace, monospace; font-size: .9em; }
+th code { white-space: nowrap; }
+.scroll + dl { margin-top: 1rem; }
 svg { display: block; width: 100%; height: 3rem; margin-top: .75rem; }
 svg.step { height: .9rem; margin: .3rem 0 0; min-width: 6rem; }
 svg polyline { fill: none; stroke: var(--accent); stroke-width: 2; vector-effect: non-scaling-stroke; }
 svg rect { fill: var(--bar); }
 details { border-top: 1px solid var(--line); padding: .4rem 0; }
+summary code { overflow-wrap: anywhere; }
 summary { cursor: pointer; }
 button {
   font: inherit; color: var(--text); background: var(--card); border: 1px solid var(--soft);

@@ -1,13 +1,17 @@
+/** Between a number and its unit: no line ends there. */
+const NBSP = '\u00a0';
+
 /** A span in the unit that a person would use; a dash where nothing is known. @param seconds - In seconds. */
 export function duration(seconds: number | undefined): string {
   if (seconds === undefined) return '–';
-  if (seconds < 0.001) return seconds === 0 ? '0 ms' : `${(seconds * 1e6).toFixed(0)} µs`;
-  if (seconds < 1) return `${significant(seconds * 1_000)} ms`;
-  if (seconds < 120) return `${significant(seconds)} s`;
+  if (seconds < 0.001)
+    return seconds === 0 ? `0${NBSP}ms` : `${(seconds * 1e6).toFixed(0)}${NBSP}µs`;
+  if (seconds < 1) return `${significant(seconds * 1_000)}${NBSP}ms`;
+  if (seconds < 120) return `${significant(seconds)}${NBSP}s`;
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 120) return `${minutes} min`;
+  if (minutes < 120) return `${minutes}${NBSP}min`;
   const hours = Math.floor(minutes / 60);
-  return hours < 48 ? `${hours} h` : `${Math.floor(hours / 24)} d`;
+  return hours < 48 ? `${hours}${NBSP}h` : `${Math.floor(hours / 24)}${NBSP}d`;
 }
 
 export function perSecond(events: number, seconds: number): string {
@@ -20,7 +24,7 @@ export function count(value: number): string {
 }
 
 export function share(part: number, whole: number): string {
-  return whole === 0 ? '–' : `${significant((100 * part) / whole)} %`;
+  return whole === 0 ? '–' : `${significant((100 * part) / whole)}${NBSP}%`;
 }
 
 /** Memory, in binary units. */
@@ -32,7 +36,7 @@ export function octets(value: number): string {
     size /= 1_024;
     unit++;
   }
-  return `${significant(size)} ${units[unit]}`;
+  return `${significant(size)}${NBSP}${units[unit]}`;
 }
 
 /** Three digits that matter below 100, whole numbers above. */
