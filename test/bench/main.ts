@@ -2,6 +2,11 @@
 const benchmarks = new Map<string, () => Promise<{ run(args: string[]): Promise<void> }>>([
   ['rehearsal', () => import('./rehearsal.ts')],
   ['stories', () => import('./stories.ts')],
+  ['hits', () => import('./hits.ts')],
+  ['latency', () => import('./latency.ts')],
+  ['memory', () => import('./memory.ts')],
+  ['misses', () => import('./misses.ts')],
+  ['start', () => import('./start.ts')],
 ]);
 
 const [name, ...args] = process.argv.slice(2);

@@ -1,0 +1,32 @@
+import type { BenchProcess } from './bench-process.ts';
+import { interleaved, readOptions, withServer } from './interleaved.ts';
+import { loadServer, warm } from './load.ts';
+
+/**
+ * Memory when idle, after a second of hits, and with 10,000 and 100,000 names, all of them asked.
+ *
+ * @param args - As `readOptions`.
+ */
+export async function run(args: string[]): Promise<void> {
+  const options = readOptions(args);
+  const columns = ['idle', 'after load', '10,000 names', '100,000 names'].flatMap((when) =>
+    ['RSS', 'PSS', 'anonymous'].map((kind) => ({ name: `${kind} ${when}, MiB`, digits: 0 })),
+  );
+  const figures = { name: 'memory', title: 'Memory', columns, drawn: 0 };
+  const of = (server: BenchProcess): number[] => {
+    const { rss, pss, anonymous } = server.memory();
+    return [rss, pss, anonymous];
+  };
+  await interleaved(options, figures, (bench, contestant) =>
+    withServer(bench, contestant, async (server) => {
+      const values = of(server);
+      await loadServer(bench, server, { seconds: 1, window: 50, names: 100 });
+      values.push(...of(server));
+      for (const names of [10_000, 100_000]) {
+        await warm(bench, server, names);
+        values.push(...of(server));
+      }
+      return values;
+    }),
+  );
+}
