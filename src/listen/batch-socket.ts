@@ -129,6 +129,13 @@ export class BatchSocket {
     words[layout.received / 4 + i * HEADER_WORDS + NAME_LENGTH] = length;
   }
 
+  /** Puts a datagram that somebody else has read into slot `i`, as if it had been received there. */
+  put(i: number, octets: Uint8Array, peer: Endpoint): void {
+    this.slots.set(octets, i * SLOT_OCTETS);
+    this.addressTo(i, peer);
+    this.words[this.layout.received / 4 + i * HEADER_WORDS + LENGTH] = octets.length;
+  }
+
   /** Has the first `length` octets of slot `i` sent back by the next {@link flush}. */
   stage(i: number, length: number): void {
     const { words, layout } = this;

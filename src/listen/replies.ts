@@ -1,4 +1,5 @@
-import type { Socket } from 'node:dgram';
+import type { Socket, SocketOptions } from 'node:dgram';
+import { isIPv6 } from 'node:net';
 import type { Endpoint } from '../endpoint.ts';
 
 /**
@@ -7,7 +8,8 @@ import type { Endpoint } from '../endpoint.ts';
  */
 export class Replies {
   private readonly socket: Socket;
-  private leaving = 0;
+  /** How many have not left. */
+  leaving = 0;
   private ended: (() => void) | undefined;
 
   constructor(socket: Socket) {
@@ -31,3 +33,10 @@ export class Replies {
     });
   }
 }
+
+/**
+ * For the socket that replies leave by: a peer's address needs no look-up, and without one the kernel has the reply
+ * before `send` returns.
+ */
+export const lookup: NonNullable<SocketOptions['lookup']> = (address, _options, callback) =>
+  callback(null, address, isIPv6(address) ? 6 : 4);

@@ -8,7 +8,7 @@ import { BATCH, BatchSocket, SLOT_OCTETS } from './batch-socket.ts';
 import type { Libc } from './libc.ts';
 import { listenError } from './listen-error.ts';
 import type { Listener } from './listener.ts';
-import { Replies } from './replies.ts';
+import { lookup, Replies } from './replies.ts';
 import type { Responder } from './responder.ts';
 
 export interface UdpBatchOptions {
@@ -41,7 +41,7 @@ export async function listenUdpBatch(
 ): Promise<Listener> {
   const batches = bindBatches(endpoint, options);
   const { port } = batches;
-  const socket = createSocket({ type: isIPv6(endpoint.address) ? 'udp6' : 'udp4' });
+  const socket = createSocket({ type: isIPv6(endpoint.address) ? 'udp6' : 'udp4', lookup });
   // Before bind: an adopted socket may tell that it listens at once.
   const listening = once(socket, 'listening');
   socket.bind({ fd: batches.fd, exclusive: true });
@@ -83,6 +83,8 @@ class Drain {
   private ended = false;
   /** Datagrams of the batch that the table does not answer. */
   private readonly late = new Uint8Array(BATCH);
+  /** Datagrams that node has read and that stand in the first slots. */
+  private woken = 0;
   /** When the last datagram was there. */
   private last: Milliseconds = Number.NEGATIVE_INFINITY;
 
@@ -93,23 +95,42 @@ class Drain {
     this.replies = new Replies(socket);
   }
 
-  /** Answers the datagram that node has read to wake us, and then all that wait behind it. */
+  /**
+   * Takes the datagram that node has read to wake us, and then all that wait behind it.
+   *
+   * Node goes on reading, up to 32 datagrams in a turn: those that come when the turn's share is used up leave together
+   * at its end.
+   */
   wake(octets: Buffer, peer: RemoteInfo): void {
     // Linux delivers such a datagram, and there is no way to answer it: node throws for port 0.
-    if (peer.port !== 0) this.respond(octets, { address: peer.address, port: peer.port });
-    // Node goes on reading, up to 32 datagrams in a turn: each of them would begin a share of its own.
-    if (this.spent || this.ended) return;
+    if (peer.port === 0 || this.ended) return;
+    if (octets.length > SLOT_OCTETS || peer.address.includes('%')) {
+      this.respond(octets, { address: peer.address, port: peer.port });
+    } else {
+      this.batches.put(this.woken++, octets, peer);
+    }
+    if (this.woken === BATCH) this.takeWoken();
+    if (this.spent) return;
     this.spent = true;
     setImmediate(() => {
       this.spent = false;
+      this.takeWoken();
     });
+    this.takeWoken();
     this.drain();
   }
 
   /** Takes no more; resolves when the last reply has left. */
   end(): Promise<void> {
+    this.takeWoken();
     this.ended = true;
     return this.replies.end();
+  }
+
+  private takeWoken(): void {
+    const count = this.woken;
+    this.woken = 0;
+    if (count > 0) this.take(count);
   }
 
   private drain(): void {
@@ -131,7 +152,7 @@ class Drain {
 
   /** Blocking is for a thread that has nothing else to do: no reply from upstream to be taken, nothing to be finished. */
   private mayWait(wasClose: boolean): boolean {
-    return wasClose && !this.ended && this.responder.inFlight === 0;
+    return wasClose && this.responder.inFlight === 0 && this.replies.leaving === 0;
   }
 
   /** Answers a batch. @returns When its replies had left. */
