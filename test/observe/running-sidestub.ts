@@ -44,10 +44,15 @@ const BOUND = 30_000;
  * Starts it on free ports of the loopback, and waits until the cluster zone is tested.
  *
  * @param settings - As the configuration file has them, on top of those that the test needs.
+ * @param cli - The program: the sources, unless the test means another.
  */
 export async function startSidestub(
   t: Test,
-  { settings = {}, folder = scratch(t) }: { settings?: object; folder?: string } = {},
+  {
+    settings = {},
+    folder = scratch(t),
+    cli = CLI,
+  }: { settings?: object; folder?: string; cli?: string } = {},
 ): Promise<RunningSidestub> {
   const cluster = await startCluster({
     endpoints: [{ address: '127.0.0.1', port: 0 }],
@@ -57,8 +62,17 @@ export async function startSidestub(
   });
   t.teardown(() => cluster.close());
   const child = spawn(
-    process.execPath,
-    [CLI, 'run', '--config', config(folder, cluster, settings)],
+    // Through env(1): tap adds a loader to every Node child.
+    'env',
+    [
+      '-u',
+      'NODE_OPTIONS',
+      process.execPath,
+      cli,
+      'run',
+      '--config',
+      config(folder, cluster, settings),
+    ],
     {
       env: environment(),
       stdio: ['ignore', 'pipe', 'pipe'],
