@@ -53,6 +53,11 @@ export class AnswerRing {
     return at;
   }
 
+  /** Whether there is certainly room for `size` octets, wherever the end of the region is. */
+  hasRoom(size: number): boolean {
+    return 2 * size <= this.end - this.start - this.used;
+  }
+
   /** Takes the oldest entry off. @returns Where it stands, its octets whole until the next append; -1 where none is. */
   shift(): number {
     if (this.used === 0) return -1;

@@ -179,13 +179,18 @@ export class AnswerStore {
       const at = queue.append(size);
       if (at >= 0) return at;
       const oldest = queue.shift();
-      const word = oldest >> 2;
-      if (this.words[word + LIVE] === 0) continue;
-      const lives = now < (this.doubles[(word + UNTIL) >> 1] ?? 0);
-      const uses = this.words[word + USES] ?? 0;
-      if (lives && uses > 0 && moves.left > 0) this.move(oldest, now, moves);
+      if (this.words[(oldest >> 2) + LIVE] === 0) continue;
+      if (moves.left > 0 && this.stays(oldest, size, now)) this.move(oldest, now, moves);
       else this.evict(oldest);
     }
+  }
+
+  /** Whether the oldest of its queue is worth a place in the main one. */
+  private stays(at: number, size: number, now: number): boolean {
+    const word = at >> 2;
+    if (now >= (this.doubles[(word + UNTIL) >> 1] ?? 0)) return false;
+    // As long as there is room for all, nobody has to be asked twice to stay.
+    return (this.words[word + USES] ?? 0) > 0 || (at < this.border && this.main.hasRoom(size));
   }
 
   /** Moves an entry that has been taken off its queue to the end of the main one. */

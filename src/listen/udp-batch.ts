@@ -20,9 +20,10 @@ export interface UdpBatchOptions {
 
 /**
  * How long one wake-up may take datagrams before the event loop goes on: what upstream replies, timers, TCP and the
- * status server wait at most under a flood. About 400 queries.
+ * status server wait at most under a flood. Node reads up to 32 datagrams one by one after it: in a shorter turn those
+ * would be too many.
  */
-const TURN: Milliseconds = 1;
+const TURN: Milliseconds = 2;
 /** Queries come closer than this: blocking for the next one costs less than to go to sleep and be woken. */
 const CLOSE: Milliseconds = 0.5;
 

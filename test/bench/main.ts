@@ -2,6 +2,7 @@
 const benchmarks = new Map<string, () => Promise<{ run(args: string[]): Promise<void> }>>([
   ['rehearsal', () => import('./rehearsal.ts')],
   ['stories', () => import('./stories.ts')],
+  ['table', () => import('./table.ts')],
   ['hits', () => import('./hits.ts')],
   ['latency', () => import('./latency.ts')],
   ['memory', () => import('./memory.ts')],
