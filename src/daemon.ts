@@ -10,7 +10,7 @@ import { listenTcp } from './listen/tcp.ts';
 import { chooseUdp } from './listen/udp-io.ts';
 import { rcodeClass, typeClass } from './observe/label-sets.ts';
 import type { Log } from './observe/log.ts';
-import { LookupWatch } from './observe/lookup-watch.ts';
+import { isRemarkable, LookupWatch, type RecentLookup } from './observe/lookup-watch.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
 import { createQueryLog, type LineStream } from './observe/query-log.ts';
 import type { ConfiguredValue } from './observe/status-view.ts';
@@ -247,7 +247,7 @@ function resolverTallies(metrics: Metrics): ResolverTallies {
 }
 
 function lookupWatch(
-  { clock, settings }: DaemonParts,
+  { clock, settings, log }: DaemonParts,
   { lookups }: Metrics,
   { list }: Resolver,
 ): LookupWatch {
@@ -256,8 +256,19 @@ function lookupWatch(
     wallClock: Date.now,
     names: settings.status.names,
     split: (qname) => list.expansionOf(qname),
+    onEnd: (lookup, qname) => logLookup(log, lookup, qname),
     ...lookups,
   });
+}
+
+/** What a person asks about afterwards is said without its name, and each lookup with it at debug (S4). */
+function logLookup(log: Log, lookup: RecentLookup, qname: string): void {
+  const { outcome, took, steps } = lookup;
+  const fields = { outcome, ms: Math.round(took), questions: steps.length };
+  log.debug('lookup', { qname, ...fields });
+  if (!isRemarkable(lookup)) return;
+  const rcodes = [...new Set(steps.map(({ rcode }) => rcode))];
+  log.warn(outcome === 'failed' ? 'lookup_failed' : 'lookup_slow', { ...fields, rcodes });
 }
 
 function queryLogOf({ settings, queryLog: stream }: DaemonParts, { daemon }: Metrics) {

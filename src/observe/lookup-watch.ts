@@ -49,6 +49,8 @@ export interface LookupWatchOptions {
   readonly split: (qname: string) => { readonly base: string; readonly suffix: string } | undefined;
   readonly steps: HistogramSet<LookupOutcome>;
   readonly duration: Histogram;
+  /** Told of each lookup that has ended. @param name - User data (S4). */
+  readonly onEnd?: (lookup: RecentLookup, name: string) => void;
 }
 
 /** Half of what no lookup may take: what a person notices. */
@@ -81,6 +83,8 @@ interface OpenLookup {
   /** The types that were asked of the last name. */
   readonly families: Set<string>;
   grace: Timer | undefined;
+  /** Counted: an answer that comes later changes nothing. */
+  isOver: boolean;
 }
 
 /**
@@ -169,16 +173,23 @@ export class LookupWatch {
     // One that was forgotten meanwhile has made room for another of its name.
     if (this.open.get(key) === lookup) this.open.delete(key);
     const { outcome } = lookup;
-    if (outcome === undefined) return;
-    const { steps, duration, names, wallClock } = this.options;
+    if (outcome === undefined || lookup.isOver) return;
+    lookup.isOver = true;
+    const { steps, duration, names, wallClock, onEnd } = this.options;
     const took = lookup.touchedAt - lookup.startedAt;
     steps.observe(outcome, lookup.suffixes.size);
     duration.observe(took / 1_000);
-    if (took < SLOW_LOOKUP && outcome !== 'failed') return;
-    const name = names ? { name: lookup.base } : {};
-    this.remembered.push({ endedAt: wallClock(), took, outcome, ...name, steps: lookup.steps });
+    const ended = { endedAt: wallClock(), took, outcome, steps: lookup.steps };
+    onEnd?.(ended, lookup.base);
+    if (!isRemarkable(ended)) return;
+    this.remembered.push(names ? { ...ended, name: lookup.base } : ended);
     if (this.remembered.length > MAX_RECENT) this.remembered.shift();
   }
+}
+
+/** Whether somebody will ask what happened there. */
+export function isRemarkable({ took, outcome }: Pick<RecentLookup, 'took' | 'outcome'>): boolean {
+  return took >= SLOW_LOOKUP || outcome === 'failed';
 }
 
 function begin(base: string, now: Milliseconds): OpenLookup {
@@ -192,6 +203,7 @@ function begin(base: string, now: Milliseconds): OpenLookup {
     outcome: undefined,
     families: new Set(),
     grace: undefined,
+    isOver: false,
   };
 }
 

@@ -46,6 +46,9 @@ test('failures stand there by reason', async (t) => {
   const walk = await sidestub.lookup('wiki.corp.example.');
   t.equal(walk.outcome, 'try-again');
   await sidestub.stop();
+  const told = await sidestub.event('lookup_failed');
+  t.match(told, { level: 'warn', outcome: 'failed', rcodes: ['SERVFAIL'] });
+  t.notOk(Object.hasOwn(told, 'qname'), 'no name above debug (S4)');
   const last = sidestub.log.at(-1) ?? {};
   t.match(last, { event: 'stopped', failed: 1, slow: 1 });
   t.ok(Number(last['failed_timeout']) >= 1, JSON.stringify(last));
@@ -67,4 +70,12 @@ test('the query log has the names, and its owner alone may read it (S4)', async 
   );
   t.equal(statSync(to).mode & 0o777, 0o600);
   t.notMatch(JSON.stringify(sidestub.log), /example\.com/);
+});
+
+test('at debug each lookup has its name (S4)', async (t) => {
+  const sidestub = await startSidestub(t, { settings: { log: { level: 'debug' } } });
+  await sidestub.lookup('git.example.com');
+  await sidestub.stop();
+  const told = await sidestub.event('lookup');
+  t.match(told, { level: 'debug', qname: 'git.example.com.', outcome: 'found', ms: Number });
 });

@@ -12,6 +12,7 @@ const nothing: WatchedAnswer = { rcode: 'NOERROR', source: 'upstream', hasData: 
 const failed: WatchedAnswer = { rcode: 'SERVFAIL', source: 'failure', hasData: false };
 
 function setup({ names = false } = {}) {
+  const ended: string[] = [];
   const clock = new HandClock();
   const steps = new HistogramSet(LOOKUP_OUTCOMES, [1, 2, 3]);
   const duration = new Histogram([0.1, 1]);
@@ -25,6 +26,7 @@ function setup({ names = false } = {}) {
     },
     steps,
     duration,
+    onEnd: ({ outcome }, name) => ended.push(`${name} ${outcome}`),
   });
   const ask = (qname: string, type = 'A', client = '10.0.0.1') =>
     watch.asked({ qname, type, client });
@@ -35,7 +37,7 @@ function setup({ names = false } = {}) {
     answers[0](a);
     answers[1](aaaa);
   };
-  return { clock, watch, steps, duration, ask, step };
+  return { clock, watch, steps, duration, ended, ask, step };
 }
 
 test('a walk is one lookup: its steps are the names, its time the whole of it', async (t) => {
@@ -63,13 +65,14 @@ test('a lookup ends when both families have their answer, and one with records i
 });
 
 test('outcomes: nothing there is absent, an error without records is failed', async (t) => {
-  const { steps, step } = setup();
+  const { steps, step, ended } = setup();
   await step('gone.example.com.', denied);
   await step('empty.job.svc.cluster.local.', nothing);
   await step('broken.example.com.', nothing, failed);
   t.equal(steps.histogram('absent').count, 2);
   t.equal(steps.histogram('failed').count, 1);
   t.equal(steps.histogram('found').count, 0);
+  t.strictSame(ended, ['gone.example.com. absent', 'empty. absent', 'broken.example.com. failed']);
 });
 
 test('slow and failed lookups are remembered with their walk, quick ones are not', async (t) => {
@@ -141,13 +144,16 @@ test('a program that asks one family only has its lookup counted too', async (t)
 test('at the end, what a client still asks again is counted as it stands', async (t) => {
   const { clock, ask, watch, steps } = setup();
   ask('git.example.com.', 'A')(failed);
-  ask('git.example.com.', 'A');
+  const late = ask('git.example.com.', 'A');
   ask('other.example.com.job.svc.cluster.local.', 'A')(denied);
   await clock.advance(100);
   t.equal(steps.histogram('failed').count, 0);
   watch.close();
   t.equal(steps.histogram('failed').count, 1);
   t.equal(steps.histogram('absent').count, 0, 'a walk without an end is none');
+  late(failed);
+  await clock.advance(100);
+  t.equal(steps.histogram('failed').count, 1, 'what comes after that is not counted again');
   t.equal(clock.timers, 0);
 });
 

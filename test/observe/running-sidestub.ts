@@ -86,6 +86,7 @@ export async function startSidestub(
   });
   const log: LogEvent[] = [];
   const lines = createInterface({ input: child.stdout });
+  const drained = once(lines, 'close');
   lines.on('line', (line) => log.push(JSON.parse(line)));
   const event = async (name: string): Promise<LogEvent> => {
     const late = AbortSignal.timeout(BOUND);
@@ -112,6 +113,8 @@ export async function startSidestub(
     stop: async () => {
       child.kill('SIGTERM');
       const [code] = await exited;
+      // The last line may be read after the process has gone.
+      await drained;
       return { code, stderr: await errors };
     },
   };
