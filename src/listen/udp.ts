@@ -4,6 +4,7 @@ import { isIPv6 } from 'node:net';
 import type { Endpoint } from '../endpoint.ts';
 import { listenError } from './listen-error.ts';
 import type { Listener } from './listener.ts';
+import { lookup, Replies } from './replies.ts';
 import type { Responder } from './responder.ts';
 
 /** Octets of datagrams that wait in the kernel while the process is busy: about 4,000 queries. */
@@ -17,7 +18,7 @@ const RECEIVE_BUFFER = 4 * 1024 * 1024;
 export async function listenUdp(endpoint: Endpoint, responder: Responder): Promise<Listener> {
   const type = isIPv6(endpoint.address) ? 'udp6' : 'udp4';
   // An IPv6 socket that also took IPv4 would keep the IPv4 address from being bound.
-  const socket = createSocket({ type, ipv6Only: type === 'udp6' });
+  const socket = createSocket({ type, ipv6Only: type === 'udp6', lookup });
   await bind(socket, endpoint);
   growReceiveBuffer(socket);
   const replies = new Replies(socket);
@@ -38,37 +39,6 @@ export async function listenUdp(endpoint: Endpoint, responder: Responder): Promi
       await once(socket, 'close');
     },
   };
-}
-
-/**
- * Replies on their way to the kernel: node hands a datagram over a turn after it was told to, and a socket that is closed
- * in between loses it.
- */
-class Replies {
-  private readonly socket: Socket;
-  private leaving = 0;
-  private ended: (() => void) | undefined;
-
-  constructor(socket: Socket) {
-    this.socket = socket;
-  }
-
-  send(reply: Uint8Array, to: RemoteInfo): void {
-    if (this.ended !== undefined) return;
-    this.leaving++;
-    this.socket.send(reply, to.port, to.address, () => {
-      this.leaving--;
-      if (this.leaving === 0) this.ended?.();
-    });
-  }
-
-  /** Takes no more; resolves when the last has left. */
-  end(): Promise<void> {
-    return new Promise((resolve) => {
-      this.ended = resolve;
-      if (this.leaving === 0) resolve();
-    });
-  }
 }
 
 async function bind(socket: Socket, endpoint: Endpoint): Promise<void> {
