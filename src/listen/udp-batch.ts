@@ -10,6 +10,7 @@ import { listenError } from './listen-error.ts';
 import type { Listener } from './listener.ts';
 import { lookup, Replies } from './replies.ts';
 import type { Responder } from './responder.ts';
+import { growReceiveBuffer } from './udp.ts';
 
 export interface UdpBatchOptions {
   readonly libc: Libc;
@@ -47,6 +48,7 @@ export async function listenUdpBatch(
   const listening = once(socket, 'listening');
   socket.bind({ fd: batches.fd, exclusive: true });
   await listening;
+  growReceiveBuffer(socket);
   const drain = new Drain(batches, socket, responder, options.clock);
   // An ICMP error for a client that went away is no concern of the others.
   socket.on('error', () => undefined);

@@ -42,9 +42,11 @@ export async function listenUdp(endpoint: Endpoint, responder: Responder): Promi
 }
 
 async function bind(socket: Socket, endpoint: Endpoint): Promise<void> {
+  // Before bind: without a look-up it may tell that it listens at once.
+  const listening = once(socket, 'listening');
   socket.bind({ address: endpoint.address, port: endpoint.port, exclusive: true });
   try {
-    await once(socket, 'listening');
+    await listening;
   } catch (error) {
     socket.close();
     throw listenError(endpoint, 'udp', error as NodeJS.ErrnoException);
@@ -52,7 +54,7 @@ async function bind(socket: Socket, endpoint: Endpoint): Promise<void> {
 }
 
 /** A burst must not be lost while a step of the event loop takes its time; the kernel caps the size by itself. */
-function growReceiveBuffer(socket: Socket): void {
+export function growReceiveBuffer(socket: Socket): void {
   try {
     socket.setRecvBufferSize(RECEIVE_BUFFER);
   } catch {
