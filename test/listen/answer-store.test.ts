@@ -171,6 +171,28 @@ test('names in use outlive a scan of names that nobody asks again', (t) => {
   t.end();
 });
 
+test('among names that come back, those in use outlive the others', (t) => {
+  const { put, get } = startStore(1_000 * SMALL);
+  const hot = Array.from({ length: 100 }, (_, i) => `hot${i}.example`);
+  const ask = (name: string): boolean => {
+    if (get(name) !== undefined) return true;
+    put(name, 0);
+    return false;
+  };
+  let hits = 0;
+  let asked = 0;
+  for (let i = 0; i < 30_000; i++) {
+    ask(`cold${i}.example`);
+    // Its ghost is known: it enters the main queue, and moves that on.
+    ask(`cold${i - 300}.example`);
+    if (i % 10 !== 0) continue;
+    if (i > 5_000) asked++;
+    if (ask(hot[(i / 10) % hot.length] ?? '') && i > 5_000) hits++;
+  }
+  t.ok(hits / asked > 0.9, `hits: ${hits} of ${asked}`);
+  t.end();
+});
+
 test('names that fall into one bucket push each other out, and cost no more', (t) => {
   const query = new PlainQuery(7);
   const { store, put, get } = startStore(1 << 16, 7);
