@@ -1,18 +1,23 @@
 import type { Clock } from './clock.ts';
 import type { Settings } from './config/settings.ts';
-import { AnswerCache, answerCache, type CacheTallies } from './resolve/answer-cache.ts';
+import { AnswerCache, answerCache, type CacheTallies, cacheFill } from './resolve/answer-cache.ts';
 import { ClusterZone, type ClusterZoneOptions } from './resolve/cluster-zone.ts';
+import { failureMemory } from './resolve/failure-memory.ts';
 import { type FamiliesOptions, families } from './resolve/families.ts';
 import { forward, type Router } from './resolve/forward.ts';
 import { type HostsLookup, localNames } from './resolve/local-names.ts';
 import { LoopProbe } from './resolve/loop-probe.ts';
+import { prefetch } from './resolve/prefetch.ts';
 import { Readiness } from './resolve/readiness.ts';
 import { type Repeat, repetition } from './resolve/repetition.ts';
+import { RouteSilence } from './resolve/route-silence.ts';
 import { type SearchOptions, search } from './resolve/search.ts';
 import { SearchList } from './resolve/search-list.ts';
+import { serveStale } from './resolve/serve-stale.ts';
 import { servfail } from './resolve/servfail.ts';
 import { type Flights, singleFlight } from './resolve/single-flight.ts';
 import { pipeline, type Resolve } from './resolve/stage.ts';
+import { verdictOf } from './resolve/verdict.ts';
 import { isAtOrBelow } from './wire/name.ts';
 
 /** What the stages are made of. */
@@ -20,6 +25,8 @@ export interface ResolverParts {
   readonly settings: ResolverSettings;
   readonly clock: Clock;
   readonly routes: Router;
+  /** What was learned before a reload; a cache of its own where there is none. */
+  readonly cache?: AnswerCache | undefined;
   readonly hosts?: HostsLookup | undefined;
   readonly onlyRoutable?: FamiliesOptions['onlyRoutable'];
   readonly tallies: ResolverTallies;
@@ -77,12 +84,9 @@ export function assembleResolver(parts: ResolverParts): Resolver {
   const inZone = (qname: string): boolean => domain !== undefined && isAtOrBelow(qname, domain);
   const maxNegativeTtl = (qname: string): number =>
     inZone(qname) ? ZONE_NEGATIVE_TTL : settings.cache.maxTtl;
-  const cache = new AnswerCache({
-    ...settings.cache,
-    clock,
-    tallies: tallies.cache,
-    maxNegativeTtl,
-  });
+  const cache =
+    parts.cache ??
+    new AnswerCache({ ...settings.cache, clock, tallies: tallies.cache, maxNegativeTtl });
   const zone =
     domain === undefined || settings.search.mode === 'off'
       ? undefined
@@ -93,7 +97,8 @@ export function assembleResolver(parts: ResolverParts): Resolver {
           onVerdict: parts.onVerdict,
         });
   const flights: Flights = new Map();
-  const upstream = forward(routes, settings.cache);
+  const silence = new RouteSilence(routes, clock);
+  const upstream = silence.stage()(forward(routes, settings.cache));
   const readiness = new Readiness({
     probeName: domain === undefined ? '.' : `kubernetes.default.svc.${domain}`,
     ask: upstream,
@@ -122,6 +127,7 @@ export function assembleResolver(parts: ResolverParts): Resolver {
         pins: new Set(settings.search.pin),
         publicTlds: new Set(settings.search.public),
         peek: (query) => cache.peek(query),
+        isSilent: (qname) => silence.isSilent(qname),
         fates: tallies.fates,
         speculations: tallies.speculations,
       }),
@@ -132,9 +138,29 @@ export function assembleResolver(parts: ResolverParts): Resolver {
         onlyRoutable: parts.onlyRoutable,
         repairs: tallies.repairs,
       }),
-      // Above the cache, so that one answer fills it once.
-      singleFlight(flights, { limit: MAX_FLIGHTS, coalesced: tallies.coalesced }),
+      // Above all that may take time, so that it can answer first; what it leaves behind goes on below and fills the cache.
+      serveStale({
+        clock,
+        stale: (query) => cache.stale(query),
+        isSilent: (qname) => silence.isSilent(qname),
+      }),
+      // Above the cache whose hits it looks at: what it asks for passes the cache by.
+      prefetch(clock),
+      // Above single flight: a hit waits for nobody, least of all for its own renewal.
       answerCache(cache),
+      // Below what clients wait at: whoever asks after a stale answer joins the question that is still out.
+      singleFlight(flights, { limit: MAX_FLIGHTS, coalesced: tallies.coalesced }),
+      // Below single flight, so that one answer fills the cache once.
+      cacheFill(cache),
+      // At the end, so that for all above a failure that is remembered is a failure that comes at once.
+      failureMemory({
+        clock,
+        heardAt: (qname) => silence.heardAt(qname),
+        hasAddresses: (query) => {
+          const known = cache.peek(query);
+          return known !== undefined && verdictOf(known.message, query) === 'data';
+        },
+      }),
     ],
     upstream,
   );

@@ -1,9 +1,10 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock, Milliseconds } from '../clock.ts';
+import { EdeCode, Rcode } from '../wire/codes.ts';
 import type { Message } from '../wire/message.ts';
 import type { Name } from '../wire/name.ts';
 import type { Question } from '../wire/question.ts';
-import type { Seconds } from '../wire/record.ts';
+import type { Rr, Seconds } from '../wire/record.ts';
 import { negativeProof } from '../wire/soa.ts';
 import { type Answer, type Query, queryKey, type Stage } from './stage.ts';
 import { chainOf, verdictOf } from './verdict.ts';
@@ -19,11 +20,20 @@ interface Entry {
   readonly message: Message;
   readonly storedAt: Milliseconds;
   readonly freshUntil: Milliseconds;
+  /** Until when it may stand in for an upstream that does not answer (C4). */
+  readonly staleUntil: Milliseconds;
   readonly octets: number;
 }
 
 /** N4: how long what speculation brought waits for its walk: a libc walks five steps over the loopback in a few ms. */
 const HOLD: Milliseconds = 2_000;
+
+/** C4: what RFC 8767 §5 lets it be at most is a week; addresses that are a day old lead nowhere more often than not. */
+const STALE: Milliseconds = 24 * 60 * 60_000;
+/** N9: what did not exist may exist by now; so long a denial is believed while nobody can be asked. */
+const STALE_DENIAL: Milliseconds = 5 * 60_000;
+/** RFC 8767 §4: long enough not to be asked again at once, short enough to be forgotten soon. */
+const STALE_TTL: Seconds = 30;
 
 /** A V8 object with its Map and list entries, measured at about this many octets beside the records' own. */
 const ENTRY_OCTETS = 400;
@@ -61,8 +71,9 @@ export class AnswerCache {
       new LRUCache({
         maxSize,
         sizeCalculation: (entry) => entry.octets,
-        dispose: (_entry, _key, reason) => {
-          if (reason === 'evict') options.tallies.evictions.add();
+        dispose: (entry, _key, reason) => {
+          const lost = reason === 'evict' && this.clock.now() < entry.freshUntil;
+          if (lost) options.tallies.evictions.add();
         },
       });
     this.positive = part(options.octets);
@@ -92,27 +103,52 @@ export class AnswerCache {
     return answer;
   }
 
-  /** Keeps what may be kept: no failures, and no negative answer without SOA (RFC 2308 §5) unless it is held. */
+  /** An answer to exactly this question whose life is over, for when no other is to be had (C4, RFC 8767). */
+  stale(query: Query): Answer | undefined {
+    const key = queryKey(query);
+    const entry = this.positive.get(key) ?? this.negative.get(key);
+    const now = this.clock.now();
+    if (entry === undefined || now < entry.freshUntil || now >= entry.staleUntil) return undefined;
+    return staleAnswer(entry.message);
+  }
+
+  /**
+   * Keeps what may be kept: no failures, and no negative answer without SOA (RFC 2308 §5) unless it is held. What was
+   * kept before is gone in any case: it is not the upstream's word any more (C4).
+   */
   store(query: Query, message: Message): void {
     const verdict = verdictOf(message, query);
-    if (verdict === 'failure') return;
+    // What the upstream cut short must not be taken for the whole by the next client.
+    if (verdict === 'failure' || message.truncated === true) return;
     const ttl =
       verdict === 'data'
         ? lowestTtl(message)
         : Math.min(negativeTtl(message, query), this.maxNegativeTtl(query.qname));
     const fresh = Math.max(ttl * 1000, query.speculative === true ? HOLD : 0);
-    if (fresh === 0) return;
     const now = this.clock.now();
     const key = queryKey(query);
     const [part, other] =
       verdict === 'data' ? [this.positive, this.negative] : [this.negative, this.positive];
     other.delete(key);
+    part.delete(key);
+    if (fresh === 0) return;
+    const freshUntil = now + fresh;
+    const stale = verdict === 'data' ? STALE : STALE_DENIAL;
     part.set(key, {
       message,
       storedAt: now,
-      freshUntil: now + fresh,
+      freshUntil,
+      // What nobody gave a life has none after it.
+      staleUntil: ttl === 0 ? freshUntil : freshUntil + stale,
       octets: estimate(key, message),
     });
+  }
+
+  /** Forgets the names that somebody else answers for by now. */
+  retain(keeps: (qname: Name) => boolean): void {
+    for (const part of [this.positive, this.negative]) {
+      for (const key of [...part.keys()]) if (!keeps(qnameOf(key))) part.delete(key);
+    }
   }
 
   clear(): void {
@@ -128,16 +164,46 @@ export class AnswerCache {
   }
 }
 
-/** Answers from the cache, and fills it with what `next` brings. */
+/** Answers from the cache; a refresh passes it by (C5). */
 export function answerCache(cache: AnswerCache): Stage {
   return (next) => (query) => {
-    const hit = cache.lookup(query);
-    if (hit !== undefined) return Promise.resolve(hit);
-    return next(query).then((answer) => {
+    const hit = query.refresh === true ? undefined : cache.lookup(query);
+    return hit === undefined ? next(query) : Promise.resolve(hit);
+  };
+}
+
+/** Fills the cache with what `next` brings, also when whoever asked for it waits no longer. */
+export function cacheFill(cache: AnswerCache): Stage {
+  return (next) => (query) =>
+    next(query).then((answer) => {
       cache.store(query, answer.message);
       return answer;
     });
+}
+
+function staleAnswer(message: Message): Answer {
+  const aged = (records: readonly Rr[]) => records.map((rr) => ({ ...rr, ttl: STALE_TTL }));
+  const { answer, authority, additional } = message;
+  const isDenied = message.rcode === Rcode.NXDOMAIN;
+  return {
+    message: {
+      ...message,
+      answer: aged(answer),
+      authority: aged(authority),
+      additional: aged(additional),
+    },
+    source: 'stale',
+    age: 0,
+    ede: {
+      code: isDenied ? EdeCode.STALE_NXDOMAIN : EdeCode.STALE_ANSWER,
+      text: 'upstream does not answer; this was its word before',
+    },
   };
+}
+
+/** The QNAME in a {@link queryKey}: what follows type, class and bits. */
+function qnameOf(key: string): Name {
+  return key.slice(key.lastIndexOf(' ') + 1);
 }
 
 /** How long the records of the answer section are all believed; without end where there is none. */

@@ -3,6 +3,7 @@ import type { Name } from '../wire/name.ts';
 import type { Seconds } from '../wire/record.ts';
 import { lowestTtl, negativeTtl } from './answer-cache.ts';
 import { isAddressQuery } from './families.ts';
+import { renewableFor } from './prefetch.ts';
 import { ONE_WALK } from './speculation.ts';
 import type { Answer, Query } from './stage.ts';
 import { verdictOf } from './verdict.ts';
@@ -43,13 +44,18 @@ export function repetition({ clock, isExpansion, maxNegativeTtl }: RepetitionOpt
     const agedAt = startOfAge(answer, now);
     const ttl =
       verdict === 'data'
-        ? lowestTtl(answer.message)
+        ? timeToRepeat(lowestTtl(answer.message))
         : Math.min(negativeTtl(answer.message, query), maxNegativeTtl(query.qname));
     const end = agedAt + (ttl - answer.age) * 1000;
     const until = verdict === 'data' ? end : Math.min(end, now + walkLimit(query, answer));
     // What was only held for its walk has no life of its own (N4).
     return until > now ? { agedAt, until, isExpansion: expansion } : undefined;
   };
+}
+
+/** C5: a hit near the end has to meet the stages, which renew the answer. */
+function timeToRepeat(ttl: Seconds): Seconds {
+  return Math.min(ttl, renewableFor(ttl));
 }
 
 /** A stale answer and a repair are for this one question (C4, F5). */

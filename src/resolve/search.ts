@@ -19,6 +19,8 @@ export interface SearchOptions {
   readonly publicTlds: ReadonlySet<string>;
   /** A fresh answer that is already here. */
   readonly peek: (query: Query) => Answer | undefined;
+  /** Whether nobody answers for this name at the moment, about whatever name. */
+  readonly isSilent: (qname: Name) => boolean;
   readonly fates: { add(fate: ExpansionFate): void };
   readonly speculations: { add(): void };
 }
@@ -111,6 +113,13 @@ class Steps {
 
   /** Upstream's own word, or a cut of the last minutes where upstream fails (N9). */
   private async ask(query: Query): Promise<Answer> {
+    const remembered = this.options.isSilent(query.qname) ? this.lastKnown(query) : undefined;
+    if (remembered !== undefined) {
+      // Each step of a walk would wait anew for a server that says nothing; the question stays out, and may be answered.
+      this.next(query).catch(() => undefined);
+      this.options.fates.add('stale_cut');
+      return remembered;
+    }
     let answer: Answer | undefined;
     let failure: unknown;
     try {

@@ -23,6 +23,8 @@ export interface Query extends Question {
    * given up when room is short (S1).
    */
   readonly speculative?: boolean;
+  /** Asked to renew what the cache still has: not answered from it (C5). */
+  readonly refresh?: boolean;
 }
 
 /** A name that a client's search list made. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { test } from 'tap';
 import { Tally } from '../../src/observe/tally.ts';
-import { AnswerCache, answerCache } from '../../src/resolve/answer-cache.ts';
+import { AnswerCache, answerCache, cacheFill } from '../../src/resolve/answer-cache.ts';
 import type { Query } from '../../src/resolve/stage.ts';
 import { Rcode, RrType } from '../../src/wire/codes.ts';
 import type { Message } from '../../src/wire/message.ts';
@@ -234,7 +234,7 @@ test('C3: what is larger than the whole part is not kept, and evicts nothing', a
 test('the stage fills the cache from below and counts hits and misses', async (t) => {
   const { cache, tallies } = setup();
   const { next, asked } = below();
-  const resolve = answerCache(cache)(next);
+  const resolve = answerCache(cache)(cacheFill(cache)(next));
   const first = resolve(query(NAME));
   asked[0]?.resolve({ message: ADDRESS, source: 'upstream', age: 0 });
   t.equal((await first).source, 'upstream');

@@ -1,0 +1,115 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock, Milliseconds } from '../clock.ts';
+import { UpstreamError } from '../upstream/exchange.ts';
+import { EdeCode, Rcode, RrType } from '../wire/codes.ts';
+import type { Message } from '../wire/message.ts';
+import type { Name } from '../wire/name.ts';
+import { EMPTY } from '../wire/render.ts';
+import { isAddressQuery } from './families.ts';
+import { type Answer, type Query, queryKey, type Resolve, type Stage } from './stage.ts';
+import { verdictOf } from './verdict.ts';
+
+export interface FailureMemoryOptions {
+  readonly clock: Clock;
+  /** When whoever answers for this name was last heard, about whatever name. */
+  readonly heardAt: (qname: Name) => Milliseconds;
+  /** Whether the cache has addresses of this question's name. */
+  readonly hasAddresses: (query: Query) => boolean;
+}
+
+/** RFC 9520 §3.2: at least 1 s, at most 5 min; C6 takes 30 s, since a job does not outlive much more. */
+const FIRST: Milliseconds = 1_000;
+const LONGEST: Milliseconds = 30_000;
+/** S1. */
+const MAX_FAILURES = 4_096;
+
+interface Failure {
+  readonly message: Message;
+  readonly at: Milliseconds;
+  readonly span: Milliseconds;
+  /** Nobody was heard on the whole route while the question was out: the name is not to blame. */
+  readonly wasSilence: boolean;
+}
+
+/**
+ * Remembers questions that upstream could not answer, so that impatient clients do not make a storm of them (C6).
+ *
+ * 1 s at first, twice as long after each failure in a row, up to 30 s. Silence of a whole route is remembered for 1 s and
+ * until it is heard again, whatever it says: it speaks of no name. Beside a family that has addresses a failure is
+ * remembered for 1 s: NODATA stands in for it (F5), and an answer would be better.
+ *
+ * @see RFC 9520 §3
+ */
+export function failureMemory(options: FailureMemoryOptions): Stage {
+  return (next) => {
+    const failures = new Failures(next, options);
+    return (query) => failures.answer(query);
+  };
+}
+
+class Failures {
+  private readonly next: Resolve;
+  private readonly options: FailureMemoryOptions;
+  private readonly failures = new LRUCache<string, Failure>({ max: MAX_FAILURES });
+
+  constructor(next: Resolve, options: FailureMemoryOptions) {
+    this.next = next;
+    this.options = options;
+  }
+
+  answer(query: Query): Promise<Answer> {
+    const key = queryKey(query);
+    const failure = this.failures.get(key);
+    if (failure !== undefined && this.holds(failure, query)) {
+      return Promise.resolve(remembered(failure));
+    }
+    return this.ask(key, query);
+  }
+
+  private async ask(key: string, query: Query): Promise<Answer> {
+    const started = this.options.clock.now();
+    try {
+      const answer = await this.next(query);
+      if (verdictOf(answer.message, query) === 'failure') {
+        this.note(key, query, started, answer.message);
+      } else {
+        this.failures.delete(key);
+      }
+      return answer;
+    } catch (error) {
+      // `closed` is our own doing, and says nothing of upstream.
+      if (error instanceof UpstreamError && error.reason !== 'closed') {
+        this.note(key, query, started, { ...EMPTY, rcode: Rcode.SERVFAIL });
+      }
+      throw error;
+    }
+  }
+
+  private note(key: string, query: Query, started: Milliseconds, message: Message): void {
+    const at = this.options.clock.now();
+    const wasSilence = this.options.heardAt(query.qname) < started;
+    const before = this.failures.peek(key);
+    // In a row: asked again about when the last one was forgotten.
+    const grows =
+      !wasSilence && before?.wasSilence === false && at - before.at < before.span + LONGEST;
+    const span = grows ? Math.min(2 * before.span, LONGEST) : FIRST;
+    this.failures.set(key, { message, at, span, wasSilence });
+  }
+
+  private holds({ at, span, wasSilence }: Failure, query: Query): boolean {
+    const { clock, heardAt } = this.options;
+    if (wasSilence && heardAt(query.qname) >= at) return false;
+    return clock.now() < at + (this.isRepaired(query) ? FIRST : span);
+  }
+
+  private isRepaired(query: Query): boolean {
+    if (!isAddressQuery(query)) return false;
+    const qtype = query.qtype === RrType.A ? RrType.AAAA : RrType.A;
+    return this.options.hasAddresses({ ...query, qtype });
+  }
+}
+
+function remembered({ message }: Failure): Answer {
+  const text = 'upstream failed to answer this a moment ago';
+  return { message, source: 'failure', age: 0, ede: { code: EdeCode.CACHED_ERROR, text } };
+}

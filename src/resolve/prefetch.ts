@@ -1,0 +1,46 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock, Milliseconds } from '../clock.ts';
+import type { Seconds } from '../wire/record.ts';
+import { lowestTtl } from './answer-cache.ts';
+import { type Answer, type Query, queryKey, type Stage } from './stage.ts';
+import { verdictOf } from './verdict.ts';
+
+/** C5: in the last tenth of its life an answer is renewed by whoever asks for it. */
+const LAST_PART = 0.1;
+/**
+ * Behind a caching upstream the new TTL is what that cache has left, so that renewals follow each other ever faster: 300,
+ * 30, 3. Here it ends; 5 s is what CoreDNS gives a service.
+ */
+const SHORTEST: Seconds = 5;
+/** Answers whose renewal is out or has failed; one that is forgotten may be asked for twice, no more. */
+const MAX_RENEWALS = 4_096;
+
+/**
+ * Renews an answer in the background that is asked for near its end, so that a popular name is never waited for (C5).
+ *
+ * Each answer once: if its renewal fails it lives to its end, and what comes then is the stages' below. Denials are not
+ * renewed: nobody waits for what does not exist as often.
+ */
+export function prefetch(clock: Clock): Stage {
+  const renewed = new LRUCache<string, Milliseconds>({ max: MAX_RENEWALS });
+  const isDue = (query: Query, { source, message, freshAt }: Answer): boolean => {
+    if (source !== 'cache' || freshAt === undefined) return false;
+    if (query.speculative === true || verdictOf(message, query) !== 'data') return false;
+    if (clock.now() < freshAt + renewableFor(lowestTtl(message)) * 1_000) return false;
+    const key = queryKey(query);
+    if (renewed.get(key) === freshAt) return false;
+    renewed.set(key, freshAt);
+    return true;
+  };
+  return (next) => (query) =>
+    next(query).then((answer) => {
+      // Counted where it fails; nobody waits for it.
+      if (isDue(query, answer)) next({ ...query, refresh: true }).catch(() => undefined);
+      return answer;
+    });
+}
+
+/** How old an answer of this TTL is when a hit renews it: without end where none does. */
+export function renewableFor(ttl: Seconds): Seconds {
+  return ttl < SHORTEST ? Number.POSITIVE_INFINITY : ttl * (1 - LAST_PART);
+}

@@ -1,0 +1,96 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock, Milliseconds } from '../clock.ts';
+import type { Name } from '../wire/name.ts';
+import type { Answer, Query, Resolve, Stage } from './stage.ts';
+import { verdictOf } from './verdict.ts';
+
+export interface ServeStaleOptions {
+  readonly clock: Clock;
+  /** An answer whose life is over, where there is one that may still be told. */
+  readonly stale: (query: Query) => Answer | undefined;
+  /** Whether nobody answers for this name at the moment, about whatever name. */
+  readonly isSilent: (qname: Name) => boolean;
+}
+
+/**
+ * C4: before c-ares gives up, and within the second that no lookup may exceed; RFC 8767 §5 would wait for 1.8 s, as a
+ * client's own timer of 2 s allows.
+ */
+const PATIENCE: Milliseconds = 800;
+/** RFC 8767 §5: for so long one wait in vain speaks for the name; then it is waited for again. */
+const RECHECK: Milliseconds = 30_000;
+/** Names that upstream owes an answer for; one that is forgotten is waited for again. */
+const MAX_OWED = 4_096;
+
+/**
+ * Tells an answer whose life is over where no other is to be had: upstream fails, or has said nothing for 800 ms (C4).
+ *
+ * The question stays out meanwhile and fills the cache when it is answered. A denial is told on failure or silence of the
+ * whole route only: a name that has come into being since is worth waiting for (N9).
+ *
+ * @see RFC 8767
+ */
+export function serveStale(options: ServeStaleOptions): Stage {
+  return (next) => {
+    const renewals = new Renewals(next, options);
+    return (query) => {
+      const stale = query.speculative === true ? undefined : options.stale(query);
+      return stale === undefined ? next(query) : renewals.answer(query, stale);
+    };
+  };
+}
+
+class Renewals {
+  private readonly next: Resolve;
+  private readonly options: ServeStaleOptions;
+  /**
+   * Since when upstream owes a word about a name: counted for both families, so that a pair waits once, and kept after a
+   * wait in vain, so that the next client does not wait again.
+   */
+  private readonly owed = new LRUCache<Name, Milliseconds>({ max: MAX_OWED });
+
+  constructor(next: Resolve, options: ServeStaleOptions) {
+    this.next = next;
+    this.options = options;
+  }
+
+  answer(query: Query, stale: Answer): Promise<Answer> {
+    const fresh = this.ask(query);
+    const patience = this.patienceFor(query, stale);
+    if (patience <= 0) {
+      // Whether it fails is counted where it does.
+      fresh.catch(() => undefined);
+      return Promise.resolve(stale);
+    }
+    return new Promise((resolve) => {
+      const timer = this.options.clock.after(patience, () => resolve(stale));
+      const settle = (answer: Answer): void => {
+        timer.cancel();
+        resolve(answer);
+      };
+      fresh.then(
+        (answer) => settle(verdictOf(answer.message, query) === 'failure' ? stale : answer),
+        () => settle(stale),
+      );
+    });
+  }
+
+  private ask(query: Query): Promise<Answer> {
+    const { owed, options } = this;
+    const now = options.clock.now();
+    const since = owed.peek(query.qname);
+    if (since === undefined || now - since >= RECHECK) owed.set(query.qname, now);
+    return this.next(query).then((answer) => {
+      if (verdictOf(answer.message, query) !== 'failure') owed.delete(query.qname);
+      return answer;
+    });
+  }
+
+  private patienceFor(query: Query, stale: Answer): Milliseconds {
+    const { clock, isSilent } = this.options;
+    if (isSilent(query.qname)) return 0;
+    if (verdictOf(stale.message, query) !== 'data') return Number.POSITIVE_INFINITY;
+    const since = this.owed.peek(query.qname) ?? clock.now();
+    return since + PATIENCE - clock.now();
+  }
+}

@@ -1,0 +1,147 @@
+import { test } from 'tap';
+import type { Milliseconds } from '../../src/clock.ts';
+import { UpstreamError } from '../../src/upstream/exchange.ts';
+import { EdeCode, Rcode, RrType } from '../../src/wire/codes.ts';
+import { a, aaaa, message, nxdomain } from '../support/messages.ts';
+import type { Line } from '../support/scripted-upstream.ts';
+import { startStub } from '../support/stub.ts';
+import { answerFrom } from '../support/world.ts';
+
+const NAME = 'git.example.com.';
+const KNOWN: Record<string, Line> = {
+  [`${NAME} A`]: message({ answer: [a(NAME, '192.0.2.1', 60)] }),
+  [`${NAME} AAAA`]: message({ answer: [aaaa(NAME, '2001:db8::1', 60)] }),
+};
+const SERVFAIL = message({ rcode: Rcode.SERVFAIL });
+const HOUR: Milliseconds = 3_600_000;
+
+/** A stub that has NAME in its cache, expired by now, in front of an upstream that says what a test has it say. */
+async function setup({
+  expiredFor = 1_000,
+  known = KNOWN,
+}: {
+  expiredFor?: Milliseconds;
+  known?: Record<string, Line>;
+} = {}) {
+  let world: Record<string, Line> = known;
+  let broken: Line | undefined;
+  const stub = await startStub({
+    script: (question) => broken ?? answerFrom({ lines: world })(question),
+  });
+  await stub.askPair(NAME);
+  await stub.clock.advance(60_000 + expiredFor);
+  stub.upstream.takeAsked();
+  return {
+    stub,
+    say: (lines: Record<string, Line>) => {
+      world = lines;
+      broken = undefined;
+    },
+    fail: (line: Line) => {
+      broken = line;
+    },
+  };
+}
+
+test('C4: after 800 ms of silence a pair is answered with what it had, once for both', async (t) => {
+  const { stub, fail } = await setup();
+  fail('silence');
+  const { a: ipv4, aaaa: ipv6, elapsed } = await stub.askPair(NAME);
+  t.equal(elapsed, 800);
+  for (const answer of [ipv4, ipv6]) {
+    t.equal(answer.source, 'stale');
+    t.equal(answer.ede?.code, EdeCode.STALE_ANSWER);
+    t.equal(answer.message.answer[0]?.ttl, 30, 'RFC 8767 §4');
+  }
+});
+
+test('C4: after one wait in vain nobody waits again, and the truth is told as soon as it is there', async (t) => {
+  const { stub, fail, say } = await setup();
+  fail('silence');
+  await stub.ask(NAME);
+  t.ok((await stub.ask(NAME)).elapsed <= 1);
+  await stub.clock.advance(5_000);
+  t.ok((await stub.ask(NAME)).elapsed <= 1);
+  say({ [`${NAME} A`]: message({ answer: [a(NAME, '192.0.2.9', 60)] }) });
+  // The scripted upstream never gives a question up, so it is another name's question that is answered here.
+  t.equal((await stub.ask('other.example.com.')).source, 'upstream');
+});
+
+test('C4: a failure is answered with what was there, at once', async (t) => {
+  for (const line of [SERVFAIL, new UpstreamError('refused', 'refused')]) {
+    const { stub, fail } = await setup();
+    fail(line);
+    const answer = await stub.ask(NAME);
+    t.equal(answer.source, 'stale');
+    t.ok(answer.elapsed < 100, `${answer.elapsed} ms`);
+  }
+});
+
+test('C4: an answer that comes late is the next one, and what was stale is forgotten', async (t) => {
+  const { stub, say } = await setup();
+  say({ [`${NAME} A`]: message({ answer: [a(NAME, '192.0.2.9', 60)] }) });
+  stub.upstream.delay = 1_500;
+  t.equal((await stub.ask(NAME)).source, 'stale');
+  await stub.clock.advance(1_000);
+  const next = await stub.ask(NAME);
+  t.equal(next.source, 'cache');
+  t.same(next.message.answer[0]?.rdata, a(NAME, '192.0.2.9').rdata);
+});
+
+test('C4: never stale over a fresh denial, cacheable or not', async (t) => {
+  for (const denial of [nxdomain('.', 1), message({ rcode: Rcode.NXDOMAIN }), message()]) {
+    const { stub, say, fail } = await setup();
+    say({ [`${NAME} A`]: denial, [`${NAME} AAAA`]: denial });
+    t.equal((await stub.ask(NAME)).message.rcode, denial.rcode);
+    await stub.clock.advance(2_000);
+    fail(SERVFAIL);
+    t.not((await stub.ask(NAME)).message.answer.length, 1);
+  }
+});
+
+test('C4: for a day, and no longer', async (t) => {
+  const { stub, fail } = await setup({ expiredFor: 23 * HOUR });
+  fail(SERVFAIL);
+  t.equal((await stub.ask(NAME)).source, 'stale');
+  await stub.clock.advance(HOUR + 60_000);
+  t.equal((await stub.ask(NAME)).message.rcode, Rcode.SERVFAIL);
+});
+
+test('C4: a denial is told for five minutes where upstream fails, and waited for where it is slow', async (t) => {
+  const denied = { [NAME]: nxdomain('.', 60) };
+  const { stub, fail, say } = await setup({ known: denied });
+  say(KNOWN);
+  stub.upstream.delay = 1_500;
+  t.equal((await stub.ask(NAME, RrType.A)).source, 'upstream', 'a name that exists by now');
+  const second = await setup({ known: denied });
+  second.fail(SERVFAIL);
+  const answer = await second.stub.ask(NAME);
+  t.equal(answer.message.rcode, Rcode.NXDOMAIN);
+  t.equal(answer.ede?.code, EdeCode.STALE_NXDOMAIN);
+  await second.stub.clock.advance(5 * 60_000);
+  t.equal((await second.stub.ask(NAME)).message.rcode, Rcode.SERVFAIL);
+  fail(SERVFAIL);
+});
+
+test('C4, N9: in an outage a whole walk is answered from memory, and upstream is heard as soon as it is back', async (t) => {
+  const { stub, fail, say } = await setup();
+  const steps = ['job.svc.cluster.local.', 'svc.cluster.local.', 'cluster.local.', 'corp.example.'];
+  for (const suffix of steps) await stub.askPair(`${NAME}${suffix}`);
+  await stub.askPair(NAME);
+  await stub.clock.advance(61_000);
+  fail('silence');
+  for (const other of ['x.example.net.', 'y.example.net.', 'z.example.net.']) {
+    stub.resolve({ qname: other, qtype: 16, qclass: 1, dnssecOk: false, checkingDisabled: false });
+  }
+  await stub.clock.advance(3_000);
+  for (const suffix of steps) {
+    const step = await stub.askPair(`${NAME}${suffix}`);
+    t.equal(step.a.message.rcode, Rcode.NXDOMAIN, suffix);
+    t.ok(step.elapsed <= 800, `${suffix}: ${step.elapsed} ms`);
+  }
+  const base = await stub.askPair(NAME);
+  t.equal(base.a.message.answer.length, 1);
+  t.ok(base.elapsed <= 800, `${base.elapsed} ms`);
+  say(KNOWN);
+  t.equal((await stub.ask('back.example.com.')).message.rcode, Rcode.NXDOMAIN);
+});
