@@ -142,9 +142,11 @@ export class LookupWatch {
   private settle(key: string, lookup: OpenLookup): void {
     lookup.grace?.cancel();
     if (lookup.outcome === undefined || lookup.waiting > 0) return;
-    const { families } = lookup;
+    const { families, outcome } = lookup;
     const isHalf = families.size === 1 && (families.has('A') || families.has('AAAA'));
-    if (!isHalf) this.end(key, lookup);
+    // After SERVFAIL musl asks again at once (M4): that is the same lookup still.
+    const isOver = !isHalf && outcome !== 'failed';
+    if (isOver) this.end(key, lookup);
     else lookup.grace = this.options.clock.after(GRACE, () => this.end(key, lookup));
   }
 

@@ -50,7 +50,9 @@ test('failures stand there by reason', async (t) => {
   t.match(told, { level: 'warn', outcome: 'failed', rcodes: ['SERVFAIL'] });
   t.notOk(Object.hasOwn(told, 'qname'), 'no name above debug (S4)');
   const last = sidestub.log.at(-1) ?? {};
-  t.match(last, { event: 'stopped', failed: 1, slow: 1 });
+  t.equal(last['event'], 'stopped');
+  // On a machine that is busy enough, what musl asks again after SERVFAIL counts by itself.
+  for (const field of ['failed', 'slow']) t.ok(Number(last[field]) >= 1, field);
   t.ok(Number(last['failed_timeout']) >= 1, JSON.stringify(last));
   t.ok(Number(last['slowest_ms']) >= 1_000);
 });

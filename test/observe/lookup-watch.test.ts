@@ -65,10 +65,11 @@ test('a lookup ends when both families have their answer, and one with records i
 });
 
 test('outcomes: nothing there is absent, an error without records is failed', async (t) => {
-  const { steps, step, ended } = setup();
+  const { clock, steps, step, ended } = setup();
   await step('gone.example.com.', denied);
   await step('empty.job.svc.cluster.local.', nothing);
   await step('broken.example.com.', nothing, failed);
+  await clock.advance(20);
   t.equal(steps.histogram('absent').count, 2);
   t.equal(steps.histogram('failed').count, 1);
   t.equal(steps.histogram('found').count, 0);
@@ -76,11 +77,12 @@ test('outcomes: nothing there is absent, an error without records is failed', as
 });
 
 test('slow and failed lookups are remembered with their walk, quick ones are not', async (t) => {
-  const { watch, step } = setup({ names: true });
+  const { clock, watch, step } = setup({ names: true });
   await step('quick.example.com.', found);
   await step('slow.example.com.job.svc.cluster.local.', denied, denied, SLOW_LOOKUP - 1);
   await step('slow.example.com.', found, nothing, 1);
   await step('broken.example.com.', failed);
+  await clock.advance(20);
   t.strictSame(
     watch.recent.map(({ name, outcome, took }) => [name, outcome, took]),
     [
@@ -101,8 +103,9 @@ test('slow and failed lookups are remembered with their walk, quick ones are not
 });
 
 test('names are kept only where they are asked for (S4)', async (t) => {
-  const { watch, step } = setup({ names: false });
+  const { clock, watch, step } = setup({ names: false });
   await step('secret.example.com.job.svc.cluster.local.', failed);
+  await clock.advance(20);
   t.equal(watch.recent.length, 1);
   t.notMatch(JSON.stringify(watch.recent), /secret/);
   t.notOk(Object.hasOwn(watch.recent[0] ?? {}, 'name'));
@@ -157,6 +160,15 @@ test('at the end, what a client still asks again is counted as it stands', async
   t.equal(clock.timers, 0);
 });
 
+test('a client that asks again at once after a failure is at the same lookup (M4)', async (t) => {
+  const { clock, step, steps } = setup();
+  await step('broken.example.com.', failed);
+  await clock.advance(5);
+  await step('broken.example.com.', failed, found);
+  t.equal(steps.histogram('failed').count, 0);
+  t.equal(steps.histogram('found').count, 1);
+});
+
 test('a walk that its client gave up is no part of the next one', async (t) => {
   const { clock, steps, step, duration } = setup();
   await step('git.example.com.job.svc.cluster.local.', denied);
@@ -167,8 +179,9 @@ test('a walk that its client gave up is no part of the next one', async (t) => {
 });
 
 test('what is remembered is bounded, whoever asks what (S1)', async (t) => {
-  const { watch, ask, duration } = setup({ names: true });
+  const { clock, watch, ask, duration } = setup({ names: true });
   for (let n = 0; n < 200; n++) ask(`n${n}.example.com.`, 'TXT')(failed);
+  await clock.advance(20);
   t.equal(watch.recent.length, 50);
   t.equal(watch.recent[0]?.name, 'n199.example.com.');
   // Walks that are never ended, as a flood of expansions makes them.
@@ -180,5 +193,6 @@ test('what is remembered is bounded, whoever asks what (S1)', async (t) => {
   t.equal(duration.count, before + 5_000, 'even those that were forgotten are counted');
   for (let n = 0; n < 500; n++) ask('again.example.com.job.svc.cluster.local.')(denied);
   ask('again.example.com.', 'TXT')(failed);
+  await clock.advance(20);
   t.equal(watch.recent[0]?.steps.length, 64);
 });
