@@ -119,7 +119,7 @@ test('a suffix past 16 KiB cannot be pointed to, and is written out', (t) => {
     const filler = record('x.', 65_280, new Uint8Array(size));
     const sent = message({ answer: [filler, ...late] });
     const reply = readResponse(renderReply(request('x.'), sent, whole));
-    assert.deepEqual(reply.message.answer.slice(-2), late, `${size} octets before`);
+    t.strictSame(reply.message.answer.slice(-2), late, `${size} octets before`);
   }
   t.end();
 });
