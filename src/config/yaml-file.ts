@@ -1,17 +1,5 @@
-import {
-  isAlias,
-  isMap,
-  isNode,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Pair,
-  parseDocument,
-  type YAMLError,
-  type YAMLMap,
-  type YAMLSeq,
-  type YAMLWarning,
-} from 'yaml';
+import { createRequire } from 'node:module';
+import type { Pair, YAMLError, YAMLMap, YAMLSeq, YAMLWarning } from 'yaml';
 import { didYouMean } from './closest.ts';
 import type { Problem } from './config-error.ts';
 import { describe, type Written } from './kind.ts';
@@ -22,6 +10,10 @@ import { isSettingKey, SETTING_KEYS } from './schema.ts';
 const MAX_CHARACTERS = 1_000_000;
 /** One missing bracket can make a thousand errors; the first ones say where. */
 const MAX_SYNTAX_ERRORS = 10;
+
+/** The parser, loaded when a file is read: it takes longer to load than a sidecar without one takes to start. */
+const yaml: () => typeof import('yaml') = () => require('yaml');
+const require = createRequire(import.meta.url);
 
 /**
  * The settings in a YAML file.
@@ -43,7 +35,7 @@ class YamlReader {
   readonly problems: Problem[] = [];
   broken = false;
   private readonly path: string;
-  private readonly lines = new LineCounter();
+  private readonly lines = new (yaml().LineCounter)();
 
   constructor(path: string) {
     this.path = path;
@@ -55,12 +47,12 @@ class YamlReader {
       this.problems.push({ place: this.path, reason: `longer than ${MAX_CHARACTERS} characters` });
       return;
     }
-    const document = parseDocument(text, { lineCounter: this.lines, prettyErrors: false });
+    const document = yaml().parseDocument(text, { lineCounter: this.lines, prettyErrors: false });
     this.syntax([...document.errors, ...document.warnings]);
     const { contents } = document;
     // A file with comments only sets nothing.
     if (this.broken || contents === null || isNull(contents)) return;
-    if (isMap(contents)) this.mapping(contents, '');
+    if (yaml().isMap(contents)) this.mapping(contents, '');
     else
       this.problem(
         startOf(contents),
@@ -79,7 +71,7 @@ class YamlReader {
 
   private mapping(map: YAMLMap, section: string): void {
     for (const pair of map.items) {
-      const word = isScalar(pair.key) ? String(pair.key.value) : '';
+      const word = yaml().isScalar(pair.key) ? String(pair.key.value) : '';
       const key = section + word;
       if (isSettingKey(key)) this.entry(key, pair);
       else if (section === '' && sections().has(word)) this.section(word, pair);
@@ -89,7 +81,7 @@ class YamlReader {
 
   private section(word: string, pair: Pair): void {
     const { value } = pair;
-    if (isMap(value)) this.mapping(value, `${word}.`);
+    if (yaml().isMap(value)) this.mapping(value, `${word}.`);
     // `tcp:` with everything below it commented out.
     else if (!isNull(value)) this.problem(startOf(value), `${word} is not a mapping of settings`);
   }
@@ -108,18 +100,18 @@ class YamlReader {
 
   /** The value of a node; `undefined` where it holds something that is reported here. */
   private written(node: unknown): Written | undefined {
-    if (isSeq(node)) return whole(node.items.map((item) => this.written(item)));
-    if (isMap(node)) {
+    if (yaml().isSeq(node)) return whole(node.items.map((item) => this.written(item)));
+    if (yaml().isMap(node)) {
       const values = node.items.map((pair) => this.written(pair.value));
-      const words = node.items.map(({ key }) => (isScalar(key) ? String(key.value) : ''));
+      const words = node.items.map(({ key }) => (yaml().isScalar(key) ? String(key.value) : ''));
       const all = whole(values);
       return all && Object.fromEntries(words.map((word, index) => [word, all[index] ?? null]));
     }
-    if (isAlias(node)) {
+    if (yaml().isAlias(node)) {
       this.problem(startOf(node), `alias: *${node.source}; write the value out`);
       return undefined;
     }
-    if (!isScalar(node) || isNull(node)) return null;
+    if (!yaml().isScalar(node) || isNull(node)) return null;
     return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value));
   }
 
@@ -148,7 +140,7 @@ function descend(pair: Pair, path: readonly unknown[], what: 'value' | 'key'): u
   let node: unknown = pair.value ?? pair.key;
   for (const [depth, step] of path.entries()) {
     const atKey = what === 'key' && depth === path.length - 1;
-    const next = isSeq(node) ? itemOf(node, step) : partOf(pairOf(node, step), atKey);
+    const next = yaml().isSeq(node) ? itemOf(node, step) : partOf(pairOf(node, step), atKey);
     if (next === undefined) return node;
     node = next;
   }
@@ -160,20 +152,20 @@ function itemOf(list: YAMLSeq, index: unknown): unknown {
 }
 
 function partOf(pair: Pair | undefined, atKey: boolean): unknown {
-  return atKey || !isNode(pair?.value) ? pair?.key : pair.value;
+  return atKey || !yaml().isNode(pair?.value) ? pair?.key : pair.value;
 }
 
 function pairOf(node: unknown, key: unknown): Pair | undefined {
-  if (!isMap(node)) return undefined;
-  return node.items.find((pair) => isScalar(pair.key) && String(pair.key.value) === key);
+  if (!yaml().isMap(node)) return undefined;
+  return node.items.find((pair) => yaml().isScalar(pair.key) && String(pair.key.value) === key);
 }
 
 function isNull(node: unknown): boolean {
-  return node === null || (isScalar(node) && node.value === null);
+  return node === null || (yaml().isScalar(node) && node.value === null);
 }
 
 function startOf(node: unknown): number {
-  return isNode(node) ? (node.range?.[0] ?? 0) : 0;
+  return yaml().isNode(node) ? (node.range?.[0] ?? 0) : 0;
 }
 
 function whole(values: readonly (Written | undefined)[]): readonly Written[] | undefined {
