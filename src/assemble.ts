@@ -18,15 +18,15 @@ import { servfail } from './resolve/servfail.ts';
 import { type Flights, singleFlight } from './resolve/single-flight.ts';
 import { pipeline, type Resolve } from './resolve/stage.ts';
 import { verdictOf } from './resolve/verdict.ts';
-import { isAtOrBelow } from './wire/name.ts';
+import { isAtOrBelow, type Name } from './wire/name.ts';
 
 /** What the stages are made of. */
 export interface ResolverParts {
   readonly settings: ResolverSettings;
   readonly clock: Clock;
   readonly routes: Router;
-  /** What was learned before a reload; a cache of its own where there is none. */
-  readonly cache?: AnswerCache | undefined;
+  /** What was learned before a reload, of the names that `keeps` is true for. */
+  readonly before?: { readonly cache: AnswerCache; keeps(qname: Name): boolean } | undefined;
   readonly hosts?: HostsLookup | undefined;
   readonly onlyRoutable?: FamiliesOptions['onlyRoutable'];
   readonly tallies: ResolverTallies;
@@ -84,9 +84,13 @@ export function assembleResolver(parts: ResolverParts): Resolver {
   const inZone = (qname: string): boolean => domain !== undefined && isAtOrBelow(qname, domain);
   const maxNegativeTtl = (qname: string): number =>
     inZone(qname) ? ZONE_NEGATIVE_TTL : settings.cache.maxTtl;
-  const cache =
-    parts.cache ??
-    new AnswerCache({ ...settings.cache, clock, tallies: tallies.cache, maxNegativeTtl });
+  const cache = new AnswerCache({
+    ...settings.cache,
+    clock,
+    tallies: tallies.cache,
+    maxNegativeTtl,
+  });
+  if (parts.before !== undefined) cache.adopt(parts.before.cache, parts.before.keeps);
   const zone =
     domain === undefined || settings.search.mode === 'off'
       ? undefined

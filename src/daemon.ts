@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { assembleResolver, type Resolver, type ResolverTallies } from './assemble.ts';
+import type { Resolver, ResolverTallies } from './assemble.ts';
 import type { Clock, Milliseconds } from './clock.ts';
 import type { Settings } from './config/settings.ts';
 import { type Endpoint, formatEndpoint } from './endpoint.ts';
+import { Generations, type Reloadable } from './generations.ts';
 import { AnswerTable } from './listen/answer-table.ts';
 import { MAX_KINDS, ReadyAnswers, type ReadyAnswersOptions } from './listen/ready-answers.ts';
 import { Responder, type ResponderEvents } from './listen/responder.ts';
-import { listenTcp } from './listen/tcp.ts';
 import { chooseUdp } from './listen/udp-io.ts';
+import { Listeners } from './listeners.ts';
 import { rcodeClass, typeClass } from './observe/label-sets.ts';
 import type { Log } from './observe/log.ts';
 import { isRemarkable, LookupWatch, type RecentLookup } from './observe/lookup-watch.ts';
@@ -19,10 +20,7 @@ import { rehearse } from './rehearsal.ts';
 import type { FamiliesOptions } from './resolve/families.ts';
 import type { HostsLookup } from './resolve/local-names.ts';
 import { startStatus } from './status.ts';
-import { Routes } from './upstream/routes.ts';
-import { upstreamFor } from './upstream/upstreams.ts';
 import { watchedResolve } from './watched-resolve.ts';
-import { isAtOrBelow } from './wire/name.ts';
 
 /** What a running daemon is made of, beside its settings. */
 export interface DaemonParts {
@@ -37,11 +35,16 @@ export interface DaemonParts {
   readonly configuration?: readonly ConfiguredValue[];
   /** Where queries are logged, when `queryLog.to` asks for it; the daemon does not close it. */
   readonly queryLog?: LineStream | undefined;
+  /** Called when it listens, before it can be ready: what has to be there by then is made here. */
+  readonly onListening?: ((endpoints: readonly Endpoint[]) => Promise<void>) | undefined;
   /** Called once, when upstream has answered: what waits for the daemon may begin. */
   readonly onReady?: (() => void) | undefined;
   /** Called when the daemon must not go on, with what to tell the operator. */
   readonly onFatal: (message: string) => void;
 }
+
+/** S2: a lookup is several questions; the next comes within this, or the last one was the last. */
+const QUIET: Milliseconds = 100;
 
 /** A running daemon. */
 export interface Daemon {
@@ -52,6 +55,13 @@ export interface Daemon {
   readonly ready: boolean;
   /** What it has done so far. */
   totals(): Totals;
+  /**
+   * Goes on with other settings, and loses no query: what is in flight is answered by the servers that were asked, and
+   * addresses that stay the same are listened to all the time (S2).
+   *
+   * @throws {ListenError} When a new address cannot be bound; then nothing has changed.
+   */
+  reload(next: Reloadable): Promise<void>;
   /**
    * Answers what is in flight, still listening, for at most `shutdown.grace`; then closes everything (S2).
    *
@@ -75,44 +85,42 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     metrics.daemon.bugs.add();
     log.error('bug', { stack: error instanceof Error ? error.stack : String(error) });
   };
-  const routes = routesOf(settings, clock, metrics);
   const table = new AnswerTable({
     octets: settings.cache.octets,
     negativeOctets: settings.cache.negativeOctets,
     maxKinds: MAX_KINDS,
     seed: randomBytes(4).readInt32LE(),
   });
-  const resolver = assembleResolver({
-    settings,
-    clock,
-    routes,
-    hosts: parts.hosts,
-    onlyRoutable: parts.onlyRoutable,
-    tallies: resolverTallies(metrics),
-    onVerdict: (verdict, reason) => {
-      metrics.conformance.changes.add();
-      if (settings.cluster.domain !== undefined) {
-        metrics.conformance.verdicts.set(settings.cluster.domain, verdict);
-      }
-      // Proofs of a server that is not, or no longer, believed (N3).
-      table.dropCuts();
-      const level = verdict === 'conforming' ? 'info' : 'warn';
-      log[level]('conformance', { zone: settings.cluster.domain, verdict, reason });
-    },
-    onReady: () => {
-      readyAt = clock.now();
-      log.info('ready', { startup_ms: Math.round(readyAt - startedAt) });
-      parts.onReady?.();
-    },
-    onLoop: () =>
-      parts.onFatal('an upstream is sidestub itself: a question of ours came back to us'),
-    onBug,
-  });
-  watch(metrics, resolver);
+  const onVerdict: ConstructorParameters<typeof Generations>[0]['onVerdict'] = (
+    zone,
+    verdict,
+    reason,
+  ) => {
+    metrics.conformance.changes.add();
+    if (zone !== undefined) metrics.conformance.verdicts.set(zone, verdict);
+    // Proofs of a server that is not, or no longer, believed (N3).
+    table.dropCuts();
+    log[verdict === 'conforming' ? 'info' : 'warn']('conformance', { zone, verdict, reason });
+  };
+  const onReady = (): void => {
+    // The first word counts: a reload does not make jobs wait again.
+    if (readyAt !== undefined) return;
+    readyAt = clock.now();
+    log.info('ready', { startup_ms: Math.round(readyAt - startedAt) });
+    parts.onReady?.();
+  };
+  const onLoop = (): void =>
+    parts.onFatal('an upstream is sidestub itself: a question of ours came back to us');
+  const generations = new Generations(
+    { clock, metrics, tallies: resolverTallies(metrics), onVerdict, onReady, onLoop, onBug },
+    parts,
+  );
+  const current = (): Resolver => generations.resolver;
+  watch(metrics, current);
   metrics.daemon.startup.readBy(() => ((readyAt ?? clock.now()) - startedAt) / 1_000);
-  const lookups = lookupWatch(parts, metrics, resolver);
+  const lookups = lookupWatch(parts, metrics, current);
   const responder = new Responder({
-    resolve: watchedResolve(resolver.resolve, clock, {
+    resolve: watchedResolve((query) => current().resolve(query), clock, {
       lookups,
       queryLog: queryLogOf(parts, metrics),
     }),
@@ -121,21 +129,29 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     // A query log that says nothing of hits would not be one.
     ready:
       parts.queryLog === undefined
-        ? new ReadyAnswers({ table, repeat: resolver.repeat, clock, onHits: countHits(metrics) })
+        ? new ReadyAnswers({
+            table,
+            repeat: (query, answer) => current().repeat(query, answer),
+            clock,
+            onHits: countHits(metrics),
+          })
         : undefined,
   });
   const closers: (() => Promise<void>)[] = [];
+  const listeners = await listenersOf(parts, metrics, responder);
+  closers.push(() => listeners.close());
   const closeAll = async (): Promise<void> => {
-    resolver.stop();
+    generations.stop();
     await Promise.all(closers.splice(0).map((close) => close()));
-    routes.close();
+    generations.close();
   };
   let stopping = false;
-  const isReady = (): boolean => resolver.readiness.ready && !stopping;
+  const isReady = (): boolean => readyAt !== undefined && !stopping;
   metrics.daemon.ready.readBy(() => (isReady() ? 1 : 0));
   const totals = () => totalsOf(metrics, (clock.now() - startedAt) / 1_000);
   try {
-    const endpoints = await listenEverywhere(parts, metrics, responder, closers);
+    await listeners.change(settings.listen.addresses);
+    const { endpoints } = listeners;
     const server = await startStatus({
       ...parts,
       startedAt,
@@ -153,19 +169,30 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       status: status === undefined ? 'off' : formatEndpoint(status),
       version: parts.version,
     });
-    resolver.start();
+    await parts.onListening?.(endpoints);
+    generations.start();
     if (settings.rehearsal) void rehearse(settings, clock);
     return {
-      endpoints,
+      get endpoints() {
+        return listeners.endpoints;
+      },
       status,
       metrics,
       get ready() {
         return isReady();
       },
       totals,
+      reload: async (next) => {
+        await listeners.change(next.settings.listen.addresses);
+        generations.replace(next);
+        // What was said under the old settings is not repeated under the new ones.
+        table.clear();
+      },
       stop: async () => {
         stopping = true;
-        await Promise.race([responder.drained(), elapsed(clock, settings.shutdown.grace)]);
+        const queries = () => totals().queries;
+        const { grace } = generations.settings.shutdown;
+        await Promise.race([quiet(responder, queries, clock), elapsed(clock, grace)]);
         const abandoned = responder.inFlight;
         await closeAll();
         lookups.close();
@@ -179,31 +206,11 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   }
 }
 
-/** U1: the default route and those of the configuration; U2: the cluster zone has timers of its own. */
-function routesOf(settings: Settings, clock: Clock, metrics: Metrics): Routes {
-  const { domain } = settings.cluster;
-  const upstream = (servers: Settings['upstreams']) =>
-    upstreamFor({
-      servers,
-      order: settings.families.order,
-      clock,
-      tallies: metrics.upstream,
-      timerClass: ({ qname }) =>
-        domain !== undefined && isAtOrBelow(qname, domain) ? 'zone' : 'other',
-    });
-  return new Routes([
-    { zone: '.', upstream: upstream(settings.upstreams) },
-    ...settings.routes.map((route) => ({ zone: route.zone, upstream: upstream(route.upstreams) })),
-  ]);
-}
-
-/** L1: each address by itself, over UDP and TCP on the same port. */
-async function listenEverywhere(
+async function listenersOf(
   { settings, clock, log }: DaemonParts,
   metrics: Metrics,
   responder: Responder,
-  closers: (() => Promise<void>)[],
-): Promise<Endpoint[]> {
+): Promise<Listeners> {
   let open = 0;
   metrics.listen.tcpOpen.readBy(() => open);
   const events = {
@@ -219,15 +226,19 @@ async function listenEverywhere(
   const listenUdp = await chooseUdp(settings.listen.io, clock, (reason) =>
     log.info('no_batches', { reason }),
   );
-  const endpoints: Endpoint[] = [];
-  for (const address of settings.listen.addresses) {
-    const udp = await listenUdp(address, responder);
-    closers.push(() => udp.close());
-    const tcp = await listenTcp(udp.endpoint, responder, { limits: settings.tcp, clock, events });
-    closers.push(() => tcp.close());
-    endpoints.push(udp.endpoint);
+  return new Listeners({ listenUdp, responder, clock, limits: settings.tcp, events });
+}
+
+/**
+ * S2: resolves when nothing is in flight and nobody has asked for a moment: who is in the middle of a walk asks its next
+ * step only when it has the answer to this one, and a datagram may still wait in the kernel.
+ */
+async function quiet(responder: Responder, queries: () => number, clock: Clock): Promise<void> {
+  for (let seen = -1; seen !== queries(); ) {
+    await responder.drained();
+    seen = queries();
+    await elapsed(clock, QUIET);
   }
-  return endpoints;
 }
 
 function elapsed(clock: Clock, span: Milliseconds): Promise<void> {
@@ -249,13 +260,13 @@ function resolverTallies(metrics: Metrics): ResolverTallies {
 function lookupWatch(
   { clock, settings, log }: DaemonParts,
   { lookups }: Metrics,
-  { list }: Resolver,
+  resolver: () => Resolver,
 ): LookupWatch {
   return new LookupWatch({
     clock,
     wallClock: Date.now,
     names: settings.status.names,
-    split: (qname) => list.expansionOf(qname),
+    split: (qname) => resolver().list.expansionOf(qname),
     onEnd: (lookup, qname) => logLookup(log, lookup, qname),
     ...lookups,
   });
@@ -278,15 +289,13 @@ function queryLogOf({ settings, queryLog: stream }: DaemonParts, { daemon }: Met
 }
 
 /** Says how the gauges are read. */
-function watch(metrics: Metrics, { cache, flights, zone }: Resolver): void {
-  metrics.flights.inProgress.readBy(() => flights.size);
+function watch(metrics: Metrics, current: () => Resolver): void {
+  metrics.flights.inProgress.readBy(() => current().flights.size);
   for (const part of ['positive', 'negative'] as const) {
-    metrics.cache.octets.readBy(part, () => cache.sizes[part].octets);
-    metrics.cache.entries.readBy(part, () => cache.sizes[part].entries);
+    metrics.cache.octets.readBy(part, () => current().cache.sizes[part].octets);
+    metrics.cache.entries.readBy(part, () => current().cache.sizes[part].entries);
   }
-  if (zone === undefined) return;
-  metrics.conformance.verdicts.set(zone.domain, zone.verdict);
-  metrics.search.cuts.readBy(() => zone.cutCount);
+  metrics.search.cuts.readBy(() => current().zone?.cutCount ?? 0);
 }
 
 function responderEvents({ listen }: Metrics, onBug: (error: unknown) => void): ResponderEvents {

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
 import { monotonicClock } from '../clock.ts';
 import { ConfigError } from '../config/config-error.ts';
+import { CONFIG_FILE_VARIABLE } from '../config/environment.ts';
 import { fileFailure } from '../config/file-failure.ts';
-import { configurationFlags } from '../config/flags.ts';
+import { CONFIG_FILE_FLAG, configurationFlags } from '../config/flags.ts';
 import { parseHostsFile } from '../config/hosts-file.ts';
 import { formatOrigin, type Origin } from '../config/layer.ts';
 import { loadSettings } from '../config/load.ts';
@@ -13,13 +13,18 @@ import { type EffectiveSetting, effectiveSettings } from '../config/render-setti
 import { parseResolvConf, publishedNameserver, renderResolvConf } from '../config/resolv-conf.ts';
 import type { Settings } from '../config/settings.ts';
 import { type Daemon, startDaemon } from '../daemon.ts';
+import type { Endpoint } from '../endpoint.ts';
 import { ListenError } from '../listen/listen-error.ts';
 import { createLog, formatFor, type Log } from '../observe/log.ts';
 import { openQueryLog, type QueryLogStream } from '../observe/query-log.ts';
 import type { ConfiguredValue } from '../observe/status-view.ts';
 import { writeTerminationMessage } from '../observe/termination-message.ts';
 import { totalsText } from '../observe/totals.ts';
-import { type Command, type CommandContext, ExitCode } from './command.ts';
+import { type Command, type CommandContext, ExitCode, textFlag } from './command.ts';
+import { settingsForRestart } from './run/fixed-settings.ts';
+import { Reloads } from './run/reloads.ts';
+import { type ServiceState, tellService } from './run/service-notice.ts';
+import { sourcesOf } from './sources.ts';
 
 const usage = `sidestub run [options]
 
@@ -28,7 +33,8 @@ Answers DNS on localhost for the programs of this pod or machine, and asks the s
   sidestub run --listen 127.0.0.1:5353      try it without root
   dig @127.0.0.1 -p 5353 git.example.com
 
-SIGTERM answers what is in flight and exits 0.`;
+SIGTERM answers what is in flight and exits 0; a second one exits at once. SIGHUP, or a change of the
+configuration file or resolv.conf, reloads without losing a query.`;
 
 export const command: Command = {
   summary: 'run the daemon',
@@ -38,13 +44,21 @@ export const command: Command = {
 };
 
 async function main(context: CommandContext): Promise<number> {
-  const { settings, origins, notes } = loadSettings({
-    flags: context.flags,
-    env: context.env,
-    readFile: (path) => readFileSync(path, 'utf8'),
-    machine: ownAddresses(),
-  });
-  const log = logFor(settings, context);
+  const { settings, origins, notes } = loadSettings(sourcesOf(context));
+  let writer = logFor(settings, context);
+  // A reload may change the level, so that everybody holds this and not the writer.
+  const log: Log = {
+    debug: (...event) => writer.debug(...event),
+    info: (...event) => writer.info(...event),
+    warn: (...event) => writer.warn(...event),
+    error: (...event) => writer.error(...event),
+  };
+  // From now on: a reload that is asked for during the start must not end the process.
+  let reloads: Reloads | undefined;
+  process.on('SIGHUP', () => reloads?.request('SIGHUP'));
+  const publish = publisher(settings, log);
+  const tell = (state: ServiceState): void =>
+    tellService(state, context.env, (reason) => log.warn('service_notice', { state, reason }));
   for (const { place, reason } of notes) log.warn('configuration', { place, reason });
   const ended = Promise.withResolvers<number>();
   const queryLog = queryLogFor(settings, formatOrigin(origins.get('queryLog.to') ?? NOWHERE), {
@@ -63,6 +77,9 @@ async function main(context: CommandContext): Promise<number> {
       onlyRoutable: onlyRoutable(readPodRoutes(readIfThere)),
       configuration: effectiveSettings(settings, origins).map(shown),
       queryLog,
+      // The job's containers mount this file in place of theirs, so it must be there before anything is ready.
+      onListening: publish,
+      onReady: () => tell('READY=1'),
       onFatal: (reason) => {
         fatal = reason;
         log.error('fatal', { reason });
@@ -74,13 +91,38 @@ async function main(context: CommandContext): Promise<number> {
     context.stderr.write(`sidestub: ${error.message}\n`);
     return ExitCode.CONFIG;
   }
-  await publish(settings, daemon, log);
+  let inPlace = settings;
+  reloads = new Reloads({
+    log,
+    counted: daemon.metrics.daemon.reloads,
+    apply: async () => {
+      const next = loadSettings(sourcesOf(context));
+      const hosts = hostsOf(next.settings);
+      await daemon.reload({
+        settings: next.settings,
+        hosts,
+        onlyRoutable: onlyRoutable(readPodRoutes(readIfThere)),
+      });
+      inPlace = next.settings;
+      writer = logFor({ ...settings, log: { ...settings.log, level: inPlace.log.level } }, context);
+      for (const { place, reason } of next.notes) log.warn('configuration', { place, reason });
+      await publish(daemon.endpoints);
+      return settingsForRestart(settings, inPlace);
+    },
+  });
+  reloads.watch(watchedFiles(settings, context));
   const onSignal = (signal: NodeJS.Signals): void => {
     log.info('signal', { signal });
+    // Whoever asks twice does not want to wait; what is in flight is given up, which is no success.
+    if (stopping) process.exit(ExitCode.FAILURE);
+    stopping = true;
     ended.resolve(ExitCode.OK);
   };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, onSignal);
+  let stopping = false;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, onSignal);
   const code = await ended.promise;
+  reloads.stop();
+  tell('STOPPING=1');
   await daemon.stop();
   queryLog?.close();
   sayLast(settings, fatal ?? totalsText(daemon.totals(), context.version));
@@ -121,14 +163,31 @@ function sayLast({ shutdown: { message } }: Settings, text: string): void {
   if (message !== undefined) writeTerminationMessage(message, text);
 }
 
-/** The job's containers mount this file in place of theirs, so it must be there before anything is ready. */
-async function publish(settings: Settings, daemon: Daemon, log: Log): Promise<void> {
+/** Writes the published resolv.conf where one is wanted and it is not what was written last. */
+function publisher(
+  settings: Settings,
+  log: Log,
+): (endpoints: readonly Endpoint[]) => Promise<void> {
   const { publishResolvConf: path, resolvConf } = settings;
-  const nameserver = publishedNameserver(daemon.endpoints);
-  if (path === undefined || nameserver === undefined) return;
-  const original = parseResolvConf(readIfThere(resolvConf) ?? '');
-  await publishResolvConf(path, renderResolvConf(original, nameserver));
-  log.info('resolv_conf_published', { path });
+  let published: string | undefined;
+  return async (endpoints) => {
+    const nameserver = publishedNameserver(endpoints);
+    if (path === undefined || nameserver === undefined) return;
+    const original = parseResolvConf(readIfThere(resolvConf) ?? '');
+    const content = renderResolvConf(original, nameserver);
+    if (content === published) return;
+    await publishResolvConf(path, content);
+    published = content;
+    log.info('resolv_conf_published', { path });
+  };
+}
+
+/** The files whose change is a reload. */
+function watchedFiles({ resolvConf, hosts }: Settings, { flags, env }: CommandContext): string[] {
+  const config = textFlag(flags, CONFIG_FILE_FLAG) ?? env[CONFIG_FILE_VARIABLE];
+  return [config, resolvConf, hosts].flatMap((path) =>
+    path === undefined || path === '' ? [] : [path],
+  );
 }
 
 function logFor({ log: { level, format } }: Settings, { stdout }: CommandContext): Log {
@@ -147,12 +206,6 @@ function hostsOf({
   if (hosts === undefined) return undefined;
   const names = parseHostsFile(readFileSync(hosts, 'utf8'));
   return (qname) => names.get(qname);
-}
-
-function ownAddresses(): string[] {
-  return Object.values(networkInterfaces()).flatMap((addresses) =>
-    (addresses ?? []).map(({ address }) => address),
-  );
 }
 
 function readIfThere(path: string): string | undefined {

@@ -144,10 +144,13 @@ export class AnswerCache {
     });
   }
 
-  /** Forgets the names that somebody else answers for by now. */
-  retain(keeps: (qname: Name) => boolean): void {
-    for (const part of [this.positive, this.negative]) {
-      for (const key of [...part.keys()]) if (!keeps(qnameOf(key))) part.delete(key);
+  /** Takes over what another cache knows, for the names that are answered by the same servers as before. */
+  adopt(other: AnswerCache, keeps: (qname: Name) => boolean): void {
+    for (const part of ['positive', 'negative'] as const) {
+      // From the least recently used on, so that the order of eviction stays.
+      for (const [key, entry] of [...other[part].entries()].reverse()) {
+        if (keeps(qnameOf(key))) this[part].set(key, entry);
+      }
     }
   }
 

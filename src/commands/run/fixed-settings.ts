@@ -1,0 +1,20 @@
+import type { Settings } from '../../config/settings.ts';
+
+/** What is made once, when the daemon starts, by its path in the configuration file. */
+const fixed: Readonly<Record<string, (settings: Settings) => unknown>> = {
+  'listen.io': ({ listen }) => listen.io,
+  tcp: ({ tcp }) => tcp,
+  resolvConf: ({ resolvConf }) => resolvConf,
+  hosts: ({ hosts }) => hosts,
+  publishResolvConf: ({ publishResolvConf }) => publishResolvConf,
+  status: ({ status }) => status,
+  'log.format': ({ log }) => log.format,
+  queryLog: ({ queryLog }) => queryLog,
+};
+
+/** The settings that differ and that a reload leaves as they were: only a restart applies them. */
+export function settingsForRestart(before: Settings, after: Settings): string[] {
+  return Object.entries(fixed)
+    .filter(([, read]) => JSON.stringify(read(before)) !== JSON.stringify(read(after)))
+    .map(([name]) => name);
+}

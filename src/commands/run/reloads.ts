@@ -1,0 +1,76 @@
+import { unwatchFile, watchFile } from 'node:fs';
+import { ConfigError, formatProblem } from '../../config/config-error.ts';
+import type { ReloadResult } from '../../observe/label-sets.ts';
+import type { Log } from '../../observe/log.ts';
+
+export interface ReloadsOptions {
+  /** Loads the settings anew and puts them in place. @returns Those that only a restart can change. */
+  readonly apply: () => Promise<readonly string[]>;
+  readonly log: Log;
+  readonly counted: { add(result: ReloadResult): void };
+}
+
+/**
+ * How often files are looked at. Asked by a timer and not by inotify: kubelet swaps a symbolic link two folders above a
+ * ConfigMap's file, and what watches the file sees nothing of it.
+ */
+const EVERY_MS = 1_000;
+
+/** Reloads the configuration, one reload after the other; whoever asks meanwhile is served by one more (S2). */
+export class Reloads {
+  private readonly options: ReloadsOptions;
+  private running = false;
+  private again: string | undefined;
+  private readonly watched: string[] = [];
+
+  constructor(options: ReloadsOptions) {
+    this.options = options;
+  }
+
+  /** @param cause - For the log: the signal, or the file that changed. */
+  request(cause: string): void {
+    if (this.running) this.again = cause;
+    else void this.run(cause);
+  }
+
+  /** Reloads whenever one of these files becomes another, whether or not it is there now. */
+  watch(paths: readonly string[]): void {
+    for (const path of paths) {
+      this.watched.push(path);
+      watchFile(path, { interval: EVERY_MS, persistent: false }, (now, before) => {
+        if (now.mtimeMs !== before.mtimeMs || now.ino !== before.ino) this.request(path);
+      });
+    }
+  }
+
+  stop(): void {
+    for (const path of this.watched.splice(0)) unwatchFile(path);
+  }
+
+  private async run(first: string): Promise<void> {
+    this.running = true;
+    for (let cause: string | undefined = first; cause !== undefined; cause = this.again) {
+      this.again = undefined;
+      await this.once(cause);
+    }
+    this.running = false;
+  }
+
+  private async once(cause: string): Promise<void> {
+    const { apply, log, counted } = this.options;
+    try {
+      const unchanged = await apply();
+      counted.add('success');
+      log.info('reloaded', { cause });
+      if (unchanged.length > 0) log.warn('restart_needed', { settings: unchanged });
+    } catch (error) {
+      counted.add('failure');
+      log.error('reload_refused', { cause, reasons: reasonsOf(error) });
+    }
+  }
+}
+
+function reasonsOf(error: unknown): string[] {
+  if (error instanceof ConfigError) return error.problems.map(formatProblem);
+  return [error instanceof Error ? error.message : String(error)];
+}

@@ -1,0 +1,137 @@
+import { assembleResolver, type Resolver, type ResolverParts } from './assemble.ts';
+import type { Clock, Milliseconds } from './clock.ts';
+import type { Settings } from './config/settings.ts';
+import type { Metrics } from './observe/metrics.ts';
+import { Routes } from './upstream/routes.ts';
+import { upstreamFor } from './upstream/upstreams.ts';
+import { isAtOrBelow, type Name } from './wire/name.ts';
+
+/** What a reload brings anew. */
+export type Reloadable = Pick<ResolverParts, 'hosts' | 'onlyRoutable'> & {
+  readonly settings: Settings;
+};
+
+/** What all generations share. */
+export type GenerationsOptions = Pick<ResolverParts, 'tallies' | 'onReady' | 'onLoop' | 'onBug'> & {
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly onVerdict: (
+    zone: Name | undefined,
+    ...verdict: Parameters<ResolverParts['onVerdict']>
+  ) => void;
+};
+
+interface Generation {
+  readonly settings: Settings;
+  readonly routes: Routes;
+  readonly resolver: Resolver;
+}
+
+/** How long the servers of an old generation stay: past every client's deadline (U2). */
+const RETIREMENT: Milliseconds = 5_000;
+
+/**
+ * What answers questions, one generation for each configuration: a reload puts the next in place of the last, whose
+ * questions in flight are still answered by the servers that were asked (S2).
+ */
+export class Generations {
+  private readonly options: GenerationsOptions;
+  private current: Generation;
+  /** Servers that nobody asks any more and some are still heard from. */
+  private readonly retired = new Set<Routes>();
+
+  constructor(options: GenerationsOptions, first: Reloadable) {
+    this.options = options;
+    this.current = this.make(first, undefined);
+  }
+
+  get resolver(): Resolver {
+    return this.current.resolver;
+  }
+
+  get settings(): Settings {
+    return this.current.settings;
+  }
+
+  start(): void {
+    this.current.resolver.start();
+  }
+
+  /** Keeps connections where the servers are the same, and answers of the names that they answer for. */
+  replace(next: Reloadable): void {
+    const old = this.current;
+    this.current = this.make(next, old);
+    old.resolver.stop();
+    this.start();
+    if (old.routes === this.current.routes) return;
+    this.retired.add(old.routes);
+    this.options.clock.after(RETIREMENT, () => {
+      if (this.retired.delete(old.routes)) old.routes.close();
+    });
+  }
+
+  stop(): void {
+    this.current.resolver.stop();
+  }
+
+  /** Closes every socket; what is in flight fails. */
+  close(): void {
+    for (const routes of [...this.retired, this.current.routes]) routes.close();
+    this.retired.clear();
+  }
+
+  private make(next: Reloadable, old: Generation | undefined): Generation {
+    const { metrics, onVerdict, ...shared } = this.options;
+    const { settings, hosts, onlyRoutable } = next;
+    const { domain } = settings.cluster;
+    const keepsRoutes = old !== undefined && serversOf(old.settings) === serversOf(settings);
+    const routes = keepsRoutes ? old.routes : routesOf(settings, shared.clock, metrics);
+    const resolver = assembleResolver({
+      ...shared,
+      settings,
+      hosts,
+      onlyRoutable,
+      routes,
+      before: old && { cache: old.resolver.cache, keeps: keptNames(old, settings, routes) },
+      onVerdict: (...verdict) => onVerdict(domain, ...verdict),
+    });
+    metrics.conformance.verdicts.clear();
+    if (resolver.zone !== undefined) {
+      metrics.conformance.verdicts.set(resolver.zone.domain, resolver.zone.verdict);
+    }
+    return { settings, routes, resolver };
+  }
+}
+
+/** Equal for two configurations that ask the same servers in the same way. */
+function serversOf({ upstreams, routes, families, cluster }: Settings): string {
+  return JSON.stringify([upstreams, routes, families.order, cluster.domain]);
+}
+
+/** Which names are answered by the same servers as before, and believed for as long (C1, C2). */
+function keptNames(old: Generation, settings: Settings, routes: Routes): (qname: Name) => boolean {
+  if (old.settings.cluster.domain !== settings.cluster.domain) return () => false;
+  return (qname) => {
+    const before = old.routes.routeOf(qname);
+    const after = routes.routeOf(qname);
+    return before.zone === after.zone && before.upstream.name === after.upstream.name;
+  };
+}
+
+/** U1: the default route and those of the configuration; U2: the cluster zone has timers of its own. */
+function routesOf(settings: Settings, clock: Clock, metrics: Metrics): Routes {
+  const { domain } = settings.cluster;
+  const upstream = (servers: Settings['upstreams']) =>
+    upstreamFor({
+      servers,
+      order: settings.families.order,
+      clock,
+      tallies: metrics.upstream,
+      timerClass: ({ qname }) =>
+        domain !== undefined && isAtOrBelow(qname, domain) ? 'zone' : 'other',
+    });
+  return new Routes([
+    { zone: '.', upstream: upstream(settings.upstreams) },
+    ...settings.routes.map((route) => ({ zone: route.zone, upstream: upstream(route.upstreams) })),
+  ]);
+}

@@ -1,0 +1,78 @@
+import type { Clock } from './clock.ts';
+import { type Endpoint, formatEndpoint } from './endpoint.ts';
+import type { Responder } from './listen/responder.ts';
+import { listenTcp, type TcpEvents, type TcpLimits } from './listen/tcp.ts';
+import type { chooseUdp } from './listen/udp-io.ts';
+
+export interface ListenersOptions {
+  readonly listenUdp: Awaited<ReturnType<typeof chooseUdp>>;
+  readonly responder: Responder;
+  readonly clock: Clock;
+  readonly limits: TcpLimits;
+  readonly events: TcpEvents;
+}
+
+interface Pair {
+  readonly endpoint: Endpoint;
+  close(): Promise<void>;
+}
+
+/** Every address by itself, over UDP and TCP on the same port (L1). */
+export class Listeners {
+  private readonly options: ListenersOptions;
+  /** By the address as it was asked for: port 0 is the same port as before. */
+  private open = new Map<string, Pair>();
+
+  constructor(options: ListenersOptions) {
+    this.options = options;
+  }
+
+  /** Where it listens, with the ports that the kernel chose. */
+  get endpoints(): Endpoint[] {
+    return Array.from(this.open.values(), ({ endpoint }) => endpoint);
+  }
+
+  /**
+   * Listens on these addresses and no others; what stays the same is not touched, so that it loses no query (S2).
+   *
+   * @throws {ListenError} When one cannot be bound; then nothing has changed.
+   */
+  async change(addresses: readonly Endpoint[]): Promise<void> {
+    const wanted = new Map<string, Pair>();
+    const added: Pair[] = [];
+    try {
+      for (const address of addresses) {
+        const name = formatEndpoint(address);
+        const known = this.open.get(name);
+        const pair = known ?? (await this.listen(address));
+        if (known === undefined) added.push(pair);
+        wanted.set(name, pair);
+      }
+    } catch (error) {
+      await Promise.all(added.map((pair) => pair.close()));
+      throw error;
+    }
+    const gone = [...this.open].filter(([name]) => !wanted.has(name));
+    this.open = wanted;
+    await Promise.all(gone.map(([, pair]) => pair.close()));
+  }
+
+  async close(): Promise<void> {
+    await this.change([]);
+  }
+
+  private async listen(address: Endpoint): Promise<Pair> {
+    const { listenUdp, responder, limits, clock, events } = this.options;
+    const udp = await listenUdp(address, responder);
+    try {
+      const tcp = await listenTcp(udp.endpoint, responder, { limits, clock, events });
+      const close = async () => {
+        await Promise.all([udp.close(), tcp.close()]);
+      };
+      return { endpoint: udp.endpoint, close };
+    } catch (error) {
+      await udp.close();
+      throw error;
+    }
+  }
+}
