@@ -54,7 +54,7 @@ async function start(t: Test, settings: object): Promise<Daemon> {
     status: { address: 'off' },
     rehearsal: false,
     log: { format: 'json' },
-    shutdown: { message: 'off', grace: '5s' },
+    shutdown: { message: 'off', grace: '10s' },
   };
   const configure = (more: object) => writeFileSync(file, JSON.stringify({ ...base, ...more }));
   configure(settings);
@@ -91,7 +91,9 @@ async function client(t: Test, dns: Endpoint) {
   await once(socket, 'connect');
   t.teardown(() => socket.close());
   const answers = new Map<number, number>();
-  socket.on('message', (reply) => answers.set(uint16(reply, 0), reply.at(-1) ?? -1));
+  // Without a record the last octet is that of the question's class.
+  const octetOf = (reply: Buffer) => (uint16(reply, 6) === 0 ? undefined : reply.at(-1)) ?? -1;
+  socket.on('message', (reply) => answers.set(uint16(reply, 0), octetOf(reply)));
   let id = 0;
   return {
     answers,
@@ -159,9 +161,11 @@ test('S2: SIGTERM answers 200 questions in flight, and the steps that follow the
   while (asked() === before && performance.now() < late) await new Promise(setImmediate);
   daemon.child.kill('SIGTERM');
   await until(200);
-  ask('next.example.com.');
-  await until(201);
-  t.equal(answers.size, 201);
+  for (let step = 1; step <= 10; step++) {
+    ask(`step${step}.example.com.`);
+    await until(200 + step);
+  }
+  t.notOk([...answers.values()].includes(-1), 'each with an address');
   const [code] = await daemon.exited;
   t.equal(code, 0);
   t.equal((await daemon.event('stopped'))['abandoned'], 0);
