@@ -59,7 +59,8 @@ function timeToRepeat(ttl: Seconds): Seconds {
 }
 
 /** A stale answer and a repair are for this one question (C4, F5). */
-function isForOnce({ source, ede }: Answer): boolean {
+function isForOnce({ source, ede, message }: Answer): boolean {
+  if (message.truncated === true) return true;
   return source === 'stale' || source === 'failure' || ede !== undefined;
 }
 

@@ -11,6 +11,8 @@ export interface Message {
   readonly rcode: number;
   /** AA as the upstream set it. */
   readonly authoritative: boolean;
+  /** Set where the upstream said that this is not all (TC) and nothing better came: never kept, and TC for the client. */
+  readonly truncated?: boolean;
   /** AD as the upstream set it; believed only from an upstream that is trusted (reliability: KeyTrap). */
   readonly authenticData: boolean;
   readonly answer: readonly Rr[];

@@ -137,6 +137,7 @@ function replyFlags(request: Request, message: Message): number {
     Flag.QR |
     Flag.RA |
     (message.authoritative ? Flag.AA : 0) |
+    (message.truncated === true ? Flag.TC : 0) |
     (recursionDesired ? Flag.RD : 0) |
     (message.authenticData && wantsAd ? Flag.AD : 0) |
     (checkingDisabled ? Flag.CD : 0) |
