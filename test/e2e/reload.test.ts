@@ -10,6 +10,7 @@ import { type Endpoint, parseEndpoint } from '../../src/endpoint.ts';
 import { RrType } from '../../src/wire/codes.ts';
 import { uint16 } from '../../src/wire/header.ts';
 import { a, message, queryOctets, responseOctets } from '../support/messages.ts';
+import { productEnv } from '../support/product-env.ts';
 
 const CLI = join(import.meta.dirname, '../../src/cli.ts');
 const BOUND = 30_000;
@@ -58,7 +59,7 @@ async function start(t: Test, settings: object): Promise<Daemon> {
   };
   const configure = (more: object) => writeFileSync(file, JSON.stringify({ ...base, ...more }));
   configure(settings);
-  const { NODE_OPTIONS: _, ...env } = process.env;
+  const env = productEnv();
   const child = spawn(process.execPath, [CLI, 'run', '--config', file], { env });
   const exited = once(child, 'exit');
   t.teardown(async () => {

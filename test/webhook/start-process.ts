@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { productEnv } from '../support/product-env.ts';
 import { makeCertificate, type TestCertificate } from './test-certificates.ts';
 
 const PROCESS = fileURLToPath(new URL('webhook-process.ts', import.meta.url));
@@ -47,7 +48,7 @@ export async function startProcess(
     [PROCESS, '--tls-cert', cert, '--tls-key', key, ...own, ...words],
     {
       // tap's own loader, and authorities of the machine, are no part of it.
-      env: { ...process.env, NODE_OPTIONS: '', NODE_EXTRA_CA_CERTS: '' },
+      env: { ...productEnv(), NODE_EXTRA_CA_CERTS: '' },
       stdio: ['ignore', 'pipe', 'inherit'],
     },
   );
