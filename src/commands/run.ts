@@ -12,7 +12,7 @@ import { publishResolvConf } from '../config/publish-resolv-conf.ts';
 import { type EffectiveSetting, effectiveSettings } from '../config/render-settings.ts';
 import { parseResolvConf, publishedNameserver, renderResolvConf } from '../config/resolv-conf.ts';
 import type { Settings } from '../config/settings.ts';
-import { type Daemon, startDaemon } from '../daemon.ts';
+import { type Daemon, startDaemon } from '../daemon/daemon.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { ListenError } from '../listen/listen-error.ts';
 import { createLog, formatFor, type Log } from '../observe/log.ts';

@@ -136,7 +136,7 @@ test('the messages of ours that people search for are what the program says', (t
       'src/listen/listen-error.ts',
       'already in use by another process',
     ],
-    ['is sidestub itself', 'src/daemon.ts', 'an upstream is sidestub itself'],
+    ['is sidestub itself', 'src/daemon/daemon.ts', 'an upstream is sidestub itself'],
     ['needs Node >= 24', 'src/cli.ts', 'needs Node >= '],
   ] as const) {
     t.match(page, told);

@@ -1,7 +1,7 @@
 import type { Clock, Milliseconds } from '../../clock.ts';
 import { loadSettings } from '../../config/load.ts';
 import type { Settings } from '../../config/settings.ts';
-import { startDaemon } from '../../daemon.ts';
+import { startDaemon } from '../../daemon/daemon.ts';
 import { type Endpoint, formatEndpoint } from '../../endpoint.ts';
 import type { Log } from '../../observe/log.ts';
 import type { Name } from '../../wire/name.ts';

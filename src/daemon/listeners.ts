@@ -1,8 +1,8 @@
-import type { Clock } from './clock.ts';
-import { type Endpoint, formatEndpoint } from './endpoint.ts';
-import type { Responder } from './listen/responder.ts';
-import { listenTcp, type TcpEvents, type TcpLimits } from './listen/tcp.ts';
-import type { chooseUdp } from './listen/udp-io.ts';
+import type { Clock } from '../clock.ts';
+import { type Endpoint, formatEndpoint } from '../endpoint.ts';
+import type { Responder } from '../listen/responder.ts';
+import { listenTcp, type TcpEvents, type TcpLimits } from '../listen/tcp.ts';
+import type { chooseUdp } from '../listen/udp-io.ts';
 
 export interface ListenersOptions {
   readonly listenUdp: Awaited<ReturnType<typeof chooseUdp>>;

@@ -1,12 +1,12 @@
 import { isIPv4 } from 'node:net';
-import type { Clock, Milliseconds } from './clock.ts';
-import type { Settings } from './config/settings.ts';
-import type { Endpoint } from './endpoint.ts';
-import { ListenError } from './listen/listen-error.ts';
-import type { LookupWatch } from './observe/lookup-watch.ts';
-import type { Metrics } from './observe/metrics.ts';
-import type { PageOf, StatusServer } from './observe/status-server.ts';
-import type { ConfiguredValue } from './observe/status-view.ts';
+import type { Clock, Milliseconds } from '../clock.ts';
+import type { Settings } from '../config/settings.ts';
+import type { Endpoint } from '../endpoint.ts';
+import { ListenError } from '../listen/listen-error.ts';
+import type { LookupWatch } from '../observe/lookup-watch.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import type { PageOf, StatusServer } from '../observe/status-server.ts';
+import type { ConfiguredValue } from '../observe/status-view.ts';
 
 /** What the status server tells of. */
 export interface StatusParts {
@@ -33,8 +33,8 @@ export async function startStatus(parts: StatusParts): Promise<StatusServer | un
   const { settings, metrics, ready, onBug } = parts;
   const { address, page } = settings.status;
   if (address === undefined) return undefined;
-  const { createExposition } = await import('./observe/exposition.ts');
-  const { startStatusServer } = await import('./observe/status-server.ts');
+  const { createExposition } = await import('../observe/exposition.ts');
+  const { startStatusServer } = await import('../observe/status-server.ts');
   const exposition = createExposition(metrics.registry);
   const server = { address, ready, exposition, onBug };
   const isServed = page === 'on' || (page === 'auto' && isLoopback(address));
@@ -49,8 +49,8 @@ export async function startStatus(parts: StatusParts): Promise<StatusServer | un
 
 async function pagesOf(parts: StatusParts): Promise<Map<string, PageOf>> {
   const { page, names } = parts.settings.status;
-  const { statusPages } = await import('./observe/status-pages.ts');
-  const { statusView } = await import('./observe/status-view.ts');
+  const { statusPages } = await import('../observe/status-pages.ts');
+  const { statusView } = await import('../observe/status-view.ts');
   return statusPages({ view: statusView({ ...parts, names }), anyHost: page === 'on' });
 }
 

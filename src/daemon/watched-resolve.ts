@@ -1,10 +1,10 @@
-import type { Clock } from './clock.ts';
-import { rcodeClass } from './observe/label-sets.ts';
-import type { LookupWatch } from './observe/lookup-watch.ts';
-import type { QueryLog } from './observe/query-log.ts';
-import type { Resolve } from './resolve/stage.ts';
-import { verdictOf } from './resolve/verdict.ts';
-import { rcodeName, typeName } from './wire/codes.ts';
+import type { Clock } from '../clock.ts';
+import { rcodeClass } from '../observe/label-sets.ts';
+import type { LookupWatch } from '../observe/lookup-watch.ts';
+import type { QueryLog } from '../observe/query-log.ts';
+import type { Resolve } from '../resolve/stage.ts';
+import { verdictOf } from '../resolve/verdict.ts';
+import { rcodeName, typeName } from '../wire/codes.ts';
 
 /**
  * Lets others look on while questions are answered; it changes nothing.

@@ -1,11 +1,11 @@
-import { assembleResolver, type ResolverParts } from './assemble.ts';
-import { Responder } from './listen/responder.ts';
-import { Rcode, RrType } from './wire/codes.ts';
-import type { Message } from './wire/message.ts';
-import { joinNames, type Name } from './wire/name.ts';
-import type { Question } from './wire/question.ts';
-import { buildQuery } from './wire/request.ts';
-import { ownNegative } from './wire/soa.ts';
+import { assembleResolver, type ResolverParts } from '../assemble.ts';
+import { Responder } from '../listen/responder.ts';
+import { Rcode, RrType } from '../wire/codes.ts';
+import type { Message } from '../wire/message.ts';
+import { joinNames, type Name } from '../wire/name.ts';
+import type { Question } from '../wire/question.ts';
+import { buildQuery } from '../wire/request.ts';
+import { ownNegative } from '../wire/soa.ts';
 
 /** How many walks: after about so many the first real lookup takes no longer than the next (npm run bench -- rehearsal). */
 const WALKS = 40;

@@ -1,10 +1,10 @@
-import { assembleResolver, type Resolver, type ResolverParts } from './assemble.ts';
-import type { Clock, Milliseconds } from './clock.ts';
-import type { Settings } from './config/settings.ts';
-import type { Metrics } from './observe/metrics.ts';
-import { Routes } from './upstream/routes.ts';
-import { upstreamFor } from './upstream/upstreams.ts';
-import { isAtOrBelow, type Name } from './wire/name.ts';
+import { assembleResolver, type Resolver, type ResolverParts } from '../assemble.ts';
+import type { Clock, Milliseconds } from '../clock.ts';
+import type { Settings } from '../config/settings.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import { Routes } from '../upstream/routes.ts';
+import { upstreamFor } from '../upstream/upstreams.ts';
+import { isAtOrBelow, type Name } from '../wire/name.ts';
 
 /** What a reload brings anew. */
 export type Reloadable = Pick<ResolverParts, 'hosts' | 'onlyRoutable'> & {
