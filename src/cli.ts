@@ -10,6 +10,8 @@ const commands: CommandTable = {
   query: () => import('./commands/query.ts'),
   health: () => import('./commands/health.ts'),
   config: () => import('./commands/config.ts'),
+  inject: () => import('./commands/inject.ts'),
+  webhook: () => import('./commands/webhook.ts'),
   demo: () => import('./commands/demo.ts'),
 };
 
