@@ -1,91 +1,163 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { test } from 'tap';
 
-const ROOT = join(import.meta.dirname, '..');
+const ROOT = resolve(import.meta.dirname, '..');
 const SRC = join(ROOT, 'src');
-const architecture = readFileSync(join(ROOT, 'ARCHITECTURE.md'), 'utf8');
-const rules = readFileSync(join(ROOT, 'docs/rules.md'), 'utf8');
 
-/** Each layer's modules, lowest first, as ARCHITECTURE.md draws them. */
-const layers = (/^ {4}(clock.*<.*)$/m.exec(architecture)?.[1] ?? '')
-  .split('<')
-  .map((layer) => layer.split(',').map((name) => name.trim()));
+const read = (path: string): string => readFileSync(path, 'utf8');
 
-/** Layers beside the others: what they may import, as ARCHITECTURE.md says. */
-const aside = new Map([
-  ['inject', []],
-  ['webhook', ['inject', 'observe', 'wire', 'clock', 'endpoint']],
-]);
-
+/** Every TypeScript file below a folder. */
 function sources(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.ts'))
-    .map((path) => join(folder, path));
+    .map((path) => join(folder, path))
+    .sort();
 }
 
-/** `wire` for src/wire/name.ts, `clock` for src/clock.ts. */
+/** The folder, or the file at the root of src, that a path belongs to: `wire`, `clock`. */
 function moduleOf(path: string): string {
   const [first = ''] = relative(SRC, path).split('/');
   return first.replace(/\.ts$/, '');
 }
 
-function importsOf(path: string): string[] {
-  const text = readFileSync(path, 'utf8');
-  return [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map(([, target = '']) =>
-    join(dirname(path), target),
-  );
+/** The files of src that a text imports: statically, for its types only, or when it runs. */
+function importedFiles(path: string, text: string): string[] {
+  const specifiers = text.matchAll(/(?:\bfrom|\bimport|\bimport\()\s*'(\.[^']+)'/g);
+  return [...specifiers].map(([, specifier = '']) => resolve(dirname(path), specifier));
 }
 
-function levelOf(module: string): number {
-  return layers.findIndex((layer) => layer.includes(module));
+const architecture = read(join(ROOT, 'ARCHITECTURE.md'));
+
+/** The order that ARCHITECTURE.md states, so that what it says and what the code does cannot differ. */
+function statedOrder(): string[] {
+  const [, section = ''] = architecture.split('## Who may import whom');
+  const line = section.split('\n').find((each) => each.includes(' < ')) ?? '';
+  return line.trim().split(/ < |, /);
 }
 
-test('ARCHITECTURE.md draws every module of src/, and no other', (t) => {
-  const drawn = [...layers.flat(), ...aside.keys()].sort();
+/** What stands outside the order may import these and itself; whoever comes late in the order may import it. */
+const APART: Readonly<Record<string, readonly string[]>> = {
+  inject: [],
+  webhook: ['observe', 'inject'],
+};
+const MAY_IMPORT_APART: ReadonlySet<string> = new Set(['commands', 'webhook']);
+
+/** Why `from` may not import `to`; `undefined` where it may. */
+function objection(order: readonly string[], from: string, to: string): string | undefined {
+  if (from === to) return undefined;
+  const allowed = APART[from];
+  if (allowed !== undefined) {
+    return allowed.includes(to)
+      ? undefined
+      : `${from} imports only ${allowed.join(', ') || 'itself'}`;
+  }
+  if (to in APART) return MAY_IMPORT_APART.has(from) ? undefined : `${to} stands apart`;
+  return order.indexOf(to) < order.indexOf(from) ? undefined : `${to} comes after ${from}`;
+}
+
+test('the stated order names every folder and file at the root of src, and nothing else', async (t) => {
+  const stated = [...statedOrder(), ...Object.keys(APART)].sort();
   const there = [...new Set(sources(SRC).map(moduleOf))].sort();
-  t.same(drawn, there);
-  t.end();
+  t.same(stated, there);
+  t.match(architecture, /`inject` imports none of these, `webhook` only `observe`\s+and `inject`/);
 });
 
-test('imports point one way', (t) => {
-  const wrong = sources(SRC).flatMap((path) => {
-    const from = moduleOf(path);
-    return importsOf(path)
-      .map(moduleOf)
-      .filter((to) => to !== from && !mayImport(from, to))
-      .map((to) => `${relative(ROOT, path)} imports ${to}`);
-  });
-  t.same(wrong, []);
-  t.end();
+test('imports point one way, as ARCHITECTURE.md says', async (t) => {
+  const order = statedOrder();
+  let imports = 0;
+  const objections: string[] = [];
+  for (const path of sources(SRC)) {
+    for (const imported of importedFiles(path, read(path))) {
+      imports++;
+      const why = imported.startsWith(SRC)
+        ? objection(order, moduleOf(path), moduleOf(imported))
+        : 'src imports nothing outside itself';
+      if (why !== undefined) {
+        objections.push(`${relative(ROOT, path)} imports ${relative(ROOT, imported)}: ${why}`);
+      }
+    }
+  }
+  t.same(objections, []);
+  t.ok(imports > 300, `${imports} imports were read`);
 });
 
-function mayImport(from: string, to: string): boolean {
-  const allowed: readonly string[] | undefined = aside.get(from);
-  if (allowed !== undefined) return allowed.includes(to);
-  if (aside.has(to)) return from === 'commands';
-  return levelOf(to) < levelOf(from);
-}
-
-test('no file is called for what it is not about', (t) => {
-  const vague = sources(SRC)
-    .map((path) => relative(SRC, path))
-    .filter((path) =>
-      /(^|\/)(types|utils?|common|helpers?|manager|index|misc)(\/|\.ts$)/.test(path),
-    );
-  t.same(vague, []);
-  t.end();
+test('the check objects to what points the wrong way', async (t) => {
+  const order = statedOrder();
+  for (const [from, to] of [
+    ['wire', 'clock'],
+    ['cli', 'commands'],
+    ['daemon', 'assemble'],
+    ['webhook', 'inject'],
+    ['commands', 'inject'],
+  ] as const) {
+    t.equal(objection(order, from, to), undefined, `${from} may import ${to}`);
+  }
+  for (const [from, to] of [
+    ['wire', 'resolve'],
+    ['resolve', 'assemble'],
+    ['commands', 'cli'],
+    ['inject', 'wire'],
+    ['webhook', 'clock'],
+    ['resolve', 'inject'],
+  ] as const) {
+    t.ok(objection(order, from, to), `${from} may not import ${to}`);
+  }
+  const text = `import { a } from './a.ts';\nconst b = await import('../b.ts');\nimport './c.ts';`;
+  t.equal(importedFiles(join(SRC, 'wire/name.ts'), text).length, 3);
 });
 
-test('every rule that code or a test cites is in docs/rules.md', (t) => {
-  const known = new Set([...rules.matchAll(/^- ([A-Z]\d+)\b/gm)].map(([, rule]) => rule));
-  t.ok(known.size > 30, `${known.size} rules`);
-  const cited = [...sources(SRC), ...sources(join(ROOT, 'test'))].flatMap((path) =>
-    [...readFileSync(path, 'utf8').matchAll(/(?<![\w'"`.])([LNFCUSMG]\d{1,2})(?=[:,)\s]|\.\s)/g)]
-      .map(([, rule = '']) => rule)
-      .filter((rule) => !known.has(rule))
-      .map((rule) => `${relative(ROOT, path)}: ${rule}`),
+test('every file of src that ARCHITECTURE.md names is there', async (t) => {
+  const [, path = ''] = architecture.split('## The path of a packet');
+  const named = [...path.matchAll(/\b((?:[a-z-]+\/)+[a-z-]+\.ts)\b/g)].map(([, name = '']) => name);
+  const missing = named.filter(
+    (name) =>
+      !sources(SRC).includes(join(name.startsWith('src/') ? ROOT : SRC, name)) &&
+      !name.startsWith('test/'),
   );
-  t.same([...new Set(cited)], []);
-  t.end();
+  t.same(missing, []);
+  t.ok(named.length > 10, `${named.length} files are named`);
+});
+
+test('no file passes on what another exports (style: no barrels)', async (t) => {
+  const barrels = sources(SRC).filter((path) => /^export\b[^;=()]*\bfrom\s*'/m.test(read(path)));
+  t.same(barrels, []);
+  t.same(
+    sources(SRC).filter((path) => path.endsWith('/index.ts')),
+    [],
+  );
+});
+
+test('files are called after what they hold (style: no utils, helpers, manager, types)', async (t) => {
+  const vague = /(?:^|[/-])(?:types?|utils?|common|helpers?|managers?|misc)(?:-[a-z]+)*(?:\.ts|\/)/;
+  t.match('resolve/types.ts', vague);
+  const names = [...sources(SRC), ...sources(join(ROOT, 'test'))].map((path) =>
+    relative(ROOT, path),
+  );
+  t.same(
+    names.filter((name) => vague.test(name)),
+    [],
+  );
+});
+
+/** What looks like a number of docs/rules.md: L1 … S4, M1 …, G1 …. */
+const RULE = /\b[LNFCUSMG]\d{1,2}\b/g;
+
+test('every rule that code or a test cites is in docs/rules.md', async (t) => {
+  const rules = new Set(
+    [...read(join(ROOT, 'docs/rules.md')).matchAll(/^- ([LNFCUSMG]\d{1,2}) /gm)].map(
+      ([, rule = '']) => rule,
+    ),
+  );
+  t.ok(rules.size > 40, `${rules.size} rules`);
+  const unknown: string[] = [];
+  let cited = 0;
+  for (const path of [...sources(SRC), ...sources(join(ROOT, 'test'))]) {
+    for (const [rule] of read(path).matchAll(RULE)) {
+      cited++;
+      if (!rules.has(rule)) unknown.push(`${relative(ROOT, path)}: ${rule}`);
+    }
+  }
+  t.same(unknown, []);
+  t.ok(cited > 500, `${cited} citations were read`);
 });
