@@ -94,8 +94,6 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
       inFlight++;
       response.once('close', () => {
         inFlight--;
-        // A connection that was busy when the server closed would be kept for the next request.
-        if (!server.listening) setImmediate(() => server.closeIdleConnections());
       });
       void respond(request, response, { ...options, bodyOctets: limits.bodyOctets });
     },
