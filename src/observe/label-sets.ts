@@ -3,9 +3,13 @@ import { Rcode, RrType } from '../wire/codes.ts';
 // Every label value that a metric can have. A closed set makes a bounded number of series, and leaves no way for a
 // client's octets into a label (S1, S4).
 
-/** How a client's question came, or a question went upstream. */
+/** How a client's question came. */
 export type Transport = 'udp' | 'tcp';
 export const TRANSPORTS: readonly Transport[] = ['udp', 'tcp'];
+
+/** How a question went upstream. */
+export type UpstreamTransport = 'udp' | 'tcp' | 'tls' | 'https';
+export const UPSTREAM_TRANSPORTS: readonly UpstreamTransport[] = ['udp', 'tcp', 'tls', 'https'];
 
 /** The types that jobs ask for; every other one is `other`. */
 export type TypeClass = 'A' | 'AAAA' | 'PTR' | 'SRV' | 'HTTPS' | 'TXT' | 'other';
@@ -130,12 +134,19 @@ export const CONFORMANCE_STATES: readonly ConformanceState[] = [
 ];
 
 /** Why no answer came from upstream. */
-export type FailureReason = 'timeout' | 'refused' | 'network' | 'malformed' | 'closed';
+export type FailureReason =
+  | 'timeout'
+  | 'refused'
+  | 'network'
+  | 'malformed'
+  | 'untrusted'
+  | 'closed';
 export const FAILURE_REASONS: readonly FailureReason[] = [
   'timeout',
   'refused',
   'network',
   'malformed',
+  'untrusted',
   'closed',
 ];
 

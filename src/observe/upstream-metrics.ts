@@ -1,4 +1,4 @@
-import { FAILURE_REASONS, TCP_FALLBACKS, TRANSPORTS } from './label-sets.ts';
+import { FAILURE_REASONS, TCP_FALLBACKS, UPSTREAM_TRANSPORTS } from './label-sets.ts';
 import type { MetricRegistry } from './metric-registry.ts';
 import type { Histogram } from './tally.ts';
 
@@ -38,7 +38,7 @@ export function upstreamMetrics(registry: MetricRegistry) {
       help: 'Messages sent upstream, resends and probes included, by transport.',
       query:
         'sum(rate(sidestub_upstream_queries_total[5m])) / sum(rate(sidestub_queries_total[5m]))',
-      label: ['transport', TRANSPORTS],
+      label: ['transport', UPSTREAM_TRANSPORTS],
     }),
     retransmissions: registry.tally({
       name: 'sidestub_upstream_retransmissions_total',

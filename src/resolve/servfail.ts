@@ -61,6 +61,7 @@ const reasons: Record<UpstreamFailure, Ede> = {
   refused: { code: EdeCode.NETWORK_ERROR, text: 'upstream refused the connection' },
   network: { code: EdeCode.NETWORK_ERROR, text: 'upstream cannot be reached' },
   malformed: { code: EdeCode.NETWORK_ERROR, text: 'upstream sent malformed replies' },
+  untrusted: { code: EdeCode.NETWORK_ERROR, text: 'upstream is not who it should be' },
   closed: { code: EdeCode.NETWORK_ERROR, text: 'shutting down' },
 };
 

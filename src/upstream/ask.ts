@@ -7,7 +7,12 @@ import type { Health } from './health.ts';
 import type { Reply } from './reply.ts';
 import { RESEND_WITHOUT_TOKEN, type ResendBudget, type RoundTrips } from './retransmission.ts';
 import type { Exchange, Suspicion, Transport } from './transport.ts';
-import type { ServerTallies, TcpFallback, UpstreamTallies } from './upstream-tallies.ts';
+import type {
+  ServerTallies,
+  TcpFallback,
+  TransportKind,
+  UpstreamTallies,
+} from './upstream-tallies.ts';
 
 /** U2: libc gives up at 5 s, and the answer has to reach it before. */
 export const DEADLINE: Milliseconds = 4_500;
@@ -28,7 +33,8 @@ export interface AskListener {
 export interface AskParts {
   readonly name: string;
   readonly first: TransportKind;
-  readonly transports: Readonly<Record<TransportKind, Transport>>;
+  /** Where one is not here, nothing goes that way, whatever happens: over TLS nothing ever falls back to clear text. */
+  readonly transports: Transports;
   readonly clock: Clock;
   readonly roundTrips: RoundTrips;
   readonly budget: ResendBudget;
@@ -38,8 +44,8 @@ export interface AskParts {
   readonly serverTallies: ServerTallies;
 }
 
-/** How a message travels. */
-export type TransportKind = 'udp' | 'tcp';
+/** The ways to one server. */
+export type Transports = Readonly<Partial<Record<TransportKind, Transport>>>;
 
 interface Send {
   readonly transport: TransportKind;
@@ -65,7 +71,7 @@ export class Ask {
   private readonly startedAt: Milliseconds;
   private readonly timeout: Milliseconds;
   private readonly open = new Set<Send>();
-  private readonly sends = { udp: 0, tcp: 0 };
+  private readonly sends = { udp: 0, tcp: 0, tls: 0, https: 0 };
   private readonly deadline: Timer;
   private readonly silence: Timer;
   private round: Timer | undefined;
@@ -112,12 +118,13 @@ export class Ask {
   }
 
   private send(transport: TransportKind): Send | undefined {
-    if (this.sends[transport] >= MAX_SENDS) return undefined;
-    this.sends[transport]++;
     const { clock, transports, edns } = this.parts;
+    const carrier = transports[transport];
+    if (carrier === undefined || this.sends[transport] >= MAX_SENDS) return undefined;
+    this.sends[transport]++;
     const now = clock.now();
     const withEdns = this.refusal === undefined && edns.usable;
-    const exchange = transports[transport].send(this.question, withEdns, {
+    const exchange = carrier.send(this.question, withEdns, {
       onReply: (reply) => this.onReply(send, reply),
       onFailure: (error) => this.onFailure(send, error),
       onSuspicion: (suspicion) => this.onSuspicion(suspicion),
@@ -178,7 +185,7 @@ export class Ask {
     const wasTheOpt = !send.edns && this.refusal?.edns === false && !refusesEdns(reply);
     if (wasTheOpt) this.parts.edns.refuse();
     if (this.rounds > 1 && !this.originalAnswered) this.parts.tallies.rescues.add();
-    this.answer(reply.message);
+    this.answer(reply.truncated ? asTruncated(reply.message) : reply.message);
   }
 
   private onEdnsRefused({ transport }: Send, reply: Reply): void {
@@ -227,15 +234,16 @@ export class Ask {
     this.open.delete(send);
     const reason = error instanceof UpstreamError ? error.reason : undefined;
     if (reason === undefined || reason === 'closed') this.fail(error);
-    else if (send.transport === 'tcp') this.onTcpFailure(reason, error);
+    else if (send.transport !== 'udp') this.onStreamFailure(reason, error);
     // Another send may have met another server behind the same address: it is heard out.
     else if (this.open.size === 0) this.conclude(reason, error);
   }
 
-  private onTcpFailure(reason: UpstreamFailure, error: Error): void {
+  private onStreamFailure(reason: UpstreamFailure, error: Error): void {
     if (reason === 'malformed') this.malformed = true;
     const spoken = this.truncated !== undefined || this.malformed;
-    const rescuable = reason === 'network' && this.sends.udp === 0;
+    const hasRescue = this.parts.transports.udp !== undefined && this.sends.udp === 0;
+    const rescuable = reason === 'network' && hasRescue;
     if (rescuable && !spoken) this.rescue();
     else if (spoken || this.open.size === 0) this.conclude(reason, error);
   }
@@ -243,6 +251,7 @@ export class Ask {
   private onSilence(): void {
     if (!this.heard) this.countMissed();
     if (this.parts.first === 'tcp') this.rescue();
+    else if (this.parts.first !== 'udp') this.leaveConnection();
   }
 
   /** A `tcp://` server whose TCP says nothing may still have a UDP that does. */
@@ -251,6 +260,14 @@ export class Ask {
     this.reportSlow();
     this.send('udp');
     this.nextRoundAfter(this.timeout);
+  }
+
+  /** A kept connection may lead to a server that is gone without a word; the transport has given it up by then. */
+  private leaveConnection(): void {
+    if (this.heard) return;
+    this.reportSlow();
+    // A turn later than the transport's own timer for the same silence.
+    this.round = this.parts.clock.after(0, () => this.send(this.parts.first));
   }
 
   private isOpen(transport: TransportKind): boolean {
@@ -273,8 +290,9 @@ export class Ask {
   /** Nothing more will come: what a truncated reply holds counts, if it holds anything; then the word that refused EDNS. */
   private conclude(reason: UpstreamFailure, error?: Error): void {
     if (!this.heard) this.countMissed();
-    if (this.truncated !== undefined && saysSomething(this.truncated)) this.answer(this.truncated);
-    else if (this.malformed) this.fail(this.failure('malformed'));
+    if (this.truncated !== undefined && saysSomething(this.truncated)) {
+      this.answer(asTruncated(this.truncated));
+    } else if (this.malformed) this.fail(this.failure('malformed'));
     else if (this.refusal !== undefined) this.answer(this.refusal.message);
     else this.fail(error ?? this.failure(reason));
   }
@@ -306,6 +324,11 @@ export class Ask {
 /** RFC 6891 §7 says FORMERR; NOTIMP is what some servers say. */
 function refusesEdns({ message }: Reply): boolean {
   return message.rcode === Rcode.FORMERR || message.rcode === Rcode.NOTIMP;
+}
+
+/** What TC says goes on with the message: it is not whole, whoever gets it. */
+function asTruncated(message: Message): Message {
+  return { ...message, truncated: true };
 }
 
 /** An empty NOERROR with TC says nothing: taken for an answer it would be a NODATA that nobody gave. */

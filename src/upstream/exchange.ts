@@ -31,7 +31,7 @@ export interface Upstream {
   close(): void;
 }
 
-/** No answer from upstream: refused, silent, or nothing but malformed octets. */
+/** No answer from upstream: refused, silent, not who it should be, or nothing but malformed octets. */
 export class UpstreamError extends Error {
   override readonly name = 'UpstreamError';
   /** A closed set, for metrics and for the EDE that the client gets. */
@@ -43,4 +43,10 @@ export class UpstreamError extends Error {
   }
 }
 
-export type UpstreamFailure = 'timeout' | 'refused' | 'network' | 'malformed' | 'closed';
+export type UpstreamFailure =
+  | 'timeout'
+  | 'refused'
+  | 'network'
+  | 'malformed'
+  | 'untrusted'
+  | 'closed';

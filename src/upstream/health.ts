@@ -9,7 +9,7 @@ import type { Exchange } from './transport.ts';
  */
 export class Health {
   private readonly clock: Clock;
-  private readonly probe: () => Exchange;
+  private readonly probe: () => Exchange | undefined;
   private readonly onChange: (dead: boolean) => void;
   private unanswered = 0;
   private silentSince: Milliseconds = 0;
@@ -21,7 +21,7 @@ export class Health {
    * @param probe - Sends a question of its own; whoever takes the reply calls {@link heard}.
    * @param onChange - Called at each death and each return.
    */
-  constructor(clock: Clock, probe: () => Exchange, onChange: (dead: boolean) => void) {
+  constructor(clock: Clock, probe: () => Exchange | undefined, onChange: (dead: boolean) => void) {
     this.clock = clock;
     this.probe = probe;
     this.onChange = onChange;

@@ -1,42 +1,213 @@
 import { type Endpoint, formatEndpoint, parseEndpoint } from '../endpoint.ts';
+import type { Authentication } from './authentication.ts';
+import { hostName, pin, UrlParameters, writeParameters } from './url-parameters.ts';
 
 /** Where an upstream server listens, and how it is asked first. */
-export interface ServerAddress {
-  readonly transport: 'udp' | 'tcp';
+export type ServerAddress = PlainAddress | TlsAddress | HttpsAddress;
+
+interface Place {
   readonly endpoint: Endpoint;
-  /** The URL in one spelling, port included: what logs say and the metric label `upstream` holds. */
+  /**
+   * The URL in one spelling, port included, with `***` for what may be a secret: what logs say and the metric label
+   * `upstream` holds.
+   */
   readonly name: string;
 }
 
+/** A server that is asked in clear text. */
+export interface PlainAddress extends Place {
+  readonly transport: 'udp' | 'tcp';
+}
+
+/** A server whose word counts when it has proven who it is (U5). */
+export interface SecureAddress extends Place {
+  readonly authentication: Authentication;
+  /** What the server is asked to be (SNI), where that is known. */
+  readonly serverName: string | undefined;
+}
+
+/** DNS over TLS. @see RFC 7858 */
+export interface TlsAddress extends SecureAddress {
+  readonly transport: 'tls';
+}
+
+/** DNS over HTTPS. @see RFC 8484 */
+export interface HttpsAddress extends SecureAddress {
+  readonly transport: 'https';
+  /** `https://dns.example`, with a port that is not 443. */
+  readonly origin: string;
+  /** Begins with a slash, and may hold a secret: for nobody but the server. */
+  readonly path: string;
+  readonly method: 'GET' | 'POST';
+}
+
 /**
- * Reads an upstream URL: `udp://10.96.0.10`, `tcp://[fd00::a]:5353`, or a bare address, which is `udp://`.
+ * Reads an upstream URL: `udp://10.96.0.10`, `tcp://[fd00::a]:5353`, `tls://10.0.0.1?name=dns.example&ca=FILE`,
+ * `https://dns.example/dns-query?bootstrap=10.0.0.1`, or a bare address, which is `udp://`.
  *
- * Only addresses: a server that had to be looked up would need the resolver that it is for.
+ * Every server has an address in its URL: one that had to be looked up would need the resolver that it is for.
  *
- * @throws {Error} If it is none, with a message that names the text.
+ * @throws {Error} If it is none, with a message that names the text, or what of it is no secret.
  */
 export function parseServerAddress(text: string): ServerAddress {
   const [, scheme = 'udp', rest = ''] = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(.*)$/is.exec(text) ?? [];
-  const transport = transportOf(scheme.toLowerCase(), text);
-  const endpoint = parseEndpoint(rest, DNS_PORT);
-  if (endpoint === undefined || endpoint.port === 0) {
-    throw new Error(`upstream is not an address with an optional port: ${text}`);
+  switch (scheme.toLowerCase()) {
+    case 'udp':
+      return plainAddress('udp', rest, text);
+    case 'tcp':
+      return plainAddress('tcp', rest, text);
+    case 'tls':
+      return tlsAddress(rest, text);
+    case 'https':
+      return httpsAddress(rest);
+    default:
+      throw new Error(
+        `upstream has an unknown scheme, not udp://, tcp://, tls:// or https://: ${text}`,
+      );
   }
-  return { transport, endpoint, name: `${transport}://${formatEndpoint(endpoint)}` };
 }
 
 /** RFC 1035 §4.2. */
 const DNS_PORT = 53;
+/** RFC 7858 §3.1. */
+const TLS_PORT = 853;
+/** RFC 9110 §4.2.2. */
+const HTTPS_PORT = 443;
 
-function transportOf(scheme: string, text: string): ServerAddress['transport'] {
-  switch (scheme) {
-    case 'udp':
-    case 'tcp':
-      return scheme;
-    case 'tls':
-    case 'https':
-      throw new Error(`upstream over ${scheme} is not supported yet: ${text}`);
-    default:
-      throw new Error(`upstream has an unknown scheme, not udp:// or tcp://: ${text}`);
+function plainAddress(transport: 'udp' | 'tcp', rest: string, text: string): PlainAddress {
+  const endpoint = endpointIn(rest, DNS_PORT);
+  if (endpoint === undefined) throw noAddress(text);
+  return { transport, endpoint, name: `${transport}://${formatEndpoint(endpoint)}` };
+}
+
+function tlsAddress(rest: string, text: string): TlsAddress {
+  const { before, query } = split(rest);
+  const endpoint = endpointIn(before, TLS_PORT);
+  if (endpoint === undefined) throw noAddress(text);
+  const base = `tls://${formatEndpoint(endpoint)}`;
+  const given = new UrlParameters(base, query, ['name', 'ca', 'pin']);
+  const serverName = given.one('name', hostName);
+  const ca = given.one('ca', String);
+  const pins = given.all('pin', pin);
+  return {
+    transport: 'tls',
+    endpoint,
+    name: base + writeParameters({ name: serverName, ca, pin: pins.map(shownPin) }),
+    authentication: authentication(serverName, endpoint.address, ca, pins),
+    serverName,
+  };
+}
+
+function httpsAddress(rest: string): HttpsAddress {
+  const { before, query } = split(rest);
+  const [, authority = '', path = ''] = /^([^/]*)(.*)$/s.exec(before) ?? [];
+  const literal = endpointIn(authority, HTTPS_PORT);
+  const host = literal === undefined ? namedHost(authority) : undefined;
+  const port = (literal ?? host)?.port ?? HTTPS_PORT;
+  const shownHost =
+    literal === undefined ? `${host?.name}:${port}` : formatEndpoint({ ...literal, port });
+  const base = `https://${shownHost}${shownPath(path)}`;
+  checkPath(path, base);
+  const given = new UrlParameters(base, query, ['ca', 'pin', 'method', 'bootstrap']);
+  const ca = given.one('ca', String);
+  const pins = given.all('pin', pin);
+  const method = given.one('method', readMethod);
+  const bootstrap = given.one('bootstrap', readAddress);
+  const address = onlyOne(literal?.address, bootstrap, base);
+  return {
+    transport: 'https',
+    endpoint: { address, port },
+    name:
+      base +
+      writeParameters({ ca, pin: pins.map(shownPin), method: method?.toLowerCase(), bootstrap }),
+    authentication: authentication(host?.name, address, ca, pins),
+    serverName: host?.name,
+    origin: `https://${port === HTTPS_PORT ? shownHost.replace(/:443$/, '') : shownHost}`,
+    path,
+    method: method ?? 'POST',
+  };
+}
+
+/** A pin alone is the key of one server, whatever its certificate says; beside a name or a CA it is one proof more. */
+function authentication(
+  name: string | undefined,
+  address: string,
+  caFile: string | undefined,
+  pins: readonly string[],
+): Authentication {
+  const byKeyAlone = name === undefined && caFile === undefined && pins.length > 0;
+  // A certificate does not know the interface that leads to it.
+  const identity = byKeyAlone ? undefined : (name ?? address.replace(/%.*$/, ''));
+  return { identity, caFile, pins };
+}
+
+function split(rest: string): { before: string; query: string } {
+  const at = rest.indexOf('?');
+  if (at === -1) return { before: rest, query: '' };
+  return { before: rest.slice(0, at), query: rest.slice(at + 1) };
+}
+
+function endpointIn(text: string, defaultPort: number): Endpoint | undefined {
+  const endpoint = parseEndpoint(text, defaultPort);
+  return endpoint?.port === 0 ? undefined : endpoint;
+}
+
+function noAddress(text: string): Error {
+  return new Error(`upstream is not an address with an optional port: ${text}`);
+}
+
+/** An address in the URL or beside it: nothing has to be looked up, so that nothing can turn in a circle. */
+function onlyOne(literal: string | undefined, bootstrap: string | undefined, base: string): string {
+  if (literal !== undefined && bootstrap !== undefined) {
+    throw new Error(`upstream has an address, and needs no bootstrap: ${base}`);
   }
+  const address = literal ?? bootstrap;
+  if (address !== undefined) return address;
+  throw new Error(`upstream needs bootstrap=ADDRESS, the address of its host: ${base}`);
+}
+
+function checkPath(path: string, base: string): void {
+  if (!/^\/[\x21-\x7e]*$/.test(path) || /[#{}"<>\\^`|,]/.test(path)) {
+    throw new Error(`upstream without a path such as /dns-query: ${base}`);
+  }
+  // Who copies a name out of a log would else ask for a path that is not there.
+  if (path.includes(SECRET)) throw new Error(`upstream with a path that is not shown: ${base}`);
+}
+
+function namedHost(authority: string): { name: string; port: number } {
+  // Never shown: what stands before an @ would be a password.
+  if (authority.includes('@')) {
+    throw new Error('upstream with a user name is not supported: https://***@');
+  }
+  const [, host = '', digits] = /^([^:]*)(?::(\d{1,5}))?$/.exec(authority) ?? [];
+  const port = digits === undefined ? HTTPS_PORT : Number(digits);
+  try {
+    if (port > 0 && port <= 0xffff) return { name: hostName(host), port };
+  } catch {
+    // Said below, with the port.
+  }
+  throw new Error(`upstream without a host and an optional port: https://${authority}`);
+}
+
+function shownPin(base64: string): string {
+  return `sha256/${base64}`;
+}
+
+const SECRET = '***';
+
+/** A path may hold a customer's token: what is not the usual word is not shown. */
+function shownPath(path: string): string {
+  return path.replace(/[^/]+/g, (segment) => (segment === 'dns-query' ? segment : SECRET));
+}
+
+function readMethod(written: string): HttpsAddress['method'] {
+  if (/^get$/i.test(written)) return 'GET';
+  if (/^post$/i.test(written)) return 'POST';
+  throw new Error('not get or post');
+}
+
+function readAddress(written: string): string {
+  const endpoint = parseEndpoint(written, HTTPS_PORT);
+  if (endpoint?.address !== written) throw new Error('not an address');
+  return written;
 }

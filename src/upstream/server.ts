@@ -1,19 +1,20 @@
 import type { Clock, Milliseconds } from '../clock.ts';
 import { RrClass, RrType } from '../wire/codes.ts';
 import type { Question } from '../wire/question.ts';
-import { Ask, type AskListener, type AskParts } from './ask.ts';
+import { Ask, type AskListener, type AskParts, type Transports } from './ask.ts';
 import { EdnsMemory } from './edns-memory.ts';
 import type { Outgoing } from './exchange.ts';
 import { Health } from './health.ts';
 import { ResendBudget, RoundTrips, type TimerClass } from './retransmission.ts';
 import type { ServerAddress } from './server-address.ts';
-import type { Exchange, Transport } from './transport.ts';
+import type { Exchange } from './transport.ts';
 import { serverTallies, type UpstreamTallies } from './upstream-tallies.ts';
 
 /** What a {@link Server} is made of. */
 export interface ServerOptions {
   readonly address: ServerAddress;
-  readonly transports: { readonly udp: Transport; readonly tcp: Transport };
+  /** The one that the address names, and what may stand in for it. */
+  readonly transports: Transports;
   readonly clock: Clock;
   readonly tallies: UpstreamTallies;
   /** Which timer a question goes by; all go by `other` where it is left away. */
@@ -75,17 +76,16 @@ export class Server {
   /** Closes sockets; what is in flight fails with reason `closed`. */
   close(): void {
     this.health.close();
-    this.options.transports.udp.close();
-    this.options.transports.tcp.close();
+    for (const transport of Object.values(this.options.transports)) transport.close();
   }
 
   private roundTripsOf(question: Question): RoundTrips {
     return this.roundTrips[this.options.timerClass?.(question) ?? 'other'];
   }
 
-  private probe(): Exchange {
+  private probe(): Exchange | undefined {
     const { transports, address } = this.options;
-    return transports[address.transport].send(PROBE, true, {
+    return transports[address.transport]?.send(PROBE, true, {
       onReply: () => this.health.heard(),
       // The next probe is due in any case.
       onFailure: () => undefined,

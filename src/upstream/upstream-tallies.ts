@@ -4,7 +4,7 @@ import type { UpstreamFailure } from './exchange.ts';
 /** What the upstream side counts. */
 export interface UpstreamTallies {
   /** Messages sent, resends and probes included. */
-  readonly sends: TallySet<'udp' | 'tcp'>;
+  readonly sends: TallySet<TransportKind>;
   /** Resends over UDP after a timer fired (U2). */
   readonly retransmissions: Tally;
   /** Questions that a resend answered, over UDP or TCP, while the first datagram was still unanswered (F1, U2). */
@@ -25,6 +25,12 @@ export interface UpstreamTallies {
   readonly servers: Map<string, ServerTallies>;
 }
 
+/** How a message travels. */
+export type TransportKind = 'udp' | 'tcp' | 'tls' | 'https';
+
+/** Every {@link TransportKind}, for closed label sets. */
+export const TRANSPORT_KINDS: readonly TransportKind[] = ['udp', 'tcp', 'tls', 'https'];
+
 /** Why a question left UDP. */
 export type TcpFallback = 'truncated' | 'silence' | 'wrong-id' | 'malformed';
 
@@ -42,6 +48,7 @@ export const UPSTREAM_FAILURES: readonly UpstreamFailure[] = [
   'refused',
   'network',
   'malformed',
+  'untrusted',
   'closed',
 ];
 
@@ -61,7 +68,7 @@ export const LATENCY_BOUNDS: readonly number[] = [
 /** All at 0, and no server yet. */
 export function createUpstreamTallies(): UpstreamTallies {
   return {
-    sends: new TallySet(['udp', 'tcp']),
+    sends: new TallySet(TRANSPORT_KINDS),
     retransmissions: new Tally(),
     rescues: new Tally(),
     tcpFallbacks: new TallySet(TCP_FALLBACKS),

@@ -1,12 +1,15 @@
 import type { Clock } from '../clock.ts';
 import type { Question } from '../wire/question.ts';
+import type { Transports } from './ask.ts';
 import type { Upstream } from './exchange.ts';
+import { httpsTransport } from './https-exchange.ts';
 import { type LaneOrder, lanes } from './lanes.ts';
 import type { TimerClass } from './retransmission.ts';
 import { Server } from './server.ts';
 import type { ServerAddress } from './server-address.ts';
 import { succession } from './succession.ts';
 import { tcpTransport } from './tcp-exchange.ts';
+import { tlsTransport } from './tls-exchange.ts';
 import { udpTransport } from './udp-exchange.ts';
 import type { UpstreamTallies } from './upstream-tallies.ts';
 
@@ -29,10 +32,7 @@ export interface UpstreamOptions {
 export function upstreamFor(options: UpstreamOptions): Upstream {
   const { servers, order, clock, tallies, timerClass } = options;
   const serverAt = (address: ServerAddress) => {
-    const transports = {
-      udp: udpTransport(address, tallies),
-      tcp: tcpTransport(address, clock, tallies),
-    };
+    const transports = transportsTo(address, clock, tallies);
     return new Server({ address, transports, clock, tallies, timerClass });
   };
   const upstream = succession({
@@ -43,4 +43,17 @@ export function upstreamFor(options: UpstreamOptions): Upstream {
   });
   const overUdp = servers.flat().some(({ transport }) => transport === 'udp');
   return lanes(overUdp ? order : { kind: 'parallel' }, upstream, clock);
+}
+
+/** Clear text has two ways, each the other's rescue (U2, U4); what is encrypted has one and no other (U5). */
+function transportsTo(address: ServerAddress, clock: Clock, tallies: UpstreamTallies): Transports {
+  switch (address.transport) {
+    case 'udp':
+    case 'tcp':
+      return { udp: udpTransport(address, tallies), tcp: tcpTransport(address, clock, tallies) };
+    case 'tls':
+      return { tls: tlsTransport(address, clock, tallies) };
+    case 'https':
+      return { https: httpsTransport(address, clock, tallies) };
+  }
 }

@@ -29,6 +29,7 @@ test('U2: every way in which upstream fails becomes SERVFAIL with its reason (RF
     refused: EdeCode.NETWORK_ERROR,
     network: EdeCode.NETWORK_ERROR,
     malformed: EdeCode.NETWORK_ERROR,
+    untrusted: EdeCode.NETWORK_ERROR,
     closed: EdeCode.NETWORK_ERROR,
   };
   for (const [reason, code] of Object.entries(reasons)) {

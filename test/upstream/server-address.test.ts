@@ -38,20 +38,129 @@ test('what is no upstream is refused, with the text in the message', (t) => {
   }
   t.throws(
     () => parseServerAddress('quic://10.0.0.1'),
-    new Error('upstream has an unknown scheme, not udp:// or tcp://: quic://10.0.0.1'),
+    new Error(
+      'upstream has an unknown scheme, not udp://, tcp://, tls:// or https://: quic://10.0.0.1',
+    ),
   );
   t.end();
 });
 
-test('transports that are to come say so', (t) => {
-  t.throws(
-    () => parseServerAddress('tls://10.0.0.1?name=dns.example'),
-    new Error('upstream over tls is not supported yet: tls://10.0.0.1?name=dns.example'),
+const PIN = `sha256/${'A+/b'.repeat(10)}AAA=`;
+
+test('a tls:// URL says how the server proves who it is (U5)', (t) => {
+  const parameters = `name=DNS.example&ca=/etc/a%2Cb.pem&pin=${PIN}`;
+  const address = parseServerAddress(`tls://10.0.0.1?${parameters}`);
+  t.same(address, {
+    transport: 'tls',
+    endpoint: { address: '10.0.0.1', port: 853 },
+    name: `tls://10.0.0.1:853?name=dns.example&ca=/etc/a%2Cb.pem&pin=${PIN}`,
+    authentication: { identity: 'dns.example', caFile: '/etc/a,b.pem', pins: [PIN.slice(7)] },
+    serverName: 'dns.example',
+  });
+  t.same(parseServerAddress(address.name), address, 'the name reads back');
+  t.match(parseServerAddress('tls://[fe80::1%eth0]'), {
+    authentication: { identity: 'fe80::1' },
+  });
+  t.match(parseServerAddress(`tls://10.0.0.1?pin=${PIN}`), {
+    authentication: { identity: undefined },
+  });
+  t.match(parseServerAddress(`tls://10.0.0.1?pin=${PIN}&ca=/ca.pem`), {
+    authentication: { identity: '10.0.0.1' },
+  });
+  t.end();
+});
+
+test('an https:// URL has its address in it or beside it (U5)', (t) => {
+  const address = parseServerAddress(
+    'https://dns.example:8443/dns-query?bootstrap=10.0.0.1&method=get&ca=/ca.pem',
   );
+  t.same(address, {
+    transport: 'https',
+    endpoint: { address: '10.0.0.1', port: 8443 },
+    name: 'https://dns.example:8443/dns-query?ca=/ca.pem&method=get&bootstrap=10.0.0.1',
+    authentication: { identity: 'dns.example', caFile: '/ca.pem', pins: [] },
+    serverName: 'dns.example',
+    origin: 'https://dns.example:8443',
+    path: '/dns-query',
+    method: 'GET',
+  });
+  t.same(parseServerAddress(address.name), address, 'the name reads back');
+  t.match(parseServerAddress('https://[fd00::a]/dns-query'), {
+    endpoint: { address: 'fd00::a', port: 443 },
+    origin: 'https://[fd00::a]',
+    method: 'POST',
+    authentication: { identity: 'fd00::a' },
+  });
+  t.end();
+});
+
+test('a token in a path is for the server alone', (t) => {
+  const address = parseServerAddress('https://10.0.0.1/s3cret/dns-query');
+  t.equal(address.name, 'https://10.0.0.1:443/***/dns-query');
+  t.match(address, { path: '/s3cret/dns-query' });
   t.throws(
-    () => parseServerAddress('https://dns.example/dns-query'),
-    new Error('upstream over https is not supported yet: https://dns.example/dns-query'),
+    () => parseServerAddress(address.name),
+    new Error(`upstream with a path that is not shown: ${address.name}`),
   );
+  const said = (text: string) => {
+    try {
+      parseServerAddress(text);
+      return '';
+    } catch (error) {
+      return String(error);
+    }
+  };
+  for (const text of [
+    'https://10.0.0.1/s3cret?methd=get',
+    'https://me:s3cret@10.0.0.1/dns-query',
+  ]) {
+    t.not(said(text), '');
+    t.notMatch(said(text), /s3cret/, text);
+  }
+  t.end();
+});
+
+test('a parameter that is wrong is named', (t) => {
+  const cases: [string, string][] = [
+    [
+      'tls://10.0.0.1?nam=x',
+      'upstream parameter is not one of name, ca, pin: nam, tls://10.0.0.1:853',
+    ],
+    ['tls://10.0.0.1?name=', 'upstream parameter name has no readable value: tls://10.0.0.1:853'],
+    ['tls://10.0.0.1?ca=%zz', 'upstream parameter ca has no readable value: tls://10.0.0.1:853'],
+    ['tls://10.0.0.1?name=10.0.0.1', 'upstream parameter name is not a host name: 10.0.0.1'],
+    ['tls://10.0.0.1?name=a&name=b', 'upstream parameter name is there twice: tls://10.0.0.1:853'],
+    [
+      'tls://10.0.0.1?pin=sha256/abc',
+      'upstream parameter pin is not sha256/ with 44 characters of base64: sha256/abc',
+    ],
+    ['tls://dns.example', 'upstream is not an address with an optional port: tls://dns.example'],
+    ['https://10.0.0.1', 'upstream without a path such as /dns-query: https://10.0.0.1:443'],
+    ['https://10.0.0.1/dns-query?method=put', 'upstream parameter method is not get or post: put'],
+    [
+      'https://10.0.0.1/dns-query?bootstrap=10.0.0.2',
+      'upstream has an address, and needs no bootstrap: https://10.0.0.1:443/dns-query',
+    ],
+    [
+      'https://dns.example/dns-query',
+      'upstream needs bootstrap=ADDRESS, the address of its host: https://dns.example:443/dns-query',
+    ],
+    [
+      'https://dns.example/dns-query?bootstrap=ns.example',
+      'upstream parameter bootstrap is not an address: ns.example',
+    ],
+    [
+      'https://dns.example:0/dns-query',
+      'upstream without a host and an optional port: https://dns.example:0',
+    ],
+    [
+      'https://dns.example/a,b?bootstrap=10.0.0.1',
+      'upstream without a path such as /dns-query: https://dns.example:443/***',
+    ],
+  ];
+  for (const [text, message] of cases) {
+    t.throws(() => parseServerAddress(text), new Error(message), text);
+  }
   t.end();
 });
 

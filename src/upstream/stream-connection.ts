@@ -1,12 +1,12 @@
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Clock, Milliseconds, Timer } from '../clock.ts';
 import { Deframer, frame } from '../wire/frame.ts';
 import { uint16 } from '../wire/header.ts';
+import { padQuery, QUERY_BLOCK_OCTETS } from '../wire/padding.ts';
 import { buildQuery, randomId } from '../wire/request.ts';
 import { SILENCE } from './ask.ts';
 import { type Outgoing, UpstreamError } from './exchange.ts';
 import { judgeReply, type Verdict } from './reply.ts';
-import type { ServerAddress } from './server-address.ts';
 import { socketError } from './socket-error.ts';
 import type { ReplyListener } from './transport.ts';
 import type { UpstreamTallies } from './upstream-tallies.ts';
@@ -18,9 +18,24 @@ export interface InFlight {
   readonly listener: ReplyListener;
   /** On how many connections it was sent. */
   asked: number;
+  /** How many of those were lost before they answered anything. */
+  fruitless: number;
   /** Nobody waits any more. */
   closed: boolean;
-  connection?: TcpConnection;
+  connection?: StreamConnection;
+}
+
+/** Where a connection goes. */
+export interface StreamServer {
+  readonly transport: 'tcp' | 'tls';
+  /** For messages. */
+  readonly name: string;
+  /** Whether queries are padded (RFC 8467). */
+  readonly padded: boolean;
+  /** Another number after a change that connections from before do not know of. */
+  readonly generation: number;
+  /** Opens a socket. @param onOpen - Called, later, when the server may be written to. */
+  dial(onOpen: () => void): Socket;
 }
 
 /** Who owns a connection. */
@@ -36,9 +51,11 @@ interface Sent {
   readonly at: Milliseconds;
 }
 
-/** One TCP connection to a server: connects when it is made, closes after 5 s without questions. */
-export class TcpConnection {
-  private readonly name: string;
+/** One connection to a server: connects when it is made, closes after 5 s without questions. */
+export class StreamConnection {
+  /** Of its server when it was made. */
+  readonly generation: number;
+  private readonly server: StreamServer;
   private readonly clock: Clock;
   private readonly tallies: UpstreamTallies;
   private readonly owner: ConnectionOwner;
@@ -46,7 +63,10 @@ export class TcpConnection {
   private readonly deframer = new Deframer();
   /** By ID, oldest first. An ID stays taken after its question was given up: the answer may still come. */
   private readonly sent = new Map<number, Sent>();
+  /** What was asked before the server might be told. */
+  private unsent: Uint8Array[] = [];
   private waitingCount = 0;
+  private answeredCount = 0;
   private lastHeard: Milliseconds;
   private timer: Timer | undefined;
   private isEstablished = false;
@@ -55,21 +75,18 @@ export class TcpConnection {
   private error: Error | undefined;
 
   constructor(
-    { endpoint, name }: ServerAddress,
+    server: StreamServer,
     clock: Clock,
     tallies: UpstreamTallies,
     owner: ConnectionOwner,
   ) {
-    this.name = name;
+    this.generation = server.generation;
+    this.server = server;
     this.clock = clock;
     this.tallies = tallies;
     this.owner = owner;
     this.lastHeard = clock.now();
-    // A numeric address is connected to without a lookup.
-    this.socket = connect({ host: endpoint.address, port: endpoint.port, noDelay: true });
-    this.socket.on('connect', () => {
-      this.isEstablished = true;
-    });
+    this.socket = server.dial(() => this.onOpen());
     this.socket.on('data', (chunk: Buffer) => this.onData(chunk));
     this.socket.on('error', (error) => {
       this.error = error;
@@ -82,6 +99,11 @@ export class TcpConnection {
   /** Whether it ever stood. */
   get established(): boolean {
     return this.isEstablished;
+  }
+
+  /** How many questions it has answered. */
+  get answered(): number {
+    return this.answeredCount;
   }
 
   /** How many questions wait on it. */
@@ -98,7 +120,11 @@ export class TcpConnection {
     this.sent.set(id, { inFlight, at: this.clock.now() });
     if (this.waitingCount++ === 0) this.watch();
     const options = { id, checkingDisabled, edns: edns ? { dnssecOk } : undefined };
-    this.socket.write(frame(buildQuery(question, options)));
+    const query = buildQuery(question, options);
+    // Without EDNS there is no place for padding.
+    const padded = edns && this.server.padded ? padQuery(query, QUERY_BLOCK_OCTETS) : query;
+    if (this.isEstablished) this.socket.write(frame(padded));
+    else this.unsent.push(frame(padded));
     if (this.sent.size >= MAX_IDS) this.retire();
   }
 
@@ -107,16 +133,32 @@ export class TcpConnection {
     this.endOfWait(inFlight);
   }
 
+  /** Takes no more questions; closes when nothing waits. */
+  retire(): void {
+    if (this.retired) return;
+    this.retired = true;
+    this.owner.onRetired();
+    if (this.waitingCount === 0) this.lose();
+  }
+
   /** Closes without a word to the owner. @returns What had no answer, oldest first. */
   destroy(): InFlight[] {
     const waiting = [...this.sent.values()].map(({ inFlight }) => inFlight);
     this.gone = true;
     this.timer?.cancel();
     this.sent.clear();
+    this.unsent = [];
     this.waitingCount = 0;
     this.socket.destroy();
     for (const inFlight of waiting) delete inFlight.connection;
     return waiting.filter(({ closed }) => !closed);
+  }
+
+  private onOpen(): void {
+    if (this.gone) return;
+    this.isEstablished = true;
+    for (const octets of this.unsent) this.socket.write(octets);
+    this.unsent = [];
   }
 
   private onData(chunk: Uint8Array): void {
@@ -150,12 +192,14 @@ export class TcpConnection {
     this.tallies[verdict.kind].add();
     if (verdict.kind === 'mismatched') return;
     // Unlike a datagram, nobody but the server can have sent this: there is no other reply to wait for.
-    const error = new UpstreamError('malformed', `malformed tcp reply from ${this.name}`);
+    const { transport, name } = this.server;
+    const error = new UpstreamError('malformed', `malformed ${transport} reply from ${name}`);
     this.finish(id, inFlight, () => inFlight.listener.onFailure(error));
   }
 
   private finish(id: number, inFlight: InFlight, tell: () => void): void {
     this.sent.delete(id);
+    this.answeredCount++;
     if (inFlight.closed) return;
     inFlight.closed = true;
     this.endOfWait(inFlight);
@@ -194,20 +238,18 @@ export class TcpConnection {
     return this.clock.now();
   }
 
-  private retire(): void {
-    if (this.retired) return;
-    this.retired = true;
-    this.owner.onRetired();
-  }
-
   private lose(): void {
     if (this.gone) return;
     const { error } = this;
+    const { transport, name } = this.server;
     const waiting = this.destroy();
     const lost =
       error === undefined
-        ? new UpstreamError('network', `tcp connection to ${this.name} was closed by the server`)
-        : socketError('tcp', this.name, error);
+        ? new UpstreamError(
+            'network',
+            `${transport} connection to ${name} was closed by the server`,
+          )
+        : socketError(transport, name, error);
     this.owner.onLost(lost, waiting);
   }
 

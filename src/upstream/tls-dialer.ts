@@ -1,0 +1,117 @@
+import { isIP, Socket } from 'node:net';
+import { connect, type TLSSocket } from 'node:tls';
+import type { Clock, Milliseconds } from '../clock.ts';
+import { whyUntrusted } from './authentication.ts';
+import { UpstreamError } from './exchange.ts';
+import type { HttpsAddress, TlsAddress } from './server-address.ts';
+import { TrustedRoots } from './trusted-roots.ts';
+
+/**
+ * Opens authenticated TLS connections to one server, resuming the session of the one before (U5).
+ *
+ * A socket counts as open only when the server has proven who it is. Whoever writes earlier would tell the question to
+ * anybody: Node sends what was written as soon as the handshake is over, before any check of ours.
+ */
+export class TlsDialer {
+  private readonly address: TlsAddress | HttpsAddress;
+  private readonly protocols: readonly string[];
+  private readonly clock: Clock;
+  private readonly roots: TrustedRoots;
+  private session: Session | undefined;
+
+  /** @param protocols - What is offered by ALPN; nothing where it is empty. */
+  constructor(address: TlsAddress | HttpsAddress, protocols: readonly string[], clock: Clock) {
+    this.address = address;
+    this.protocols = protocols;
+    this.clock = clock;
+    this.roots = new TrustedRoots(address.authentication.caFile, clock);
+  }
+
+  /** For messages. */
+  get name(): string {
+    return this.address.name;
+  }
+
+  /** Another number after the CA file changed: connections from before are to take no more questions. */
+  get generation(): number {
+    try {
+      return this.roots.current().generation;
+    } catch {
+      // Said by the next dial.
+      return 0;
+    }
+  }
+
+  /**
+   * Opens a connection. Nothing is called before this returns.
+   *
+   * @param onOpen - Called when the server may be written to. Where it never is, the socket ends with an error, which
+   *   is an UpstreamError of reason `untrusted` where the server is not who it should be.
+   */
+  dial(onOpen: (socket: TLSSocket) => void): Socket {
+    try {
+      return this.connect(onOpen);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      const socket = new Socket();
+      return socket.destroy(new UpstreamError('untrusted', `${this.address.name}: ${reason}`));
+    }
+  }
+
+  private connect(onOpen: (socket: TLSSocket) => void): TLSSocket {
+    const { endpoint, authentication, name, serverName } = this.address;
+    const { context, generation } = this.roots.current();
+    const session = this.resumable(generation);
+    const socket = connect({
+      host: endpoint.address,
+      port: endpoint.port,
+      secureContext: context,
+      ALPNProtocols: [...this.protocols],
+      // Neither refusal nor name check by Node: it forgets the certificate with the socket, and the operator needs to
+      // read what is in it. `whyUntrusted` is both, and comes before the first octet of ours.
+      rejectUnauthorized: false,
+      checkServerIdentity: () => undefined,
+      // RFC 6066 §3: never an address.
+      ...(serverName === undefined || isIP(serverName) !== 0 ? {} : { servername: serverName }),
+      ...(session === undefined ? {} : { session }),
+    });
+    socket.setNoDelay(true);
+    let trusted = false;
+    let offered: Buffer | undefined;
+    const keep = (octets: Buffer) => {
+      this.session = { octets, generation, at: this.clock.now() };
+    };
+    socket.on('session', (octets) => {
+      // TLS 1.2 offers it before the server is believed, TLS 1.3 behind its first data.
+      if (trusted) keep(octets);
+      else offered = octets;
+    });
+    socket.once('secureConnect', () => {
+      const problem = whyUntrusted(socket, name, authentication);
+      if (problem !== undefined) {
+        this.session = undefined;
+        socket.destroy(new UpstreamError('untrusted', problem));
+        return;
+      }
+      trusted = true;
+      if (offered !== undefined) keep(offered);
+      onOpen(socket);
+    });
+    return socket;
+  }
+
+  private resumable(generation: number): Buffer | undefined {
+    const { session } = this;
+    if (session === undefined || session.generation !== generation) return undefined;
+    return this.clock.now() - session.at < SESSION_AGE ? session.octets : undefined;
+  }
+}
+
+interface Session {
+  readonly octets: Buffer;
+  readonly generation: number;
+  readonly at: Milliseconds;
+}
+
+/** A resumed session is not checked for dates again: a certificate may outlive its end by this much, and no more. */
+const SESSION_AGE: Milliseconds = 3_600_000;

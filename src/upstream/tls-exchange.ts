@@ -1,0 +1,28 @@
+import type { Clock } from '../clock.ts';
+import type { TlsAddress } from './server-address.ts';
+import { streamTransport } from './stream-transport.ts';
+import { TlsDialer } from './tls-dialer.ts';
+import type { Transport } from './transport.ts';
+import type { UpstreamTallies } from './upstream-tallies.ts';
+
+/**
+ * Carries messages over a kept TLS connection to a server that has proven who it is; to any other, nothing at all
+ * (DoT, RFC 7858; U5).
+ */
+export function tlsTransport(
+  address: TlsAddress,
+  clock: Clock,
+  tallies: UpstreamTallies,
+): Transport {
+  const dialer = new TlsDialer(address, [], clock);
+  const server = {
+    transport: 'tls',
+    name: address.name,
+    padded: true,
+    get generation() {
+      return dialer.generation;
+    },
+    dial: (onOpen: () => void) => dialer.dial(onOpen),
+  } as const;
+  return streamTransport(server, clock, tallies);
+}

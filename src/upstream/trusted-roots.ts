@@ -1,0 +1,96 @@
+import { X509Certificate } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { createSecureContext, type SecureContext } from 'node:tls';
+import type { Clock, Milliseconds } from '../clock.ts';
+
+/** The CAs that are trusted at one moment. */
+export interface Trust {
+  /** Another number after each change: what was believed before has to be proven anew. */
+  readonly generation: number;
+  readonly context: SecureContext;
+}
+
+/**
+ * The CAs that a server's certificate may come from: those of a file, or those that come with Node.
+ *
+ * The file is looked at again while it is in use, so that a CA can be replaced without a reload. What cannot be read
+ * changes nothing: a file that is just being written must not cut off a server that was trusted a moment ago.
+ */
+export class TrustedRoots {
+  private readonly path: string | undefined;
+  private readonly clock: Clock;
+  private trust: Trust | undefined;
+  private version: string | undefined;
+  private lookedAt: Milliseconds = Number.NEGATIVE_INFINITY;
+
+  constructor(path: string | undefined, clock: Clock) {
+    this.path = path;
+    this.clock = clock;
+  }
+
+  /** @throws {Error} If the file could never be read. */
+  current(): Trust {
+    const now = this.clock.now();
+    if (this.trust !== undefined && (this.path === undefined || now - this.lookedAt < LOOK_EVERY)) {
+      return this.trust;
+    }
+    this.lookedAt = now;
+    this.trust = this.look(this.trust);
+    return this.trust;
+  }
+
+  private look(before: Trust | undefined): Trust {
+    try {
+      const version = this.path === undefined ? undefined : versionOf(this.path);
+      if (before !== undefined && version === this.version) return before;
+      const ca = this.path === undefined ? undefined : readRoots(this.path);
+      const context = createSecureContext({ ca, minVersion: 'TLSv1.2' });
+      this.version = version;
+      return { generation: (before?.generation ?? 0) + 1, context };
+    } catch (error) {
+      if (before === undefined) throw error;
+      return before;
+    }
+  }
+}
+
+/**
+ * The certificates of a PEM file, each of which was read.
+ *
+ * @throws {Error} If the file cannot be read, has no certificate or one that is broken.
+ */
+export function readRoots(path: string): string[] {
+  const found = contentOf(path).match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g);
+  if (found === null) throw new Error(`no certificate in CA file: ${path}`);
+  for (const [index, pem] of found.entries()) {
+    if (!isCertificate(pem)) throw new Error(`broken certificate ${index + 1} in CA file: ${path}`);
+  }
+  return found;
+}
+
+/** How often the file is looked at while questions come: an operator who replaced it does not watch the clock closer. */
+const LOOK_EVERY: Milliseconds = 1_000;
+
+function contentOf(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : error;
+    throw new Error(`cannot read CA file, ${code}: ${path}`);
+  }
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    new X509Certificate(pem);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Also differs where a symbolic link was moved, as kubelet does with what it mounts. */
+function versionOf(path: string): string {
+  const { dev, ino, size, mtimeMs } = statSync(path);
+  return `${dev} ${ino} ${size} ${mtimeMs}`;
+}

@@ -1,0 +1,29 @@
+import { putUint16, uint16 } from './header.ts';
+
+/**
+ * A query with its OPT padded so that the whole has a multiple of `block` octets: who watches an encrypted connection
+ * then learns next to nothing from its length.
+ *
+ * @param query - As buildQuery makes it: an OPT without options is its last record.
+ * @see RFC 7830 §3, RFC 8467 §4.1
+ */
+export function padQuery(query: Uint8Array, block: number): Uint8Array {
+  const bare = query.length + OPTION_HEADER_OCTETS;
+  const padding = (block - (bare % block)) % block;
+  // Padding is zeros, as new octets are.
+  const padded = new Uint8Array(bare + padding);
+  padded.set(query);
+  const rdlengthAt = query.length - 2;
+  putUint16(padded, rdlengthAt, uint16(query, rdlengthAt) + OPTION_HEADER_OCTETS + padding);
+  putUint16(padded, query.length, PADDING_OPTION);
+  putUint16(padded, query.length + 2, padding);
+  return padded;
+}
+
+/** RFC 8467 §4.1: what queries are padded to. */
+export const QUERY_BLOCK_OCTETS = 128;
+
+/** RFC 7830 §3. */
+const PADDING_OPTION = 12;
+/** RFC 6891 §6.1.2: code and length. */
+const OPTION_HEADER_OCTETS = 4;
