@@ -9,6 +9,7 @@ const benchmarks = new Map<string, () => Promise<{ run(args: string[]): Promise<
   ['memory', () => import('./memory.ts')],
   ['misses', () => import('./misses.ts')],
   ['start', () => import('./start.ts')],
+  ['webhook', () => import('./webhook.ts')],
 ]);
 
 const [name, ...args] = process.argv.slice(2);
