@@ -8,11 +8,17 @@ import type { TlsDialer } from './tls-dialer.ts';
  * An HTTP/2 client that connects through `dialer`, and again when its connection is gone.
  *
  * undici is loaded here and nowhere else: it costs 10 MiB, which only they pay who configured DoH.
+ *
+ * @param onConnect - Called for each connection, before anything is asked over it.
  */
-export async function httpsClient(origin: string, dialer: TlsDialer): Promise<Client> {
+export async function httpsClient(
+  origin: string,
+  dialer: TlsDialer,
+  onConnect: () => void,
+): Promise<Client> {
   const { Client } = await import('undici');
   return new Client(origin, {
-    connect: connector(dialer),
+    connect: connector(dialer, onConnect),
     keepAliveTimeout: IDLE,
     // Whoever asks decides how long to wait.
     headersTimeout: 0,
@@ -27,14 +33,16 @@ const IDLE: Milliseconds = 5_000;
 const MAX_MESSAGE_OCTETS = 65_535;
 
 /** Hands out a socket when the server has proven who it is and agreed to HTTP/2. */
-function connector(dialer: TlsDialer): buildConnector.connector {
+function connector(dialer: TlsDialer, onConnect: () => void): buildConnector.connector {
   return (_options, callback) => {
     let told = false;
     const tell = (error: Error | null, opened?: TLSSocket) => {
       if (told) return;
       told = true;
-      if (error === null && opened !== undefined) callback(null, opened);
-      else callback(error ?? new UpstreamError('network', 'no connection'), null);
+      if (error === null && opened !== undefined) {
+        onConnect();
+        callback(null, opened);
+      } else callback(error ?? new UpstreamError('network', 'no connection'), null);
     };
     const socket = dialer.dial((opened) => {
       if (opened.alpnProtocol === 'h2') tell(null, opened);

@@ -34,7 +34,7 @@ interface InFlight {
   readonly listener: ReplyListener;
   readonly abort: AbortController;
   asked: number;
-  /** Attempts that failed without an answer to anybody meanwhile. */
+  /** How many of those failed on a connection that had not answered anything. */
   fruitless: number;
   closed: boolean;
 }
@@ -46,6 +46,7 @@ class HttpsTransport implements Transport {
   private readonly dialer: TlsDialer;
   private readonly waiting = new Set<InFlight>();
   private current: { readonly client: Promise<Client>; readonly generation: number } | undefined;
+  /** How many questions the connection has answered that was opened last. */
   private answered = 0;
   private lastHeard: Milliseconds = 0;
   private watch: Timer | undefined;
@@ -80,14 +81,13 @@ class HttpsTransport implements Transport {
   /** From the first attempt to the last; never rejects. */
   private async carry(inFlight: InFlight): Promise<void> {
     while (!inFlight.closed) {
-      const before = this.answered;
       inFlight.asked++;
       this.tallies.sends.add('https');
       try {
         const reply = await this.ask(inFlight);
         this.settle(inFlight, () => inFlight.listener.onReply(reply));
       } catch (error) {
-        if (this.answered === before) inFlight.fruitless++;
+        if (this.answered === 0) inFlight.fruitless++;
         if (!mayAskAgain(inFlight, error)) this.fail(inFlight, this.explained(error));
       }
     }
@@ -147,7 +147,13 @@ class HttpsTransport implements Transport {
   private client(): Promise<Client> {
     const { generation } = this.dialer;
     if (this.current?.generation !== generation) this.renew();
-    this.current ??= { client: httpsClient(this.address.origin, this.dialer), generation };
+    const onConnect = () => {
+      this.answered = 0;
+    };
+    this.current ??= {
+      client: httpsClient(this.address.origin, this.dialer, onConnect),
+      generation,
+    };
     return this.current.client;
   }
 
