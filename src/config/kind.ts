@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import type { Milliseconds } from '../clock.ts';
 import { type Endpoint, formatEndpoint, parseEndpoint } from '../endpoint.ts';
+import { formatPrefix, type Prefix, parsePrefix } from '../listen/allow-list.ts';
 import { type Name, parseName } from '../wire/name.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import { formatSize, parseSize } from './octet-size.ts';
@@ -115,6 +116,18 @@ export function endpoint(defaultPort: number): Kind<Endpoint> {
     return parsed;
   };
   return text(`address, port ${defaultPort} where none is written`, read, formatEndpoint);
+}
+
+/** A range of addresses. */
+export function prefix(): Kind<Prefix> {
+  const read = (written: string): Prefix => {
+    const parsed = parsePrefix(written);
+    if (parsed === undefined) {
+      throw new Error(`not an address or a range such as 10.244.0.0/16: ${quote(written)}`);
+    }
+    return parsed;
+  };
+  return text('address or range such as 10.244.0.0/16', read, formatPrefix);
 }
 
 /** A domain name, absolute with or without its last dot. */

@@ -86,7 +86,7 @@ function settingsOf(
   const isOwn = (server: Endpoint) => ownListener(server, addresses, machine) !== undefined;
   const suffixes = values.take('search.suffixes', () => ({ value: suffixesOf(conf), from: path }));
   return {
-    listen: { addresses, io: values.take('listen.io') },
+    listen: { addresses, allow: values.take('listen.allow'), io: values.take('listen.io') },
     tcp: {
       maxConnections: values.take('tcp.maxConnections'),
       maxConnectionsPerClient: values.take('tcp.maxConnectionsPerClient'),

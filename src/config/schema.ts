@@ -9,6 +9,7 @@ import {
   oneOf,
   orOff,
   path,
+  prefix,
   size,
   truth,
   ttl,
@@ -51,6 +52,12 @@ export const settingTable = {
     rule: 'L1',
     default: { derived: '127.0.0.1:53 and, when the machine has ::1, [::1]:53' },
     flag: { name: 'listen', hint: 'ADDR:PORT', multiple: true },
+  }),
+  'listen.allow': setting({
+    kind: listOf(prefix(), 0, 256),
+    meaning:
+      'who may ask: everybody where nothing is listed; others get REFUSED, their TCP is closed',
+    default: { written: [] },
   }),
   'listen.io': setting({
     kind: oneOf(['auto', 'dgram', 'batch']),

@@ -1,5 +1,6 @@
 import type { Milliseconds } from '../clock.ts';
 import type { Endpoint } from '../endpoint.ts';
+import type { Prefix } from '../listen/allow-list.ts';
 import type { LaneOrder } from '../upstream/lanes.ts';
 import type { ServerAddress } from '../upstream/server-address.ts';
 import type { Name } from '../wire/name.ts';
@@ -13,6 +14,8 @@ import type { Seconds } from '../wire/record.ts';
 export interface Settings {
   readonly listen: {
     readonly addresses: readonly Endpoint[];
+    /** Who may ask; everybody where it is empty. */
+    readonly allow: readonly Prefix[];
     /** How datagrams are taken: many in one system call, or by node:dgram. */
     readonly io: 'auto' | 'dgram' | 'batch';
   };

@@ -3,6 +3,7 @@ import type { Resolver, ResolverTallies } from '../assemble.ts';
 import type { Clock, Milliseconds } from '../clock.ts';
 import type { Settings } from '../config/settings.ts';
 import { type Endpoint, formatEndpoint } from '../endpoint.ts';
+import { allowList } from '../listen/allow-list.ts';
 import { AnswerTable } from '../listen/answer-table.ts';
 import { MAX_KINDS, ReadyAnswers, type ReadyAnswersOptions } from '../listen/ready-answers.ts';
 import { Responder, type ResponderEvents } from '../listen/responder.ts';
@@ -137,6 +138,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
           })
         : undefined,
   });
+  responder.allows = allowList(settings.listen.allow);
   const closers: (() => Promise<void>)[] = [];
   const listeners = await listenersOf(parts, metrics, responder);
   closers.push(() => listeners.close());
@@ -184,6 +186,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       totals,
       reload: async (next) => {
         await listeners.change(next.settings.listen.addresses);
+        responder.allows = allowList(next.settings.listen.allow);
         generations.replace(next);
         // What was said under the old settings is not repeated under the new ones.
         table.clear();

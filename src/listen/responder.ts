@@ -4,6 +4,7 @@ import { Rcode } from '../wire/codes.ts';
 import { renderError, renderReply, TCP_OCTETS, udpLimit } from '../wire/render.ts';
 import type { Request } from '../wire/request.ts';
 import { admit } from './admit.ts';
+import type { Allows } from './allow-list.ts';
 import type { ReadyAnswers } from './ready-answers.ts';
 
 /** How a query came. */
@@ -32,6 +33,8 @@ export class Responder {
   private readonly events: ResponderEvents;
   /** For listeners that answer many queries at once. */
   readonly ready: ReadyAnswers | undefined;
+  /** Who may ask; `undefined` for everybody. A reload sets it anew (S2). */
+  allows: Allows | undefined;
   /** Queries whose reply has not left: what shutdown waits for (S2). */
   private waiting = 0;
   /** Whoever waits for the last reply. */
@@ -74,6 +77,7 @@ export class Responder {
     from: { readonly transport: Transport; readonly address: string },
     reply: (octets: Uint8Array) => void,
   ): boolean {
+    if (this.allows?.(from.address) === false) return this.refuse(octets, reply);
     const hit = this.ready?.copy(octets, from.transport);
     if (hit !== undefined) {
       reply(hit);
@@ -94,6 +98,18 @@ export class Responder {
       .then(reply)
       .catch((error: unknown) => this.events.bug(error))
       .finally(() => this.done());
+    return true;
+  }
+
+  /** REFUSED says to a client that waiting is of no use; over UDP it is no larger than the question (no amplification). */
+  private refuse(octets: Uint8Array, reply: (octets: Uint8Array) => void): boolean {
+    const admission = admit(octets);
+    if (admission.kind !== 'ask') {
+      this.events.dropped(admission.kind === 'drop' ? admission.reason : 'malformed');
+      return false;
+    }
+    this.events.rejected(Rcode.REFUSED);
+    reply(renderError(admission.request, Rcode.REFUSED));
     return true;
   }
 

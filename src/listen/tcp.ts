@@ -50,7 +50,12 @@ export async function listenTcp(
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
     const client = socket.remoteAddress ?? '';
     const open = perClient.get(client) ?? 0;
-    if (connections.size >= limits.maxConnections || open >= limits.maxConnectionsPerClient) {
+    const mayAsk = responder.allows?.(client) ?? true;
+    if (
+      !mayAsk ||
+      connections.size >= limits.maxConnections ||
+      open >= limits.maxConnectionsPerClient
+    ) {
       events.refused();
       socket.on('error', () => undefined);
       socket.destroy();

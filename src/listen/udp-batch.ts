@@ -166,7 +166,9 @@ class Drain {
     let late = 0;
     for (let i = 0; i < count; i++) {
       const at = i * SLOT_OCTETS;
-      const length = ready?.answer(batches.slots, at, batches.lengthOf(i), SLOT_OCTETS) ?? 0;
+      const length = this.mayAsk(i)
+        ? (ready?.answer(batches.slots, at, batches.lengthOf(i), SLOT_OCTETS) ?? 0)
+        : 0;
       if (length > 0) batches.stage(i, length);
       else this.late[late++] = i;
     }
@@ -177,6 +179,12 @@ class Drain {
     }
     for (let i = 0; i < late; i++) this.resolve(this.late[i] ?? 0);
     return this.clock.now();
+  }
+
+  /** Whether the answer table may be asked for this client: without a list nobody's address is read. */
+  private mayAsk(i: number): boolean {
+    const { allows } = this.responder;
+    return allows === undefined || allows(this.batches.peerOf(i).address);
   }
 
   private resolve(i: number): void {

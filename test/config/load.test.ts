@@ -164,7 +164,7 @@ test('every problem of every source is listed at once, with its place (S3)', (t)
   maxConections: 3
 cache: { octets: 1KiB, maxTtl: 1500ms }
 search: { mode: assume, ndots: 16 }
-upstreams: [10.0.0.1, [10.0.0.2, tls://10.0.0.3]]
+upstreams: [10.0.0.1, [10.0.0.2, sctp://10.0.0.3]]
 routes:
   - { zone: a..b, upstreams: [10.0.0.4] }
   - { zoen: b, upstreams: [] }
@@ -178,7 +178,7 @@ hosts:
     `${FILE}:4:32: cache.maxTtl: not whole seconds: 1500ms`,
     `${FILE}:5:17: search.mode: not prove or off: "assume"`,
     `${FILE}:5:32: search.ndots: must be 0 to 15: 16`,
-    /^sidestub\.yaml:6:34: upstreams: upstream over tls is not supported yet/,
+    /^sidestub\.yaml:6:34: upstreams: upstream has an unknown scheme/,
     `${FILE}:8:13: routes: empty label in name: a..b`,
     `${FILE}:9:5: routes: route without zone`,
     `${FILE}:9:27: routes: no server in the list`,
