@@ -105,8 +105,11 @@ export class Cuts {
       this.cuts.delete(point);
       return;
     }
-    const life = Math.min(proof.ttl - answer.age, isTldPoint(point) ? TLD_LIFE : OTHER_LIFE);
-    if (life > 0) this.set(point, answer.message, life, clock.now());
+    const now = clock.now();
+    // A second that has begun is spent: a denial from the cache must not outlive its own entry there (C2).
+    const spent = Math.ceil((now - (answer.freshAt ?? now - answer.age * 1000)) / 1000);
+    const life = Math.min(proof.ttl - spent, isTldPoint(point) ? TLD_LIFE : OTHER_LIFE);
+    if (life > 0) this.set(point, answer.message, life, now);
   }
 
   /** Forgets every cut: the zone's server contradicted one, or is another now. */

@@ -136,6 +136,18 @@ test('N3: what the cache had of the denial already counts against the life of it
   t.equal(cuts.covering(COM), undefined, 'nothing is left of it');
 });
 
+test('N3, C2: a denial from the cache is no cut for longer than it is a denial there', async (t) => {
+  const { cuts, clock } = setup();
+  await clock.advance(10_000);
+  const freshAt = clock.now() - 4_900;
+  const said = answer(nxdomain(ZONE, 10), { age: 4, source: 'cache', freshAt });
+  cuts.note(query(COM), said);
+  await clock.advance(5_000 + 499);
+  t.ok(cuts.covering(COM));
+  await clock.advance(1);
+  t.equal(cuts.covering(COM), undefined, 'five whole seconds were left, not six');
+});
+
 test('N3: a cut ages, so that no client is told more than is left', async (t) => {
   const { cuts, note, clock } = setup();
   note(COM, nxdomain(ZONE, 30));
