@@ -7,6 +7,7 @@ import { type FamiliesOptions, families } from './resolve/families.ts';
 import { forward, type Router } from './resolve/forward.ts';
 import { type HostsLookup, localNames } from './resolve/local-names.ts';
 import { LoopProbe } from './resolve/loop-probe.ts';
+import { nodataRepair } from './resolve/nodata-repair.ts';
 import { prefetch } from './resolve/prefetch.ts';
 import { Readiness } from './resolve/readiness.ts';
 import { type Repeat, repetition } from './resolve/repetition.ts';
@@ -122,6 +123,10 @@ export function assembleResolver(parts: ResolverParts): Resolver {
       loop.stage(),
       // Before anything is looked up: these names never leave the pod.
       localNames(parts.hosts),
+      // Above the search, whose cuts are steps of a walk too; what it mends is no proof for anything below.
+      ...(settings.search.mode === 'off'
+        ? []
+        : [nodataRepair({ list, clock, repairs: tallies.repairs })]),
       // Above the families: a cut answers both of them, and what it fetches goes through their lanes.
       search({
         list,

@@ -161,7 +161,8 @@ class Pairs {
   }
 }
 
-function siblingOf(query: Query): Query {
+/** The other half of a pair. */
+export function siblingOf(query: Query): Query {
   return { ...query, qtype: query.qtype === RrType.A ? RrType.AAAA : RrType.A };
 }
 

@@ -34,7 +34,7 @@ export class SearchList {
   /** QNAME as base + suffix, by the longest suffix that it lies below; `undefined` where it lies below none. */
   expansionOf(qname: Name): Expansion | undefined {
     for (const suffix of this.longestFirst) {
-      if (qname.length > suffix.length && isAtOrBelow(qname, suffix)) {
+      if (isBelow(qname, suffix)) {
         return { base: relativeTo(qname, suffix), suffix, inZone: this.inZone(suffix) };
       }
     }
@@ -54,6 +54,32 @@ export class SearchList {
       .filter(({ qname }) => fitsWire(qname));
   }
 
+  /** Whether QNAME may be the step of a walk that comes before one of {@link precedingSteps}' (N7). */
+  mayPrecede(qname: Name): boolean {
+    return this.suffixes.slice(0, -1).some((suffix) => isBelow(qname, suffix));
+  }
+
+  /**
+   * What a client that came to QNAME by its search list has asked just before, for names whose NODATA ends no walk: those
+   * below a suffix outside the zone, and the node of a namespace, `x.svc.Z` (N7).
+   */
+  precedingSteps(qname: Name): Name[] {
+    const steps: Name[] = [];
+    for (const [index, suffix] of this.suffixes.entries()) {
+      const before = this.suffixes[index - 1];
+      if (before === undefined || !isBelow(qname, suffix)) continue;
+      if (this.inZone(suffix) && !this.isNamespaceNode(qname)) continue;
+      const step = joinNames(relativeTo(qname, suffix), before);
+      if (fitsWire(step)) steps.push(step);
+    }
+    return steps;
+  }
+
+  private isNamespaceNode(qname: Name): boolean {
+    if (this.zone === undefined) return false;
+    return qname.slice(qname.indexOf('.') + 1) === joinNames('svc.', this.zone);
+  }
+
   /** Whether a base is one that the client most likely means as it stands, so that it is asked early (N4). */
   meantAsIs(base: Name): boolean {
     if (labelsOf(base).length < 2) return false;
@@ -67,4 +93,8 @@ export class SearchList {
   inZone(name: Name): boolean {
     return this.zone !== undefined && isAtOrBelow(name, this.zone);
   }
+}
+
+function isBelow(qname: Name, suffix: Name): boolean {
+  return qname.length > suffix.length && isAtOrBelow(qname, suffix);
 }

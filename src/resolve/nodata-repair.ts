@@ -1,0 +1,95 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock, Milliseconds } from '../clock.ts';
+import type { RepairKind } from '../observe/label-sets.ts';
+import { Rcode } from '../wire/codes.ts';
+import type { Name } from '../wire/name.ts';
+import { isAddressQuery, siblingOf } from './families.ts';
+import type { SearchList } from './search-list.ts';
+import type { Answer, Query, Resolve, Stage } from './stage.ts';
+import { verdictOf } from './verdict.ts';
+
+export interface NodataRepairOptions {
+  readonly list: SearchList;
+  readonly clock: Clock;
+  readonly repairs: { add(kind: RepairKind): void };
+}
+
+/** N7: libc waits at most 5 s for one step (M1, G1), so that whoever walks has asked the one before within this. */
+export const STEP_MEMORY: Milliseconds = 5_000;
+/** Steps remembered, some 150 octets each: those of thousands of walks at once. One forgotten leaves NODATA as it is. */
+const MAX_STEPS = 16_384;
+/** F3, F5: how long one family waits for the other. libc waits for both in any case. */
+const PATIENCE: Milliseconds = 700;
+
+/**
+ * Lets a walk go on at a name that exists without addresses, as glibc, Go and c-ares do themselves: musl ends its search
+ * there (M6, N7).
+ *
+ * NODATA becomes NXDOMAIN only where both families have it, and only for a client that has just asked the same base under
+ * the suffix before: who asks for `mail.corp.example` itself is told what upstream says of it. A chain of aliases keeps
+ * its end, because glibc takes it for the answer (G5).
+ */
+export function nodataRepair(options: NodataRepairOptions): Stage {
+  return (next) => {
+    const walks = new Walks(next, options);
+    return (query) =>
+      isAddressQuery(query) && query.client !== undefined ? walks.answer(query) : next(query);
+  };
+}
+
+class Walks {
+  private readonly next: Resolve;
+  private readonly options: NodataRepairOptions;
+  /** When a client asked for a name, where that may be a step before one that is repaired. */
+  private readonly steps: LRUCache<string, Milliseconds>;
+
+  constructor(next: Resolve, options: NodataRepairOptions) {
+    this.next = next;
+    this.options = options;
+    this.steps = new LRUCache({ max: MAX_STEPS });
+  }
+
+  answer(query: Query): Promise<Answer> {
+    const { list, clock } = this.options;
+    const { client = '' } = query;
+    const now = clock.now();
+    if (list.mayPrecede(query.qname)) this.steps.set(stepKey(client, query.qname), now);
+    const isStep = list.precedingSteps(query.qname).some((step) => {
+      const asked = this.steps.get(stepKey(client, step));
+      return asked !== undefined && now - asked <= STEP_MEMORY;
+    });
+    return isStep ? this.answerStep(query) : this.next(query);
+  }
+
+  private async answerStep(query: Query): Promise<Answer> {
+    const own = await this.next(query);
+    if (!isEmpty(own, query)) return own;
+    const sibling = siblingOf(query);
+    const other = await this.inTime(sibling);
+    if (other === undefined || !isEmpty(other, sibling)) return own;
+    this.options.repairs.add('nodata_in_search');
+    return { ...own, message: { ...own.message, rcode: Rcode.NXDOMAIN } };
+  }
+
+  /** The other family's answer, most often in the cache or on its way already. */
+  private inTime(query: Query): Promise<Answer | undefined> {
+    return new Promise((resolve) => {
+      const timer = this.options.clock.after(PATIENCE, () => resolve(undefined));
+      const settle = (answer: Answer | undefined): void => {
+        timer.cancel();
+        resolve(answer);
+      };
+      this.next(query).then(settle, () => settle(undefined));
+    });
+  }
+}
+
+/** F5's NODATA hides a failure: it says nothing of the name. */
+function isEmpty({ message, source }: Answer, query: Query): boolean {
+  const isNodata = verdictOf(message, query) === 'nodata';
+  return isNodata && message.answer.length === 0 && source !== 'failure';
+}
+
+function stepKey(client: string, qname: Name): string {
+  return `${client} ${qname}`;
+}
