@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import type { LaneOrder } from '../upstream/lanes.ts';
 import { parseServerAddress, type ServerAddress } from '../upstream/server-address.ts';
+import { readRoots } from '../upstream/trusted-roots.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import { describe, domainName, type Kind, text, type Written, wordsOf } from './kind.ts';
 import type { RouteSettings, UpstreamGroups } from './settings.ts';
@@ -83,7 +84,17 @@ function readLaneOrder(written: string): LaneOrder {
 const MAX_STAGGER = 400;
 
 function server(): Kind<ServerAddress> {
-  return text('server URL', parseServerAddress, ({ name }) => name);
+  return text('server URL', readServer, ({ name }) => name);
+}
+
+/** A CA file is read here too: found wrong at the first question, it would look like a server that fails (S3). */
+function readServer(written: string): ServerAddress {
+  const address = parseServerAddress(written);
+  const secure = address.transport === 'tls' || address.transport === 'https';
+  if (secure && address.authentication.caFile !== undefined) {
+    readRoots(address.authentication.caFile);
+  }
+  return address;
 }
 
 function group(): v.GenericSchema<unknown, readonly ServerAddress[]> {

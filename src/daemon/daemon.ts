@@ -112,8 +112,10 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   };
   const onLoop = (): void =>
     parts.onFatal('an upstream is sidestub itself: a question of ours came back to us');
+  const onUntrusted = (reason: string): void => log.error('upstream_untrusted', { reason });
+  const tallies = resolverTallies(metrics);
   const generations = new Generations(
-    { clock, metrics, tallies: resolverTallies(metrics), onVerdict, onReady, onLoop, onBug },
+    { clock, metrics, tallies, onVerdict, onReady, onLoop, onBug, onUntrusted },
     parts,
   );
   const current = (): Resolver => generations.resolver;

@@ -14,6 +14,8 @@ export type Reloadable = Pick<ResolverParts, 'hosts' | 'onlyRoutable'> & {
 /** What all generations share. */
 export type GenerationsOptions = Pick<ResolverParts, 'tallies' | 'onReady' | 'onLoop' | 'onBug'> & {
   readonly clock: Clock;
+  /** Why a server that has to prove who it is was not believed (U5). */
+  readonly onUntrusted: (message: string) => void;
   readonly metrics: Metrics;
   readonly onVerdict: (
     zone: Name | undefined,
@@ -85,7 +87,7 @@ export class Generations {
     const { settings, hosts, onlyRoutable } = next;
     const { domain } = settings.cluster;
     const keepsRoutes = old !== undefined && serversOf(old.settings) === serversOf(settings);
-    const routes = keepsRoutes ? old.routes : routesOf(settings, shared.clock, metrics);
+    const routes = keepsRoutes ? old.routes : routesOf(settings, this.options);
     const resolver = assembleResolver({
       ...shared,
       settings,
@@ -119,7 +121,7 @@ function keptNames(old: Generation, settings: Settings, routes: Routes): (qname:
 }
 
 /** U1: the default route and those of the configuration; U2: the cluster zone has timers of its own. */
-function routesOf(settings: Settings, clock: Clock, metrics: Metrics): Routes {
+function routesOf(settings: Settings, { clock, metrics, onUntrusted }: GenerationsOptions): Routes {
   const { domain } = settings.cluster;
   const upstream = (servers: Settings['upstreams']) =>
     upstreamFor({
@@ -127,6 +129,7 @@ function routesOf(settings: Settings, clock: Clock, metrics: Metrics): Routes {
       order: settings.families.order,
       clock,
       tallies: metrics.upstream,
+      onUntrusted,
       timerClass: ({ qname }) =>
         domain !== undefined && isAtOrBelow(qname, domain) ? 'zone' : 'other',
     });

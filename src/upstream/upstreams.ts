@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Question } from '../wire/question.ts';
 import type { Transports } from './ask.ts';
+import { tellDistrust } from './distrust.ts';
 import type { Upstream } from './exchange.ts';
 import { httpsTransport } from './https-exchange.ts';
 import { type LaneOrder, lanes } from './lanes.ts';
@@ -22,6 +23,8 @@ export interface UpstreamOptions {
   readonly tallies: UpstreamTallies;
   /** Whether an answer comes from the cluster's own memory or from a recursion (U2); all are `other` without it. */
   readonly timerClass?: (question: Question) => TimerClass;
+  /** Told, at most once a minute for each server, why one is not believed (U5). */
+  readonly onUntrusted?: ((message: string) => void) | undefined;
 }
 
 /**
@@ -32,7 +35,7 @@ export interface UpstreamOptions {
 export function upstreamFor(options: UpstreamOptions): Upstream {
   const { servers, order, clock, tallies, timerClass } = options;
   const serverAt = (address: ServerAddress) => {
-    const transports = transportsTo(address, clock, tallies);
+    const transports = transportsTo(address, options);
     return new Server({ address, transports, clock, tallies, timerClass });
   };
   const upstream = succession({
@@ -46,14 +49,17 @@ export function upstreamFor(options: UpstreamOptions): Upstream {
 }
 
 /** Clear text has two ways, each the other's rescue (U2, U4); what is encrypted has one and no other (U5). */
-function transportsTo(address: ServerAddress, clock: Clock, tallies: UpstreamTallies): Transports {
+function transportsTo(
+  address: ServerAddress,
+  { clock, tallies, onUntrusted = () => undefined }: UpstreamOptions,
+): Transports {
   switch (address.transport) {
     case 'udp':
     case 'tcp':
       return { udp: udpTransport(address, tallies), tcp: tcpTransport(address, clock, tallies) };
     case 'tls':
-      return { tls: tlsTransport(address, clock, tallies) };
+      return { tls: tellDistrust(tlsTransport(address, clock, tallies), clock, onUntrusted) };
     case 'https':
-      return { https: httpsTransport(address, clock, tallies) };
+      return { https: tellDistrust(httpsTransport(address, clock, tallies), clock, onUntrusted) };
   }
 }

@@ -1,0 +1,37 @@
+import type { Clock, Milliseconds } from '../clock.ts';
+import { UpstreamError } from './exchange.ts';
+import type { Transport } from './transport.ts';
+
+/**
+ * Tells why a server is not believed, in the words that name its certificate: at once, and again each minute while it
+ * stays so. The client only learns that it is so; this is for who can mend it.
+ */
+export function tellDistrust(
+  transport: Transport,
+  clock: Clock,
+  tell: (message: string) => void,
+): Transport {
+  let quietUntil: Milliseconds = Number.NEGATIVE_INFINITY;
+  const onFailure = (error: Error) => {
+    if (!(error instanceof UpstreamError) || error.reason !== 'untrusted') return;
+    const now = clock.now();
+    if (now < quietUntil) return;
+    quietUntil = now + TELL_EVERY;
+    tell(error.message);
+  };
+  return {
+    send: (question, edns, listener) =>
+      transport.send(question, edns, {
+        onReply: (reply) => listener.onReply(reply),
+        onSuspicion: (suspicion) => listener.onSuspicion?.(suspicion),
+        onFailure: (error) => {
+          onFailure(error);
+          listener.onFailure(error);
+        },
+      }),
+    close: () => transport.close(),
+  };
+}
+
+/** Often enough to be seen, and no flood beside a thousand questions a second (S1). */
+const TELL_EVERY: Milliseconds = 60_000;
