@@ -9,8 +9,8 @@ import { TrustedRoots } from './trusted-roots.ts';
 /**
  * Opens authenticated TLS connections to one server, resuming the session of the one before (U5).
  *
- * A socket counts as open only when the server has proven who it is. Whoever writes earlier would tell the question to
- * anybody: Node sends what was written as soon as the handshake is over, before any check of ours.
+ * A socket counts as open only when the server has proven who it is. Nothing may be written earlier: that Node 26 keeps back
+ * what was written until after our check is how it is built, and promised nowhere.
  */
 export class TlsDialer {
   private readonly address: TlsAddress | HttpsAddress;

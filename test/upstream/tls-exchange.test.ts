@@ -35,6 +35,7 @@ async function dotServer(
   /** Of each connection: whether it resumed a session. */
   const resumed: boolean[] = [];
   const queries: Uint8Array[] = [];
+  const ends: Promise<unknown>[] = [];
   const server = createServer({ key, cert, ...options }, (socket) => {
     const connection = connections.push(socket) - 1;
     resumed.push(socket.isSessionReused());
@@ -48,13 +49,16 @@ async function dotServer(
     });
   });
   server.on('tlsClientError', () => undefined);
+  server.on('connection', (raw) => {
+    ends.push(once(raw, 'close'));
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.teardown(() => {
     for (const socket of connections) socket.destroy();
     server.close();
   });
-  return { port: (server.address() as AddressInfo).port, connections, resumed, queries };
+  return { port: (server.address() as AddressInfo).port, connections, resumed, queries, ends };
 }
 
 function transportTo(t: Test, port: number, parameters: string) {
@@ -115,7 +119,7 @@ test('a server that is not who it should be hears no question, and the error nam
     ['no public CA', ca.issue(['DNS:dns.example']), 'name=dns.example', /issued by a public CA$/],
   ];
   for (const [what, identity, parameters, says] of cases) {
-    const { port, queries } = await dotServer(t, identity);
+    const { port, queries, ends } = await dotServer(t, identity);
     const { transport, address } = transportTo(t, port, parameters);
     const error = await ask(transport).then(
       () => undefined,
@@ -126,6 +130,7 @@ test('a server that is not who it should be hears no question, and the error nam
     for (const part of [address.name, 'subject CN=', 'issuer CN=', 'expected ']) {
       t.ok(error?.message.includes(part), `${what}: ${part}`);
     }
+    await Promise.all(ends);
     t.same(queries, [], `${what}: nothing was said`);
   }
 });
