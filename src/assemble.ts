@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts';
 import type { Settings } from './config/settings.ts';
+import { aaaaFilter } from './resolve/aaaa-filter.ts';
 import { AnswerCache, answerCache, type CacheTallies, cacheFill } from './resolve/answer-cache.ts';
 import { ClusterZone, type ClusterZoneOptions } from './resolve/cluster-zone.ts';
 import { failureMemory } from './resolve/failure-memory.ts';
@@ -19,6 +20,7 @@ import { servfail } from './resolve/servfail.ts';
 import { type Flights, singleFlight } from './resolve/single-flight.ts';
 import { pipeline, type Resolve } from './resolve/stage.ts';
 import { verdictOf } from './resolve/verdict.ts';
+import { RrType } from './wire/codes.ts';
 import { isAtOrBelow, type Name } from './wire/name.ts';
 
 /** What the stages are made of. */
@@ -147,6 +149,8 @@ export function assembleResolver(parts: ResolverParts): Resolver {
         onlyRoutable: parts.onlyRoutable,
         repairs: tallies.repairs,
       }),
+      // Below the families, which know a name by its A: what A denies is denied for AAAA too.
+      ...(filtersAaaa(settings, parts) ? [aaaaFilter()] : []),
       // Above all that may take time, so that it can answer first; what it leaves behind goes on below and fills the cache.
       serveStale({
         clock,
@@ -194,4 +198,12 @@ export function assembleResolver(parts: ResolverParts): Resolver {
       zone?.stop();
     },
   };
+}
+
+/** F6: `auto` filters where IPv4 leads out and IPv6 does not; a pod without either is one whose routes are not known. */
+function filtersAaaa(
+  { families: { aaaa } }: ResolverSettings,
+  { onlyRoutable }: Pick<ResolverParts, 'onlyRoutable'>,
+): boolean {
+  return aaaa === 'filter' || (aaaa === 'auto' && onlyRoutable === RrType.A);
 }

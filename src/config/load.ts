@@ -110,7 +110,11 @@ function settingsOf(
         from: 'search.suffixes',
       })),
     },
-    families: { order: values.take('families.order'), repair: values.take('families.repair') },
+    families: {
+      order: values.take('families.order'),
+      repair: values.take('families.repair'),
+      aaaa: values.take('families.aaaa'),
+    },
     cache: {
       octets: values.take('cache.octets'),
       negativeOctets: values.take('cache.negativeOctets'),

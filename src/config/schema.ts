@@ -163,6 +163,13 @@ export const settingTable = {
     rule: 'F5',
     default: { written: 'true' },
   }),
+  'families.aaaa': setting({
+    kind: oneOf(['pass', 'auto', 'filter']),
+    meaning:
+      'whether AAAA is answered with no data, unasked; auto: where only IPv4 has a route out',
+    rule: 'F6',
+    default: { written: 'pass' },
+  }),
   'cache.octets': setting({
     kind: size(64 * KIB, 16 * GIB),
     meaning: 'memory for positive answers',

@@ -43,7 +43,12 @@ export interface Settings {
   };
   /** The cluster zone Z (N1); `undefined` outside a cluster. */
   readonly cluster: { readonly domain: Name | undefined };
-  readonly families: { readonly order: LaneOrder; readonly repair: boolean };
+  readonly families: {
+    readonly order: LaneOrder;
+    readonly repair: boolean;
+    /** Whether AAAA is answered with NODATA and never asked (F6). */
+    readonly aaaa: 'pass' | 'auto' | 'filter';
+  };
   readonly cache: {
     readonly octets: number;
     readonly negativeOctets: number;

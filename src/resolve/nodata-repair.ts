@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock, Milliseconds } from '../clock.ts';
 import type { RepairKind } from '../observe/label-sets.ts';
-import { Rcode } from '../wire/codes.ts';
+import { EdeCode, Rcode } from '../wire/codes.ts';
+import type { Ede } from '../wire/edns.ts';
 import type { Name } from '../wire/name.ts';
 import { isAddressQuery, siblingOf } from './families.ts';
 import type { SearchList } from './search-list.ts';
@@ -20,6 +21,12 @@ export const STEP_MEMORY: Milliseconds = 5_000;
 const MAX_STEPS = 16_384;
 /** F3, F5: how long one family waits for the other. libc waits for both in any case. */
 const PATIENCE: Milliseconds = 700;
+
+/** Said so that the denial is never repeated without asking the stages: it is for this one step. */
+const WALK_GOES_ON: Ede = {
+  code: EdeCode.OTHER,
+  text: 'exists without addresses, denied so that the search goes on',
+};
 
 /**
  * Lets a walk go on at a name that exists without addresses, as glibc, Go and c-ares do themselves: musl ends its search
@@ -68,7 +75,7 @@ class Walks {
     const other = await this.inTime(sibling);
     if (other === undefined || !isEmpty(other, sibling)) return own;
     this.options.repairs.add('nodata_in_search');
-    return { ...own, message: { ...own.message, rcode: Rcode.NXDOMAIN } };
+    return { ...own, message: { ...own.message, rcode: Rcode.NXDOMAIN }, ede: WALK_GOES_ON };
   }
 
   /** The other family's answer, most often in the cache or on its way already. */

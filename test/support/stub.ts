@@ -46,6 +46,7 @@ export interface StubOptions {
   readonly pin?: readonly Name[];
   readonly mode?: 'prove' | 'off';
   readonly repair?: boolean;
+  readonly aaaa?: ResolverSettings['families']['aaaa'];
   readonly onlyRoutable?: FamiliesOptions['onlyRoutable'];
   /** Whether the conformance test runs before the test begins; then what it asked is forgotten. */
   readonly conformance?: boolean;
@@ -124,7 +125,11 @@ function settingsOf(options: StubOptions): ResolverSettings {
       public: ['com', 'org', 'net'],
     },
     cluster: { domain: 'domain' in options ? options.domain : 'cluster.local.' },
-    families: { order: { kind: 'serial' }, repair: options.repair ?? true },
+    families: {
+      order: { kind: 'serial' },
+      repair: options.repair ?? true,
+      aaaa: options.aaaa ?? 'pass',
+    },
     cache: { octets: 1 << 20, negativeOctets: 1 << 18, minTtl: 0, maxTtl: 86_400 },
     routes: [],
   };

@@ -1,0 +1,20 @@
+import { Rcode, RrClass, RrType } from '../wire/codes.ts';
+import { ownNegative } from '../wire/soa.ts';
+import type { Answer, Query, Stage } from './stage.ts';
+
+/** F6: a pod's routes seldom change while it lives; a reload reads them anew. */
+const FILTER_TTL = 30;
+
+/** Answers every AAAA question with NODATA and asks nobody: for pods from which no IPv6 address can be reached (F6). */
+export function aaaaFilter(): Stage {
+  return (next) => (query) =>
+    query.qtype === RrType.AAAA && query.qclass === RrClass.IN
+      ? Promise.resolve(nothing(query))
+      : next(query);
+}
+
+/** Without EDE, so that the answer may be repeated without asking the stages. */
+function nothing({ qname }: Query): Answer {
+  const message = ownNegative(Rcode.NOERROR, qname, FILTER_TTL);
+  return { message, source: 'local', age: 0 };
+}
