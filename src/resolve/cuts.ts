@@ -108,7 +108,8 @@ export class Cuts {
     const now = clock.now();
     // A second that has begun is spent: a denial from the cache must not outlive its own entry there (C2).
     const spent = Math.ceil((now - (answer.freshAt ?? now - answer.age * 1000)) / 1000);
-    const life = Math.min(proof.ttl - spent, isTldPoint(point) ? TLD_LIFE : OTHER_LIFE);
+    // Off our own limit as well: it counts from upstream's word, not from when somebody made a cut of it.
+    const life = Math.min(proof.ttl, isTldPoint(point) ? TLD_LIFE : OTHER_LIFE) - spent;
     if (life > 0) this.set(point, answer.message, life, now);
   }
 

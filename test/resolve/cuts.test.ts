@@ -148,6 +148,17 @@ test('N3, C2: a denial from the cache is no cut for longer than it is a denial t
   t.equal(cuts.covering(COM), undefined, 'five whole seconds were left, not six');
 });
 
+test('N3: the limit of 5 s counts from upstream’s word, not from when a cut is made of it', async (t) => {
+  const { cuts, clock } = setup();
+  await clock.advance(10_000);
+  const freshAt = clock.now() - 3_000;
+  cuts.note(query(DB), answer(nxdomain(ZONE, 3_600), { age: 3, source: 'cache', freshAt }));
+  await clock.advance(2_000 + 499);
+  t.ok(cuts.covering(DB));
+  await clock.advance(1);
+  t.equal(cuts.covering(DB), undefined);
+});
+
 test('N3: a cut ages, so that no client is told more than is left', async (t) => {
   const { cuts, note, clock } = setup();
   note(COM, nxdomain(ZONE, 30));
