@@ -2,7 +2,9 @@ import type { Clock } from './clock.ts';
 import type { Settings } from './config/settings.ts';
 import { aaaaFilter } from './resolve/aaaa-filter.ts';
 import { AnswerCache, answerCache, type CacheTallies, cacheFill } from './resolve/answer-cache.ts';
+import { deniedByConfiguration } from './resolve/assumption.ts';
 import { ClusterZone, type ClusterZoneOptions } from './resolve/cluster-zone.ts';
+import { collapse } from './resolve/collapse.ts';
 import { failureMemory } from './resolve/failure-memory.ts';
 import { type FamiliesOptions, families } from './resolve/families.ts';
 import { forward, type Router } from './resolve/forward.ts';
@@ -18,8 +20,9 @@ import { SearchList } from './resolve/search-list.ts';
 import { serveStale } from './resolve/serve-stale.ts';
 import { servfail } from './resolve/servfail.ts';
 import { type Flights, singleFlight } from './resolve/single-flight.ts';
-import { pipeline, type Resolve } from './resolve/stage.ts';
+import { pipeline, type Resolve, type Stage } from './resolve/stage.ts';
 import { verdictOf } from './resolve/verdict.ts';
+import { wildcardGuard } from './resolve/wildcard-guard.ts';
 import { RrType } from './wire/codes.ts';
 import { isAtOrBelow, type Name } from './wire/name.ts';
 
@@ -129,13 +132,17 @@ export function assembleResolver(parts: ResolverParts): Resolver {
       ...(settings.search.mode === 'off'
         ? []
         : [nodataRepair({ list, clock, repairs: tallies.repairs })]),
+      // Above the search, which fetches what it needs; below the repair, which must see every step of a client's.
+      ...optional(settings.search, 'collapse', () => collapse({ list, clock })),
+      // Below the collapse, to which a step that gives way is a denied one.
+      ...optional(settings.search, 'wildcardGuard', () => wildcardGuard({ list, clock })),
       // Above the families: a cut answers both of them, and what it fetches goes through their lanes.
       search({
         list,
         zone,
         clock,
-        mode: settings.search.mode,
-        pins: new Set(settings.search.pin),
+        mode: settings.search.mode === 'off' ? 'off' : 'prove',
+        isDenied: deniedByConfiguration(settings.search),
         publicTlds: new Set(settings.search.public),
         peek: (query) => cache.peek(query),
         isSilent: (qname) => silence.isSilent(qname),
@@ -206,4 +213,13 @@ function filtersAaaa(
   { onlyRoutable }: Pick<ResolverParts, 'onlyRoutable'>,
 ): boolean {
   return aaaa === 'filter' || (aaaa === 'auto' && onlyRoutable === RrType.A);
+}
+
+/** A stage that the configuration asks for; none where the search is left alone. */
+function optional(
+  search: ResolverSettings['search'],
+  wish: 'collapse' | 'wildcardGuard',
+  make: () => Stage,
+): Stage[] {
+  return search.mode !== 'off' && search[wish] ? [make()] : [];
 }

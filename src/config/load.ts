@@ -102,6 +102,9 @@ function settingsOf(
       suffixes,
       ndots: values.take('search.ndots', () => ({ value: ndotsOf(conf), from: path })),
       pin: values.take('search.pin'),
+      keep: values.take('search.keep'),
+      wildcardGuard: values.take('search.wildcardGuard'),
+      collapse: values.take('search.collapse'),
       public: values.take('search.public'),
     },
     cluster: {

@@ -115,8 +115,10 @@ export const settingTable = {
     default: { written: [] },
   }),
   'search.mode': setting({
-    kind: oneOf(['prove', 'off']),
-    meaning: 'whether the steps of a search list are answered from proofs',
+    kind: oneOf(['prove', 'assume', 'off']),
+    meaning:
+      'how the steps of a search list are answered: from proofs, by assumption, or by upstream alone',
+    rule: 'N3, N5',
     default: { written: 'prove' },
   }),
   'search.suffixes': setting({
@@ -135,6 +137,24 @@ export const settingTable = {
     meaning: 'names that are never meant to have a suffix: their expansions do not exist',
     rule: 'N6',
     default: { written: [] },
+  }),
+  'search.keep': setting({
+    kind: listOf(domainName(), 0, 1_000),
+    meaning: 'suffixes, and bases with all below them, that assume proves all the same',
+    rule: 'N5',
+    default: { written: [] },
+  }),
+  'search.wildcardGuard': setting({
+    kind: truth(),
+    meaning: 'whether a suffix that has an address for every name gives way to the name itself',
+    rule: 'N8',
+    default: { written: 'false' },
+  }),
+  'search.collapse': setting({
+    kind: truth(),
+    meaning: 'whether the first step of a search is answered with what its last step would find',
+    rule: 'N10',
+    default: { written: 'false' },
   }),
   'search.public': setting({
     kind: listOf(label(), 0, 2_000),

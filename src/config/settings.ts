@@ -33,11 +33,17 @@ export interface Settings {
   readonly upstreams: UpstreamGroups;
   readonly routes: readonly RouteSettings[];
   readonly search: {
-    readonly mode: 'prove' | 'off';
+    readonly mode: 'prove' | 'assume' | 'off';
     readonly suffixes: readonly Name[];
     readonly ndots: number;
     /** Names whose expansions are always NXDOMAIN (N6). */
     readonly pin: readonly Name[];
+    /** Suffixes and bases that nothing is assumed of (N5). */
+    readonly keep: readonly Name[];
+    /** Whether answers of a suffix that answers everything give way to the base's (N8). */
+    readonly wildcardGuard: boolean;
+    /** Whether a walk is answered whole at its first step (N10). */
+    readonly collapse: boolean;
     /** Top-level labels whose bases are asked before `<tld>.svc.Z` is known not to exist (N4). */
     readonly public: readonly string[];
   };

@@ -14,8 +14,10 @@ export interface SearchOptions {
   readonly list: SearchList;
   readonly zone: ClusterZone | undefined;
   readonly clock: Clock;
+  /** `off` proves nothing; what is denied by configuration is denied in every mode. */
   readonly mode: 'prove' | 'off';
-  readonly pins: ReadonlySet<Name>;
+  /** Expansions that the operator denies: pins (N6), and what `assume` assumes (N5). */
+  readonly isDenied: (expansion: Expansion) => boolean;
   readonly publicTlds: ReadonlySet<string>;
   /** A fresh answer that is already here. */
   readonly peek: (query: Query) => Answer | undefined;
@@ -25,14 +27,14 @@ export interface SearchOptions {
   readonly speculations: { add(): void };
 }
 
-/** N6: pins are configuration; a reload may change them. */
+/** N5, N6: what the configuration denies; a reload may change it. */
 const PIN_TTL = 30;
 
 /**
  * Answers the steps of a client's search from proofs, and has the answers of the steps to come fetched (N3, N4, N6, N9).
  *
  * It never lies when the truth is one round trip away: an expansion is NXDOMAIN only by upstream's own word, by a live
- * cut, or by a pin of the operator's.
+ * cut, or by the operator's word.
  */
 export function search(options: SearchOptions): Stage {
   return (next) => {
@@ -58,12 +60,12 @@ class Steps {
   }
 
   answer(query: Query, expansion: Expansion): Promise<Answer> {
-    const { pins, mode, fates } = this.options;
+    const { isDenied, mode, fates } = this.options;
     const proves = mode === 'prove';
     if (proves && isAddressQuery(query)) this.speculation.begin(query, expansion);
-    if (pins.has(expansion.base)) {
+    if (isDenied(expansion)) {
       fates.add('pin');
-      return Promise.resolve(pinned(expansion));
+      return Promise.resolve(deniedByUs(expansion));
     }
     if (this.options.peek(query) !== undefined) {
       fates.add('cache');
@@ -144,7 +146,7 @@ class Steps {
   }
 }
 
-function pinned(expansion: Expansion): Answer {
+function deniedByUs(expansion: Expansion): Answer {
   const message = ownNegative(Rcode.NXDOMAIN, expansion.suffix, PIN_TTL);
   return { message, source: 'pin', age: 0 };
 }

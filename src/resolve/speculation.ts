@@ -13,7 +13,8 @@ export interface SpeculationOptions {
   readonly clock: Clock;
   /** Last labels that nobody gives a namespace: the base is asked without waiting for the proof (N4). */
   readonly publicTlds: ReadonlySet<string>;
-  readonly pins: ReadonlySet<Name>;
+  /** Expansions that nobody need ask for, since the configuration denies them (N5, N6). */
+  readonly isDenied: (expansion: Expansion) => boolean;
   readonly begun: { add(): void };
 }
 
@@ -41,18 +42,18 @@ export class Speculation {
   /** Called for each expansion that a client asks; does its work once for a walk. */
   begin(query: Query, first: Expansion): void {
     const { base } = first;
-    const { clock, list, pins } = this.options;
-    const isPinned = pins.has(base);
-    if (!isPinned && !list.meantAsIs(base)) return;
+    const { clock, list, isDenied } = this.options;
+    if (!isDenied(first) && !list.meantAsIs(base)) return;
     const last = this.begun.get(base);
     if (last !== undefined && clock.now() - last < ONE_WALK) return;
     this.begun.set(base, clock.now());
     this.options.begun.add();
-    const others = isPinned ? [] : list.otherExpansions(first);
+    const others = list.otherExpansions(first).filter((other) => !isDenied(other));
+    const mayBeInZone = [first, ...others].some((each) => each.inZone && !isDenied(each));
     const inZone = others
       .filter((other) => other.inZone)
       .map((other) => this.askInZone(query, other));
-    void this.askOutside(query, base, others, isPinned || this.absentInCluster(base, inZone));
+    void this.askOutside(query, base, others, !mayBeInZone || this.absentInCluster(base, inZone));
   }
 
   /** Whether the expansion is denied: by the probe that serves all its kind, or by its own A without proofs (N4). */

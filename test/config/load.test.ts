@@ -43,6 +43,9 @@ test('with nothing set, a pod is served by its own resolv.conf', (t) => {
       suffixes: ['ci.svc.cluster.local.', 'svc.cluster.local.', 'cluster.local.', 'corp.example.'],
       ndots: 5,
       pin: [],
+      keep: [],
+      wildcardGuard: false,
+      collapse: false,
     },
     cluster: { domain: 'cluster.local.' },
     families: { order: { kind: 'serial' }, repair: true, aaaa: 'pass' },
@@ -163,7 +166,7 @@ test('every problem of every source is listed at once, with its place (S3)', (t)
   idle: 10
   maxConections: 3
 cache: { octets: 1KiB, maxTtl: 1500ms }
-search: { mode: assume, ndots: 16 }
+search: { mode: wonder, ndots: 16 }
 upstreams: [10.0.0.1, [10.0.0.2, sctp://10.0.0.3]]
 routes:
   - { zone: a..b, upstreams: [10.0.0.4] }
@@ -176,7 +179,7 @@ hosts:
     `${FILE}:2:9: tcp.idle: not a duration such as 250ms, 5s or 10m: "10"`,
     `${FILE}:4:18: cache.octets: must be 64KiB to 16GiB: 1KiB`,
     `${FILE}:4:32: cache.maxTtl: not whole seconds: 1500ms`,
-    `${FILE}:5:17: search.mode: not prove or off: "assume"`,
+    `${FILE}:5:17: search.mode: not prove, assume or off: "wonder"`,
     `${FILE}:5:32: search.ndots: must be 0 to 15: 16`,
     /^sidestub\.yaml:6:34: upstreams: upstream has an unknown scheme/,
     `${FILE}:8:13: routes: empty label in name: a..b`,

@@ -60,7 +60,7 @@ async function setup({ world = {}, conforming = true, zone = true, pin = [] }: S
     zone: zone ? cluster : undefined,
     clock,
     publicTlds: new Set(['com']),
-    pins: new Set(pin),
+    isDenied: ({ base }) => pin.includes(base),
     begun,
   });
   const begin = (qname: string, qtype: number = RrType.A, more: Partial<Query> = {}) => {

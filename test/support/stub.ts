@@ -44,7 +44,10 @@ export interface StubOptions {
   readonly suffixes?: readonly Name[];
   readonly domain?: Name | undefined;
   readonly pin?: readonly Name[];
-  readonly mode?: 'prove' | 'off';
+  readonly mode?: 'prove' | 'assume' | 'off';
+  readonly keep?: readonly Name[];
+  readonly wildcardGuard?: boolean;
+  readonly collapse?: boolean;
   readonly repair?: boolean;
   readonly aaaa?: ResolverSettings['families']['aaaa'];
   readonly onlyRoutable?: FamiliesOptions['onlyRoutable'];
@@ -122,6 +125,9 @@ function settingsOf(options: StubOptions): ResolverSettings {
       suffixes: options.suffixes ?? SUFFIXES,
       ndots: 5,
       pin: options.pin ?? [],
+      keep: options.keep ?? [],
+      wildcardGuard: options.wildcardGuard ?? false,
+      collapse: options.collapse ?? false,
       public: ['com', 'org', 'net'],
     },
     cluster: { domain: 'domain' in options ? options.domain : 'cluster.local.' },

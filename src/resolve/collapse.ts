@@ -1,0 +1,147 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock, Milliseconds } from '../clock.ts';
+import { Rcode, RrClass, RrType } from '../wire/codes.ts';
+import { encodeName, type Name } from '../wire/name.ts';
+import type { Rr } from '../wire/record.ts';
+import { lowestTtl } from './answer-cache.ts';
+import { isAddressQuery } from './families.ts';
+import type { SearchList } from './search-list.ts';
+import {
+  type Answer,
+  type Expansion,
+  ownQuery,
+  type Query,
+  type Resolve,
+  type Stage,
+} from './stage.ts';
+import { deniesName, verdictOf } from './verdict.ts';
+
+export interface CollapseOptions {
+  readonly list: SearchList;
+  readonly clock: Clock;
+}
+
+/** A service created now must appear at once, as under a cut (N3). */
+const ALIAS_TTL = 5;
+/** One decision serves both families, and a client that repeats itself. */
+const DECISION_LIFE: Milliseconds = 2_000;
+const MAX_DECISIONS = 4_096;
+/** How long the first step waits for what the last one will say; then the client walks by itself. */
+const PATIENCE: Milliseconds = 700;
+
+/**
+ * Answers a whole walk at its first step: an alias to the base, with the base's addresses (N10).
+ *
+ * Only where every candidate before the base is denied by upstream or by a cut, and the base has an address; both families
+ * of a name get the same decision. What else is asked under the first suffix is answered as always.
+ */
+export function collapse(options: CollapseOptions): Stage {
+  return (next) => {
+    const walks = new Walks(next, options);
+    return (query) => {
+      const first = isAddressQuery(query) ? walks.firstStep(query.qname) : undefined;
+      return first === undefined ? next(query) : walks.answer(query, first);
+    };
+  };
+}
+
+class Walks {
+  private readonly next: Resolve;
+  private readonly options: CollapseOptions;
+  private readonly decisions = new LRUCache<
+    Name,
+    { readonly at: Milliseconds; readonly made: Promise<boolean> }
+  >({
+    max: MAX_DECISIONS,
+  });
+
+  constructor(next: Resolve, options: CollapseOptions) {
+    this.next = next;
+    this.options = options;
+  }
+
+  /** QNAME as the first step of a walk whose last may be answered now. */
+  firstStep(qname: Name): Expansion | undefined {
+    const { list } = this.options;
+    const expansion = list.expansionOf(qname);
+    if (expansion === undefined || expansion.suffix !== list.suffixes[0]) return undefined;
+    return list.meantAsIs(expansion.base) ? expansion : undefined;
+  }
+
+  async answer(query: Query, first: Expansion): Promise<Answer> {
+    // Asked for the client as well: it begins the speculation that brings all the rest.
+    const own = this.next(query);
+    // It may fail while nobody looks at it yet.
+    own.catch(() => undefined);
+    if (!(await this.decide(query, first))) return own;
+    // A failure of the base is told as it is: a denial in its place would speak for the other family too (M5).
+    const base = await this.next({ ...query, qname: first.base });
+    return verdictOf(base.message, query) === 'failure'
+      ? base
+      : aliased(query.qname, first.base, base);
+  }
+
+  private decide(query: Query, first: Expansion): Promise<boolean> {
+    const { clock } = this.options;
+    const known = this.decisions.get(query.qname);
+    if (known !== undefined && clock.now() - known.at < DECISION_LIFE) return known.made;
+    const made = this.inTime(this.isWholeWalkKnown(query, first));
+    this.decisions.set(query.qname, { at: clock.now(), made });
+    return made;
+  }
+
+  private async isWholeWalkKnown(query: Query, first: Expansion): Promise<boolean> {
+    // The others a round trip later: by then their cuts stand, and nothing is asked twice.
+    if (!(await this.isDenied(query.qname))) return false;
+    const others = this.options.list.otherExpansions(first);
+    const denials = await Promise.all(others.map(({ qname }) => this.isDenied(qname)));
+    // The leak guard as well: nothing is asked outside that may mean something in the cluster (N4).
+    return denials.every((denied) => denied) && this.hasAddress(first.base);
+  }
+
+  private async isDenied(qname: Name): Promise<boolean> {
+    // NXDOMAIN is said of the name: AAAA has it unasked (F3).
+    const query = ownQuery(qname, RrType.A);
+    const answer = await this.next(query).catch(() => undefined);
+    return answer !== undefined && deniesName(answer.message, query);
+  }
+
+  private async hasAddress(base: Name): Promise<boolean> {
+    for (const qtype of [RrType.A, RrType.AAAA]) {
+      const query = ownQuery(base, qtype);
+      const answer = await this.next(query).catch(() => undefined);
+      if (answer !== undefined && verdictOf(answer.message, query) === 'data') return true;
+    }
+    return false;
+  }
+
+  private inTime(decision: Promise<boolean>): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = this.options.clock.after(PATIENCE, () => resolve(false));
+      void decision.then((made) => {
+        timer.cancel();
+        resolve(made);
+      });
+    });
+  }
+}
+
+/** The base's answer under another name; CNAME before what it leads to (G6). @see RFC 1034 §3.6.2 */
+function aliased(owner: Name, target: Name, base: Answer): Answer {
+  const isData = base.message.answer.length > 0;
+  const lowest = isData ? lowestTtl(base.message) : base.age + ALIAS_TTL;
+  const alias: Rr = {
+    owner: encodeName(owner),
+    type: RrType.CNAME,
+    klass: RrClass.IN,
+    // The time that the answer has spent in the cache is taken off this too (C2).
+    ttl: Math.min(lowest, base.age + ALIAS_TTL),
+    rdata: encodeName(target),
+  };
+  const { message } = base;
+  // RFC 6604 §3: a denial would speak of the base, which the other family has an address for.
+  return {
+    ...base,
+    message: { ...message, rcode: Rcode.NOERROR, answer: [alias, ...message.answer] },
+  };
+}

@@ -1,0 +1,122 @@
+import { randomBytes } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import type { Clock, Milliseconds } from '../clock.ts';
+import { EdeCode, Rcode, RrType } from '../wire/codes.ts';
+import type { Ede } from '../wire/edns.ts';
+import { joinNames, type Name } from '../wire/name.ts';
+import { ownNegative } from '../wire/soa.ts';
+import { isAddressQuery } from './families.ts';
+import type { SearchList } from './search-list.ts';
+import {
+  type Answer,
+  type Expansion,
+  ownQuery,
+  type Query,
+  type Resolve,
+  type Stage,
+} from './stage.ts';
+import { verdictOf } from './verdict.ts';
+
+export interface WildcardGuardOptions {
+  readonly list: SearchList;
+  readonly clock: Clock;
+}
+
+/** A wildcard is a record in a zone: who removes it waits for its TTL in any case. */
+const PROBE_LIFE: Milliseconds = 60_000;
+/** More suffixes than a configuration may have, in both families. */
+const MAX_PROBES = 128;
+/** The denial is for this one step of a walk. */
+const DENIAL_TTL = 5;
+const WILDCARD: Ede = {
+  code: EdeCode.OTHER,
+  text: 'an address that this suffix has for every name; the name itself has others',
+};
+
+/**
+ * Keeps a suffix that has an address for every name from taking names that have addresses of their own (N8).
+ *
+ * Only names that are meant as they stand give way, only to addresses, and only what says exactly what a random name
+ * under the suffix says: a host beside the wildcard keeps its own address.
+ */
+export function wildcardGuard(options: WildcardGuardOptions): Stage {
+  return (next) => {
+    const guard = new Guard(next, options);
+    return (query) => (isAddressQuery(query) ? guard.answer(query) : next(query));
+  };
+}
+
+class Guard {
+  private readonly next: Resolve;
+  private readonly options: WildcardGuardOptions;
+  /** By suffix and type: what a name that nobody made has there. */
+  private readonly probes: LRUCache<
+    string,
+    { readonly at: Milliseconds; readonly found: Promise<Set<string> | undefined> }
+  >;
+
+  constructor(next: Resolve, options: WildcardGuardOptions) {
+    this.next = next;
+    this.options = options;
+    this.probes = new LRUCache({ max: MAX_PROBES });
+  }
+
+  async answer(query: Query): Promise<Answer> {
+    const { list } = this.options;
+    const expansion = list.expansionOf(query.qname);
+    const own = await this.next(query);
+    if (expansion === undefined || !list.meantAsIs(expansion.base)) return own;
+    if (verdictOf(own.message, query) !== 'data') return own;
+    if (!(await this.isWildcards(own, query, expansion))) return own;
+    if (!(await this.resolves(expansion.base))) return own;
+    const message = ownNegative(Rcode.NXDOMAIN, expansion.suffix, DENIAL_TTL);
+    return { message, source: own.source, age: 0, ede: WILDCARD };
+  }
+
+  private async isWildcards(own: Answer, query: Query, { suffix }: Expansion): Promise<boolean> {
+    const wildcard = await this.probe(suffix, query.qtype);
+    return (
+      wildcard !== undefined && addressesOf(own, query.qtype).every((each) => wildcard.has(each))
+    );
+  }
+
+  private probe(suffix: Name, qtype: number): Promise<Set<string> | undefined> {
+    const { clock } = this.options;
+    const key = `${qtype} ${suffix}`;
+    const known = this.probes.get(key);
+    if (known !== undefined && clock.now() - known.at < PROBE_LIFE) return known.found;
+    // Nobody has a host with 64 random bits for a name.
+    const random = ownQuery(joinNames(`${randomBytes(8).toString('hex')}.`, suffix), qtype);
+    const found = this.next(random).then(
+      (answer) =>
+        verdictOf(answer.message, random) === 'data'
+          ? new Set(addressesOf(answer, qtype))
+          : undefined,
+      () => {
+        // No answer says nothing: the next name asks again.
+        this.probes.delete(key);
+        return undefined;
+      },
+    );
+    this.probes.set(key, { at: clock.now(), found });
+    return found;
+  }
+
+  private async resolves(base: Name): Promise<boolean> {
+    const families = [RrType.A, RrType.AAAA].map((qtype) => {
+      const query = ownQuery(base, qtype);
+      return this.next(query).then(
+        (answer) => verdictOf(answer.message, query) === 'data',
+        () => false,
+      );
+    });
+    const [a = false, aaaa = false] = await Promise.all(families);
+    return a || aaaa;
+  }
+}
+
+function addressesOf({ message }: Answer, qtype: number): string[] {
+  return message.answer
+    .filter(({ type }) => type === qtype)
+    .map(({ rdata }) => Buffer.from(rdata).toString('hex'));
+}
