@@ -1,0 +1,131 @@
+import { type Clock, type Milliseconds, monotonicClock } from '../clock.ts';
+import { parseDuration } from '../config/duration.ts';
+import { configurationFlags } from '../config/flags.ts';
+import { loadSettings } from '../config/load.ts';
+import { reachable } from '../config/own-address.ts';
+import type { Settings } from '../config/settings.ts';
+import { glibc } from '../walk/glibc.ts';
+import { musl } from '../walk/musl.ts';
+import { socketTransport } from '../walk/socket-transport.ts';
+import type { Client, ClientOptions } from '../walk/walk.ts';
+import { parseName } from '../wire/name.ts';
+import { WireError } from '../wire/wire-error.ts';
+import {
+  type Command,
+  type CommandContext,
+  ExitCode,
+  isSet,
+  textFlag,
+  UsageError,
+} from './command.ts';
+import { sourcesOf } from './sources.ts';
+import { type NameWait, waitForName } from './wait/name-wait.ts';
+
+/** Blocks until names resolve: what five `getent hosts` in a row did. */
+export const command: Command = {
+  summary: 'wait until names resolve, or say why they do not',
+  usage: `sidestub wait NAME… [--timeout 30s] [--json]
+
+Looks each name up through the daemon, as musl and glibc do, until both of them find an address: search
+list and ndots are those of resolv.conf, and a name with a dot at its end is asked as it stands. On a
+terminal it shows what it waits for; elsewhere, or with --json, it prints one JSON document at the end.
+Exit code 0 when all names resolve, 1 with the reason for each that does not.
+
+  sidestub wait git.example.com registry.example.com --timeout 60s
+  sidestub wait postgres --json | jq -r '.names[] | select(.resolved | not) | .reason'`,
+  options: {
+    timeout: { type: 'string', hint: 'DURATION', meaning: 'how long to wait, at most 1h (30s)' },
+    json: { type: 'boolean', meaning: 'print JSON on a terminal too' },
+    ...configurationFlags(),
+  },
+  main,
+};
+
+/** As long as a cluster DNS that is being rescheduled may be away. */
+const DEFAULT_TIMEOUT = '30s';
+const LONGEST: Milliseconds = 3_600_000;
+/** Each name has sockets of its own (S1). */
+const MAX_NAMES = 64;
+
+async function main(context: CommandContext): Promise<number> {
+  const names = namesOf(context.positionals);
+  const timeout = timeoutOf(textFlag(context.flags, 'timeout') ?? DEFAULT_TIMEOUT);
+  const { settings } = loadSettings({ ...sourcesOf(context), needsUpstreams: false });
+  const asJson = isSet(context.flags, 'json') || context.stdout.isTTY !== true;
+  const progress = new Progress(context, asJson);
+  const waits = await Promise.all(
+    names.map(async (name) => {
+      const onRetry = (_: string, reason: string) => progress.retried(name, reason);
+      const clients = clientsOf(settings, monotonicClock);
+      const wait = await waitForName(name, { clients, clock: monotonicClock, timeout, onRetry });
+      progress.ended(wait);
+      return wait;
+    }),
+  );
+  const resolved = waits.every((wait) => wait.resolved);
+  if (asJson) {
+    const shown = waits.map((wait) => ({ ...wait, waited: Math.round(wait.waited) }));
+    context.stdout.write(`${JSON.stringify({ resolved, names: shown }, undefined, 2)}\n`);
+  }
+  return resolved ? ExitCode.OK : ExitCode.FAILURE;
+}
+
+/** The strictest of the libcs (M5, M6), and the most common one. */
+function clientsOf({ listen, search }: Settings, clock: Clock): Client[] {
+  const [first] = listen.addresses;
+  const server = reachable(first ?? { address: '127.0.0.1', port: 53 });
+  const facts = { nameservers: [server], search: search.suffixes, ndots: search.ndots };
+  const options: ClientOptions = { facts, clock, transport: socketTransport };
+  return [musl(options, '1.2.3'), glibc(options)];
+}
+
+/** What a person sees meanwhile: a line for each name that is done, and below them what is waited for. */
+class Progress {
+  private readonly context: CommandContext;
+  private readonly silent: boolean;
+
+  constructor(context: CommandContext, silent: boolean) {
+    this.context = context;
+    this.silent = silent;
+  }
+
+  retried(name: string, reason: string): void {
+    if (this.silent) return;
+    const { stdout } = this.context;
+    const line = `waiting for ${name}: ${reason}`;
+    // A line that wraps could not be taken back.
+    stdout.write(`\r\x1b[K${line.slice(0, (stdout.columns ?? 80) - 1)}`);
+  }
+
+  ended({ name, resolved, addresses, waited, reason }: NameWait): void {
+    if (this.silent) return;
+    const said = resolved ? `${name} ${addresses.join(' ')}` : `${name}: ${reason}`;
+    const after = `${(waited / 1_000).toFixed(1)} s`;
+    this.context.stdout.write(`\r\x1b[K${resolved ? 'ok  ' : 'not '} ${said} (${after})\n`);
+  }
+}
+
+function namesOf(names: readonly string[]): readonly string[] {
+  if (names.length === 0) throw new UsageError('no name to wait for: sidestub wait NAME…');
+  if (names.length > MAX_NAMES)
+    throw new UsageError(`more than ${MAX_NAMES} names: ${names.length}`);
+  for (const name of names) {
+    try {
+      parseName(name);
+    } catch (error) {
+      if (error instanceof WireError) throw new UsageError(error.message);
+      throw error;
+    }
+  }
+  return names;
+}
+
+function timeoutOf(text: string): Milliseconds {
+  try {
+    const timeout = parseDuration(text);
+    if (timeout > LONGEST) throw new Error(`must be at most 1h: ${text}`);
+    return timeout;
+  } catch (error) {
+    throw new UsageError(`--timeout: ${error instanceof Error ? error.message : error}`);
+  }
+}

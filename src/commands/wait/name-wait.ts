@@ -1,0 +1,125 @@
+import type { Clock, Milliseconds } from '../../clock.ts';
+import type { Client, Step, Walk } from '../../walk/walk.ts';
+import { rcodeName } from '../../wire/codes.ts';
+
+/** How to wait for one name. */
+export interface NameWaitOptions {
+  /** Every one of them has to find the name: what one libc resolves another may not. */
+  readonly clients: readonly Client[];
+  readonly clock: Clock;
+  readonly timeout: Milliseconds;
+  /** Told after each round that did not bring the name. */
+  readonly onRetry?: (name: string, reason: string) => void;
+}
+
+/** What became of it. */
+export interface NameWait {
+  readonly name: string;
+  readonly resolved: boolean;
+  /** As the first of the clients got them; none where it is not resolved. */
+  readonly addresses: readonly string[];
+  readonly rounds: number;
+  readonly waited: Milliseconds;
+  /** Why it is not resolved, by the last round that came to an end. */
+  readonly reason?: string;
+}
+
+/** A daemon answers from memory most of the time: a service that appears is noticed within this. */
+const FIRST_PAUSE: Milliseconds = 100;
+/** What is not there after some seconds is being started: a question a second is enough. */
+const LONGEST_PAUSE: Milliseconds = 1_000;
+
+/**
+ * Waits until every client finds a name, asking again and again; it ends at the timeout whatever servers do.
+ *
+ * @throws {WireError} If `name` is none.
+ */
+export async function waitForName(
+  name: string,
+  { clients, clock, timeout, onRetry }: NameWaitOptions,
+): Promise<NameWait> {
+  const started = clock.now();
+  const waited = () => clock.now() - started;
+  const deadline = new AbortController();
+  const timer = clock.after(timeout, () => deadline.abort(new Error('timeout')));
+  let reason = `no answer within ${timeout} ms`;
+  let rounds = 0;
+  try {
+    for (let pause = FIRST_PAUSE; !deadline.signal.aborted; pause = longer(pause)) {
+      const walks = await walkAll(name, clients, deadline.signal);
+      if (walks === undefined) break;
+      rounds++;
+      const missing = whyNot(clients, walks);
+      if (missing === undefined) {
+        const [first] = walks;
+        return {
+          name,
+          resolved: true,
+          addresses: first?.addresses ?? [],
+          rounds,
+          waited: waited(),
+        };
+      }
+      reason = missing;
+      onRetry?.(name, reason);
+      await elapsed(clock, pause, deadline.signal);
+    }
+    return { name, resolved: false, addresses: [], rounds, waited: waited(), reason };
+  } finally {
+    timer.cancel();
+  }
+}
+
+/** `undefined` where time ran out before all had come to an end. */
+async function walkAll(
+  name: string,
+  clients: readonly Client[],
+  signal: AbortSignal,
+): Promise<readonly Walk[] | undefined> {
+  try {
+    return await Promise.all(clients.map((client) => client.walk(name, signal)));
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    throw error;
+  }
+}
+
+function whyNot(clients: readonly Client[], walks: readonly Walk[]): string | undefined {
+  const failed = walks.findIndex(({ outcome }) => outcome !== 'found');
+  const walk = walks[failed];
+  if (walk === undefined) return undefined;
+  const others = clients.filter((_, index) => walks[index]?.outcome === 'found');
+  const finder = others[0];
+  const said = walk.steps.at(-1);
+  const why = said === undefined ? 'no name to ask for' : whatWasSaid(said);
+  if (finder === undefined) return why;
+  return `${finder.name} finds it, ${clients[failed]?.name} does not: ${why}`;
+}
+
+function whatWasSaid({ name, rcodeA, rcodeAAAA, meaning }: Step): string {
+  const word = (rcode: number | undefined): string => {
+    if (rcode === undefined) return 'no answer';
+    return rcode === 0 ? 'no data' : rcodeName(rcode);
+  };
+  const shown = name === '.' ? name : name.slice(0, -1);
+  // Where one family has addresses the other ended the walk.
+  if (meaning === 'addresses') return `${shown} has addresses`;
+  const [a, aaaa] = [word(rcodeA), word(rcodeAAAA)];
+  return a === aaaa ? `${shown}: ${a}` : `${shown}: A ${a}, AAAA ${aaaa}`;
+}
+
+function longer(pause: Milliseconds): Milliseconds {
+  return Math.min(2 * pause, LONGEST_PAUSE);
+}
+
+function elapsed(clock: Clock, span: Milliseconds, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      timer.cancel();
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = clock.after(span, done);
+    signal.addEventListener('abort', done);
+  });
+}
