@@ -1,6 +1,7 @@
 import type { Clock, Milliseconds } from '../clock.ts';
 import type { Query, Resolve, Source } from '../resolve/stage.ts';
 import { Rcode } from '../wire/codes.ts';
+import { SOURCE_INFO } from '../wire/edns.ts';
 import { renderError, renderReply, TCP_OCTETS, udpLimit } from '../wire/render.ts';
 import type { Request } from '../wire/request.ts';
 import { admit } from './admit.ts';
@@ -125,9 +126,12 @@ export class Responder {
       const answer = await this.resolve(query);
       const { message, age, source, ede } = answer;
       const limit = transport === 'udp' ? udpLimit(request) : TCP_OCTETS;
-      const octets = renderReply(request, message, { age, limit, ede });
+      const asksSource = request.edns?.asksSource === true && isLoopback(address);
+      const told = asksSource ? { code: SOURCE_INFO, text: source } : ede;
+      const octets = renderReply(request, message, { age, limit, ede: told });
       this.events.answered(message.rcode, source, this.clock.now() - started);
-      this.ready?.keep({ request, query, answer, epoch }, octets);
+      // A reply that tells its source is for who asked for it.
+      if (!asksSource) this.ready?.keep({ request, query, answer, epoch }, octets);
       return octets;
     } catch (error) {
       this.events.bug(error);
@@ -154,4 +158,9 @@ function queryOf(request: Request, client: string): Query {
     checkingDisabled: request.checkingDisabled,
     client,
   };
+}
+
+/** Whose the daemon's own business is: whoever is in the same pod, or on the same machine. */
+function isLoopback(address: string): boolean {
+  return /^(::ffff:)?127\./.test(address) || address === '::1';
 }

@@ -10,6 +10,14 @@ const OPT_TYPE = 41;
 /** RFC 8914 §2. */
 const EDE_OPTION = 15;
 
+/**
+ * RFC 6891 §9: of the options for local use. Empty, it asks the daemon where the answer comes from, which says so in an
+ * EDE of {@link SOURCE_INFO}; `sidestub explain` sends it.
+ */
+export const SOURCE_OPTION = 65_310;
+/** RFC 8914 §5.2: of the INFO-CODEs for private use. */
+export const SOURCE_INFO = 49_310;
+
 /** What an OPT record says. Its options are not kept: none is forwarded (U4). */
 export interface Edns {
   /** The sender's UDP payload size, at least 512 (RFC 6891 §6.2.3). */
@@ -18,6 +26,8 @@ export interface Edns {
   readonly dnssecOk: boolean;
   /** The upper eight bits of the RCODE, already shifted into place. */
   readonly rcodeHigh: number;
+  /** Whether {@link SOURCE_OPTION} is there. */
+  readonly asksSource?: true;
 }
 
 /** An Extended DNS Error for the client. @see RFC 8914 */
@@ -37,8 +47,10 @@ export function readOpt(
 ): Edns {
   const end = opt.rdataAt + opt.rdlength;
   let at = opt.rdataAt;
+  let asksSource = false;
   while (at < end) {
     if (at + 4 > end) throw new WireError(`EDNS option at ${at} runs past OPT`);
+    asksSource ||= uint16(octets, at) === SOURCE_OPTION;
     at += 4 + uint16(octets, at + 2);
   }
   if (at !== end) throw new WireError(`EDNS options run past OPT at ${opt.rdataAt}`);
@@ -47,7 +59,26 @@ export function readOpt(
     rcodeHigh: (opt.ttl >>> 24) << 4,
     version: (opt.ttl >>> 16) & 0xff,
     dnssecOk: (opt.ttl & DO_FLAG) !== 0,
+    ...(asksSource ? { asksSource } : {}),
   };
+}
+
+/** The text of the EDE with this INFO-CODE in an OPT; `undefined` where there is none, or its options do not fit. */
+export function readEde(
+  octets: Uint8Array,
+  opt: { rdataAt: number; rdlength: number },
+  code: number,
+): string | undefined {
+  const end = opt.rdataAt + opt.rdlength;
+  for (let at = opt.rdataAt; at + 4 <= end; ) {
+    const length = uint16(octets, at + 2);
+    const isEde = uint16(octets, at) === EDE_OPTION && length >= 2 && at + 4 + length <= end;
+    if (isEde && uint16(octets, at + 4) === code) {
+      return Buffer.from(octets.subarray(at + 6, at + 4 + length)).toString('utf8');
+    }
+    at += 4 + length;
+  }
+  return undefined;
 }
 
 /** The OPT record that goes into a message of ours: built anew on each hop (RFC 6891 §6.1.1). */
