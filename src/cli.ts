@@ -8,6 +8,7 @@ const MINIMUM_NODE = 24;
 const commands: CommandTable = {
   run: () => import('./commands/run.ts'),
   query: () => import('./commands/query.ts'),
+  explain: () => import('./commands/explain.ts'),
   wait: () => import('./commands/wait.ts'),
   health: () => import('./commands/health.ts'),
   config: () => import('./commands/config.ts'),

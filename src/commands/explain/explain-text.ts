@@ -1,0 +1,65 @@
+import type { Milliseconds } from '../../clock.ts';
+import type { Step } from '../../walk/walk.ts';
+import { rcodeName } from '../../wire/codes.ts';
+import type { Paint } from '../demo/paint.ts';
+import { spanText } from '../demo/span-text.ts';
+import { bar } from '../demo/waterfall.ts';
+import { type Explanation, LONGEST_LOOKUP, type Lookup } from './explanation.ts';
+
+const LABEL_COLUMNS = 30;
+const NOTE_COLUMNS = 26;
+
+/** The lookups for a person: a bar for each name that was asked for, on one time axis for all. */
+export function explainText(explanation: Explanation, columns: number, paint: Paint): string {
+  const { lookups, warnings, name } = explanation;
+  const span = Math.max(1, ...lookups.map(elapsed));
+  const scale = { span, columns: Math.max(10, columns - LABEL_COLUMNS - NOTE_COLUMNS - 4) };
+  const lines = lookups.flatMap((lookup) => [
+    headline(lookup, paint),
+    ...(lookup.walk?.steps ?? []).map((step) => {
+      const label = clipped(labelOf(step, name), LABEL_COLUMNS);
+      const colour = lookup.path === 'direct' ? paint.slow : paint.good;
+      return `  ${label} ${colour(bar(step, scale))} ${noteOf(step, lookup)}`;
+    }),
+    '',
+  ]);
+  const told = warnings.map((warning) => `${paint.bad('warning')}: ${warning}`);
+  return `${[...lines, ...told].join('\n').trimEnd()}\n`;
+}
+
+function headline({ client, path, walk }: Lookup, paint: Paint): string {
+  const where = path === 'direct' ? 'directly' : 'through sidestub';
+  if (walk === undefined)
+    return paint.strong(`${client} ${where}: given up after ${LONGEST_LOOKUP / 1_000} s`);
+  const queries = walk.steps.reduce((sum, step) => sum + step.queries, 0);
+  const what = walk.outcome === 'found' ? walk.addresses.join(' ') : walk.outcome;
+  return paint.strong(`${client} ${where}: ${what}, ${spanText(walk.elapsed)}, ${queries} queries`);
+}
+
+/** What a client was told at a step, and from where. */
+export function noteOf(step: Step, { sources }: Lookup): string {
+  const { rcodeA, rcodeAAAA, addresses, name } = step;
+  const word = (rcode: number | undefined) => (rcode === undefined ? 'silence' : rcodeName(rcode));
+  const [a, aaaa] = [word(rcodeA), word(rcodeAAAA)];
+  const said = addresses[0] ?? (a === aaaa ? a : `${a}/${aaaa}`);
+  const from = sourcesOf(sources.get(name) ?? []);
+  return from === '' ? said : `${said} (${from})`;
+}
+
+/** One word where both families came from the same place. */
+function sourcesOf(told: readonly string[]): string {
+  const places = new Set(told.map((each) => each.split(' ')[1]));
+  return places.size === 1 ? ([...places][0] ?? '') : [...new Set(told)].join(', ');
+}
+
+function labelOf({ suffix }: Step, name: string): string {
+  return suffix === undefined ? name : `….${suffix.slice(0, -1)}`;
+}
+
+function clipped(text: string, columns: number): string {
+  return text.length > columns ? `${text.slice(0, columns - 1)}…` : text.padEnd(columns);
+}
+
+function elapsed({ walk }: Lookup): Milliseconds {
+  return walk?.elapsed ?? LONGEST_LOOKUP;
+}
