@@ -158,9 +158,15 @@ export class MetricRegistry {
   }
 
   readGauges(text: MetricText & { readonly label: string }, read: Configured<number>): void {
-    this.register(text, 'gauge', [configured(text.label)], function* () {
-      for (const [value, reading] of bounded(read())) yield plain({ [text.label]: value }, reading);
-    });
+    this.readConfigured(text, 'gauge', read);
+  }
+
+  /** Each must only grow. */
+  readConfiguredCounters(
+    text: MetricText & { readonly label: string },
+    read: Configured<number>,
+  ): void {
+    this.readConfigured(text, 'counter', read);
   }
 
   /** A state as one series for each that there is: 1 for the one that holds, 0 for the others. */
@@ -181,6 +187,16 @@ export class MetricRegistry {
         }
       },
     );
+  }
+
+  private readConfigured(
+    text: MetricText & { readonly label: string },
+    type: Metric['type'],
+    read: Configured<number>,
+  ): void {
+    this.register(text, type, [configured(text.label)], function* () {
+      for (const [value, reading] of bounded(read())) yield plain({ [text.label]: value }, reading);
+    });
   }
 
   private register(

@@ -1,11 +1,12 @@
 import { FAILURE_REASONS, TCP_FALLBACKS, UPSTREAM_TRANSPORTS } from './label-sets.ts';
 import type { MetricRegistry } from './metric-registry.ts';
-import type { Histogram } from './tally.ts';
+import type { Histogram, Tally } from './tally.ts';
 
 /** What is told of one server; the upstream side makes it when the server is configured. */
 interface ServerMetrics {
   /** In seconds. */
   readonly latency: Histogram;
+  readonly unanswered: Tally;
   dead: boolean;
 }
 
@@ -21,6 +22,15 @@ export function upstreamMetrics(registry: MetricRegistry) {
       label: 'upstream',
     },
     () => Iterator.from(servers).map(([name, { latency }]) => [name, latency] as const),
+  );
+  registry.readConfiguredCounters(
+    {
+      name: 'sidestub_upstream_unanswered_total',
+      help: 'Questions that a server left without a word for a second or for good, by server as it is configured (U1).',
+      query: 'sum by (upstream) (rate(sidestub_upstream_unanswered_total[5m]))',
+      label: 'upstream',
+    },
+    () => Iterator.from(servers).map(([name, { unanswered }]) => [name, unanswered.value] as const),
   );
   registry.readGauges(
     {

@@ -284,6 +284,7 @@ export class Ask {
   private countMissed(): void {
     if (this.missed) return;
     this.missed = true;
+    this.parts.serverTallies.unanswered.add();
     this.parts.health.missed(this.startedAt);
   }
 

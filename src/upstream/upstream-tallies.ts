@@ -56,6 +56,8 @@ export const UPSTREAM_FAILURES: readonly UpstreamFailure[] = [
 export interface ServerTallies {
   /** Seconds from the send that was answered to its answer. */
   readonly latency: Histogram;
+  /** Questions that it left without a word for a second, or for good. */
+  readonly unanswered: Tally;
   /** Known dead (U1): a gauge. */
   dead: boolean;
 }
@@ -85,7 +87,7 @@ export function createUpstreamTallies(): UpstreamTallies {
 export function serverTallies(tallies: UpstreamTallies, name: string): ServerTallies {
   const known = tallies.servers.get(name);
   if (known !== undefined) return known;
-  const made = { latency: new Histogram(LATENCY_BOUNDS), dead: false };
+  const made = { latency: new Histogram(LATENCY_BOUNDS), unanswered: new Tally(), dead: false };
   tallies.servers.set(name, made);
   return made;
 }

@@ -62,11 +62,12 @@ const FOLDERS: readonly (readonly [folder: string, kinds: readonly string[]])[] 
   ],
   ['node/service-local', ['DaemonSet', 'Namespace', 'Service']],
   ['node/link-local', ['DaemonSet']],
+  ['monitoring', ['ConfigMap', 'PodMonitor', 'PrometheusRule']],
   ['node/cilium-lrp', ['CiliumLocalRedirectPolicy', 'DaemonSet', 'Service', 'Service']],
 ];
 
 /** Of custom resources we have no schema. */
-const CUSTOM = /^(?:cert-manager\.io|cilium\.io)\//;
+const CUSTOM = /^(?:cert-manager\.io|cilium\.io|monitoring\.coreos\.com)\//;
 
 const unpacked = unpackKubectl();
 if (!(unpacked instanceof Error)) process.once('exit', () => unpacked.remove());
@@ -95,6 +96,22 @@ for (const [folder, kinds] of FOLDERS) {
     }
   });
 }
+
+test('the dashboard comes where a Grafana that watches ConfigMaps finds it, and is the one in the repository', (t) => {
+  const yaml = kubectl(t)?.kustomize(join(K8S, 'monitoring'));
+  if (yaml !== undefined) {
+    const map = documents(yaml).find(({ kind }) => kind === 'ConfigMap') as unknown as {
+      metadata: { name: string; labels: Record<string, string> };
+      data: Record<string, string>;
+    };
+    t.equal(map.metadata.name, 'sidestub-dashboard', 'no hash: nothing refers to it');
+    t.match(map.metadata.labels, { grafana_dashboard: '1' });
+    const file = readFileSync(join(K8S, 'monitoring/grafana-dashboard.json'), 'utf8');
+    t.strictSame(Object.keys(map.data), ['sidestub.json']);
+    t.same(JSON.parse(map.data['sidestub.json'] ?? ''), JSON.parse(file));
+  }
+  t.end();
+});
 
 test('the script makes a certificate that its caBundle vouches for', async (t) => {
   const folder = t.testdir({});

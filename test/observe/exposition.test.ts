@@ -4,7 +4,7 @@ import { test } from 'tap';
 import { createExposition, negotiate } from '../../src/observe/exposition.ts';
 import { MetricRegistry } from '../../src/observe/metric-registry.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
-import { Histogram } from '../../src/observe/tally.ts';
+import { Histogram, Tally } from '../../src/observe/tally.ts';
 import { productEnv } from '../support/product-env.ts';
 import { type Family, parseExposition, seriesKey } from './exposition-parser.ts';
 
@@ -15,6 +15,7 @@ function configured() {
   metrics.conformance.verdicts.set('cluster.local.', 'conforming');
   metrics.upstream.servers.set('udp://10.96.0.10', {
     latency: new Histogram([0.001, 1]),
+    unanswered: new Tally(),
     dead: true,
   });
   return { metrics, exposition: createExposition(metrics.registry) };

@@ -2,6 +2,7 @@ import { test } from 'tap';
 import { MetricRegistry } from '../../src/observe/metric-registry.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
 import { metricsTable } from '../../src/observe/metrics-table.ts';
+import { serverTallies } from '../../src/upstream/upstream-tallies.ts';
 import { metricsDoc } from './metrics-doc.ts';
 
 test('docs/metrics.md has the table that the declarations make', (t) => {
@@ -26,6 +27,15 @@ test('docs/metrics.md tells of every metric, and of none that is not declared', 
     [],
     'declared, not told',
   );
+  t.end();
+});
+
+test('docs/metrics.md says how many series a sidecar has', (t) => {
+  const metrics = createMetrics();
+  serverTallies(metrics.upstream, 'udp://10.96.0.10');
+  metrics.conformance.verdicts.set('cluster.local.', 'conforming');
+  const series = metrics.registry.metrics.flatMap(({ samples }) => [...samples()]).length;
+  t.match(metricsDoc().found, `has ${series} series`);
   t.end();
 });
 

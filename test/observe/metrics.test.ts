@@ -2,7 +2,7 @@ import { test } from 'tap';
 import type { Metric } from '../../src/observe/metric-registry.ts';
 import { MetricRegistry } from '../../src/observe/metric-registry.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
-import { Histogram } from '../../src/observe/tally.ts';
+import { Histogram, Tally } from '../../src/observe/tally.ts';
 
 /** What a sidecar with three servers and one zone costs its Prometheus; a change here is a decision. */
 const MOST_SERIES = 380;
@@ -17,7 +17,11 @@ function configured() {
   const metrics = createMetrics({ version: '1.2.3' });
   metrics.conformance.verdicts.set('cluster.local.', 'unknown');
   for (const name of ['udp://10.96.0.10', 'udp://10.96.0.11', 'tcp://192.0.2.1']) {
-    metrics.upstream.servers.set(name, { latency: new Histogram([0.001, 1]), dead: false });
+    metrics.upstream.servers.set(name, {
+      latency: new Histogram([0.001, 1]),
+      unanswered: new Tally(),
+      dead: false,
+    });
   }
   return metrics;
 }
@@ -131,15 +135,20 @@ test('no label that is not declared makes a series (S1, S4)', (t) => {
 test('even what the configuration names is bounded (S1)', (t) => {
   const { registry, upstream, conformance } = createMetrics();
   for (let n = 0; n < 1_000; n++) {
-    upstream.servers.set(`udp://server-${n}`, { latency: new Histogram([1]), dead: false });
+    upstream.servers.set(`udp://server-${n}`, {
+      latency: new Histogram([1]),
+      unanswered: new Tally(),
+      dead: false,
+    });
     conformance.verdicts.set(`zone-${n}.`, 'unknown');
   }
   const lengths = registry.metrics
-    .filter(({ name }) => /upstream_dead|upstream_duration|zone_conformance$/.test(name))
+    .filter(({ name }) => /upstream_(dead|duration|unanswered)|zone_conformance$/.test(name))
     .map(({ name, samples }) => [name, [...samples()].length]);
   t.strictSame(lengths, [
     ['sidestub_zone_conformance', 64 * 3],
     ['sidestub_upstream_duration_seconds', 64 * 4],
+    ['sidestub_upstream_unanswered_total', 64],
     ['sidestub_upstream_dead', 64],
   ]);
   t.end();

@@ -28,6 +28,8 @@ export interface RunningSidestub {
   lookup(name: string): Promise<Walk>;
   /** Resolves with the first such event, also one that has been. @throws {Error} If it does not come. */
   event(name: string): Promise<LogEvent>;
+  /** SIGHUP; what comes of it is an event. */
+  reload(): void;
   /** SIGTERM, and what it left. */
   stop(): Promise<{ readonly code: number | null; readonly stderr: string }>;
 }
@@ -110,6 +112,9 @@ export async function startSidestub(
     url: `http://${status}`,
     lookup: (name) => client.walk(name),
     event,
+    reload: () => {
+      child.kill('SIGHUP');
+    },
     stop: async () => {
       child.kill('SIGTERM');
       const [code] = await exited;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { test } from 'tap';
 import { createMetrics } from '../../src/observe/metrics.ts';
 import { quantile, statusView } from '../../src/observe/status-view.ts';
-import { Histogram } from '../../src/observe/tally.ts';
+import { Histogram, Tally } from '../../src/observe/tally.ts';
 import { HandClock } from '../support/hand-clock.ts';
 
 function setup() {
@@ -77,7 +77,11 @@ test('upstreams, zones and cache are as they are now', (t) => {
   const { metrics, view } = setup();
   const latency = new Histogram([0.01, 0.1]);
   latency.observe(0.005, 4);
-  metrics.upstream.servers.set('udp://10.96.0.10', { latency, dead: true });
+  metrics.upstream.servers.set('udp://10.96.0.10', {
+    latency,
+    unanswered: new Tally(),
+    dead: true,
+  });
   metrics.conformance.verdicts.set('cluster.local.', 'conforming');
   metrics.cache.octets.readBy('negative', () => 7);
   metrics.cache.hits.add(3);

@@ -38,3 +38,19 @@ test('a question that only a resend answered is a rescue; one whose first datagr
   t.equal(await answered(800, () => udp.nth(1)), 1, 'the resend');
   t.equal(await answered(2_000, () => tcp.nth(0)), 1, 'TCP');
 });
+
+test('a question that a server leaves without a word counts once, whatever becomes of it (U1)', async (t) => {
+  const { clock, udp, tallies, server } = scriptedServer();
+  const unanswered = () => [...tallies.servers.values()][0]?.unanswered.value;
+  begin(server);
+  await clock.advance(20);
+  udp.nth(0).answer(message());
+  t.equal(unanswered(), 0);
+  begin(server);
+  await clock.advance(999);
+  t.equal(unanswered(), 0, 'late is not silent');
+  await clock.advance(1);
+  t.equal(unanswered(), 1);
+  await clock.advance(4_000);
+  t.equal(unanswered(), 1);
+});
