@@ -19,7 +19,7 @@ import { type SearchOptions, search } from './resolve/search.ts';
 import { SearchList } from './resolve/search-list.ts';
 import { serveStale } from './resolve/serve-stale.ts';
 import { servfail } from './resolve/servfail.ts';
-import { type Flights, singleFlight } from './resolve/single-flight.ts';
+import { type Flights, type SingleFlightOptions, singleFlight } from './resolve/single-flight.ts';
 import { pipeline, type Resolve, type Stage } from './resolve/stage.ts';
 import { verdictOf } from './resolve/verdict.ts';
 import { wildcardGuard } from './resolve/wildcard-guard.ts';
@@ -47,12 +47,13 @@ export interface ResolverParts {
 /** The part of the settings that decides how questions are answered. */
 export type ResolverSettings = Pick<
   Settings,
-  'search' | 'cluster' | 'families' | 'cache' | 'routes'
+  'search' | 'cluster' | 'families' | 'cache' | 'routes' | 'limits'
 >;
 
 export interface ResolverTallies {
   readonly cache: CacheTallies;
   readonly coalesced: { add(): void };
+  readonly flights: Pick<SingleFlightOptions, 'full' | 'crowded'>;
   readonly repairs: FamiliesOptions['repairs'];
   readonly fates: SearchOptions['fates'];
   readonly speculations: SearchOptions['speculations'];
@@ -75,8 +76,6 @@ export interface Resolver {
 
 /** C2: a denial in the cluster zone is believed so long, whatever its SOA says: a service created now must appear. */
 const ZONE_NEGATIVE_TTL = 5;
-/** S1: about 2 KiB each while they wait. */
-const MAX_FLIGHTS = 10_000;
 
 /** Puts the stages in their order. Each line says why it stands where it does. */
 export function assembleResolver(parts: ResolverParts): Resolver {
@@ -169,7 +168,12 @@ export function assembleResolver(parts: ResolverParts): Resolver {
       // Above single flight: a hit waits for nobody, least of all for its own renewal.
       answerCache(cache),
       // Below what clients wait at: whoever asks after a stale answer joins the question that is still out.
-      singleFlight(flights, { limit: MAX_FLIGHTS, coalesced: tallies.coalesced }),
+      singleFlight(flights, {
+        limit: settings.limits.flights,
+        clock,
+        coalesced: tallies.coalesced,
+        ...tallies.flights,
+      }),
       // Below single flight, so that one answer fills the cache once.
       cacheFill(cache),
       // At the end, so that for all above a failure that is remembered is a failure that comes at once.

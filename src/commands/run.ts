@@ -45,7 +45,9 @@ export const command: Command = {
 
 async function main(context: CommandContext): Promise<number> {
   const { settings, origins, notes } = loadSettings(sourcesOf(context));
-  let writer = logFor(settings, context);
+  let daemon: Daemon | undefined;
+  const onSuppressed = (): void => daemon?.metrics.limits.reached.add('log_lines');
+  let writer = logFor(settings, context, onSuppressed);
   // A reload may change the level, so that everybody holds this and not the writer.
   const log: Log = {
     debug: (...event) => writer.debug(...event),
@@ -66,9 +68,9 @@ async function main(context: CommandContext): Promise<number> {
     log,
   });
   let fatal: string | undefined;
-  let daemon: Daemon;
+  let started: Daemon;
   try {
-    daemon = await startDaemon({
+    started = await startDaemon({
       settings,
       clock: monotonicClock,
       log,
@@ -91,22 +93,27 @@ async function main(context: CommandContext): Promise<number> {
     context.stderr.write(`sidestub: ${error.message}\n`);
     return ExitCode.CONFIG;
   }
+  daemon = started;
   let inPlace = settings;
   reloads = new Reloads({
     log,
-    counted: daemon.metrics.daemon.reloads,
+    counted: started.metrics.daemon.reloads,
     apply: async () => {
       const next = loadSettings(sourcesOf(context));
       const hosts = hostsOf(next.settings);
-      await daemon.reload({
+      await started.reload({
         settings: next.settings,
         hosts,
         onlyRoutable: onlyRoutable(readPodRoutes(readIfThere)),
       });
       inPlace = next.settings;
-      writer = logFor({ ...settings, log: { ...settings.log, level: inPlace.log.level } }, context);
+      writer = logFor(
+        { ...settings, log: { ...settings.log, level: inPlace.log.level } },
+        context,
+        onSuppressed,
+      );
       for (const { place, reason } of next.notes) log.warn('configuration', { place, reason });
-      await publish(daemon.endpoints);
+      await publish(started.endpoints);
       return settingsForRestart(settings, inPlace);
     },
   });
@@ -123,9 +130,9 @@ async function main(context: CommandContext): Promise<number> {
   const code = await ended.promise;
   reloads.stop();
   tell('STOPPING=1');
-  await daemon.stop();
+  await started.stop();
   queryLog?.close();
-  sayLast(settings, fatal ?? totalsText(daemon.totals(), context.version));
+  sayLast(settings, fatal ?? totalsText(started.totals(), context.version));
   return code;
 }
 
@@ -190,13 +197,18 @@ function watchedFiles({ resolvConf, hosts }: Settings, { flags, env }: CommandCo
   );
 }
 
-function logFor({ log: { level, format } }: Settings, { stdout }: CommandContext): Log {
+function logFor(
+  { log: { level, format } }: Settings,
+  { stdout }: CommandContext,
+  onSuppressed: () => void,
+): Log {
   return createLog({
     level,
     format: format === 'auto' ? formatFor(stdout) : format,
     write: (line) => stdout.write(line),
     wallClock: Date.now,
     clock: monotonicClock,
+    onSuppressed,
   });
 }
 

@@ -18,6 +18,7 @@ import {
 } from './resolv-conf-defaults.ts';
 import type { SettingKey } from './schema.ts';
 import type { Settings } from './settings.ts';
+import { defaultUpstreamSockets } from './upstream-sockets.ts';
 import { yamlLayer } from './yaml-file.ts';
 
 /** Everything that settings are made of, so that nothing is read behind anyone's back. */
@@ -55,7 +56,7 @@ export function loadSettings(sources: Sources): Loaded {
     flagLayer(sources.flags),
   ]);
   const resolvConf = readResolvConf(sources.readFile, values.take('resolvConf'));
-  const settings = settingsOf(values, resolvConf, sources.machine);
+  const settings = settingsOf(values, resolvConf, sources);
   checkTogether(values, settings);
   if (sources.needsUpstreams !== false) {
     checkUpstreams(values, settings, resolvConf, sources.machine);
@@ -80,11 +81,16 @@ function fileLayer({ flags, env, readFile }: Sources): Layer {
 function settingsOf(
   values: ChosenValues,
   { path, conf }: ReadResolvConf,
-  machine: readonly string[],
+  { machine, readFile }: Sources,
 ): Settings {
   const addresses = values.take('listen.addresses', () => ({ value: defaultListen(machine) }));
   const isOwn = (server: Endpoint) => ownListener(server, addresses, machine) !== undefined;
   const suffixes = values.take('search.suffixes', () => ({ value: suffixesOf(conf), from: path }));
+  const upstreams = values.take('upstreams', () => ({
+    value: upstreamsOf(conf, isOwn),
+    from: path,
+  }));
+  const routes = values.take('routes');
   return {
     listen: { addresses, allow: values.take('listen.allow'), io: values.take('listen.io') },
     tcp: {
@@ -92,11 +98,18 @@ function settingsOf(
       maxConnectionsPerClient: values.take('tcp.maxConnectionsPerClient'),
       maxInFlight: values.take('tcp.maxInFlight'),
       idle: values.take('tcp.idle'),
+      life: values.take('tcp.life'),
+    },
+    limits: {
+      flights: values.take('limits.flights'),
+      upstreamSockets: values.take('limits.upstreamSockets', () => ({
+        value: defaultUpstreamSockets(readFile, upstreams, routes),
+      })),
     },
     resolvConf: path,
     publishResolvConf: values.take('publishResolvConf'),
-    upstreams: values.take('upstreams', () => ({ value: upstreamsOf(conf, isOwn), from: path })),
-    routes: values.take('routes'),
+    upstreams,
+    routes,
     search: {
       mode: values.take('search.mode'),
       suffixes,

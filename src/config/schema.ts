@@ -88,6 +88,27 @@ export const settingTable = {
     rule: 'RFC 7766 §6.2.3',
     default: { written: '10s' },
   }),
+  'tcp.life': setting({
+    kind: duration(1_000, 24 * HOUR),
+    meaning: 'how long a TCP connection may stay in all; past it, it closes behind its last answer',
+    rule: 'S1',
+    default: { written: '10m' },
+  }),
+  'limits.flights': setting({
+    kind: count(16, 1_000_000),
+    meaning: 'questions that wait for upstream; past it the oldest gives way once it is 200 ms old',
+    rule: 'S1',
+    default: { written: '10000' },
+  }),
+  'limits.upstreamSockets': setting({
+    kind: count(4, 60_000),
+    meaning: 'UDP sockets to one upstream; past it questions go over TCP',
+    rule: 'S1, F1',
+    default: {
+      derived:
+        'half of the files that the process may open, shared by the upstreams, and 8192 at most',
+    },
+  }),
   resolvConf: setting({
     kind: path(),
     meaning: 'the resolv.conf that names the default upstreams and suffixes',

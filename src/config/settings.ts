@@ -25,6 +25,14 @@ export interface Settings {
     /** Of one connection. */
     readonly maxInFlight: number;
     readonly idle: Milliseconds;
+    /** Of a connection in all. */
+    readonly life: Milliseconds;
+  };
+  readonly limits: {
+    /** Distinct questions that wait for upstream. */
+    readonly flights: number;
+    /** UDP sockets that are open to one upstream server. */
+    readonly upstreamSockets: number;
   };
   /** The file that names the default upstreams and suffixes. */
   readonly resolvConf: string;

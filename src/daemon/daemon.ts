@@ -7,6 +7,7 @@ import { allowList } from '../listen/allow-list.ts';
 import { AnswerTable } from '../listen/answer-table.ts';
 import { MAX_KINDS, ReadyAnswers, type ReadyAnswersOptions } from '../listen/ready-answers.ts';
 import { Responder, type ResponderEvents } from '../listen/responder.ts';
+import type { TcpLimit } from '../listen/tcp.ts';
 import { chooseUdp } from '../listen/udp-io.ts';
 import { rcodeClass, typeClass } from '../observe/label-sets.ts';
 import type { Log } from '../observe/log.ts';
@@ -227,6 +228,7 @@ async function listenersOf(
       open--;
     },
     refused: () => metrics.listen.tcpRefused.add(),
+    limited: (limit: TcpLimit) => metrics.limits.reached.add(limit),
   };
   const listenUdp = await chooseUdp(settings.listen.io, clock, (reason) =>
     log.info('no_batches', { reason }),
@@ -256,6 +258,10 @@ function resolverTallies(metrics: Metrics): ResolverTallies {
   return {
     cache: metrics.cache,
     coalesced: metrics.flights.coalesced,
+    flights: {
+      full: metrics.limits.reached.tally('flights'),
+      crowded: metrics.limits.reached.tally('waiting'),
+    },
     repairs: metrics.families.repairs,
     fates: metrics.search.fates,
     speculations: metrics.search.speculations,

@@ -129,6 +129,10 @@ function routesOf(settings: Settings, { clock, metrics, onUntrusted }: Generatio
       order: settings.families.order,
       clock,
       tallies: metrics.upstream,
+      udpSockets: {
+        sockets: settings.limits.upstreamSockets,
+        full: metrics.limits.reached.tally('upstream_sockets'),
+      },
       onUntrusted,
       timerClass: ({ qname }) =>
         domain !== undefined && isAtOrBelow(qname, domain) ? 'zone' : 'other',

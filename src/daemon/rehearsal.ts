@@ -40,6 +40,7 @@ export async function rehearse(
     routes: { routeOf: () => route },
     tallies: {
       cache: { hits: nothing, misses: nothing, evictions: nothing },
+      flights: { full: nothing, crowded: nothing },
       coalesced: nothing,
       repairs: nothing,
       fates: nothing,

@@ -36,7 +36,13 @@ export async function startStatus(parts: StatusParts): Promise<StatusServer | un
   const { createExposition } = await import('../observe/exposition.ts');
   const { startStatusServer } = await import('../observe/status-server.ts');
   const exposition = createExposition(metrics.registry);
-  const server = { address, ready, exposition, onBug };
+  const server = {
+    address,
+    ready,
+    exposition,
+    onBug,
+    onLimit: (limit: 'status_connections' | 'status_request') => metrics.limits.reached.add(limit),
+  };
   const isServed = page === 'on' || (page === 'auto' && isLoopback(address));
   const pages = isServed ? { pages: await pagesOf(parts) } : {};
   try {

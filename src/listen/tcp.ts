@@ -15,7 +15,12 @@ export interface TcpLimits {
   readonly maxInFlight: number;
   /** How long a connection may stay without a whole query coming or an answer leaving. */
   readonly idle: Milliseconds;
+  /** How long a connection may stay in all; it closes behind its last answer. */
+  readonly life: Milliseconds;
 }
+
+/** What a connection ran into. */
+export type TcpLimit = 'tcp_connections' | 'tcp_queries' | 'tcp_idle' | 'tcp_life' | 'tcp_unread';
 
 /** Connections, for the metrics. */
 export interface TcpEvents {
@@ -23,6 +28,8 @@ export interface TcpEvents {
   closed(): void;
   /** Refused because a limit is reached. */
   refused(): void;
+  /** A limit was met: somebody waits, gives way or goes. */
+  limited(limit: TcpLimit): void;
 }
 
 export interface TcpOptions {
@@ -31,11 +38,17 @@ export interface TcpOptions {
   readonly events: TcpEvents;
 }
 
+/** S1: a connection without a whole query for so long gives way to a new one; a busy client's next comes sooner. */
+const PATIENCE: Milliseconds = 200;
+
 /** How many octets of answers may wait in a connection that its client does not read. */
 const MAX_UNREAD = 256 * 1024;
 
 /**
  * Takes queries over TCP: pipelined, answered in whatever order answers come, on connections that stay open (RFC 7766).
+ *
+ * When there are as many as may be, the one that has been of no use for longest gives way to a new one, if that is 200 ms
+ * or more: who only holds connections keeps nobody out (S1).
  *
  * @throws {ListenError} When the address cannot be bound.
  */
@@ -47,31 +60,31 @@ export async function listenTcp(
   const connections = new Set<Connection>();
   const perClient = new Map<string, number>();
   const { limits, events } = options;
+  const hasRoom = (client: string): boolean => {
+    const isGreedy = (perClient.get(client) ?? 0) >= limits.maxConnectionsPerClient;
+    if (!isGreedy && connections.size < limits.maxConnections) return true;
+    events.limited('tcp_connections');
+    return makeRoom(connections, isGreedy ? client : undefined);
+  };
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
     const client = socket.remoteAddress ?? '';
-    const open = perClient.get(client) ?? 0;
-    const mayAsk = responder.allows?.(client) ?? true;
-    if (
-      !mayAsk ||
-      connections.size >= limits.maxConnections ||
-      open >= limits.maxConnectionsPerClient
-    ) {
+    if (!(responder.allows?.(client) ?? true) || !hasRoom(client)) {
       events.refused();
       socket.on('error', () => undefined);
       socket.destroy();
       return;
     }
     events.opened();
-    perClient.set(client, open + 1);
+    perClient.set(client, (perClient.get(client) ?? 0) + 1);
     const connection = new Connection(socket, client, responder, options);
     connections.add(connection);
-    socket.once('close', () => {
-      events.closed();
+    socket.once('close', () => events.closed());
+    connection.onGone = () => {
       connections.delete(connection);
       const left = (perClient.get(client) ?? 1) - 1;
       if (left === 0) perClient.delete(client);
       else perClient.set(client, left);
-    });
+    };
   });
   await bind(server, endpoint);
   server.on('error', () => undefined);
@@ -98,13 +111,35 @@ async function bind(server: Server, endpoint: Endpoint): Promise<void> {
   }
 }
 
+/**
+ * Closes the connection that has been without a query and an answer for longest.
+ *
+ * @param client - Whose connections are too many; `undefined` for all together.
+ * @returns Whether there was one to close.
+ */
+function makeRoom(connections: ReadonlySet<Connection>, client: string | undefined): boolean {
+  let idlest: Connection | undefined;
+  for (const connection of connections) {
+    if (client !== undefined && connection.client !== client) continue;
+    if (connection.idleFor > (idlest?.idleFor ?? 0)) idlest = connection;
+  }
+  if (idlest === undefined || idlest.idleFor < PATIENCE) return false;
+  idlest.giveWay();
+  return true;
+}
+
 class Connection {
+  readonly client: string;
+  /** Called once, when it takes no place any more. */
+  onGone: () => void = () => undefined;
   private readonly socket: Socket;
-  private readonly client: string;
   private readonly responder: Responder;
   private readonly options: TcpOptions;
   private readonly deframer = new Deframer();
   private idle: Timer;
+  private readonly life: Timer;
+  /** When the last whole query came or the last answer left. */
+  private lastUsed: Milliseconds;
   private inFlight = 0;
   private ended = false;
   /** An answer that leaves at once must not begin a second advance inside the first. */
@@ -117,13 +152,26 @@ class Connection {
     this.client = client;
     this.responder = responder;
     this.options = options;
+    this.lastUsed = options.clock.now();
     this.idle = this.startIdle();
+    this.life = options.clock.after(options.limits.life, () => this.leave('tcp_life'));
     // A client that vanished is no error of ours.
     socket.on('error', () => undefined);
     socket.on('data', (chunk: Buffer) => this.read(chunk));
     // Half closed: what it asked is still answered.
     socket.on('end', () => this.end());
-    socket.once('close', () => this.idle.cancel());
+    socket.once('close', () => this.gone());
+  }
+
+  /** How long it has been of no use; 0 for one that waits for an answer. */
+  get idleFor(): Milliseconds {
+    return this.inFlight > 0 ? 0 : this.options.clock.now() - this.lastUsed;
+  }
+
+  /** Makes room for another, at once. */
+  giveWay(): void {
+    this.gone();
+    this.socket.destroy();
   }
 
   /** Takes no more queries, and closes behind the last answer. */
@@ -148,8 +196,12 @@ class Connection {
       else this.take(message);
     }
     this.advancing = false;
-    if (this.backlog === undefined) this.socket.resume();
-    else this.socket.pause();
+    if (this.backlog === undefined) {
+      this.socket.resume();
+    } else {
+      this.options.events.limited('tcp_queries');
+      this.socket.pause();
+    }
   }
 
   private take(message: Uint8Array): void {
@@ -167,7 +219,7 @@ class Connection {
     this.restartIdle();
     this.socket.write(frame(reply));
     // A client that asks and never reads is cut off before it fills memory (S1).
-    if (this.socket.writableLength > MAX_UNREAD) this.socket.destroy();
+    if (this.socket.writableLength > MAX_UNREAD) this.cut('tcp_unread');
     else if (this.ended && this.inFlight === 0) this.socket.destroySoon();
     else if (!this.advancing) this.advance();
   }
@@ -176,11 +228,30 @@ class Connection {
     return this.options.clock.after(this.options.limits.idle, () => {
       // Who waits for an answer is not idle (RFC 7766 §6.2.3); the answer comes in seconds, were it SERVFAIL (U2).
       if (this.inFlight > 0) this.restartIdle();
-      else this.socket.destroy();
+      else this.cut('tcp_idle');
     });
   }
 
+  private cut(limit: TcpLimit): void {
+    this.options.events.limited(limit);
+    this.socket.destroy();
+  }
+
+  /** Goes when nobody waits for it. */
+  private leave(limit: TcpLimit): void {
+    this.options.events.limited(limit);
+    this.end();
+  }
+
+  private gone(): void {
+    this.idle.cancel();
+    this.life.cancel();
+    this.onGone();
+    this.onGone = () => undefined;
+  }
+
   private restartIdle(): void {
+    this.lastUsed = this.options.clock.now();
     this.idle.cancel();
     this.idle = this.startIdle();
   }

@@ -142,6 +142,7 @@ export type FailureReason =
   | 'network'
   | 'malformed'
   | 'untrusted'
+  | 'full'
   | 'closed';
 export const FAILURE_REASONS: readonly FailureReason[] = [
   'timeout',
@@ -149,16 +150,45 @@ export const FAILURE_REASONS: readonly FailureReason[] = [
   'network',
   'malformed',
   'untrusted',
+  'full',
   'closed',
 ];
 
-/** Why a question left UDP (U2, U3, U4). */
-export type TcpFallback = 'truncated' | 'silence' | 'wrong-id' | 'malformed';
+/** Why a question left UDP (U2, U3, U4, S1). */
+export type TcpFallback = 'truncated' | 'silence' | 'wrong-id' | 'malformed' | 'full';
 export const TCP_FALLBACKS: readonly TcpFallback[] = [
   'truncated',
   'silence',
   'wrong-id',
   'malformed',
+  'full',
+];
+
+/** What is bounded, told when the bound was met (S1); docs/security.md says of each what happens then. */
+export type Limit =
+  | 'flights'
+  | 'waiting'
+  | 'upstream_sockets'
+  | 'tcp_connections'
+  | 'tcp_queries'
+  | 'tcp_idle'
+  | 'tcp_life'
+  | 'tcp_unread'
+  | 'status_connections'
+  | 'status_request'
+  | 'log_lines';
+export const LIMITS: readonly Limit[] = [
+  'flights',
+  'waiting',
+  'upstream_sockets',
+  'tcp_connections',
+  'tcp_queries',
+  'tcp_idle',
+  'tcp_life',
+  'tcp_unread',
+  'status_connections',
+  'status_request',
+  'log_lines',
 ];
 
 /** Why a datagram got no reply (L2). */

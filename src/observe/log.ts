@@ -33,6 +33,8 @@ export interface LogOptions {
   /** Milliseconds of the epoch, for people; nothing is measured by it. */
   readonly wallClock: () => number;
   readonly clock: Clock;
+  /** Told of each line that was left out because its event had written enough (S1). */
+  readonly onSuppressed?: (() => void) | undefined;
 }
 
 /** S1: what an event may write in {@link WINDOW}: enough to see a pattern, too little to fill a disk. */
@@ -52,7 +54,7 @@ export function createLog(options: LogOptions): Log {
     const time = new Date(wallClock()).toISOString();
     write(`${render({ time, level: at, event }, presentable(fields, at))}\n`);
   };
-  const allowances = new Allowances(options.clock, emit);
+  const allowances = new Allowances(options, emit);
   const log =
     (at: LogLevel) =>
     (event: string, fields: LogFields = {}): void => {
@@ -78,10 +80,12 @@ interface Allowance {
 class Allowances {
   private readonly clock: Clock;
   private readonly emit: (level: LogLevel, event: string, fields: LogFields) => void;
+  private readonly onSuppressed: () => void;
   private readonly open = new Map<string, Allowance>();
 
-  constructor(clock: Clock, emit: Allowances['emit']) {
+  constructor({ clock, onSuppressed = () => undefined }: LogOptions, emit: Allowances['emit']) {
     this.clock = clock;
+    this.onSuppressed = onSuppressed;
     this.emit = emit;
   }
 
@@ -92,6 +96,7 @@ class Allowances {
       return true;
     }
     allowance.suppressed++;
+    this.onSuppressed();
     allowance.level = level;
     return false;
   }

@@ -5,6 +5,7 @@ import {
   type ConformanceState,
   DROP_REASONS,
   EXPANSION_FATES,
+  LIMITS,
   LOOKUP_OUTCOMES,
   RCODE_CLASSES,
   REPAIR_KINDS,
@@ -40,6 +41,7 @@ export function createMetrics({ version = 'unknown' }: { readonly version?: stri
   const counted = { responses: listen.responses, repairs: families.repairs, fates: search.fates };
   const savings = savingsMetrics(registry, new Savings(counted, upstream.servers));
   const daemon = processMetrics(registry, version);
+  const limits = limitsMetrics(registry);
   return {
     registry,
     listen,
@@ -52,6 +54,7 @@ export function createMetrics({ version = 'unknown' }: { readonly version?: stri
     cache,
     upstream,
     daemon,
+    limits,
   };
 }
 
@@ -258,6 +261,17 @@ function cacheMetrics(registry: MetricRegistry) {
       name: 'sidestub_cache_evictions_total',
       help: 'Answers that had to go before their TTL was over, because the cache was full.',
       query: 'increase(sidestub_cache_evictions_total[15m]) > 0',
+    }),
+  };
+}
+
+function limitsMetrics(registry: MetricRegistry) {
+  return {
+    reached: registry.tallySet({
+      name: 'sidestub_limits_reached_total',
+      help: 'How often something was full and somebody had to wait, give way or go (S1): questions in flight, clients waiting for one, UDP sockets of an upstream; of TCP clients connections, queries in flight, time without a query, time in all, answers not read; of the status server connections and sizes; lines of the log.',
+      query: 'sum by (limit) (increase(sidestub_limits_reached_total[15m])) > 0',
+      label: ['limit', LIMITS],
     }),
   };
 }

@@ -15,6 +15,8 @@ export interface StatusServerOptions {
   /** Told of a page that failed: the client gets a 500 without the reason. */
   readonly onBug: (error: unknown) => void;
   readonly limits?: Partial<StatusLimits>;
+  /** Told of a client that met one. */
+  readonly onLimit?: (limit: 'status_connections' | 'status_request') => void;
 }
 
 /** What bounds the clients (S1): Prometheus, kubelet and a person, not the world. */
@@ -56,6 +58,7 @@ const TEXT_TYPE = 'text/plain; charset=utf-8';
 export async function startStatusServer(options: StatusServerOptions): Promise<StatusServer> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const pages = allPages(options);
+  const { onLimit = () => undefined } = options;
   const server = createServer(
     {
       maxHeaderSize: limits.headerOctets,
@@ -65,6 +68,7 @@ export async function startStatusServer(options: StatusServerOptions): Promise<S
       connectionsCheckingInterval: Math.min(TIMEOUT_RESOLUTION, limits.request),
     },
     (request, response) => {
+      if (hasBody(request)) onLimit('status_request');
       void respond(request, response, pages).catch((error: unknown) => {
         options.onBug(error);
         send(response, { status: 500, type: TEXT_TYPE, body: 'internal error\n' });
@@ -72,6 +76,13 @@ export async function startStatusServer(options: StatusServerOptions): Promise<S
     },
   );
   server.maxConnections = limits.connections;
+  server.on('drop', () => onLimit('status_connections'));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (TOO_MUCH.has(error.code ?? '')) onLimit('status_request');
+    // As Node answers without a listener.
+    if (socket.writable) socket.write(answerTo(error.code));
+    socket.destroy();
+  });
   // A client that asks and does not read: silence of the socket, whoever is silent.
   server.timeout = limits.request;
   await listen(server, options.address);
@@ -127,8 +138,8 @@ async function respond(
   response: ServerResponse,
   pages: Pages,
 ): Promise<void> {
-  const { method, headers } = request;
-  if (headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0') {
+  const { method } = request;
+  if (hasBody(request)) {
     // Nothing here takes a body; reading one to its end would let its sender hold the connection.
     response.setHeader('connection', 'close');
     send(response, { status: 413, type: TEXT_TYPE, body: 'no request body here\n' });
@@ -146,6 +157,27 @@ async function respond(
     return;
   }
   send(response, await page(request));
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+}
+
+/** What Node says of a request that is too large or too slow. */
+const TOO_MUCH: ReadonlySet<string> = new Set([
+  'HPE_HEADER_OVERFLOW',
+  'HPE_CHUNK_EXTENSIONS_OVERFLOW',
+  'ERR_HTTP_REQUEST_TIMEOUT',
+]);
+
+function answerTo(code: string | undefined): string {
+  const status =
+    code === 'HPE_HEADER_OVERFLOW'
+      ? '431 Request Header Fields Too Large'
+      : code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? '408 Request Timeout'
+        : '400 Bad Request';
+  return `HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`;
 }
 
 function send(response: ServerResponse, { status, type, body, headers = {} }: Page): void {

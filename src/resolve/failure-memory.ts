@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock, Milliseconds } from '../clock.ts';
-import { UpstreamError } from '../upstream/exchange.ts';
+import { UpstreamError, type UpstreamFailure } from '../upstream/exchange.ts';
 import { EdeCode, Rcode, RrType } from '../wire/codes.ts';
 import type { Message } from '../wire/message.ts';
 import type { Name } from '../wire/name.ts';
@@ -22,6 +22,9 @@ const FIRST: Milliseconds = 1_000;
 const LONGEST: Milliseconds = 30_000;
 /** S1. */
 const MAX_FAILURES = 4_096;
+
+/** Our own doing, which says nothing of upstream: the next client may have better luck. */
+const OURS: ReadonlySet<UpstreamFailure> = new Set(['full', 'closed']);
 
 interface Failure {
   readonly message: Message;
@@ -77,8 +80,7 @@ class Failures {
       }
       return answer;
     } catch (error) {
-      // `closed` is our own doing, and says nothing of upstream.
-      if (error instanceof UpstreamError && error.reason !== 'closed') {
+      if (error instanceof UpstreamError && !OURS.has(error.reason)) {
         this.note(key, query, started, { ...EMPTY, rcode: Rcode.SERVFAIL });
       }
       throw error;

@@ -62,6 +62,7 @@ const reasons: Record<UpstreamFailure, Ede> = {
   network: { code: EdeCode.NETWORK_ERROR, text: 'upstream cannot be reached' },
   malformed: { code: EdeCode.NETWORK_ERROR, text: 'upstream sent malformed replies' },
   untrusted: { code: EdeCode.NETWORK_ERROR, text: 'upstream is not who it should be' },
+  full: { code: EdeCode.OTHER, text: 'too many questions at the upstream' },
   closed: { code: EdeCode.NETWORK_ERROR, text: 'shutting down' },
 };
 

@@ -235,8 +235,16 @@ export class Ask {
     const reason = error instanceof UpstreamError ? error.reason : undefined;
     if (reason === undefined || reason === 'closed') this.fail(error);
     else if (send.transport !== 'udp') this.onStreamFailure(reason, error);
+    else if (reason === 'full') this.onNoSocket(error);
     // Another send may have met another server behind the same address: it is heard out.
     else if (this.open.size === 0) this.conclude(reason, error);
+  }
+
+  /** S1: there was no socket for a datagram, or it was given up for a newer one: over TCP many questions share one. */
+  private onNoSocket(error: Error): void {
+    if (this.open.size > 0) return;
+    if (this.sends.tcp === 0) this.leaveUdp('full');
+    else this.conclude('full', error);
   }
 
   private onStreamFailure(reason: UpstreamFailure, error: Error): void {
@@ -290,7 +298,8 @@ export class Ask {
 
   /** Nothing more will come: what a truncated reply holds counts, if it holds anything; then the word that refused EDNS. */
   private conclude(reason: UpstreamFailure, error?: Error): void {
-    if (!this.heard) this.countMissed();
+    // Where there was no room here, nothing shows that the server is silent.
+    if (!this.heard && reason !== 'full') this.countMissed();
     if (this.truncated !== undefined && saysSomething(this.truncated)) {
       this.answer(asTruncated(this.truncated));
     } else if (this.malformed) this.fail(this.failure('malformed'));

@@ -49,4 +49,5 @@ export type UpstreamFailure =
   | 'network'
   | 'malformed'
   | 'untrusted'
+  | 'full'
   | 'closed';

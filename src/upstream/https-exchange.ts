@@ -63,7 +63,7 @@ class HttpsTransport implements Transport {
     const inFlight = { question, edns, listener, abort, asked: 0, fruitless: 0, closed: false };
     if (this.waiting.size >= MAX_WAITING) {
       const full = `https questions waiting for ${this.address.name}: ${MAX_WAITING}`;
-      queueMicrotask(() => this.fail(inFlight, new UpstreamError('network', full)));
+      queueMicrotask(() => this.fail(inFlight, new UpstreamError('full', full)));
     } else {
       this.waiting.add(inFlight);
       if (this.waiting.size === 1) this.watchFor(SILENCE);

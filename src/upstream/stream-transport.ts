@@ -41,7 +41,7 @@ class StreamTransport implements Transport {
     if (this.waiting >= MAX_WAITING) {
       const { transport, name } = this.server;
       const full = `${transport} questions waiting for ${name}: ${MAX_WAITING}`;
-      queueMicrotask(() => failUnlessClosed(inFlight, new UpstreamError('network', full)));
+      queueMicrotask(() => failUnlessClosed(inFlight, new UpstreamError('full', full)));
     } else {
       this.place(inFlight);
     }

@@ -1,5 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
+import type { Clock, Milliseconds } from '../clock.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { buildQuery, randomId } from '../wire/request.ts';
 import { type Outgoing, UpstreamError } from './exchange.ts';
@@ -9,18 +10,51 @@ import { socketError } from './socket-error.ts';
 import type { Exchange, ReplyListener, Suspicion, Transport } from './transport.ts';
 import type { UpstreamTallies } from './upstream-tallies.ts';
 
+/** What bounds the sockets to one server (S1). */
+export interface UdpSocketLimit {
+  /** The most sockets that are open at a time. */
+  readonly sockets: number;
+  readonly clock: Clock;
+  /** There was none left. */
+  readonly full: { add(): void };
+}
+
+/** S1: what has been out for so long gives way to a newer question; an honest server has answered most by then. */
+const PATIENCE: Milliseconds = 200;
+
 /**
  * Carries each message on a datagram socket of its own: fresh, connected, with a port that the kernel draws (F1).
  *
  * So no two messages share a conntrack entry, the kernel drops what other peers send, and an ICMP refusal finds the
  * question it belongs to. The socket listens until a reply matches or its owner closes it.
+ *
+ * When there is no socket left, the oldest message fails as `full` if it has been out for 200 ms, else the new one does:
+ * its owner may ask over TCP, where many share one socket (S1).
  */
-export function udpTransport(address: ServerAddress, tallies: UpstreamTallies): Transport {
+export function udpTransport(
+  address: ServerAddress,
+  tallies: UpstreamTallies,
+  limit: UdpSocketLimit,
+): Transport {
+  // In the order of sending.
   const open = new Set<UdpExchange>();
+  const full = () => new UpstreamError('full', `udp sockets to ${address.name}: ${limit.sockets}`);
+  const makeRoom = (): boolean => {
+    if (open.size < limit.sockets) return true;
+    limit.full.add();
+    const [oldest] = open;
+    if (oldest === undefined || limit.clock.now() - oldest.sentAt < PATIENCE) return false;
+    oldest.fail(full());
+    return true;
+  };
   return {
     send(question, edns, listener): Exchange {
+      if (!makeRoom()) return failing(full(), listener);
       tallies.sends.add('udp');
-      const exchange = new UdpExchange(address, question, edns, listener, tallies, open);
+      const exchange = new UdpExchange(
+        { address, question, edns, listener, tallies, open },
+        limit.clock.now(),
+      );
       open.add(exchange);
       return exchange;
     },
@@ -32,7 +66,30 @@ export function udpTransport(address: ServerAddress, tallies: UpstreamTallies): 
   };
 }
 
+/** A message that is not sent. */
+function failing(error: Error, listener: ReplyListener): Exchange {
+  let closed = false;
+  queueMicrotask(() => {
+    if (!closed) listener.onFailure(error);
+  });
+  return {
+    close: () => {
+      closed = true;
+    },
+  };
+}
+
+interface UdpExchangeParts {
+  readonly address: ServerAddress;
+  readonly question: Outgoing;
+  readonly edns: boolean;
+  readonly listener: ReplyListener;
+  readonly tallies: UpstreamTallies;
+  readonly open: Set<UdpExchange>;
+}
+
 class UdpExchange implements Exchange {
+  readonly sentAt: Milliseconds;
   private readonly id = randomId();
   private readonly question: Outgoing;
   private readonly listener: ReplyListener;
@@ -41,14 +98,10 @@ class UdpExchange implements Exchange {
   private readonly socket: Socket;
   private readonly reported = new Set<Suspicion>();
 
-  constructor(
-    { endpoint, name }: ServerAddress,
-    question: Outgoing,
-    edns: boolean,
-    listener: ReplyListener,
-    tallies: UpstreamTallies,
-    open: Set<UdpExchange>,
-  ) {
+  constructor(parts: UdpExchangeParts, sentAt: Milliseconds) {
+    const { question, edns, listener, tallies, open } = parts;
+    const { endpoint, name } = parts.address;
+    this.sentAt = sentAt;
     this.question = question;
     this.listener = listener;
     this.tallies = tallies;
@@ -63,6 +116,8 @@ class UdpExchange implements Exchange {
     this.socket.on('error', (error) => this.fail(socketError('udp', name, error)));
     this.socket.on('message', (reply) => this.onMessage(reply));
     this.socket.on('connect', () => {
+      // Closed in the turn of its making: node tells all the same, and would throw where nobody catches.
+      if (!this.open.has(this)) return;
       this.socket.send(octets, (error) => {
         if (error !== null) this.fail(socketError('udp', name, error));
       });

@@ -32,7 +32,7 @@ export type TransportKind = 'udp' | 'tcp' | 'tls' | 'https';
 export const TRANSPORT_KINDS: readonly TransportKind[] = ['udp', 'tcp', 'tls', 'https'];
 
 /** Why a question left UDP. */
-export type TcpFallback = 'truncated' | 'silence' | 'wrong-id' | 'malformed';
+export type TcpFallback = 'truncated' | 'silence' | 'wrong-id' | 'malformed' | 'full';
 
 /** Every {@link TcpFallback}, for closed label sets. */
 export const TCP_FALLBACKS: readonly TcpFallback[] = [
@@ -40,6 +40,7 @@ export const TCP_FALLBACKS: readonly TcpFallback[] = [
   'silence',
   'wrong-id',
   'malformed',
+  'full',
 ];
 
 /** Every {@link UpstreamFailure}, for closed label sets. */
@@ -49,6 +50,7 @@ export const UPSTREAM_FAILURES: readonly UpstreamFailure[] = [
   'network',
   'malformed',
   'untrusted',
+  'full',
   'closed',
 ];
 

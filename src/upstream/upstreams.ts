@@ -11,7 +11,7 @@ import type { ServerAddress } from './server-address.ts';
 import { succession } from './succession.ts';
 import { tcpTransport } from './tcp-exchange.ts';
 import { tlsTransport } from './tls-exchange.ts';
-import { udpTransport } from './udp-exchange.ts';
+import { type UdpSocketLimit, udpTransport } from './udp-exchange.ts';
 import type { UpstreamTallies } from './upstream-tallies.ts';
 
 /** What the upstream of one route is built from. */
@@ -21,6 +21,8 @@ export interface UpstreamOptions {
   readonly order: LaneOrder;
   readonly clock: Clock;
   readonly tallies: UpstreamTallies;
+  /** UDP sockets to each server (S1); 512 without it. */
+  readonly udpSockets?: Pick<UdpSocketLimit, 'sockets' | 'full'>;
   /** Whether an answer comes from the cluster's own memory or from a recursion (U2); all are `other` without it. */
   readonly timerClass?: (question: Question) => TimerClass;
   /** Told, at most once a minute for each server, why one is not believed (U5). */
@@ -48,15 +50,21 @@ export function upstreamFor(options: UpstreamOptions): Upstream {
   return lanes(overUdp ? order : { kind: 'parallel' }, upstream, clock);
 }
 
+/** For those who ask a handful of questions. */
+const UNCOUNTED = { sockets: 512, full: { add: () => undefined } };
+
 /** Clear text has two ways, each the other's rescue (U2, U4); what is encrypted has one and no other (U5). */
 function transportsTo(
   address: ServerAddress,
-  { clock, tallies, onUntrusted = () => undefined }: UpstreamOptions,
+  { clock, tallies, udpSockets = UNCOUNTED, onUntrusted = () => undefined }: UpstreamOptions,
 ): Transports {
   switch (address.transport) {
     case 'udp':
     case 'tcp':
-      return { udp: udpTransport(address, tallies), tcp: tcpTransport(address, clock, tallies) };
+      return {
+        udp: udpTransport(address, tallies, { ...udpSockets, clock }),
+        tcp: tcpTransport(address, clock, tallies),
+      };
     case 'tls':
       return { tls: tellDistrust(tlsTransport(address, clock, tallies), clock, onUntrusted) };
     case 'https':

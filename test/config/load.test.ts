@@ -34,7 +34,14 @@ test('with nothing set, a pod is served by its own resolv.conf', (t) => {
         { address: '::1', port: 53 },
       ],
     },
-    tcp: { maxConnections: 256, maxConnectionsPerClient: 64, maxInFlight: 100, idle: 10_000 },
+    tcp: {
+      maxConnections: 256,
+      maxConnectionsPerClient: 64,
+      maxInFlight: 100,
+      idle: 10_000,
+      life: 600_000,
+    },
+    limits: { flights: 10_000, upstreamSockets: 8_192 },
     resolvConf: '/etc/resolv.conf',
     publishResolvConf: undefined,
     routes: [],
@@ -96,6 +103,22 @@ test('the environment names the file too, and the flag wins', (t) => {
   t.equal(loadSettings(sources({ files, env })).settings.hosts, '/a');
   t.equal(loadSettings(sources({ files, env, flags: { config: 'b' } })).settings.hosts, '/b');
   t.same(problemsOf(sources({ flags: { config: 'c' } })), ['c: no such file']);
+  t.end();
+});
+
+test('UDP sockets are half of the files that may be open, shared by the upstreams (S1)', (t) => {
+  const limits = (text: string) =>
+    `Limit  Soft Limit  Hard Limit  Units\nMax open files  ${text}  files\n`;
+  const socketsOf = (openFiles: string | undefined, flags = {}) => {
+    const files = openFiles === undefined ? {} : { '/proc/self/limits': limits(openFiles) };
+    return loadSettings(sources({ files, flags })).settings.limits.upstreamSockets;
+  };
+  t.equal(socketsOf('1024  4096'), 512);
+  t.equal(socketsOf('64  64', { upstream: ['192.0.2.1', '192.0.2.2'] }), 16);
+  t.equal(socketsOf('4  4'), 4, 'a handful in any case');
+  t.equal(socketsOf('1048576  1048576'), 8_192);
+  t.equal(socketsOf('unlimited  unlimited'), 8_192);
+  t.equal(socketsOf(undefined), 8_192, 'no Linux');
   t.end();
 });
 

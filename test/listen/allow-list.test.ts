@@ -72,12 +72,19 @@ async function setup(t: Test, ...prefixes: string[]) {
   let refusedConnections = 0;
   const udp = await listenUdp({ address: '127.0.0.1', port: 0 }, responder);
   const tcp = await listenTcp(udp.endpoint, responder, {
-    limits: { maxConnections: 8, maxConnectionsPerClient: 8, maxInFlight: 8, idle: 10_000 },
+    limits: {
+      maxConnections: 8,
+      maxConnectionsPerClient: 8,
+      maxInFlight: 8,
+      idle: 10_000,
+      life: 60_000,
+    },
     clock: monotonicClock,
     events: {
       opened: () => undefined,
       closed: () => undefined,
       refused: () => refusedConnections++,
+      limited: () => undefined,
     },
   });
   t.teardown(async () => {

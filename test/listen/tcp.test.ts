@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { type Test, test } from 'tap';
-import { listenTcp, type TcpLimits } from '../../src/listen/tcp.ts';
+import { listenTcp, type TcpLimit, type TcpLimits } from '../../src/listen/tcp.ts';
 import type { Answer } from '../../src/resolve/stage.ts';
 import { RrType } from '../../src/wire/codes.ts';
 import { Deframer, frame } from '../../src/wire/frame.ts';
@@ -14,11 +14,13 @@ import { addressesOf, type Echo, echo, soon } from './echo.ts';
 import { LOOPBACKS } from './loopback.ts';
 
 const IDLE = 10_000;
+const LIFE = 600_000;
 const LIMITS: TcpLimits = {
   maxConnections: 10,
   maxConnectionsPerClient: 10,
   maxInFlight: 10,
   idle: IDLE,
+  life: LIFE,
 };
 
 async function listen(
@@ -28,6 +30,7 @@ async function listen(
 ) {
   const signals = new EventEmitter();
   const counts = { opened: 0, closed: 0, refused: 0 };
+  const limited: TcpLimit[] = [];
   const tell = (what: keyof typeof counts) => () => {
     counts[what]++;
     signals.emit(what);
@@ -35,7 +38,12 @@ async function listen(
   const listener = await listenTcp({ address, port: 0 }, server.responder, {
     limits: { ...LIMITS, ...limits },
     clock: server.clock,
-    events: { opened: tell('opened'), closed: tell('closed'), refused: tell('refused') },
+    events: {
+      opened: tell('opened'),
+      closed: tell('closed'),
+      refused: tell('refused'),
+      limited: (limit) => limited.push(limit),
+    },
   });
   /** Waits for an event that has perhaps been already. */
   const count = async (what: keyof typeof counts, atLeast: number): Promise<void> => {
@@ -56,7 +64,7 @@ async function listen(
     for (const each of server.waiting) each.answer();
     return listener.close().catch(() => undefined);
   });
-  return { listener, counts, count, open };
+  return { listener, counts, count, open, limited };
 }
 
 /** A client that reads whole messages. */
@@ -269,6 +277,60 @@ test('S1: past the limits connections are refused, and there is room when one cl
   t.same(counts, { opened: 4, closed: 1, refused: 2 });
 });
 
+test('S1: a connection that is of no use gives way to a new one, the idlest first', async (t) => {
+  const server = echo();
+  const { open, count, counts, limited } = await listen(t, server, { maxConnections: 2 });
+  const slow = await open();
+  await server.clock.advance(100);
+  const busy = await open();
+  busy.ask(1);
+  await server.asked(1);
+  await server.clock.advance(99);
+  await (await open()).ended();
+  t.equal(counts.refused, 1, 'nobody has been idle for 200 ms');
+  await server.clock.advance(1);
+  const third = await open();
+  await slow.ended();
+  await count('closed', 1);
+  t.same(limited, ['tcp_connections', 'tcp_connections']);
+  await server.clock.advance(10_000);
+  await open();
+  await third.ended();
+  server.waiting[0]?.answer();
+  t.same(await busy.ids(1), [1], 'who waits for an answer never gives way');
+});
+
+test('S1: of a client with too many connections, its own gives way', async (t) => {
+  const server = echo();
+  const { open } = await listen(t, server, { maxConnectionsPerClient: 1 });
+  const other = await open('127.0.0.2');
+  await server.clock.advance(1_000);
+  const own = await open();
+  await server.clock.advance(200);
+  await open();
+  await own.ended();
+  t.equal(other.socket.readableEnded, false);
+});
+
+test('S1: a connection ends with its life, behind its last answer', async (t) => {
+  const server = echo();
+  const { open, limited, count } = await listen(t, server, { idle: 3_600_000 });
+  const [quiet, busy] = [await open(), await open()];
+  busy.ask(1);
+  await server.asked(1);
+  await server.clock.advance(LIFE - 1);
+  t.same(limited, []);
+  await server.clock.advance(1);
+  await quiet.ended();
+  t.equal(busy.socket.readableEnded, false);
+  server.waiting[0]?.answer();
+  t.same(await busy.ids(1), [1]);
+  await busy.ended();
+  await count('closed', 2);
+  t.same(limited, ['tcp_life', 'tcp_life']);
+  t.equal(server.clock.timers, 0);
+});
+
 test('S1: who asks and never reads is cut off before it fills memory', async (t) => {
   const large = (): Answer => ({
     message: { ...EMPTY, answer: [record('a.example', RrType.TXT, new Uint8Array(60_000))] },
@@ -332,7 +394,12 @@ test('S3: an address that is taken, or is not there, is told by name', async (t)
   const options = {
     limits: LIMITS,
     clock: server.clock,
-    events: { opened: () => undefined, closed: () => undefined, refused: () => undefined },
+    events: {
+      opened: () => undefined,
+      closed: () => undefined,
+      refused: () => undefined,
+      limited: () => undefined,
+    },
   };
   await t.rejects(listenTcp(endpoint, server.responder, options), {
     name: 'ListenError',

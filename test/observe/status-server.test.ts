@@ -219,17 +219,22 @@ test('an idle connection is cut (S1)', async (t) => {
 });
 
 test('headers past the limit are refused (S1)', async (t) => {
-  const server = await start(t);
+  const met: string[] = [];
+  const server = await start(t, { onLimit: (limit) => met.push(limit) });
   const reply = await ask(server, '/', { headers: { 'x-long': 'x'.repeat(10_000) } });
   t.equal(reply.status, 431);
+  t.strictSame(met, ['status_request']);
 });
 
 test('connections past the limit are cut, and there is room again when one has gone (S1)', async (t) => {
-  const server = await start(t, { limits: { connections: 2 } });
+  const met: string[] = [];
+  const onLimit = (limit: string) => met.push(limit);
+  const server = await start(t, { limits: { connections: 2 }, onLimit });
   const [first, second] = [await open(t, server), await open(t, server)];
   const third = await open(t, server);
   third.resume();
   await once(third, 'close');
+  t.strictSame(met, ['status_connections']);
   for (const socket of [first, second]) {
     socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
     socket.resume();

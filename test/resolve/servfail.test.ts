@@ -30,6 +30,7 @@ test('U2: every way in which upstream fails becomes SERVFAIL with its reason (RF
     network: EdeCode.NETWORK_ERROR,
     malformed: EdeCode.NETWORK_ERROR,
     untrusted: EdeCode.NETWORK_ERROR,
+    full: EdeCode.OTHER,
     closed: EdeCode.NETWORK_ERROR,
   };
   for (const [reason, code] of Object.entries(reasons)) {

@@ -4,21 +4,22 @@ import { Tally } from '../../src/observe/tally.ts';
 import { type Flights, FlightsFullError, singleFlight } from '../../src/resolve/single-flight.ts';
 import type { Query } from '../../src/resolve/stage.ts';
 import { RrType } from '../../src/wire/codes.ts';
-import { settle } from '../support/hand-clock.ts';
+import { HandClock, settle } from '../support/hand-clock.ts';
 import { type Asked, answer, below, query } from './queries.ts';
 
 const NAME = 'api.example.com.';
 
 function setup(limit = 10) {
   const flights: Flights = new Map();
-  const coalesced = new Tally();
+  const [coalesced, full, crowded] = [new Tally(), new Tally(), new Tally()];
+  const clock = new HandClock();
   const { next, asked } = below();
-  const resolve = singleFlight(flights, { limit, coalesced })(next);
-  return { flights, coalesced, asked, resolve };
+  const resolve = singleFlight(flights, { limit, clock, coalesced, full, crowded })(next);
+  return { flights, coalesced, full, crowded, clock, asked, resolve };
 }
 
 test('L5: equal questions in flight are one, and get the same answer', async (t) => {
-  const { resolve, asked, coalesced, flights } = setup();
+  const { resolve, asked, coalesced, flights } = setup(100);
   const waiting = Array.from({ length: 60 }, (_, i) =>
     resolve(query(NAME, RrType.A, { client: `192.0.2.${i}` })),
   );
@@ -66,14 +67,48 @@ test('a failure reaches every follower and is then forgotten', async (t) => {
 });
 
 test('S1: past the limit a new question is refused, and one in flight is still joined', async (t) => {
-  const { resolve, asked } = setup(3);
+  const { resolve, asked, clock, full } = setup(3);
   for (const name of ['a.', 'b.', 'c.']) void resolve(query(name));
+  await clock.advance(199);
   await t.rejects(resolve(query('d.')), FlightsFullError);
+  t.equal(full.value, 1, 'and that is counted');
   const joined = resolve(query('b.'));
   asked[1]?.resolve(answer());
   await joined;
   void resolve(query('d.'));
   t.equal(asked.length, 4, 'there is room again');
+});
+
+test('S1: past the limit a question of 200 ms gives way, the oldest first, and what it asked still counts', async (t) => {
+  const { resolve, asked, clock, full, flights } = setup(2);
+  const oldest = resolve(query('a.'));
+  const follower = resolve(query('a.'));
+  await clock.advance(100);
+  const younger = resolve(query('b.'));
+  await clock.advance(100);
+  const newest = resolve(query('c.'));
+  await t.rejects(oldest, FlightsFullError);
+  await t.rejects(follower, FlightsFullError);
+  t.equal(full.value, 1);
+  await t.rejects(resolve(query('d.')), FlightsFullError, 'the next oldest is 100 ms old');
+  const again = resolve(query('c.'));
+  asked[0]?.resolve(answer());
+  await settle();
+  t.same([...flights.keys()].length, 2, 'who gave way takes no place, and frees none');
+  for (const each of asked) each.resolve(answer());
+  await Promise.all([younger, newest, again]);
+  t.equal(flights.size, 0);
+});
+
+test('S1: no more queries wait for others than questions may be out', async (t) => {
+  const { resolve, asked, crowded } = setup(3);
+  const waiting = Array.from({ length: 4 }, () => resolve(query(NAME)));
+  await t.rejects(resolve(query(NAME)), FlightsFullError);
+  t.equal(crowded.value, 1);
+  asked[0]?.resolve(answer());
+  await Promise.all(waiting);
+  void resolve(query(NAME));
+  await t.resolves(Promise.race([resolve(query(NAME)), settle()]), 'there is room again');
 });
 
 test('S1: speculation has half of the room, so that it never keeps a client out', async (t) => {

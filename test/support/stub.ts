@@ -49,6 +49,7 @@ export interface StubOptions {
   readonly wildcardGuard?: boolean;
   readonly collapse?: boolean;
   readonly repair?: boolean;
+  readonly flights?: number;
   readonly aaaa?: ResolverSettings['families']['aaaa'];
   readonly onlyRoutable?: FamiliesOptions['onlyRoutable'];
   /** Whether the conformance test runs before the test begins; then what it asked is forgotten. */
@@ -75,6 +76,7 @@ export async function startStub(options: StubOptions): Promise<Stub> {
     tallies: {
       cache: { hits: new Tally(), misses: new Tally(), evictions: new Tally() },
       coalesced: new Tally(),
+      flights: { full: new Tally(), crowded: new Tally() },
       repairs,
       fates,
       speculations: new Tally(),
@@ -137,6 +139,7 @@ function settingsOf(options: StubOptions): ResolverSettings {
       aaaa: options.aaaa ?? 'pass',
     },
     cache: { octets: 1 << 20, negativeOctets: 1 << 18, minTtl: 0, maxTtl: 86_400 },
+    limits: { flights: options.flights ?? 10_000, upstreamSockets: 1_000 },
     routes: [],
   };
 }

@@ -1,10 +1,13 @@
 import { createSocket, type RemoteInfo } from 'node:dgram';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { monotonicClock } from '../../src/clock.ts';
 import type { Outgoing } from '../../src/upstream/exchange.ts';
 import type { Reply } from '../../src/upstream/reply.ts';
 import type { ServerAddress } from '../../src/upstream/server-address.ts';
 import type { Exchange, Suspicion, Transport } from '../../src/upstream/transport.ts';
+import { type UdpSocketLimit, udpTransport } from '../../src/upstream/udp-exchange.ts';
+import type { UpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
 import { RrClass, RrType } from '../../src/wire/codes.ts';
 
 /** A server on the loopback that does as it is told. */
@@ -55,6 +58,16 @@ export async function tcpServer(
       await once(server, 'close');
     },
   };
+}
+
+/** Datagrams to a server, with more sockets than a test needs. */
+export function udpTo(
+  address: ServerAddress,
+  tallies: UpstreamTallies,
+  limit: Partial<UdpSocketLimit> = {},
+): Transport {
+  const plenty = { sockets: 1_000, clock: monotonicClock, full: { add: () => undefined } };
+  return udpTransport(address, tallies, { ...plenty, ...limit });
 }
 
 /** A port on which nobody listens: it was bound and is free again. */

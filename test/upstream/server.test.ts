@@ -82,3 +82,21 @@ test('closing fails what is in flight', (t) => {
   t.equal(clock.timers, 0);
   t.end();
 });
+
+test('S1: a question without a UDP socket goes over TCP, and the server is not blamed', async (t) => {
+  const { server, udp, tcp, tallies, clock } = scriptedServer();
+  const { heard } = begin(server);
+  udp.nth(0).fail('full');
+  t.equal(tcp.sends.length, 1);
+  t.equal(tallies.tcpFallbacks.get('full'), 1);
+  await clock.advance(500);
+  t.equal(udp.sends.length, 1, 'no more datagrams');
+  tcp.nth(0).answer(message());
+  t.ok(heard.answer);
+  const second = begin(server);
+  udp.nth(1).fail('full');
+  tcp.nth(1).fail('full');
+  t.equal(reasonOf(second.heard.error), 'full');
+  await clock.advance(3_500);
+  t.equal(server.dead, false);
+});

@@ -1,14 +1,16 @@
 import { createSocket } from 'node:dgram';
 import { networkInterfaces } from 'node:os';
 import { test } from 'tap';
-import { udpTransport } from '../../src/upstream/udp-exchange.ts';
+import { Tally } from '../../src/observe/tally.ts';
+import { UpstreamError } from '../../src/upstream/exchange.ts';
 import { createUpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
 import { Rcode, RrType } from '../../src/wire/codes.ts';
 import { EDNS_UDP_OCTETS } from '../../src/wire/edns.ts';
 import { HEADER_OCTETS, putUint16, uint16 } from '../../src/wire/header.ts';
 import { readRequest } from '../../src/wire/request.ts';
+import { HandClock } from '../support/hand-clock.ts';
 import { a, message, queryOctets, responseOctets } from '../support/messages.ts';
-import { closedPort, outgoing, sendBy, serverAt, udpServer } from './loopback.ts';
+import { closedPort, outgoing, type Sent, sendBy, serverAt, udpServer, udpTo } from './loopback.ts';
 
 const ADDRESS = '192.0.2.1';
 const truth = message({ answer: [a('api.example.', ADDRESS)] });
@@ -21,7 +23,7 @@ test('a question is answered, with EDNS 1232 and DO as asked (U4)', async (t) =>
   });
   t.teardown(server.close);
   const tallies = createUpstreamTallies();
-  const transport = udpTransport(server.address, tallies);
+  const transport = udpTo(server.address, tallies);
   const {
     message: got,
     truncated,
@@ -46,7 +48,7 @@ test('without EDNS there is no OPT (U4)', async (t) => {
     reply(responseOctets(query, truth));
   });
   t.teardown(server.close);
-  const transport = udpTransport(server.address, createUpstreamTallies());
+  const transport = udpTo(server.address, createUpstreamTallies());
   t.equal((await sendBy(transport, outgoing('api.example.'), false).reply).edns, false);
   t.equal(edns, undefined);
 });
@@ -62,7 +64,7 @@ test('200 questions in flight have 200 source ports, and IDs that nobody can for
     if (held.length === 200) for (const release of held) release();
   });
   t.teardown(server.close);
-  const transport = udpTransport(server.address, createUpstreamTallies());
+  const transport = udpTo(server.address, createUpstreamTallies());
   const sent = Array.from({ length: 200 }, () => sendBy(transport, outgoing('api.example.')));
   await Promise.all(sent.map(({ reply }) => reply));
   t.equal(ports.size, 200);
@@ -142,10 +144,7 @@ test('decoys of every kind before the truth: the truth wins (U3)', async (t) => 
   });
   t.teardown(server.close);
   const tallies = createUpstreamTallies();
-  const { reply, suspicions } = sendBy(
-    udpTransport(server.address, tallies),
-    outgoing('api.example.'),
-  );
+  const { reply, suspicions } = sendBy(udpTo(server.address, tallies), outgoing('api.example.'));
   t.same((await reply).message, truth);
   t.ok(count >= 14);
   t.equal(tallies.mismatched.value + tallies.malformed.value, count, 'each one is counted');
@@ -162,7 +161,7 @@ test('each decoy alone does not end the wait (U3)', async (t) => {
       reply(responseOctets(query, truth));
     });
     const tallies = createUpstreamTallies();
-    const { reply } = sendBy(udpTransport(server.address, tallies), outgoing('api.example.'));
+    const { reply } = sendBy(udpTo(server.address, tallies), outgoing('api.example.'));
     t.same((await reply).message, truth, name);
     t.equal(tallies.mismatched.value + tallies.malformed.value, 1, `${name} is counted`);
     await server.close();
@@ -185,10 +184,7 @@ test('1,000 wrong IDs, then the truth (U3)', async (t) => {
   });
   t.teardown(server.close);
   const tallies = createUpstreamTallies();
-  const { reply, suspicions } = sendBy(
-    udpTransport(server.address, tallies),
-    outgoing('api.example.'),
-  );
+  const { reply, suspicions } = sendBy(udpTo(server.address, tallies), outgoing('api.example.'));
   t.same((await reply).message, truth);
   t.same(suspicions, ['wrong-id']);
 });
@@ -204,7 +200,7 @@ test('what another peer sends to the port is never read (U3)', async (t) => {
   });
   t.teardown(server.close);
   const tallies = createUpstreamTallies();
-  const { reply } = sendBy(udpTransport(server.address, tallies), outgoing('api.example.'));
+  const { reply } = sendBy(udpTo(server.address, tallies), outgoing('api.example.'));
   t.same((await reply).message, truth);
   t.equal(tallies.mismatched.value, 0, 'the kernel drops it');
 });
@@ -215,7 +211,7 @@ test('a server may change the case of the name (RFC 4343)', async (t) => {
     reply(responseOctets({ id: uint16(query, 0), question }, truth));
   });
   t.teardown(server.close);
-  const transport = udpTransport(server.address, createUpstreamTallies());
+  const transport = udpTo(server.address, createUpstreamTallies());
   t.same((await sendBy(transport, outgoing('api.example.')).reply).message, truth);
 });
 
@@ -228,7 +224,7 @@ test('a bare header with an error is an answer: old servers say so to EDNS (U4)'
       putUint16(octets, 2, 0x8000 | rcode);
       reply(octets);
     });
-    const transport = udpTransport(server.address, createUpstreamTallies());
+    const transport = udpTo(server.address, createUpstreamTallies());
     const reply = await sendBy(transport, outgoing('api.example.')).reply;
     t.same(reply, { message: message({ rcode }), truncated: false, edns: false });
     await server.close();
@@ -240,13 +236,13 @@ test('TC is told', async (t) => {
     reply(responseOctets(query, message(), { tc: true }));
   });
   t.teardown(server.close);
-  const transport = udpTransport(server.address, createUpstreamTallies());
+  const transport = udpTo(server.address, createUpstreamTallies());
   t.equal((await sendBy(transport, outgoing('api.example.')).reply).truncated, true);
 });
 
 test('a refused port fails at once, and says who refused (U2)', async (t) => {
   const address = serverAt('udp', await closedPort());
-  const { reply } = sendBy(udpTransport(address, createUpstreamTallies()), outgoing('a.example.'));
+  const { reply } = sendBy(udpTo(address, createUpstreamTallies()), outgoing('a.example.'));
   await t.rejects(reply, {
     name: 'UpstreamError',
     reason: 'refused',
@@ -260,7 +256,7 @@ test('an address without a route fails as network', async (t) => {
     // A link-local address on an interface that is not there.
     endpoint: { address: 'fe80::1%nosuch0', port: 53 },
   };
-  const { reply } = sendBy(udpTransport(address, createUpstreamTallies()), outgoing('a.example.'));
+  const { reply } = sendBy(udpTo(address, createUpstreamTallies()), outgoing('a.example.'));
   await t.rejects(reply, { name: 'UpstreamError', reason: 'network' });
 });
 
@@ -277,10 +273,7 @@ test('IPv6', { skip: hasIpv6 ? false : 'no ::1 on this machine' }, async (t) => 
   t.teardown(() => socket.close());
   const { port } = socket.address();
   const address = { ...serverAt('udp', port), endpoint: { address: '::1', port } };
-  const { reply } = sendBy(
-    udpTransport(address, createUpstreamTallies()),
-    outgoing('api.example.'),
-  );
+  const { reply } = sendBy(udpTo(address, createUpstreamTallies()), outgoing('api.example.'));
   t.same((await reply).message, truth);
 });
 
@@ -292,7 +285,7 @@ test('a closed exchange hears nothing, and frees its port (F1)', async (t) => {
     answered.resolve(from.port);
   });
   t.teardown(server.close);
-  const transport = udpTransport(server.address, createUpstreamTallies());
+  const transport = udpTo(server.address, createUpstreamTallies());
   const { exchange, reply } = sendBy(transport, outgoing('api.example.'));
   const port = await answered.promise;
   const heard = await Promise.race([reply, quiet()]);
@@ -306,7 +299,7 @@ test('a closed exchange hears nothing, and frees its port (F1)', async (t) => {
 test('closing the transport fails what is out', async (t) => {
   const server = await udpServer(() => undefined);
   t.teardown(server.close);
-  const transport = udpTransport(server.address, createUpstreamTallies());
+  const transport = udpTo(server.address, createUpstreamTallies());
   const first = sendBy(transport, outgoing('a.example.'));
   const second = sendBy(transport, outgoing('b.example.'));
   transport.close();
@@ -317,4 +310,32 @@ test('closing the transport fails what is out', async (t) => {
 /** Some turns of the event loop, in each of which a datagram on the loopback would have been read. */
 async function quiet(): Promise<void> {
   for (let i = 0; i < 20; i++) await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
+test('S1: with no socket left the oldest message of 200 ms gives way, else the new one is not sent', async (t) => {
+  const server = await udpServer(() => undefined);
+  t.teardown(server.close);
+  const clock = new HandClock();
+  const full = new Tally();
+  const transport = udpTo(server.address, createUpstreamTallies(), { sockets: 2, clock, full });
+  t.teardown(() => transport.close());
+  const first = sendBy(transport, outgoing('a.example.'));
+  const second = sendBy(transport, outgoing('b.example.'));
+  await clock.advance(199);
+  const third = sendBy(transport, outgoing('c.example.'));
+  t.equal(await reasonWhy(third), 'full');
+  await clock.advance(1);
+  const fourth = sendBy(transport, outgoing('d.example.'));
+  t.equal(await reasonWhy(first), 'full');
+  t.equal(full.value, 2);
+  const given = sendBy(transport, outgoing('e.example.'));
+  t.equal(await reasonWhy(second), 'full');
+  for (const { exchange } of [fourth, given]) exchange.close();
+  sendBy(transport, outgoing('f.example.')).exchange.close();
+  t.equal(full.value, 3, 'what was closed is free');
+});
+
+async function reasonWhy({ reply }: Sent): Promise<string> {
+  const error: unknown = await reply.catch((reason: unknown) => reason);
+  return error instanceof UpstreamError ? error.reason : String(error);
 }
