@@ -48,7 +48,8 @@ const MAX_UNREAD = 256 * 1024;
  * Takes queries over TCP: pipelined, answered in whatever order answers come, on connections that stay open (RFC 7766).
  *
  * When there are as many as may be, the one that has been of no use for longest gives way to a new one, if that is 200 ms
- * or more: who only holds connections keeps nobody out (S1).
+ * or more: who only holds connections keeps nobody out. One of the client that has most gives way at once to a client that
+ * has fewer (S1).
  *
  * @throws {ListenError} When the address cannot be bound.
  */
@@ -61,10 +62,15 @@ export async function listenTcp(
   const perClient = new Map<string, number>();
   const { limits, events } = options;
   const hasRoom = (client: string): boolean => {
-    const isGreedy = (perClient.get(client) ?? 0) >= limits.maxConnectionsPerClient;
+    const own = perClient.get(client) ?? 0;
+    const isGreedy = own >= limits.maxConnectionsPerClient;
     if (!isGreedy && connections.size < limits.maxConnections) return true;
     events.limited('tcp_connections');
-    return makeRoom(connections, isGreedy ? client : undefined);
+    if (isGreedy) return makeRoom(connections, client);
+    const [greediest, most] = largest(perClient);
+    // Who has more than it would leave us gives way at once, though it be busy.
+    if (most > own + 1) return makeRoom(connections, greediest, 0);
+    return makeRoom(connections, undefined);
   };
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
     const client = socket.remoteAddress ?? '';
@@ -115,17 +121,29 @@ async function bind(server: Server, endpoint: Endpoint): Promise<void> {
  * Closes the connection that has been without a query and an answer for longest.
  *
  * @param client - Whose connections are too many; `undefined` for all together.
+ * @param patience - How long it must have been so.
  * @returns Whether there was one to close.
  */
-function makeRoom(connections: ReadonlySet<Connection>, client: string | undefined): boolean {
+function makeRoom(
+  connections: ReadonlySet<Connection>,
+  client: string | undefined,
+  patience: Milliseconds = PATIENCE,
+): boolean {
   let idlest: Connection | undefined;
   for (const connection of connections) {
     if (client !== undefined && connection.client !== client) continue;
-    if (connection.idleFor > (idlest?.idleFor ?? 0)) idlest = connection;
+    if (idlest === undefined || connection.idleFor > idlest.idleFor) idlest = connection;
   }
-  if (idlest === undefined || idlest.idleFor < PATIENCE) return false;
+  if (idlest === undefined || idlest.idleFor < patience) return false;
   idlest.giveWay();
   return true;
+}
+
+/** The client with most connections, and how many. */
+function largest(perClient: ReadonlyMap<string, number>): readonly [string | undefined, number] {
+  let found: readonly [string | undefined, number] = [undefined, 0];
+  for (const each of perClient) if (each[1] > found[1]) found = each;
+  return found;
 }
 
 class Connection {

@@ -1,5 +1,6 @@
 import type { Clock, Milliseconds } from '../clock.ts';
-import { type Answer, queryKey, type Stage } from './stage.ts';
+import { FlightShares } from './flight-shares.ts';
+import { type Answer, type Query, queryKey, type Stage } from './stage.ts';
 
 /** There is no room for the question, or it had to give its room to a newer one (S1). */
 export class FlightsFullError extends Error {
@@ -24,6 +25,8 @@ export type Flights = Map<string, Flight>;
 export interface Flight {
   readonly answer: Promise<Answer>;
   readonly since: Milliseconds;
+  /** Who asked first: it counts for this one's share. */
+  readonly client: string | undefined;
   /** Tells everybody who waits that there is no room. What it asked upstream goes on, and fills the cache. */
   giveWay(error: FlightsFullError): void;
 }
@@ -34,8 +37,10 @@ const PATIENCE: Milliseconds = 200;
 /**
  * Coalesces equal questions in flight: the first asks `next`, the others wait for its answer (L5).
  *
- * When the table is full, the oldest question gives way if it is older than 200 ms: new work is not blocked by what
- * nobody answers. What nobody asked for yet may use only half of the table: speculation never keeps a client out (S1).
+ * When the table is full, a question of the client that has most in it gives way, the oldest first: at once to a client
+ * that has fewer, so that one that floods takes nothing from the others; else if it is older than 200 ms, so that new work
+ * is not blocked by what nobody answers. What nobody asked for yet may use only half of the table: speculation never keeps
+ * a client out (S1).
  */
 export function singleFlight(flights: Flights, options: SingleFlightOptions): Stage {
   const { limit, clock, coalesced, full, crowded } = options;
@@ -49,12 +54,20 @@ export function singleFlight(flights: Flights, options: SingleFlightOptions): St
     joined++;
     return flight.answer.finally(() => joined--);
   };
-  const makeRoom = (): boolean => {
+  const shares = new FlightShares();
+  const remove = (key: string, { client }: Flight): void => {
+    flights.delete(key);
+    shares.remove(client, key);
+  };
+  const makeRoom = ({ client }: Query): boolean => {
     full.add();
-    const [oldest] = flights;
-    if (oldest === undefined || clock.now() - oldest[1].since < PATIENCE) return false;
-    flights.delete(oldest[0]);
-    oldest[1].giveWay(new FlightsFullError(`gave way after ${PATIENCE} ms or more`));
+    const largest = shares.largest(client);
+    const [key = ''] = largest;
+    const oldest = flights.get(key);
+    const isFair = largest.size <= shares.of(client).size + 1;
+    if (oldest === undefined || (isFair && clock.now() - oldest.since < PATIENCE)) return false;
+    remove(key, oldest);
+    oldest.giveWay(new FlightsFullError(`gave way to another: ${flights.size} in flight`));
     return true;
   };
   return (next) => (query) => {
@@ -63,15 +76,17 @@ export function singleFlight(flights: Flights, options: SingleFlightOptions): St
     if (pending !== undefined) return join(pending);
     const speculative = query.speculative === true;
     const hasRoom = flights.size < (speculative ? limit / 2 : limit);
-    if (!hasRoom && (speculative || !makeRoom())) {
+    if (!hasRoom && (speculative || !makeRoom(query))) {
       return Promise.reject(new FlightsFullError(`questions in flight: ${flights.size}`));
     }
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-    const flight: Flight = { answer: promise, since: clock.now(), giveWay: reject };
+    const { client } = query;
+    const flight: Flight = { answer: promise, since: clock.now(), client, giveWay: reject };
     flights.set(key, flight);
+    shares.add(client, key);
     const land = () => {
       // Whoever gave way may have a successor by now.
-      if (flights.get(key) === flight) flights.delete(key);
+      if (flights.get(key) === flight) remove(key, flight);
     };
     next(query).finally(land).then(resolve, reject);
     return promise;

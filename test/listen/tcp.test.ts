@@ -269,7 +269,7 @@ test('S1: past the limits connections are refused, and there is room when one cl
   await (await open()).ended();
   t.same(counts, { opened: 2, closed: 0, refused: 1 }, 'two for one client');
   await open('127.0.0.2');
-  await (await open('127.0.0.3')).ended();
+  await (await open('127.0.0.2')).ended();
   t.same(counts, { opened: 3, closed: 0, refused: 2 }, 'three in all');
   first.socket.destroy();
   await count('closed', 1);
@@ -310,6 +310,21 @@ test('S1: of a client with too many connections, its own gives way', async (t) =
   await open();
   await own.ended();
   t.equal(other.socket.readableEnded, false);
+});
+
+test('S1: a client that has most gives way to one that has fewer, were it busy', async (t) => {
+  const server = echo();
+  const { open, counts, count } = await listen(t, server, { maxConnections: 4 });
+  const greedy = [await open(), await open(), await open(), await open()];
+  for (const [index, client] of greedy.entries()) {
+    client.ask(index + 1);
+    await server.asked(index + 1);
+  }
+  await open('127.0.0.2');
+  await open('127.0.0.2');
+  await count('closed', 2);
+  await (await open('127.0.0.2')).ended();
+  t.same(counts, { opened: 6, closed: 2, refused: 1 }, 'two each, and no more');
 });
 
 test('S1: a connection ends with its life, behind its last answer', async (t) => {

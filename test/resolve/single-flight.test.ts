@@ -100,6 +100,24 @@ test('S1: past the limit a question of 200 ms gives way, the oldest first, and w
   t.equal(flights.size, 0);
 });
 
+test('S1: a question of the client that has most gives way to one that has fewer, at once', async (t) => {
+  const { resolve, flights } = setup(4);
+  const whose = (client: string) => ({ client });
+  const flood = ['a.', 'b.', 'c.', 'd.'].map((name) =>
+    resolve(query(name, RrType.A, whose('hog'))),
+  );
+  const refused = flood.slice(0, 2).map((each) => t.rejects(each, FlightsFullError));
+  void resolve(query('x.', RrType.A, whose('quiet')));
+  void resolve(query('y.', RrType.A, whose('other')));
+  await Promise.all(refused);
+  await t.rejects(resolve(query('e.', RrType.A, whose('hog'))), FlightsFullError, 'no more for it');
+  await t.rejects(resolve(query('z.', RrType.A, whose('quiet'))), FlightsFullError, 'a fair share');
+  t.same(
+    Array.from(flights.values(), ({ client }) => client),
+    ['hog', 'hog', 'quiet', 'other'],
+  );
+});
+
 test('S1: no more queries wait for others than questions may be out', async (t) => {
   const { resolve, asked, crowded } = setup(3);
   const waiting = Array.from({ length: 4 }, () => resolve(query(NAME)));
