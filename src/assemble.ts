@@ -81,11 +81,6 @@ const ZONE_NEGATIVE_TTL = 5;
 export function assembleResolver(parts: ResolverParts): Resolver {
   const { settings, clock, routes, tallies } = parts;
   const { domain } = settings.cluster;
-  const list = new SearchList({
-    suffixes: settings.search.suffixes,
-    zone: domain,
-    routedZones: settings.routes.map((route) => route.zone),
-  });
   const inZone = (qname: string): boolean => domain !== undefined && isAtOrBelow(qname, domain);
   const maxNegativeTtl = (qname: string): number =>
     inZone(qname) ? ZONE_NEGATIVE_TTL : settings.cache.maxTtl;
@@ -105,6 +100,12 @@ export function assembleResolver(parts: ResolverParts): Resolver {
           sameRoute: (a, b) => routes.routeOf(a) === routes.routeOf(b),
           onVerdict: parts.onVerdict,
         });
+  const list = new SearchList({
+    suffixes: settings.search.suffixes,
+    zone: domain,
+    routedZones: settings.routes.map((route) => route.zone),
+    isNamespace: (label) => zone?.isNamespace(label) ?? false,
+  });
   const flights: Flights = new Map();
   const silence = new RouteSilence(routes, clock);
   const upstream = silence.stage()(forward(routes, settings.cache));

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Clock, Milliseconds } from '../clock.ts';
 import type { ConformanceState } from '../observe/label-sets.ts';
 import { RrType } from '../wire/codes.ts';
@@ -18,6 +19,10 @@ export interface ClusterZoneOptions {
 
 /** How much later than the answer before it a reply that was asked for at the same moment may come. */
 const JITTER: Milliseconds = 10;
+/** More namespaces than one node has pods of; one forgotten is found again by the next probe. */
+const MAX_NAMESPACES = 1_024;
+/** How long a name of a namespace is taken for one after it was last seen: reading by it proves nothing (N1). */
+const NAMESPACE_LIFE: Milliseconds = 10 * 60_000;
 
 /** What is known of one cluster zone: whether its server may be believed, and what it denied (N2, N3). */
 export class ClusterZone {
@@ -27,6 +32,8 @@ export class ClusterZone {
   private conformance: Conformance | undefined;
   /** Probes in flight: whether nothing exists at their point. */
   private readonly probes = new Map<Name, Promise<boolean>>();
+  /** Namespaces that a probe has met. */
+  private readonly namespaces = new LRUCache<string, Milliseconds>({ max: MAX_NAMESPACES });
   private ask: Resolve | undefined;
 
   constructor(options: ClusterZoneOptions) {
@@ -81,14 +88,20 @@ export class ClusterZone {
     return this.cuts.size;
   }
 
-  /** NXDOMAIN from a live cut. */
+  /** NXDOMAIN from a live cut; none for a name that another upstream answers for. */
   covering(qname: Name): Answer | undefined {
-    return this.cuts.covering(qname);
+    return this.isOwn(qname) ? this.cuts.covering(qname) : undefined;
   }
 
   /** NXDOMAIN from a cut that was live in the last five minutes (N9). */
   lastKnown(qname: Name): Answer | undefined {
-    return this.cuts.lastKnown(qname);
+    return this.isOwn(qname) ? this.cuts.lastKnown(qname) : undefined;
+  }
+
+  /** Whether a label was seen to be a namespace. */
+  isNamespace(label: string): boolean {
+    const seen = this.namespaces.get(label);
+    return seen !== undefined && this.options.clock.now() - seen < NAMESPACE_LIFE;
   }
 
   /** The point whose denial would answer every name with this base's last label under its suffix (N3). */
@@ -139,17 +152,28 @@ export class ClusterZone {
   }
 
   private async askAt(point: Name): Promise<boolean> {
-    if (this.ask === undefined || !this.options.sameRoute(point, this.domain)) return false;
+    if (this.ask === undefined || !this.isOwn(point)) return false;
     const suffix = point.slice(point.indexOf('.') + 1);
     const expansion = { base: relativeTo(point, suffix), suffix, inZone: true };
     const query = ownQuery(point, RrType.A, { speculative: true, expansion });
     try {
       const answer = await this.ask(query);
       this.cuts.note(query, answer);
-      return deniesName(answer.message, query);
+      const denies = deniesName(answer.message, query);
+      if (suffix === `svc.${this.domain}` && !denies) this.sawNamespace(query, answer);
+      return denies;
     } catch {
       // Counted where it failed; without a word from upstream nothing is known of the point.
       return false;
     }
+  }
+
+  private sawNamespace(query: Query, answer: Answer): void {
+    if (verdictOf(answer.message, query) === 'failure') return;
+    this.namespaces.set(query.qname.slice(0, query.qname.indexOf('.')), this.options.clock.now());
+  }
+
+  private isOwn(name: Name): boolean {
+    return this.options.sameRoute(name, this.domain);
   }
 }

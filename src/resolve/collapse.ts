@@ -64,7 +64,7 @@ class Walks {
   firstStep(qname: Name): Expansion | undefined {
     const { list } = this.options;
     const expansion = list.expansionOf(qname);
-    if (expansion === undefined || expansion.suffix !== list.suffixes[0]) return undefined;
+    if (expansion === undefined || !list.isFirstStep(expansion)) return undefined;
     return list.meantAsIs(expansion.base) ? expansion : undefined;
   }
 

@@ -60,7 +60,8 @@ class Walks {
     const { list, clock } = this.options;
     const { client = '' } = query;
     const now = clock.now();
-    if (list.mayPrecede(query.qname)) this.steps.set(stepKey(client, query.qname), now);
+    const own = list.stepName(query.qname);
+    if (own !== undefined) this.steps.set(stepKey(client, own), now);
     const isStep = list.precedingSteps(query.qname).some((step) => {
       const asked = this.steps.get(stepKey(client, step));
       return asked !== undefined && now - asked <= STEP_MEMORY;

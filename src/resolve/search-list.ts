@@ -10,40 +10,70 @@ import {
 import { isIanaTld } from './iana-tlds.ts';
 import type { Expansion } from './stage.ts';
 
-/** What a client's search list does to names, as far as the daemon knows it (N1). */
+/**
+ * What search lists do to names, as far as the daemon knows them (N1).
+ *
+ * It knows one list, that of its own pod or configuration. Of a client in another namespace it knows what kubelet writes:
+ * `NS.svc.Z svc.Z Z`, and then what the node adds; so a name below Z shows by where it lies which list made it, and one
+ * daemon serves pods of all namespaces.
+ */
 export class SearchList {
-  /** In the client's order. */
+  /** Those that the daemon knows, in the client's order. */
   readonly suffixes: readonly Name[];
   /** The cluster zone Z; absent where no suffix names one. */
   readonly zone: Name | undefined;
   /** Zones with an upstream of their own: a base in one of them is meant as it is (N4). */
   private readonly routedZones: readonly Name[];
   private readonly longestFirst: readonly Name[];
+  private readonly isNamespace: (label: string) => boolean;
+  /** `svc.Z` and Z: every pod's list ends in them, before what the node adds. */
+  private readonly zoneSuffixes: readonly Name[];
 
+  /** @param options.isNamespace - Whether a label is known to be a namespace: `dev.svc.Z` may be one, and a TLD too. */
   constructor(options: {
     readonly suffixes: readonly Name[];
     readonly zone: Name | undefined;
     readonly routedZones: readonly Name[];
+    readonly isNamespace?: (label: string) => boolean;
   }) {
+    const { zone } = options;
     this.suffixes = options.suffixes.filter((suffix) => suffix !== '.');
-    this.zone = options.zone;
-    this.routedZones = options.routedZones.filter((zone) => zone !== '.');
-    this.longestFirst = this.suffixes.toSorted((a, b) => b.length - a.length);
+    this.zone = zone;
+    this.zoneSuffixes = zone === undefined ? [] : [joinNames('svc.', zone), zone];
+    this.routedZones = options.routedZones.filter((each) => each !== '.');
+    this.longestFirst = [...new Set([...this.suffixes, ...this.zoneSuffixes])].sort(
+      (a, b) => b.length - a.length,
+    );
+    this.isNamespace = options.isNamespace ?? (() => false);
   }
 
-  /** QNAME as base + suffix, by the longest suffix that it lies below; `undefined` where it lies below none. */
+  /** QNAME as base + suffix, as it is most likely meant; `undefined` where it lies below no suffix. */
   expansionOf(qname: Name): Expansion | undefined {
-    for (const suffix of this.longestFirst) {
-      if (isBelow(qname, suffix)) {
-        return { base: relativeTo(qname, suffix), suffix, inZone: this.inZone(suffix) };
-      }
-    }
-    return undefined;
+    return this.readingsOf(qname)[0];
   }
 
-  /** What a client asks for `base` under every suffix but one, where the name fits the wire. */
+  /**
+   * Every way to read QNAME as base + suffix that speaks for itself, the likeliest first: by the longest suffix that is
+   * known, and by the namespace that it lies in. `git.example.com.dev.svc.Z` is `git.example.com` as a pod of the namespace
+   * `dev` asks for it, where there is one, and `git.example.com.dev` elsewhere.
+   */
+  readingsOf(qname: Name): Expansion[] {
+    const suffix = this.longestFirst.find((each) => isBelow(qname, each));
+    if (suffix === undefined) return [];
+    const known = this.read(qname, suffix);
+    const [svc] = this.zoneSuffixes;
+    if (suffix !== svc) return [known];
+    const [namespace = '', ...before] = labelsOf(known.base).reverse();
+    // `a.ns.svc.Z` is a service that somebody wrote in full, or the second step for `a.ns`: its probe asks about `ns` (N3).
+    if (before.length < 2) return [known];
+    const inNamespace = this.read(qname, joinNames(`${namespace}.`, svc));
+    if (this.isNamespace(namespace)) return [inNamespace, known];
+    return this.meantAsIs(known.base) ? [known] : [inNamespace, known];
+  }
+
+  /** What a client asks for `base` under every suffix of its list but one, where the name fits the wire. */
   otherExpansions(of: Expansion): (Expansion & { readonly qname: Name })[] {
-    return this.suffixes
+    return this.listOf(of)
       .filter((suffix) => suffix !== of.suffix)
       .map((suffix) => ({
         base: of.base,
@@ -54,30 +84,34 @@ export class SearchList {
       .filter(({ qname }) => fitsWire(qname));
   }
 
-  /** Whether QNAME may be the step of a walk that comes before one of {@link precedingSteps}' (N7). */
-  mayPrecede(qname: Name): boolean {
-    return this.suffixes.slice(0, -1).some((suffix) => isBelow(qname, suffix));
+  /** Whether an expansion is the first step of its client's walk. */
+  isFirstStep(of: Expansion): boolean {
+    return of.suffix === this.listOf(of)[0];
+  }
+
+  /** Under which name a question is remembered that may be a step before one of {@link precedingSteps}' (N7). */
+  stepName(qname: Name): Name | undefined {
+    const isStep =
+      this.inZone(qname) || this.suffixes.slice(0, -1).some((it) => isBelow(qname, it));
+    return isStep ? this.inAnyNamespace(qname) : undefined;
   }
 
   /**
-   * What a client that came to QNAME by its search list has asked just before, for names whose NODATA ends no walk: those
-   * below a suffix outside the zone, and the node of a namespace, `x.svc.Z` (N7).
+   * What a client that came to QNAME by its search list has asked just before, as {@link stepName} has it, for names whose
+   * NODATA ends no walk: those below a suffix outside the zone, and the node of a namespace, `x.svc.Z` (N7).
    */
   precedingSteps(qname: Name): Name[] {
     const steps: Name[] = [];
     for (const [index, suffix] of this.suffixes.entries()) {
-      const before = this.suffixes[index - 1];
-      if (before === undefined || !isBelow(qname, suffix)) continue;
-      if (this.inZone(suffix) && !this.isNamespaceNode(qname)) continue;
-      const step = joinNames(relativeTo(qname, suffix), before);
-      if (fitsWire(step)) steps.push(step);
+      if (!isBelow(qname, suffix) || this.inZone(suffix)) continue;
+      const before = this.suffixes[index - 1] ?? this.zone;
+      if (before !== undefined) steps.push(joinNames(relativeTo(qname, suffix), before));
     }
-    return steps;
-  }
-
-  private isNamespaceNode(qname: Name): boolean {
-    if (this.zone === undefined) return false;
-    return qname.slice(qname.indexOf('.') + 1) === joinNames('svc.', this.zone);
+    const [svc] = this.zoneSuffixes;
+    if (svc !== undefined && parentOf(qname) === svc) {
+      steps.push(joinNames(relativeTo(qname, svc), joinNames(ANY_NAMESPACE, svc)));
+    }
+    return steps.filter(fitsWire).map((step) => this.inAnyNamespace(step));
   }
 
   /** Whether a base is one that the client most likely means as it stands, so that it is asked early (N4). */
@@ -93,8 +127,35 @@ export class SearchList {
   inZone(name: Name): boolean {
     return this.zone !== undefined && isAtOrBelow(name, this.zone);
   }
+
+  private read(qname: Name, suffix: Name): Expansion {
+    return { base: relativeTo(qname, suffix), suffix, inZone: this.inZone(suffix) };
+  }
+
+  /** The list that made an expansion: the one that is known, or that of the namespace it lies in. */
+  private listOf({ suffix }: Expansion): readonly Name[] {
+    if (this.suffixes.includes(suffix)) return this.suffixes;
+    const own = this.zoneSuffixes.includes(suffix) ? [] : [suffix];
+    return [...own, ...this.zoneSuffixes, ...this.suffixes.filter((each) => !this.inZone(each))];
+  }
+
+  /** `x.NS.svc.Z` with no word of which NS: the step after it does not tell. */
+  private inAnyNamespace(qname: Name): Name {
+    const [svc] = this.zoneSuffixes;
+    if (svc === undefined || !isBelow(qname, svc)) return qname;
+    const labels = labelsOf(relativeTo(qname, svc));
+    if (labels.length < 2) return qname;
+    return joinNames(`${labels.slice(0, -1).join('.')}.`, joinNames(ANY_NAMESPACE, svc));
+  }
 }
+
+/** No namespace is called that. */
+const ANY_NAMESPACE: Name = '*.';
 
 function isBelow(qname: Name, suffix: Name): boolean {
   return qname.length > suffix.length && isAtOrBelow(qname, suffix);
+}
+
+function parentOf(qname: Name): Name {
+  return qname.slice(qname.indexOf('.') + 1);
 }

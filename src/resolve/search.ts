@@ -41,7 +41,9 @@ export function search(options: SearchOptions): Stage {
     options.zone?.attach(next);
     const steps = new Steps(next, options);
     return (query) => {
-      const expansion = options.list.expansionOf(query.qname);
+      const readings = options.list.readingsOf(query.qname);
+      // However it is read, what the operator denies is denied: a namespace `com` takes no pinned name (N6).
+      const expansion = readings.find(options.isDenied) ?? readings[0];
       if (expansion === undefined) return next(query);
       return steps.answer({ ...query, expansion }, expansion);
     };

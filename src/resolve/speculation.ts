@@ -100,9 +100,11 @@ export class Speculation {
     qtype: number,
     other?: Expansion,
   ): Promise<Answer | undefined> {
-    const { dnssecOk, checkingDisabled } = query;
+    const { dnssecOk, checkingDisabled, client } = query;
     const expansion = other ?? this.options.list.expansionOf(qname);
-    const more = { dnssecOk, checkingDisabled, speculative: true };
+    // Asked on the client's account: what it makes us ask counts for its share.
+    const whose = client === undefined ? {} : { client };
+    const more = { dnssecOk, checkingDisabled, speculative: true, ...whose };
     const speculative = ownQuery(
       qname,
       qtype,

@@ -11,6 +11,7 @@ import type { FamiliesOptions } from '../../src/resolve/families.ts';
 import { type Answer, ownQuery } from '../../src/resolve/stage.ts';
 import type { Outgoing } from '../../src/upstream/exchange.ts';
 import { lanes } from '../../src/upstream/lanes.ts';
+import { Routes } from '../../src/upstream/routes.ts';
 import { RrType } from '../../src/wire/codes.ts';
 import { type Name, parseName } from '../../src/wire/name.ts';
 import { HandClock } from './hand-clock.ts';
@@ -28,6 +29,8 @@ export const SUFFIXES = [
 export interface Stub extends Resolver {
   readonly clock: HandClock;
   readonly upstream: ScriptedUpstream;
+  /** The upstreams of {@link StubOptions.routes}, by their zones. */
+  readonly routed: ReadonlyMap<Name, ScriptedUpstream>;
   readonly fates: TallySet<ExpansionFate>;
   readonly repairs: TallySet<RepairKind>;
   readonly verdicts: string[];
@@ -54,6 +57,8 @@ export interface StubOptions {
   readonly onlyRoutable?: FamiliesOptions['onlyRoutable'];
   /** Whether the conformance test runs before the test begins; then what it asked is forgotten. */
   readonly conformance?: boolean;
+  /** Zones with an upstream of their own, and its script. */
+  readonly routes?: Readonly<Record<Name, StubOptions['script']>>;
 }
 
 /** How long {@link Stub.ask} winds before it gives up: more than any deadline of the product. */
@@ -66,12 +71,20 @@ export async function startStub(options: StubOptions): Promise<Stub> {
   const repairs = new TallySet(REPAIR_KINDS);
   const verdicts: string[] = [];
   const bugs: unknown[] = [];
-  const laned = lanes({ kind: 'serial' }, upstream, clock);
-  const route = { upstream: laned };
+  const routed = Object.entries(options.routes ?? {}).map(([zone, script]) => ({
+    zone,
+    upstream: new ScriptedUpstream(clock, script, options.delay),
+  }));
+  const routes = new Routes(
+    [{ zone: '.', upstream }, ...routed].map((route) => ({
+      zone: route.zone,
+      upstream: lanes({ kind: 'serial' }, route.upstream, clock),
+    })),
+  );
   const resolver = assembleResolver({
     settings: settingsOf(options),
     clock,
-    routes: { routeOf: () => route },
+    routes,
     onlyRoutable: options.onlyRoutable,
     tallies: {
       cache: { hits: new Tally(), misses: new Tally(), evictions: new Tally() },
@@ -105,6 +118,7 @@ export async function startStub(options: StubOptions): Promise<Stub> {
     ...resolver,
     clock,
     upstream,
+    routed: new Map(routed.map(({ zone, upstream: own }) => [zone, own])),
     fates,
     repairs,
     verdicts,
@@ -140,6 +154,6 @@ function settingsOf(options: StubOptions): ResolverSettings {
     },
     cache: { octets: 1 << 20, negativeOctets: 1 << 18, minTtl: 0, maxTtl: 86_400 },
     limits: { flights: options.flights ?? 10_000, upstreamSockets: 1_000 },
-    routes: [],
+    routes: Object.keys(options.routes ?? {}).map((zone) => ({ zone, upstreams: [] })),
   };
 }
