@@ -21,7 +21,7 @@ import type { ConfiguredValue } from '../observe/status-view.ts';
 import { writeTerminationMessage } from '../observe/termination-message.ts';
 import { totalsText } from '../observe/totals.ts';
 import { type Command, type CommandContext, ExitCode, textFlag } from './command.ts';
-import { settingsForRestart } from './run/fixed-settings.ts';
+import { isFixed, settingsForRestart } from './run/fixed-settings.ts';
 import { Reloads } from './run/reloads.ts';
 import { type ServiceState, tellService } from './run/service-notice.ts';
 import { sourcesOf } from './sources.ts';
@@ -67,6 +67,7 @@ async function main(context: CommandContext): Promise<number> {
     context,
     log,
   });
+  let configuration = effectiveSettings(settings, origins).map(shown);
   let fatal: string | undefined;
   let started: Daemon;
   try {
@@ -77,7 +78,7 @@ async function main(context: CommandContext): Promise<number> {
       version: context.version,
       hosts: hostsOf(settings),
       onlyRoutable: onlyRoutable(readPodRoutes(readIfThere)),
-      configuration: effectiveSettings(settings, origins).map(shown),
+      configuration: () => configuration,
       queryLog,
       // The job's containers mount this file in place of theirs, so it must be there before anything is ready.
       onListening: publish,
@@ -113,6 +114,11 @@ async function main(context: CommandContext): Promise<number> {
         onSuppressed,
       );
       for (const { place, reason } of next.notes) log.warn('configuration', { place, reason });
+      const read = effectiveSettings(inPlace, next.origins).map(shown);
+      configuration = read.map((setting, at) =>
+        isFixed(setting.key) ? (configuration[at] ?? setting) : setting,
+      );
+      queryLog?.reopen();
       await publish(started.endpoints);
       return settingsForRestart(settings, inPlace);
     },
@@ -157,7 +163,10 @@ function queryLogFor(
   { context, log }: { readonly context: CommandContext; readonly log: Log },
 ): QueryLogStream | undefined {
   if (to === undefined) return undefined;
-  if (to === 'stdout') return { write: (line) => context.stdout.write(line), close: () => {} };
+  if (to === 'stdout') {
+    const nothing = (): void => undefined;
+    return { write: (line) => context.stdout.write(line), reopen: nothing, close: nothing };
+  }
   try {
     return openQueryLog(to, (error) => log.error('query_log', { reason: error.message }));
   } catch (error) {

@@ -11,6 +11,7 @@ import type { TcpLimit } from '../listen/tcp.ts';
 import { chooseUdp } from '../listen/udp-io.ts';
 import { rcodeClass, typeClass } from '../observe/label-sets.ts';
 import type { Log } from '../observe/log.ts';
+import { causeOf } from '../observe/lookup-cause.ts';
 import { isRemarkable, LookupWatch, type RecentLookup } from '../observe/lookup-watch.ts';
 import { createMetrics, type Metrics } from '../observe/metrics.ts';
 import { createQueryLog, type LineStream } from '../observe/query-log.ts';
@@ -33,8 +34,8 @@ export interface DaemonParts {
   readonly version: string;
   readonly hosts?: HostsLookup | undefined;
   readonly onlyRoutable?: FamiliesOptions['onlyRoutable'];
-  /** Every setting in effect, for the status page. */
-  readonly configuration?: readonly ConfiguredValue[];
+  /** Every setting in effect, for the status page; asked anew at each look. */
+  readonly configuration?: (() => readonly ConfiguredValue[]) | undefined;
   /** Where queries are logged, when `queryLog.to` asks for it; the daemon does not close it. */
   readonly queryLog?: LineStream | undefined;
   /** Called when it listens, before it can be ready: what has to be there by then is made here. */
@@ -162,7 +163,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       startedAt,
       metrics,
       lookups,
-      configuration: parts.configuration ?? [],
+      configuration: parts.configuration ?? (() => []),
       ready: () =>
         isReady() ? [] : [stopping ? 'it is stopping' : 'no upstream has answered yet'],
       onBug,
@@ -290,7 +291,8 @@ function logLookup(log: Log, lookup: RecentLookup, qname: string): void {
   log.debug('lookup', { qname, ...fields });
   if (!isRemarkable(lookup)) return;
   const rcodes = [...new Set(steps.map(({ rcode }) => rcode))];
-  log.warn(outcome === 'failed' ? 'lookup_failed' : 'lookup_slow', { ...fields, rcodes });
+  const cause = causeOf(lookup).kind;
+  log.warn(outcome === 'failed' ? 'lookup_failed' : 'lookup_slow', { ...fields, rcodes, cause });
 }
 
 function queryLogOf({ settings, queryLog: stream }: DaemonParts, { daemon }: Metrics) {

@@ -16,7 +16,7 @@ export interface StatusParts {
   readonly version: string;
   readonly metrics: Metrics;
   readonly lookups: LookupWatch;
-  readonly configuration: readonly ConfiguredValue[];
+  readonly configuration: () => readonly ConfiguredValue[];
   /** What keeps the daemon from being ready. */
   readonly ready: () => readonly string[];
   readonly onBug: (error: unknown) => void;

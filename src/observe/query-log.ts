@@ -27,11 +27,13 @@ export interface QueryLog {
 export interface LineStream {
   write(line: string): unknown;
   /** Octets that wait to be written, where the stream knows. */
-  readonly writableLength?: number;
+  readonly writableLength?: number | undefined;
 }
 
 /** A stream that whoever opened it closes. */
 export interface QueryLogStream extends LineStream {
+  /** Goes on in the file that has the name now: who turns logs over has moved the old one away. */
+  reopen(): void;
   close(): void;
 }
 
@@ -73,10 +75,31 @@ export function createQueryLog(options: QueryLogOptions): QueryLog {
 /**
  * Opens a file to append to; only its owner may read it, since what programs look up is theirs.
  *
- * @param onFailure - Told once, when the file takes no more: lines are thrown away from then on.
+ * @param onFailure - Told once for each file that takes no more: lines are thrown away until it is opened anew.
  * @throws {Error} As `node:fs` does, if it cannot be opened.
  */
 export function openQueryLog(path: string, onFailure: (error: Error) => void): QueryLogStream {
+  let file = openFile(path, onFailure);
+  return {
+    write: (line) => file.write(line),
+    get writableLength() {
+      return file.writableLength;
+    },
+    reopen: () => {
+      try {
+        const next = openFile(path, onFailure);
+        file.close();
+        file = next;
+      } catch (error) {
+        // The old one is still there, wherever it has been moved to.
+        onFailure(error instanceof Error ? error : new Error(String(error)));
+      }
+    },
+    close: () => file.close(),
+  };
+}
+
+function openFile(path: string, onFailure: (error: Error) => void): Omit<QueryLogStream, 'reopen'> {
   const stream = createWriteStream(path, { fd: openSync(path, 'a', 0o600) });
   let failed = false;
   stream.on('error', (error) => {

@@ -12,8 +12,22 @@ export interface Stretch {
   readonly upstreamQueries: number;
   readonly saved: number;
   readonly answered: ReadonlyMap<AnswerSource, number>;
+  readonly servfails: number;
+  /** Questions that went upstream once more (U2). */
+  readonly resends: number;
+  /** Of those, the ones that were answered while the first datagram was not: it was lost. */
+  readonly rescues: number;
   /** Whole lookups, in seconds. */
   readonly lookups: Histogram;
+  /** By upstream as it is configured. */
+  readonly servers: ReadonlyMap<string, ServerStretch>;
+}
+
+/** What happened at one upstream between two looks. */
+export interface ServerStretch {
+  /** Of its answers, in seconds. */
+  readonly latency: Histogram;
+  readonly unanswered: number;
 }
 
 /** The counters at one moment. */
@@ -23,7 +37,16 @@ interface Reading {
   readonly upstreamQueries: number;
   readonly saved: number;
   readonly answered: ReadonlyMap<AnswerSource, number>;
+  readonly servfails: number;
+  readonly resends: number;
+  readonly rescues: number;
   readonly lookups: Float64Array;
+  readonly servers: ReadonlyMap<string, ServerReading>;
+}
+
+interface ServerReading {
+  readonly latency: Float64Array;
+  readonly unanswered: number;
 }
 
 /** What "now" means to a person: long enough for a rate that does not jump. */
@@ -57,7 +80,7 @@ export class RecentPast {
     const last = this.readings.at(-1);
     if (last === undefined || now.at - last.at >= BETWEEN) this.readings.push(now);
     if (this.readings.length > MAX_READINGS) this.readings.shift();
-    return between(from, now, isWhole, this.metrics.lookups.duration.bounds);
+    return between(from, now, isWhole, this.metrics);
   }
 
   /** Queries a second from look to look, the newest last. */
@@ -79,33 +102,45 @@ const NOTHING = {
   upstreamQueries: 0,
   saved: 0,
   answered: new Map<AnswerSource, number>(),
+  servfails: 0,
+  resends: 0,
+  rescues: 0,
   lookups: new Float64Array(0),
+  servers: new Map<string, ServerReading>(),
 };
 
 function read({ listen, lookups, savings, upstream }: Metrics, at: Milliseconds): Reading {
   const answered = new Map<AnswerSource, number>();
-  for (const [, source, { value }] of listen.responses.entries()) {
+  let servfails = 0;
+  for (const [rcode, source, { value }] of listen.responses.entries()) {
     answered.set(source, (answered.get(source) ?? 0) + value);
+    if (rcode === 'SERVFAIL') servfails += value;
   }
   let queries = 0;
   for (const [, , { value }] of listen.queries.entries()) queries += value;
   let upstreamQueries = 0;
   for (const [, { value }] of upstream.sends.entries()) upstreamQueries += value;
+  const servers = Iterator.from(upstream.servers).map(
+    ([name, { latency, unanswered }]): [string, ServerReading] => [
+      name,
+      { latency: latency.counts.slice(), unanswered: unanswered.value },
+    ],
+  );
   return {
     at,
     queries,
     upstreamQueries,
     saved: savings.total,
     answered,
+    servfails,
+    resends: upstream.retransmissions.value,
+    rescues: upstream.rescues.value,
     lookups: lookups.duration.counts.slice(),
+    servers: new Map(servers),
   };
 }
 
-function between(from: Reading, to: Reading, isWhole: boolean, bounds: readonly number[]): Stretch {
-  const lookups = new Histogram(bounds);
-  for (const [index, count] of to.lookups.entries()) {
-    lookups.counts[index] = count - (from.lookups[index] ?? 0);
-  }
+function between(from: Reading, to: Reading, isWhole: boolean, metrics: Metrics): Stretch {
   return {
     // A page that is asked for in the moment of the start has no rate, and no division by nothing.
     seconds: Math.max(1, to.at - from.at) / 1_000,
@@ -119,6 +154,37 @@ function between(from: Reading, to: Reading, isWhole: boolean, bounds: readonly 
         count - (from.answered.get(source) ?? 0),
       ]),
     ),
-    lookups,
+    servfails: to.servfails - from.servfails,
+    resends: to.resends - from.resends,
+    rescues: to.rescues - from.rescues,
+    lookups: difference(from.lookups, to.lookups, metrics.lookups.duration.bounds),
+    servers: new Map(
+      Array.from(to.servers, ([name, reading]) => [
+        name,
+        serverBetween(from.servers.get(name), reading, boundsOf(metrics, name)),
+      ]),
+    ),
   };
+}
+
+function serverBetween(
+  from: ServerReading | undefined,
+  to: ServerReading,
+  bounds: readonly number[],
+): ServerStretch {
+  return {
+    latency: difference(from?.latency ?? NOTHING.lookups, to.latency, bounds),
+    unanswered: to.unanswered - (from?.unanswered ?? 0),
+  };
+}
+
+function boundsOf({ upstream }: Metrics, name: string): readonly number[] {
+  return upstream.servers.get(name)?.latency.bounds ?? [];
+}
+
+/** What came between two readings of one histogram. */
+function difference(from: Float64Array, to: Float64Array, bounds: readonly number[]): Histogram {
+  const histogram = new Histogram(bounds);
+  for (const [index, count] of to.entries()) histogram.counts[index] = count - (from[index] ?? 0);
+  return histogram;
 }

@@ -1,17 +1,18 @@
 import { html, type Markup } from './html.ts';
+import { type CauseKind, causeOf } from './lookup-cause.ts';
 import type { LookupStep, RecentLookup } from './lookup-watch.ts';
 import { SLOW_LOOKUP } from './lookup-watch.ts';
 import { duration } from './status-text.ts';
 import type { StatusView } from './status-view.ts';
 
-/** The last slow and failed lookups, each with its walk to open. */
+/** The last slow and failed lookups, each with why, and with its walk to open. */
 export function lookupList({ recent, names }: StatusView): Markup {
-  const hint = names
-    ? ''
-    : html`<p class="soft">Their names are not shown: what programs look up is theirs. <code>status.names: true</code> shows them.</p>`;
   if (recent.length === 0) {
     return html`<p>None so far: every lookup took less than ${duration(SLOW_LOOKUP / 1_000)} and got an answer.</p>`;
   }
+  const hint = names
+    ? ''
+    : html`<p class="soft">Their names are not shown: what programs look up is theirs. <code>status.names: true</code> shows them.</p>`;
   return html`${hint}${recent.map(lookup)}`;
 }
 
@@ -20,31 +21,76 @@ function lookup(each: RecentLookup): Markup {
   const badge =
     outcome === 'failed'
       ? html`<span class="badge bad">failed</span>`
-      : html`<span class="badge">${outcome === 'found' ? 'slow' : 'slow, nothing there'}</span>`;
+      : html`<span class="badge warn">${outcome === 'found' ? 'slow' : 'slow, nothing there'}</span>`;
   const names = new Set(steps.map(({ suffix }) => suffix)).size;
   const time = new Date(endedAt).toISOString();
   const asked = `${names} ${names === 1 ? 'name' : 'names'} asked`;
   return html`<details data-key="${endedAt} ${took} ${steps.length}">
-<summary>${badge} <code>${name?.replace(/\.$/, '') ?? 'a name'}</code> took ${duration(took / 1_000)}, ${asked}, <time datetime="${time}">${time.slice(11, 19)} UTC</time></summary>
+<summary>${badge} <code>${name?.replace(/\.$/, '') ?? 'a name'}</code> <span class="figure">${duration(took / 1_000)}</span> <span class="soft">${asked}, <time datetime="${time}">${time.slice(11, 19)} UTC</time></span>
+<span class="why">${why(each)}</span></summary>
 ${walk(each)}
 </details>
 `;
 }
 
+/** One sentence for who asks "why was this lookup slow?". */
+function why(lookup: RecentLookup): string {
+  const { kind, step, took } = causeOf(lookup);
+  const question = step === undefined ? '' : `${step.type} ${under(step)}`;
+  return sentences[kind](question, duration(took / 1_000));
+}
+
+const sentences: Readonly<Record<CauseKind, (question: string, took: string) => string>> = {
+  servfail: (question) => `Upstream itself answered SERVFAIL to ${question}.`,
+  silence: (question, took) => `No upstream answered ${question} in ${took}.`,
+  remembered: (question) =>
+    `Upstream had failed for ${question} just before, and was not asked again.`,
+  upstream: (question, took) => `Upstream took ${took}, the longest for ${question}.`,
+  client: (_, took) => `The program paused ${took} between its questions: busy, or throttled.`,
+  sidestub: (question, took) =>
+    `sidestub itself took ${took}, the longest for ${question}: is it throttled by a CPU limit?`,
+};
+
+function under({ suffix }: LookupStep): string {
+  return suffix === '' ? 'of the name as it is' : `under ${shownSuffix(suffix)}`;
+}
+
+function shownSuffix(suffix: string): string {
+  return suffix.replace(/\.$/, '');
+}
+
 function walk({ steps, took }: RecentLookup): Markup {
-  return html`<div class="scroll" tabindex="0" role="group" aria-label="Steps of the lookup"><table>
-<thead><tr><th scope="col">Suffix</th><th scope="col">Type</th><th scope="col">Answer</th><th scope="col">From</th><th scope="col" class="number">after</th><th scope="col" class="number">took</th><th scope="col">Time line</th></tr></thead>
-<tbody>${steps.map((step) => row(step, took))}</tbody>
-</table></div>`;
+  return html`<table class="walk">
+<caption>What the program asked, name by name</caption>
+<thead><tr><th scope="col">Type</th><th scope="col">Answer</th><th scope="col">From</th><th scope="col" class="number">After</th><th scope="col" class="number">Took</th><th scope="col" class="line">Time line</th></tr></thead>
+${byName(steps).map((group) => rowsOf(group, took))}</table>`;
+}
+
+/** The questions about one name after the other: both families, and what the client asked again. */
+function byName(steps: readonly LookupStep[]): LookupStep[][] {
+  const groups: LookupStep[][] = [];
+  for (const step of steps) {
+    const last = groups.at(-1);
+    if (last?.[0]?.suffix === step.suffix) last.push(step);
+    else groups.push([step]);
+  }
+  return groups;
+}
+
+function rowsOf(group: readonly LookupStep[], whole: number): Markup {
+  const suffix = group[0]?.suffix ?? '';
+  const name = suffix === '' ? 'the name as it is' : html`<code>${shownSuffix(suffix)}</code>`;
+  return html`<tbody><tr class="under"><th scope="rowgroup" colspan="6">${suffix === '' ? '' : 'under '}${name}</th></tr>
+${group.map((step) => row(step, whole))}</tbody>
+`;
 }
 
 function row(step: LookupStep, whole: number): Markup {
-  const { suffix, type, rcode, hasData, source, at, took } = step;
+  const { type, rcode, hasData, source, at, took } = step;
   const said = rcode === 'NOERROR' && !hasData ? 'NODATA' : rcode;
-  return html`<tr><td class="name"><code>${suffix === '' ? 'as it is' : suffix}</code></td>
-<td>${type}</td><td>${said}</td><td>${source}</td>
+  return html`<tr><td>${type}</td><td>${said}</td><td>${source}</td>
 <td class="number">${duration(at / 1_000)}</td><td class="number">${duration(took / 1_000)}</td>
-<td>${bar(at, took, whole)}</td></tr>`;
+<td class="line">${bar(at, took, whole)}</td></tr>`;
 }
 
 /** The figures stand beside it: it is for the eye alone. */

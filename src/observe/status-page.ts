@@ -1,7 +1,9 @@
 import { type Content, html, type Markup } from './html.ts';
+import { configurationList } from './status-configuration.ts';
+import { type Finding, findings } from './status-findings.ts';
 import { lookupList } from './status-lookups.ts';
 import { count, duration, octets, perSecond, share } from './status-text.ts';
-import { type ConfiguredValue, quantile, type StatusView } from './status-view.ts';
+import { quantile, type StatusView, type UpstreamView } from './status-view.ts';
 
 /**
  * The whole page, ready to be read without any script: what the script does is to fetch {@link statusSections} anew.
@@ -30,10 +32,6 @@ export function statusPage(view: StatusView): string {
 <p id="still" class="soft">Reload the page to see it renewed.</p>
 <main id="main" class="cards">
 ${sections(view)}
-<section class="wide" aria-labelledby="configuration-title">
-<h2 id="configuration-title">Configuration in effect</h2>
-${configuration(view)}
-</section>
 </main>
 <footer class="soft">
 <p><a href="/metrics">Metrics</a> · <a href="/ready">Readiness</a> · <a href="/healthz">Health</a></p>
@@ -48,20 +46,23 @@ export function statusSections(view: StatusView): string {
   return html`<div id="head">${head(view)}</div>${sections(view)}`.text;
 }
 
-function head({ ready, reasons, version, totals }: StatusView): Markup {
+function head({ ready, version, totals }: StatusView): Markup {
   const badge = ready
     ? html`<span class="badge good" data-ready="true">ready</span>`
-    : html`<span class="badge bad" data-ready="false">not ready: ${reasons.join('; ')}</span>`;
+    : html`<span class="badge bad" data-ready="false">not ready</span>`;
   return html`${badge} <span class="soft">version ${version}, running for ${duration(totals.uptimeSeconds)}</span>`;
 }
 
+/** In the order of the questions of somebody who was woken: is it bad, since when, who is it, which lookups. */
 function sections(view: StatusView): Markup {
   const all: readonly (readonly [id: string, title: string, body: Markup, wide?: true])[] = [
+    ['findings', 'What stands out', findingList(view), true],
     ['now', 'Now', now(view)],
-    ['answers', 'Where answers come from', answers(view)],
     ['upstreams', 'Upstreams', upstreams(view)],
-    ['zones', 'Cluster zone and cache', zones(view)],
     ['lookups', 'Slow and failed lookups', lookupList(view), true],
+    ['answers', 'Where answers come from', answers(view)],
+    ['zones', 'Cluster zone and cache', zones(view)],
+    ['configuration', 'Configuration in effect', configurationList(view.configuration), true],
   ];
   return html`${all.map(
     ([id, title, body, wide]) =>
@@ -73,8 +74,22 @@ ${body}
   )}`;
 }
 
+const levels: Readonly<Record<Finding['level'], string>> = {
+  bad: 'problem',
+  warn: 'look',
+  good: 'fine',
+};
+
+function findingList(view: StatusView): Markup {
+  return html`<ul class="findings">${findings(view).map(
+    ({ level, what, next }) =>
+      html`<li><span class="badge ${level}">${levels[level]}</span> <span><strong>${what}</strong> ${next}</span></li>
+`,
+  )}</ul>`;
+}
+
 function now({ stretch, totals, history, inFlight }: StatusView): Markup {
-  const { seconds, queries, upstreamQueries, saved, lookups, isWhole } = stretch;
+  const { seconds, queries, upstreamQueries, saved, lookups, isWhole, resends } = stretch;
   const span = isWhole
     ? `since the start, ${duration(seconds)} ago`
     : `over the last ${duration(seconds)}`;
@@ -85,12 +100,18 @@ ${fact('Sent upstream', perSecond(upstreamQueries, seconds))}
 ${fact('Saved by proofs', perSecond(saved, seconds))}
 ${fact('Lookup, median', duration(quantile(lookups, 0.5)))}
 ${fact('Lookup, p99', duration(quantile(lookups, 0.99)))}
-${fact('In flight', count(inFlight))}
-${fact('Slowest lookup', duration(totals.slowestMs / 1_000), 'of all')}
-${fact('Failed lookups', count(totals.failed), `of ${count(totals.lookups)}`)}
-${fact('Saved in all', duration(totals.savedSeconds), `${count(totals.savedQueries)} queries`)}
+${fact('Sent again', share(resends, upstreamQueries))}
 </dl>
-${sparkline(history)}`;
+${sparkline(history)}
+<p class="soft">since the start</p>
+<dl>
+${fact('Slowest lookup', duration(totals.slowestMs / 1_000))}
+${fact('Failed lookups', count(totals.failed), `of ${count(totals.lookups)}`)}
+${fact('Above 1 s', count(totals.slow), 'lookups')}
+${fact('Saved', duration(totals.savedSeconds), `${count(totals.savedQueries)} queries`)}
+${fact('Stalls spared', count(totals.rescues), 'lost datagrams')}
+${fact('In flight', count(inFlight), 'now')}
+</dl>`;
 }
 
 function fact(title: string, value: string, more?: string): Markup {
@@ -112,12 +133,21 @@ function sparkline(history: readonly number[]): Content {
 
 function answers({ answers, stretch, totals }: StatusView): Markup {
   const rows = answers.map(
-    ({ source, total }) => html`<tr><th scope="row">${sourceMeaning[source]}</th>
+    ({
+      source,
+      total,
+    }) => html`<tr><th scope="row">${sourceMeaning[source]}${shareBar(total, totals.queries)}</th>
 <td class="number">${perSecond(stretch.answered.get(source) ?? 0, stretch.seconds)}</td>
 <td class="number">${count(total)}</td>
 <td class="number">${share(total, totals.queries)}</td></tr>`,
   );
   return table(['Answered by', 'now', 'in all', 'share'], rows);
+}
+
+/** The share stands beside it in figures. */
+function shareBar(part: number, whole: number): Markup {
+  const width = whole === 0 ? 0 : Math.min(100, (100 * part) / whole);
+  return html`<svg class="share" aria-hidden="true" viewBox="0 0 100 4" preserveAspectRatio="none"><rect width="${width.toFixed(1)}" height="4"/></svg>`;
 }
 
 const sourceMeaning: Readonly<Record<StatusView['answers'][number]['source'], string>> = {
@@ -131,14 +161,26 @@ const sourceMeaning: Readonly<Record<StatusView['answers'][number]['source'], st
 };
 
 function upstreams({ upstreams }: StatusView): Markup {
-  const rows = upstreams.map(
-    ({ name, dead, answers, median, p99 }) => html`<tr><th scope="row"><code>${name}</code></th>
-<td>${dead ? html`<span class="badge bad">silent</span>` : html`<span class="badge good">${answers === 0 ? 'not asked yet' : 'answers'}</span>`}</td>
-<td class="number">${duration(median)}</td>
-<td class="number">${duration(p99)}</td>
-<td class="number">${count(answers)}</td></tr>`,
-  );
-  return table(['Server', 'State', 'median', 'p99', 'replies'], rows);
+  return html`<ul class="servers">${upstreams.map(upstream)}</ul>`;
+}
+
+function upstream(server: UpstreamView): Markup {
+  const { name, answers, unanswered, median, p99, isNow } = server;
+  return html`<li><h3><code>${name}</code> ${serverState(server)}</h3>
+<dl>
+${fact('Round trip', duration(median), isNow ? 'now' : '')}
+${fact('p99', duration(p99), isNow ? 'now' : '')}
+${fact('Replies', count(answers))}
+${fact('Unanswered', count(unanswered))}
+</dl></li>
+`;
+}
+
+function serverState({ dead, answers, unansweredNow }: UpstreamView): Markup {
+  if (dead) return html`<span class="badge bad">silent</span>`;
+  if (unansweredNow > 0) return html`<span class="badge warn">loses questions</span>`;
+  if (answers === 0) return html`<span class="badge">not asked yet</span>`;
+  return html`<span class="badge good">answers</span>`;
 }
 
 const stateMeaning: Readonly<Record<string, Markup>> = {
@@ -163,24 +205,6 @@ ${cache.map((part) => fact(`Cache, ${part.part}`, octets(part.octets), `${count(
 ${fact('Cache hits', hitRatio === undefined ? '–' : share(hitRatio, 1))}
 ${fact('Evicted early', count(evictions))}
 </dl>`;
-}
-
-/** What somebody has set or found out comes first; the defaults are there to be opened. */
-function configuration({ configuration }: StatusView): Markup {
-  const isDefault = ({ origin }: ConfiguredValue): boolean => origin === 'default';
-  const chosen = configuration.filter((setting) => !isDefault(setting));
-  const defaults = configuration.filter(isDefault);
-  const rows = (settings: readonly ConfiguredValue[]): Markup =>
-    table(['Setting', 'Value', 'From'], settings.map(settingRow));
-  return html`${chosen.length === 0 ? html`<p>Nothing is set.</p>` : rows(chosen)}
-<details data-key="defaults"><summary>${count(defaults.length)} settings have their default</summary>
-${rows(defaults)}
-</details>`;
-}
-
-function settingRow({ key, value, origin }: ConfiguredValue): Markup {
-  return html`<tr><th scope="row"><code>${key}</code></th>
-<td class="name"><code>${value}</code></td><td class="name">${origin}</td></tr>`;
 }
 
 /** Headers of numbers stand over their numbers: all that are in lower case. */

@@ -9,14 +9,23 @@ const EVERY = 2000;
 const button = document.getElementById('pause');
 const said = document.getElementById('said');
 let paused = false;
+const shown = new Map();
 let wasReady = document.querySelector('[data-ready]')?.dataset.ready;
+let wasBad = isBad();
+
+function isBad() {
+  return document.querySelector('#findings .bad') !== null;
+}
 
 function say(text) {
   if (said.textContent !== text) said.textContent = text;
 }
 
 function renew(section, fresh) {
-  if (section.innerHTML === fresh.innerHTML) return;
+  // By what was sent, not by what stands there: what a reader has opened stands there open.
+  const before = shown.get(section.id) ?? section.innerHTML;
+  shown.set(section.id, fresh.innerHTML);
+  if (before === fresh.innerHTML) return;
   const open = new Set(Array.from(section.querySelectorAll('details[open]'), (each) => each.dataset.key));
   const focused = section.contains(document.activeElement)
     ? document.activeElement.closest('[data-key]')?.dataset.key
@@ -40,7 +49,9 @@ async function load() {
   }
   const ready = document.querySelector('[data-ready]')?.dataset.ready;
   if (ready !== wasReady) say(ready === 'true' ? 'sidestub is ready' : 'sidestub is not ready');
+  else if (isBad() !== wasBad) say(wasBad ? 'Nothing is wrong any more' : 'Something is wrong: see what stands out');
   wasReady = ready;
+  wasBad = isBad();
 }
 
 async function turn() {

@@ -29,6 +29,8 @@ export interface StatusView {
   readonly hitRatio: number | undefined;
   readonly evictions: number;
   readonly inFlight: number;
+  /** Must stay 0. */
+  readonly bugs: number;
   readonly recent: readonly RecentLookup[];
   /** Whether {@link recent} has names (S4). */
   readonly names: boolean;
@@ -39,9 +41,16 @@ export interface StatusView {
 export interface UpstreamView {
   readonly name: string;
   readonly dead: boolean;
+  /** Since the start. */
   readonly answers: number;
+  /** Questions that it left without a word, since the start. */
+  readonly unanswered: number;
+  /** Of those, in {@link StatusView.stretch}. */
+  readonly unansweredNow: number;
+  /** Of the stretch where it answered in it, else of the whole life. */
   readonly median: number | undefined;
   readonly p99: number | undefined;
+  readonly isNow: boolean;
 }
 
 /** One setting in effect, as text. */
@@ -60,7 +69,8 @@ export interface StatusSources {
   readonly ready: () => readonly string[];
   readonly lookups: Pick<LookupWatch, 'recent'>;
   readonly names: boolean;
-  readonly configuration: readonly ConfiguredValue[];
+  /** Read at each look: a reload changes it. */
+  readonly configuration: () => readonly ConfiguredValue[];
 }
 
 /** Reads everything anew at each call; nothing is kept or timed while nobody looks. */
@@ -70,24 +80,26 @@ export function statusView(sources: StatusSources): () => StatusView {
   return () => {
     const reasons = sources.ready();
     const totals = totalsOf(metrics, (clock.now() - startedAt) / 1_000);
+    const stretch = past.look();
     return {
       version: sources.version,
       ready: reasons.length === 0,
       reasons,
       totals,
-      stretch: past.look(),
+      stretch,
       history: past.history,
       answers: ANSWER_SOURCES.map((source) => ({ source, total: totals.answered[source] })),
-      upstreams: upstreamsOf(metrics),
+      upstreams: upstreamsOf(metrics, stretch),
       zones: Array.from(metrics.conformance.verdicts, ([zone, state]) => ({ zone, state })),
       cuts: metrics.search.cuts.read(),
       cache: cacheOf(metrics),
       hitRatio: ratio(metrics.cache.hits.value, metrics.cache.misses.value),
       evictions: metrics.cache.evictions.value,
       inFlight: metrics.flights.inProgress.read(),
+      bugs: metrics.daemon.bugs.value,
       recent: sources.lookups.recent,
       names: sources.names,
-      configuration: sources.configuration,
+      configuration: sources.configuration(),
     };
   };
 }
@@ -116,14 +128,22 @@ export function quantile(
   return bounds.at(-1);
 }
 
-function upstreamsOf({ upstream }: Metrics): UpstreamView[] {
-  return Array.from(upstream.servers, ([name, { dead, latency }]) => ({
-    name,
-    dead,
-    answers: latency.count,
-    median: quantile(latency, 0.5),
-    p99: quantile(latency, 0.99),
-  }));
+function upstreamsOf({ upstream }: Metrics, { servers, isWhole }: Stretch): UpstreamView[] {
+  return Array.from(upstream.servers, ([name, { dead, latency, unanswered }]) => {
+    const now = servers.get(name);
+    const isNow = !isWhole && now !== undefined && now.latency.count > 0;
+    const shown = isNow ? now.latency : latency;
+    return {
+      name,
+      dead,
+      answers: latency.count,
+      unanswered: unanswered.value,
+      unansweredNow: now?.unanswered ?? 0,
+      median: quantile(shown, 0.5),
+      p99: quantile(shown, 0.99),
+      isNow,
+    };
+  });
 }
 
 function cacheOf({ cache }: Metrics): StatusView['cache'] {

@@ -47,7 +47,7 @@ test('failures stand there by reason', async (t) => {
   t.equal(walk.outcome, 'try-again');
   await sidestub.stop();
   const told = await sidestub.event('lookup_failed');
-  t.match(told, { level: 'warn', outcome: 'failed', rcodes: ['SERVFAIL'] });
+  t.match(told, { level: 'warn', outcome: 'failed', rcodes: ['SERVFAIL'], cause: 'silence' });
   t.notOk(Object.hasOwn(told, 'qname'), 'no name above debug (S4)');
   const last = sidestub.log.at(-1) ?? {};
   t.equal(last['event'], 'stopped');

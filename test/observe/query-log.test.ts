@@ -1,5 +1,5 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { test } from 'tap';
 import { createQueryLog, type LoggedQuery, openQueryLog } from '../../src/observe/query-log.ts';
 import { Tally } from '../../src/observe/tally.ts';
@@ -105,3 +105,41 @@ test('a file that cannot be opened is an error at once; a device that is full is
     t.strictSame(failures.length, 1);
   }
 });
+
+test('after it was moved away a file is opened anew, and the old one keeps what it has (logrotate)', async (t) => {
+  const path = join(scratch(t), 'queries.jsonl');
+  const failures: Error[] = [];
+  const stream = openQueryLog(path, (error) => failures.push(error));
+  stream.write('before\n');
+  renameSync(path, `${path}.1`);
+  stream.reopen();
+  stream.write('after\n');
+  stream.close();
+  await until(() => readFileSync(path, 'utf8') === 'after\n');
+  await until(() => readFileSync(`${path}.1`, 'utf8') === 'before\n');
+  t.equal(statSync(path).mode & 0o777, 0o600);
+  t.strictSame(failures, []);
+});
+
+test('a file that cannot be opened anew is told, and the old one goes on', async (t) => {
+  const folder = scratch(t);
+  const path = join(folder, 'below', 'queries.jsonl');
+  mkdirSync(dirname(path));
+  const failures: Error[] = [];
+  const stream = openQueryLog(path, (error) => failures.push(error));
+  renameSync(dirname(path), join(folder, 'elsewhere'));
+  stream.reopen();
+  t.match(failures, [{ code: 'ENOENT' }]);
+  stream.write('still\n');
+  stream.close();
+  await until(() => readFileSync(join(folder, 'elsewhere/queries.jsonl'), 'utf8') === 'still\n');
+  t.pass('written');
+});
+
+/** Files are written in another thread: they are there, their content follows. */
+async function until(holds: () => boolean): Promise<void> {
+  for (let n = 0; n < 10_000 && !holds(); n++) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  if (!holds()) throw new Error('never');
+}

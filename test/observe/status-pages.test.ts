@@ -26,7 +26,7 @@ async function start(t: Test, { anyHost = false, more = {} as Partial<StatusSour
     ready: () => [],
     lookups: { recent: [] },
     names: false,
-    configuration: [],
+    configuration: () => [],
     ...more,
   });
   const server = await startStatusServer({
@@ -93,7 +93,7 @@ test('whatever a name, a setting or a reason says, it is text', async (t) => {
     more: {
       ready: () => [HOSTILE],
       version: HOSTILE,
-      configuration: [{ key: HOSTILE, value: HOSTILE, origin: HOSTILE }],
+      configuration: () => [{ key: HOSTILE, value: HOSTILE, origin: HOSTILE }],
       lookups: {
         recent: [
           {
@@ -131,6 +131,15 @@ test('each section of the page is renewed by its twin', async (t) => {
   const page = (await get('/')).body;
   const live = (await get('/live')).body;
   const ids = [...page.matchAll(/id="(\w+)" data-live/g)].map(([, id]) => id);
-  t.strictSame(ids, ['head', 'now', 'answers', 'upstreams', 'zones', 'lookups']);
+  t.strictSame(ids, [
+    'head',
+    'findings',
+    'now',
+    'upstreams',
+    'lookups',
+    'answers',
+    'zones',
+    'configuration',
+  ]);
   for (const id of ids) t.equal(live.split(`id="${id}"`).length, 2);
 });

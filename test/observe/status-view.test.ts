@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { test } from 'tap';
 import { createMetrics } from '../../src/observe/metrics.ts';
-import { quantile, statusView } from '../../src/observe/status-view.ts';
+import { quantile, type StatusSources, statusView } from '../../src/observe/status-view.ts';
 import { Histogram, Tally } from '../../src/observe/tally.ts';
+import { serverTallies } from '../../src/upstream/upstream-tallies.ts';
 import { HandClock } from '../support/hand-clock.ts';
 
-function setup() {
+function setup(more: Partial<StatusSources> = {}) {
   const clock = new HandClock();
   const metrics = createMetrics();
   const view = statusView({
@@ -16,7 +17,8 @@ function setup() {
     ready: () => [],
     lookups: { recent: [] },
     names: false,
-    configuration: [],
+    configuration: () => [],
+    ...more,
   });
   const answer = (count: number) => {
     metrics.listen.queries.add('udp', 'A', count);
@@ -119,5 +121,31 @@ test('a quantile lies within the bucket of its value, and rises with the share',
       ),
     ),
   );
+  t.end();
+});
+
+test('an upstream shows what it takes now, and before that what it took in its life', async (t) => {
+  const { clock, metrics, view } = setup();
+  const server = serverTallies(metrics.upstream, 'udp://10.96.0.10');
+  server.latency.observe(0.5, 10);
+  server.unanswered.add(4);
+  t.match(view().upstreams, [{ isNow: false, answers: 10, unanswered: 4, median: 0.35 }]);
+  await clock.advance(20_000);
+  view();
+  await clock.advance(10_000);
+  t.match(view().upstreams, [{ isNow: false, median: 0.35, unansweredNow: 0 }], 'not asked lately');
+  server.latency.observe(0.001, 2);
+  server.unanswered.add(1);
+  t.match(view().upstreams, [{ isNow: true, answers: 12, median: 0.0005, unansweredNow: 1 }]);
+});
+
+test('the configuration is the one of this moment: a reload changes it', (t) => {
+  let value = 'prove';
+  const { view } = setup({
+    configuration: () => [{ key: 'search.mode', value, origin: 'default' }],
+  });
+  t.match(view().configuration, [{ value: 'prove' }]);
+  value = 'off';
+  t.match(view().configuration, [{ value: 'off' }]);
   t.end();
 });

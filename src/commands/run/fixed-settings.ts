@@ -18,3 +18,8 @@ export function settingsForRestart(before: Settings, after: Settings): string[] 
     .filter(([, read]) => JSON.stringify(read(before)) !== JSON.stringify(read(after)))
     .map(([name]) => name);
 }
+
+/** Whether a setting is one of those, by its key. */
+export function isFixed(key: string): boolean {
+  return Object.keys(fixed).some((name) => key === name || key.startsWith(`${name}.`));
+}

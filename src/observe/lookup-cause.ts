@@ -1,0 +1,72 @@
+import type { Milliseconds } from '../clock.ts';
+import type { AnswerSource } from './label-sets.ts';
+import type { LookupStep, RecentLookup } from './lookup-watch.ts';
+
+/**
+ * What a lookup that was slow or failed hangs on: upstream's own SERVFAIL, an upstream that said nothing, a failure that
+ * is remembered; or where its time went: upstream's, the client's between its questions, or our own.
+ */
+export type CauseKind = 'servfail' | 'silence' | 'remembered' | 'upstream' | 'client' | 'sidestub';
+
+export interface LookupCause {
+  readonly kind: CauseKind;
+  /** The step that says so, or the longest of those that do. */
+  readonly step: LookupStep | undefined;
+  /** How much of the lookup's time that took. */
+  readonly took: Milliseconds;
+}
+
+type Walked = Pick<RecentLookup, 'took' | 'outcome' | 'steps'>;
+
+/** Answers that somebody upstream was waited for. */
+const WAITED: ReadonlySet<AnswerSource> = new Set(['upstream', 'stale', 'failure']);
+/** What is failed faster than a server can be asked was remembered (C6). */
+const AT_ONCE: Milliseconds = 10;
+
+/** Why a lookup was slow, or failed: what a person would read out of its steps. */
+export function causeOf({ took, outcome, steps }: Walked): LookupCause {
+  return (outcome === 'failed' ? causeOfFailure(steps) : undefined) ?? causeOfTime(took, steps);
+}
+
+function causeOfFailure(steps: readonly LookupStep[]): LookupCause | undefined {
+  const failed = steps.filter(({ rcode }) => rcode !== 'NOERROR' && rcode !== 'NXDOMAIN');
+  const said = longest(failed.filter(({ source }) => source === 'upstream'));
+  if (said !== undefined) return { kind: 'servfail', step: said, took: said.took };
+  const step = longest(failed);
+  if (step === undefined) return undefined;
+  return { kind: step.took < AT_ONCE ? 'remembered' : 'silence', step, took: step.took };
+}
+
+/** Of the time that somebody waited, whose it was for the most part. */
+function causeOfTime(took: Milliseconds, steps: readonly LookupStep[]): LookupCause {
+  const waiting = steps.filter(({ source }) => WAITED.has(source));
+  const upstream = covered(waiting);
+  const answered = covered(steps);
+  const shares: readonly (readonly [CauseKind, Milliseconds])[] = [
+    ['upstream', upstream],
+    ['sidestub', answered - upstream],
+    ['client', took - answered],
+  ];
+  const [kind, most] = shares.reduce((best, each) => (each[1] > best[1] ? each : best));
+  if (kind === 'client') return { kind, step: undefined, took: most };
+  const concerned = kind === 'upstream' ? waiting : steps.filter((step) => !waiting.includes(step));
+  return { kind, step: longest(concerned), took: most };
+}
+
+/** How long at least one of the steps was under way: those of a pair overlap. */
+function covered(steps: readonly LookupStep[]): Milliseconds {
+  let sum = 0;
+  let until = 0;
+  for (const { at, took } of steps.toSorted((a, b) => a.at - b.at)) {
+    sum += Math.max(0, at + took - Math.max(at, until));
+    until = Math.max(until, at + took);
+  }
+  return sum;
+}
+
+function longest(steps: readonly LookupStep[]): LookupStep | undefined {
+  return steps.reduce<LookupStep | undefined>(
+    (best, step) => (best === undefined || step.took > best.took ? step : best),
+    undefined,
+  );
+}

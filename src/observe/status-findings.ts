@@ -1,0 +1,133 @@
+import { duration, share } from './status-text.ts';
+import { quantile, type StatusView } from './status-view.ts';
+
+/** What a person should know before everything else. */
+export interface Finding {
+  readonly level: 'bad' | 'warn' | 'good';
+  readonly what: string;
+  /** What to look at next. */
+  readonly next: string;
+}
+
+/** Fewer answers say nothing about a share. */
+const ENOUGH = 20;
+/** The bounds of the alerts SidestubErrorsHigh and SidestubUpstreamLossy. */
+const MANY_SERVFAILS = 0.01;
+const MANY_RESENDS = 0.05;
+/** Seconds: what no lookup may exceed. */
+const SLOW = 1;
+/** Seconds in which a job usually has asked something. */
+const QUIET = 30;
+
+/** What stands out at this moment, the worst first; or that nothing does. */
+export function findings(view: StatusView): readonly Finding[] {
+  const all = [
+    notReady(view),
+    bugs(view),
+    ...deadUpstreams(view),
+    servfails(view),
+    slowLookups(view),
+    loss(view),
+    nonconforming(view),
+    nobodyAsks(view),
+  ].filter((finding) => finding !== undefined);
+  return all.length === 0 ? [fine(view)] : all;
+}
+
+function notReady({ ready, reasons }: StatusView): Finding | undefined {
+  if (ready) return undefined;
+  return {
+    level: 'bad',
+    what: `Not ready: ${reasons.join('; ')}.`,
+    next: 'Ask the upstream below from this pod: if it is silent there too, it is the network or the cluster DNS.',
+  };
+}
+
+function bugs({ bugs }: StatusView): Finding | undefined {
+  if (bugs === 0) return undefined;
+  return {
+    level: 'bad',
+    what: `It met ${bugs} of its own bugs; the clients concerned got SERVFAIL.`,
+    next: 'The event bug in the log has the stack: please report it.',
+  };
+}
+
+function deadUpstreams({ upstreams }: StatusView): Finding[] {
+  const dead = upstreams.filter((upstream) => upstream.dead).map(({ name }) => name);
+  if (dead.length === 0) return [];
+  const all = dead.length === upstreams.length;
+  return [
+    {
+      level: all ? 'bad' : 'warn',
+      what: `${dead.join(', ')} ${dead.length === 1 ? 'is' : 'are'} silent.`,
+      next: all
+        ? 'Only what is cached can be looked up. Look at the cluster DNS and the way to it.'
+        : 'The others are asked first, and it is probed in the background: no lookup waits for it.',
+    },
+  ];
+}
+
+function servfails({ stretch, totals }: StatusView): Finding | undefined {
+  const answers = [...stretch.answered.values()].reduce((sum, count) => sum + count, 0);
+  if (answers < ENOUGH || stretch.servfails <= MANY_SERVFAILS * answers) return undefined;
+  const reasons = Object.entries(totals.failures).filter(([, count]) => count > 0);
+  const why = reasons.map(([reason, count]) => `${reason} ${count}`).join(', ');
+  return {
+    level: 'bad',
+    what: `${share(stretch.servfails, answers)} of the answers are SERVFAIL.`,
+    next:
+      why === ''
+        ? 'Upstream itself says so: ask it directly for one of the names.'
+        : `Questions that no upstream answered since the start: ${why}.`,
+  };
+}
+
+function slowLookups({ stretch }: StatusView): Finding | undefined {
+  const p99 = quantile(stretch.lookups, 0.99);
+  if (p99 === undefined || p99 <= SLOW) return undefined;
+  return {
+    level: 'bad',
+    what: `One lookup in a hundred takes ${duration(p99)}.`,
+    next: 'Open the last of them below: each says what it waited for.',
+  };
+}
+
+function loss({ stretch }: StatusView): Finding | undefined {
+  const { resends, rescues, upstreamQueries } = stretch;
+  if (upstreamQueries < ENOUGH || resends <= MANY_RESENDS * upstreamQueries) return undefined;
+  return {
+    level: 'warn',
+    what: `${share(resends, upstreamQueries)} of the questions have to be sent again.`,
+    next:
+      2 * rescues >= resends
+        ? 'Datagrams get lost on the way to upstream: a full conntrack table, a throttled cluster DNS, a bad link.'
+        : 'Answers come, but later than they used to: the cluster DNS is throttled, overloaded or far away.',
+  };
+}
+
+function nonconforming({ zones }: StatusView): Finding | undefined {
+  const bad = zones.filter(({ state }) => state === 'nonconforming').map(({ zone }) => zone);
+  if (bad.length === 0) return undefined;
+  return {
+    level: 'warn',
+    what: `${bad.join(', ')} does not deny names as proofs need.`,
+    next: 'Answers are right; each step of a search goes upstream. The event conformance in the log has the reason.',
+  };
+}
+
+function nobodyAsks({ totals }: StatusView): Finding | undefined {
+  if (totals.queries > 0 || totals.uptimeSeconds < QUIET) return undefined;
+  return {
+    level: 'warn',
+    what: `No program has asked anything for ${duration(totals.uptimeSeconds)}.`,
+    next: 'Does /etc/resolv.conf in their containers name this address, and no other?',
+  };
+}
+
+function fine({ totals: { lookups, failed, slow } }: StatusView): Finding {
+  const past =
+    failed + slow === 0
+      ? 'no lookup has failed or taken more than a second'
+      : `since the start, ${failed} of ${lookups} lookups failed and ${slow} took more than a second`;
+  return { level: 'good', what: 'Nothing stands out now;', next: `${past}.` };
+}
