@@ -181,6 +181,7 @@ export function assembleResolver(parts: ResolverParts): Resolver {
       failureMemory({
         clock,
         heardAt: (qname) => silence.heardAt(qname),
+        isSilent: (qname) => silence.isSilent(qname),
         hasAddresses: (query) => {
           const known = cache.peek(query);
           return known !== undefined && verdictOf(known.message, query) === 'data';

@@ -13,6 +13,8 @@ export interface FailureMemoryOptions {
   readonly clock: Clock;
   /** When whoever answers for this name was last heard, about whatever name. */
   readonly heardAt: (qname: Name) => Milliseconds;
+  /** Whether whoever answers for this name is known to say nothing at the moment. */
+  readonly isSilent: (qname: Name) => boolean;
   /** Whether the cache has addresses of this question's name. */
   readonly hasAddresses: (query: Query) => boolean;
 }
@@ -71,6 +73,7 @@ class Failures {
 
   private async ask(key: string, query: Query): Promise<Answer> {
     const started = this.options.clock.now();
+    const intoSilence = this.options.isSilent(query.qname);
     try {
       const answer = await this.next(query);
       if (verdictOf(answer.message, query) === 'failure') {
@@ -80,7 +83,9 @@ class Failures {
       }
       return answer;
     } catch (error) {
-      if (error instanceof UpstreamError && !OURS.has(error.reason)) {
+      if (!(error instanceof UpstreamError) || OURS.has(error.reason)) throw error;
+      // What was asked into a silence that has ended since fails for reasons that are over: the next one finds out.
+      if (!intoSilence || this.options.heardAt(query.qname) < started) {
         this.note(key, query, started, { ...EMPTY, rcode: Rcode.SERVFAIL });
       }
       throw error;

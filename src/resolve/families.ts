@@ -100,7 +100,9 @@ class Pairs {
         const sibling = queryKey(siblingOf(query));
         // Read first: addresses with TTL 0 are asked for anew and arrive again.
         const before = this.arrivals.get(sibling) ?? Number.NEGATIVE_INFINITY;
-        if (!(await this.siblingHasAddresses(query))) return;
+        const addresses = await this.siblingAddresses(query);
+        // Stale ones say that nobody answers for either family: then this one is not broken, and has its own (C4).
+        if (addresses === undefined || addresses.source === 'stale') return;
         const arrived = before >= started ? before : (this.arrivals.get(sibling) ?? started);
         const left = Math.max(arrived, started) + PATIENCE - clock.now();
         if (!settled) timer = clock.after(left, () => resolve('silent'));
@@ -129,13 +131,14 @@ class Pairs {
 
   /** A failure is told in time as well: the other family may stay silent until the client's deadline (U2). */
   private async siblingHasAddressesSoon(query: Query): Promise<boolean> {
-    return (await this.within(PATIENCE, this.siblingHasAddresses(query))) === true;
+    return (await this.within(PATIENCE, this.siblingAddresses(query))) !== undefined;
   }
 
-  private async siblingHasAddresses(query: Query): Promise<boolean> {
+  private async siblingAddresses(query: Query): Promise<Answer | undefined> {
     const sibling = siblingOf(query);
     const answer = await this.ask(sibling).catch(() => undefined);
-    return answer !== undefined && verdictOf(answer.message, sibling) === 'data';
+    const isData = answer !== undefined && verdictOf(answer.message, sibling) === 'data';
+    return isData ? answer : undefined;
   }
 
   /** The answer, where it comes in time and is no error. */

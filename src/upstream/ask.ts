@@ -19,6 +19,12 @@ export const DEADLINE: Milliseconds = 4_500;
 /** U1: how long silence lasts before somebody else is asked; a slow recursion is over, a lost datagram long resent. */
 export const SILENCE: Milliseconds = 1_000;
 
+/**
+ * How long a kept TCP connection may owe an answer before it is worked around. Above the 200 ms after which the kernel
+ * has repaired a lost segment; what lasts longer is a connection whose server is gone, or a slow recursion.
+ */
+export const TCP_PATIENCE: Milliseconds = 300;
+
 /** Who waits for one server's answer. Exactly one of `onAnswer` and `onFailure` is called, once, unless it is cancelled. */
 export interface AskListener {
   onAnswer(message: Message): void;
@@ -103,6 +109,7 @@ export class Ask {
     parts.budget.earn();
     this.original = this.send(parts.first);
     if (parts.first === 'udp') this.nextRoundAfter(this.timeout);
+    else if (parts.first === 'tcp') this.rescueAfter(Math.max(this.timeout, TCP_PATIENCE));
   }
 
   /** Ends the question without a word to the listener: somebody else has answered. */
@@ -262,9 +269,19 @@ export class Ask {
     else if (this.parts.first !== 'udp') this.leaveConnection();
   }
 
+  /** Before the second is over that silence takes, as far as tokens allow: a slow recursion is not asked twice (U2). */
+  private rescueAfter(delay: Milliseconds): void {
+    this.round = this.parts.clock.after(delay, () => {
+      if (!this.parts.budget.take()) return;
+      this.tokens++;
+      this.rescue();
+    });
+  }
+
   /** A `tcp://` server whose TCP says nothing may still have a UDP that does. */
   private rescue(): void {
     if (this.sends.udp > 0) return;
+    this.round?.cancel();
     this.reportSlow();
     this.send('udp');
     this.nextRoundAfter(this.timeout);

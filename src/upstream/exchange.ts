@@ -14,6 +14,8 @@ export interface Progress {
   onRetransmit(): void;
   /** When the question was asked, where it waited before it came here: its deadline counts from then (U2). */
   readonly since?: Milliseconds;
+  /** Since when the other question of its pair is out without an answer, where it is: a server's silence is one (U1). */
+  readonly silentSince?: Milliseconds | undefined;
 }
 
 /**

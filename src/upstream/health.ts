@@ -2,10 +2,11 @@ import type { Clock, Milliseconds, Timer } from '../clock.ts';
 import type { Exchange } from './transport.ts';
 
 /**
- * Whether a server is known dead: silent for 3 s with at least three questions unanswered (U1).
+ * Whether a server is known dead: silent for 3 s with at least three questions unanswered (U1); and before that, whether
+ * it is doubtful: two questions in a row went unanswered, as hardly ever happens to one that is there.
  *
- * One that is dead is probed in the background until it is heard: real questions are not what finds out, since each of
- * them would wait.
+ * From the first doubt on it is probed in the background until it is heard: real questions are not what finds out, since
+ * each of them would wait.
  */
 export class Health {
   private readonly clock: Clock;
@@ -15,7 +16,8 @@ export class Health {
   private silentSince: Milliseconds = 0;
   private isDead = false;
   private probing: Exchange | undefined;
-  private timer: Timer | undefined;
+  private dying: Timer | undefined;
+  private nextProbe: Timer | undefined;
 
   /**
    * @param probe - Sends a question of its own; whoever takes the reply calls {@link heard}.
@@ -29,6 +31,11 @@ export class Health {
 
   get dead(): boolean {
     return this.isDead;
+  }
+
+  /** Not dead, but its equals are the better choice (U6). */
+  get doubtful(): boolean {
+    return this.unanswered >= DOUBTFUL_QUESTIONS;
   }
 
   /** A reply of the server matched: nothing that was silent before counts. */
@@ -45,9 +52,10 @@ export class Health {
   missed(since: Milliseconds): void {
     this.silentSince = this.unanswered === 0 ? since : Math.min(this.silentSince, since);
     this.unanswered++;
-    if (this.isDead || this.timer !== undefined || this.unanswered < DEAD_QUESTIONS) return;
+    if (this.doubtful && this.nextProbe === undefined) this.probeEvery(FIRST_PROBE);
+    if (this.isDead || this.dying !== undefined || this.unanswered < DEAD_QUESTIONS) return;
     const left = this.silentSince + DEAD_SILENCE - this.clock.now();
-    this.timer = this.clock.after(left, () => this.die());
+    this.dying = this.clock.after(left, () => this.die());
   }
 
   close(): void {
@@ -57,25 +65,28 @@ export class Health {
   private die(): void {
     this.isDead = true;
     this.onChange(true);
-    this.probeEvery(FIRST_PROBE);
   }
 
   private probeEvery(interval: Milliseconds): void {
     this.probing?.close();
     this.probing = this.probe();
-    this.timer = this.clock.after(interval, () => {
+    this.nextProbe = this.clock.after(interval, () => {
       this.probeEvery(Math.min(LAST_PROBE, 2 * interval));
     });
   }
 
   private stop(): void {
-    this.timer?.cancel();
-    this.timer = undefined;
+    this.dying?.cancel();
+    this.dying = undefined;
+    this.nextProbe?.cancel();
+    this.nextProbe = undefined;
     this.probing?.close();
     this.probing = undefined;
   }
 }
 
+/** One is a lost datagram; two in a row are one in four hundred at 5 % loss, and cost a turn at an equal. */
+const DOUBTFUL_QUESTIONS = 2;
 const DEAD_QUESTIONS = 3;
 const DEAD_SILENCE: Milliseconds = 3_000;
 /** A restarted server is back after some hundred milliseconds; one a second is no load for one that stays away. */

@@ -24,7 +24,8 @@ export function lanes(order: LaneOrder, upstream: Upstream, clock: Clock): Upstr
 
 /** Who waits in a lane. */
 interface Waiting {
-  start(): void;
+  /** @param silentSince - When the one before was asked, where it has no answer yet. */
+  start(silentSince: Milliseconds | undefined): void;
   close(): void;
 }
 
@@ -68,10 +69,11 @@ class Lanes implements Upstream {
 
   private queue(lane: Lane, question: Outgoing, progress?: Progress): Promise<Message> {
     const since = progress?.since ?? this.clock.now();
-    const patient: Progress = { onRetransmit: () => progress?.onRetransmit(), since };
+    const onRetransmit = () => progress?.onRetransmit();
     return new Promise((resolve, reject) => {
       lane.waiting.push({
-        start: () => resolve(this.run(lane, question, patient)),
+        start: (silentSince) =>
+          resolve(this.run(lane, question, { onRetransmit, since, silentSince })),
         close: () => reject(new UpstreamError('closed', `${this.name} was closed`)),
       });
     });
@@ -82,24 +84,25 @@ class Lanes implements Upstream {
     this.busy.set(lane.key, lane);
     let delay: Timer | undefined;
     let held = true;
-    const release = () => {
+    const askedAt = this.clock.now();
+    const release = (silentSince?: Milliseconds) => {
       if (!held) return;
       held = false;
       delay?.cancel();
-      this.startNext(lane);
+      this.startNext(lane, silentSince);
     };
-    if (this.delay !== undefined) delay = this.clock.after(this.delay, release);
+    if (this.delay !== undefined) delay = this.clock.after(this.delay, () => release());
     const onRetransmit = () => {
-      release();
+      release(askedAt);
       progress?.onRetransmit();
     };
-    return this.upstream.ask(question, { ...progress, onRetransmit }).finally(release);
+    return this.upstream.ask(question, { ...progress, onRetransmit }).finally(() => release());
   }
 
-  private startNext(lane: Lane): void {
+  private startNext(lane: Lane, silentSince: Milliseconds | undefined): void {
     const next = lane.waiting.shift();
     if (next === undefined) this.busy.delete(lane.key);
-    else next.start();
+    else next.start(silentSince);
   }
 }
 

@@ -12,6 +12,8 @@ export type TimerClass = 'zone' | 'other';
  */
 export class RoundTrips {
   private mean: Milliseconds | undefined;
+  /** What the choice goes by: the mean, and what silence says beside it. */
+  private distance: Milliseconds | undefined;
   private deviation: Milliseconds = 0;
   private sampledAt: Milliseconds = Number.NEGATIVE_INFINITY;
 
@@ -24,25 +26,42 @@ export class RoundTrips {
 
   /** SRTT; `undefined` where there was no sample of late. */
   smoothed(now: Milliseconds): Milliseconds | undefined {
-    return now - this.sampledAt > RECENT ? undefined : this.mean;
+    return now - this.sampledAt > RECENT ? undefined : this.distance;
   }
 
   sample(roundTrip: Milliseconds, now: Milliseconds): void {
     // The first after a long time replaces what is known, so that one question finds out that a server came nearer.
     if (this.mean === undefined || now - this.sampledAt > RECENT) {
       this.mean = roundTrip;
+      this.distance = roundTrip;
       this.deviation = roundTrip / 2;
     } else {
       this.deviation += (Math.abs(this.mean - roundTrip) - this.deviation) / 4;
-      this.mean += (roundTrip - this.mean) / 8;
+      this.mean = smooth(this.mean, roundTrip);
+      this.distance = smooth(this.distance, roundTrip);
     }
     this.sampledAt = now;
   }
 
-  /** A send was given up unanswered after `waited`: evidence only where the estimate was lower. */
+  /**
+   * A send was given up unanswered after `waited`: evidence only where the estimate was lower, and for the choice alone. A
+   * timer that grew with it would wait the longer for a server the less it answers.
+   */
   sampleAtLeast(waited: Milliseconds, now: Milliseconds): void {
-    if (waited > (this.mean ?? 0)) this.sample(waited, now);
+    if (waited <= (this.distance ?? 0)) return;
+    this.distance = smooth(this.distance, waited);
+    this.sampledAt = now;
   }
+
+  /** A server that was silent has answered again: what its silence seemed to say of its distance was wrong. */
+  forgive(roundTrip: Milliseconds): void {
+    if (this.distance !== undefined) this.distance = Math.min(this.distance, roundTrip);
+  }
+}
+
+/** RFC 6298 §2.3: a new sample weighs an eighth. */
+function smooth(estimate: Milliseconds | undefined, sample: Milliseconds): Milliseconds {
+  return estimate === undefined ? sample : estimate + (sample - estimate) / 8;
 }
 
 /** How long a server that is not asked keeps its place among its equals. */

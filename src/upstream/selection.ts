@@ -6,6 +6,8 @@ import type { Question } from '../wire/question.ts';
 /** What the choice knows of a server. */
 export interface Selectable {
   readonly dead: boolean;
+  /** Silent of late: its equals are asked before it, and in its place. */
+  readonly doubtful: boolean;
   /** `undefined` where it has not been measured lately. */
   expectedRoundTrip(question: Question): Milliseconds | undefined;
 }
@@ -20,8 +22,8 @@ export interface Candidate<S extends Selectable> {
 /**
  * In which order the servers are asked one question.
  *
- * Groups in the order of the configuration; equals by what they are measured to take; those known dead behind all
- * others, in the same order (U1).
+ * Groups in the order of the configuration; equals by what they are measured to take, those in doubt behind them; those
+ * known dead behind all others, in the same order (U1, U6).
  */
 export class Selection<S extends Selectable> {
   private readonly groups: readonly (readonly S[])[];
@@ -49,19 +51,22 @@ export class Selection<S extends Selectable> {
     if (servers.length === 1) return servers;
     const times = new Map(servers.map((s) => [s, s.expectedRoundTrip(question) ?? 0]));
     const timeOf = (server: S) => times.get(server) ?? 0;
-    const sorted = servers.toSorted((a, b) => timeOf(a) - timeOf(b));
-    const alive = sorted.filter((server) => !server.dead);
-    const first = this.stay(alive, question) ?? spread(alive, timeOf, question);
+    const nearest = servers.toSorted((a, b) => timeOf(a) - timeOf(b));
+    const alive = nearest.filter((server) => !server.dead);
+    const trusted = alive.filter((server) => !server.doubtful);
+    const sorted = [...trusted, ...nearest.filter((server) => !trusted.includes(server))];
+    const eligible = trusted.length > 0 ? trusted : alive;
+    const first = this.stay(eligible, question) ?? spread(eligible, timeOf, question);
     if (first === undefined) return sorted;
     this.pairs.set(question.qname, { server: first, until: this.clock.now() + PAIR_MEMORY });
     return [first, ...sorted.filter((server) => server !== first)];
   }
 
   /** The two questions of a pair go to one server: equals may be updated at different moments (U1, U6). */
-  private stay(alive: readonly S[], { qname }: Question): S | undefined {
+  private stay(eligible: readonly S[], { qname }: Question): S | undefined {
     const pair = this.pairs.get(qname);
     if (pair === undefined || pair.until <= this.clock.now()) return undefined;
-    return alive.includes(pair.server) ? pair.server : undefined;
+    return eligible.includes(pair.server) ? pair.server : undefined;
   }
 }
 

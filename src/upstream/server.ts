@@ -27,6 +27,7 @@ export class Server {
   private readonly options: ServerOptions;
   private readonly shared: Omit<AskParts, 'roundTrips'>;
   private readonly health: Health;
+  private readonly deathListeners: (() => void)[] = [];
   private readonly roundTrips: Readonly<Record<TimerClass, RoundTrips>> = {
     zone: new RoundTrips(),
     other: new RoundTrips(),
@@ -42,6 +43,7 @@ export class Server {
       () => this.probe(),
       (dead) => {
         own.dead = dead;
+        if (dead) for (const listener of this.deathListeners) listener();
       },
     );
     this.shared = {
@@ -62,6 +64,11 @@ export class Server {
     return this.health.dead;
   }
 
+  /** Silent of late, though not for long enough to be known dead (U6). */
+  get doubtful(): boolean {
+    return this.health.doubtful;
+  }
+
   /** How long an answer to such a question takes, smoothed; `undefined` where it was not measured of late. */
   expectedRoundTrip(question: Question): Milliseconds | undefined {
     return this.roundTripsOf(question).smoothed(this.options.clock.now());
@@ -71,6 +78,11 @@ export class Server {
   begin(question: Outgoing, listener: AskListener): Pick<Ask, 'cancel'> {
     const parts = { ...this.shared, roundTrips: this.roundTripsOf(question) };
     return new Ask(parts, question, listener);
+  }
+
+  /** Has `listener` called whenever the server is found dead. */
+  onDeath(listener: () => void): void {
+    this.deathListeners.push(listener);
   }
 
   /** Closes sockets; what is in flight fails with reason `closed`. */
@@ -84,9 +96,13 @@ export class Server {
   }
 
   private probe(): Exchange | undefined {
-    const { transports, address } = this.options;
+    const { transports, address, clock } = this.options;
+    const sentAt = clock.now();
     return transports[address.transport]?.send(PROBE, true, {
-      onReply: () => this.health.heard(),
+      onReply: () => {
+        this.health.heard();
+        for (const trips of Object.values(this.roundTrips)) trips.forgive(clock.now() - sentAt);
+      },
       // The next probe is due in any case.
       onFailure: () => undefined,
     });

@@ -4,7 +4,6 @@ import { Deframer, frame } from '../wire/frame.ts';
 import { uint16 } from '../wire/header.ts';
 import { padQuery, QUERY_BLOCK_OCTETS } from '../wire/padding.ts';
 import { buildQuery, randomId } from '../wire/request.ts';
-import { SILENCE } from './ask.ts';
 import { type Outgoing, UpstreamError } from './exchange.ts';
 import { judgeReply, type Verdict } from './reply.ts';
 import { socketError } from './socket-error.ts';
@@ -32,6 +31,8 @@ export interface StreamServer {
   readonly name: string;
   /** Whether queries are padded (RFC 8467). */
   readonly padded: boolean;
+  /** How long it may owe an answer without a word before new questions go elsewhere. */
+  readonly patience: Milliseconds;
   /** Another number after a change that connections from before do not know of. */
   readonly generation: number;
   /** Opens a socket. @param onOpen - Called, later, when the server may be written to. */
@@ -223,14 +224,15 @@ export class StreamConnection {
       this.timer = this.clock.after(IDLE, () => this.lose());
     } else {
       this.socket.ref();
-      this.timer = this.clock.after(SILENCE, () => this.onWatch());
+      this.timer = this.clock.after(this.server.patience, () => this.onWatch());
     }
   }
 
   private onWatch(): void {
     const quiet = this.clock.now() - Math.max(this.lastHeard, this.oldestSentAt());
-    if (quiet >= SILENCE) this.retire();
-    else this.timer = this.clock.after(SILENCE - quiet, () => this.onWatch());
+    const { patience } = this.server;
+    if (quiet >= patience) this.retire();
+    else this.timer = this.clock.after(patience - quiet, () => this.onWatch());
   }
 
   private oldestSentAt(): Milliseconds {

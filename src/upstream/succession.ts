@@ -10,6 +10,8 @@ import type { UpstreamTallies } from './upstream-tallies.ts';
 export interface Askable extends Selectable {
   /** Nothing of `listener` is called before this returns. */
   begin(question: Outgoing, listener: AskListener): { cancel(): void };
+  /** Has `listener` called whenever the server is found dead. */
+  onDeath(listener: () => void): void;
   close(): void;
 }
 
@@ -32,6 +34,11 @@ export interface SuccessionOptions {
 export function succession({ name, groups, clock, tallies }: SuccessionOptions): Upstream {
   const selection = new Selection(groups, clock);
   const walks = new Set<Walk>();
+  for (const server of groups.flat()) {
+    server.onDeath(() => {
+      for (const walk of walks) walk.leaveDead();
+    });
+  }
   return {
     name,
     async ask(question, progress): Promise<Message> {
@@ -101,11 +108,17 @@ class Walk {
     const left = (hopeless ? DEADLINE_WHEN_DEAD : DEADLINE) - waited;
     this.deadline = this.clock.after(left, () => this.giveUp());
     this.askNext();
+    this.beginPatience(SILENCE - this.silentFor());
     return this.settled.promise;
   }
 
   fail(error: Error): void {
     if (this.settle()) this.settled.reject(error);
+  }
+
+  /** Who waits for one that has been found dead meanwhile waits no longer than who comes now. */
+  leaveDead(): void {
+    if (this.latest?.server.dead === true && this.next?.server.dead === false) this.askNext();
   }
 
   /** Asks the next candidate, and with it those behind it, as long as what was asked is known dead. */
@@ -116,9 +129,15 @@ class Walk {
     this.beginPatience();
   }
 
-  private beginPatience(): void {
+  /** How long the first server has been silent already: it owes an answer to the other question of the pair. */
+  private silentFor(): Milliseconds {
+    const now = this.clock.now();
+    return now - (this.progress?.silentSince ?? now);
+  }
+
+  private beginPatience(patience = SILENCE): void {
     this.patience?.cancel();
-    this.patience = this.clock.after(SILENCE, () => this.onSilence());
+    this.patience = this.clock.after(patience, () => this.onSilence());
   }
 
   private get latest(): Candidate<Askable> | undefined {
@@ -144,7 +163,8 @@ class Walk {
   /** The first resend goes to another equal: what did not answer in time may be the server, not the network. */
   private hedge(place: number): boolean {
     const { next } = this;
-    if (this.hedged || next === undefined || next.server.dead) return false;
+    if (this.hedged || next === undefined) return false;
+    if (next.server.dead || next.server.doubtful) return false;
     if (place !== this.asked - 1 || next.group !== this.candidates[place]?.group) return false;
     this.hedged = true;
     // The silence of the group counts from its first question, so patience runs on.

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { SILENCE } from './ask.ts';
 import type { TlsAddress } from './server-address.ts';
 import { streamTransport } from './stream-transport.ts';
 import { TlsDialer } from './tls-dialer.ts';
@@ -19,6 +20,8 @@ export function tlsTransport(
     transport: 'tls',
     name: address.name,
     padded: true,
+    // A handshake is dearer than a datagram, and nothing else stands in for it.
+    patience: SILENCE,
     get generation() {
       return dialer.generation;
     },

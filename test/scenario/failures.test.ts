@@ -1,5 +1,6 @@
 import { test } from 'tap';
 import type { Milliseconds } from '../../src/clock.ts';
+import { ownQuery } from '../../src/resolve/stage.ts';
 import { UpstreamError } from '../../src/upstream/exchange.ts';
 import { EdeCode, Rcode, RrType } from '../../src/wire/codes.ts';
 import { a, aaaa, message, nodata } from '../support/messages.ts';
@@ -71,6 +72,26 @@ test('C6: silence of everybody is remembered for a second at most, and ends with
   await stub.ask('other.example.com.', RrType.TXT);
   sends();
   t.equal((await stub.ask(NAME, RrType.TXT)).message.rcode, Rcode.NOERROR, 'somebody was heard');
+});
+
+test('C6: what was asked into a silence that has ended since is not remembered', async (t) => {
+  const lines: Record<string, Line> = {};
+  for (const label of ['x', 'y', 'z']) lines[`${label}.example.net.`] = 'silence';
+  const { stub, sends } = await setup(lines);
+  for (const qname of Object.keys(lines)) void stub.resolve(ownQuery(qname, RrType.TXT));
+  await stub.clock.advance(3_000);
+  lines[NAME] = new UpstreamError('timeout', 'silent');
+  stub.upstream.delay = 1_000;
+  const late = stub.resolve(ownQuery(NAME, RrType.TXT));
+  await stub.clock.advance(100);
+  // They are back before the question that was asked while they were gone is given up.
+  stub.upstream.delay = 20;
+  await stub.ask('other.example.com.', RrType.TXT);
+  await stub.clock.advance(1_000);
+  t.equal((await late).message.rcode, Rcode.SERVFAIL);
+  sends();
+  lines[NAME] = nodata('.', 5);
+  t.equal((await stub.ask(NAME, RrType.TXT)).message.rcode, Rcode.NOERROR);
 });
 
 test('C6, F5: beside a family that has addresses a failure is never remembered for long', async (t) => {

@@ -145,3 +145,17 @@ test('C4, N9: in an outage a whole walk is answered from memory, and upstream is
   say(KNOWN);
   t.equal((await stub.ask('back.example.com.')).message.rcode, Rcode.NXDOMAIN);
 });
+
+test('C4, F5: a route that is found silent while a pair waits does not make one family look broken', async (t) => {
+  const { stub, fail } = await setup();
+  fail('silence');
+  for (const other of ['x.example.net.', 'y.example.net.', 'z.example.net.']) {
+    stub.resolve({ qname: other, qtype: 16, qclass: 1, dnssecOk: false, checkingDisabled: false });
+  }
+  // The 3 s of silence are over while the pair waits for its 800 ms.
+  await stub.clock.advance(2_500);
+  const pair = await stub.askPair(NAME);
+  t.equal(pair.a.message.answer.length, 1);
+  t.equal(pair.aaaa.message.answer.length, 1);
+  t.ok(pair.elapsed <= 800, `${pair.elapsed} ms`);
+});

@@ -300,23 +300,33 @@ test('SERVFAIL is an answer like any other: RCODEs are data', (t) => {
 test('tcp:// is asked over TCP only', async (t) => {
   const { clock, udp, tcp, server } = scriptedServer('tcp');
   const { heard } = begin(server);
-  await clock.advance(900);
+  await clock.advance(299);
   tcp.nth(0).answer(truth);
   t.same(heard, { answer: truth, slow: 0 });
   t.equal(udp.sends.length, 0);
   t.equal(clock.timers, 0);
 });
 
-test('tcp:// silent for 1 s: UDP comes to the rescue, with its own rounds', async (t) => {
+test('tcp:// silent for 300 ms: UDP comes to the rescue, with its own rounds', async (t) => {
   const { clock, udp, tcp, tallies, server } = scriptedServer('tcp');
   const { heard } = begin(server);
   await clock.advance(2_000);
-  t.same(udp.times, [1_000, 1_150, 1_450]);
+  t.same(udp.times, [300, 450, 750]);
   t.same(tcp.times, [0]);
   t.equal(heard.slow, 1);
   udp.nth(0).answer(truth);
   t.same(heard.answer, truth);
   t.equal(tallies.tcpFallbacks.get('silence'), 0, 'it was on TCP before');
+});
+
+test('tcp:// that is only slow: 20 rescues, then none before a second is over (U2)', async (t) => {
+  const { clock, udp, tcp, server } = scriptedServer('tcp');
+  for (let i = 0; i < 25; i++) begin(server, `n${i}.example.`);
+  await clock.advance(999);
+  t.equal(new Set(udp.sends.map(({ question }) => question.qname)).size, 20);
+  await clock.advance(1);
+  t.equal(new Set(udp.sends.map(({ question }) => question.qname)).size, 25);
+  t.equal(tcp.sends.filter(({ question }) => question.qname !== '.').length, 25, 'but for probes');
 });
 
 test('tcp:// whose connections break: UDP at once; refused: over at once', async (t) => {

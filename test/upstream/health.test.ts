@@ -29,6 +29,22 @@ test('three misses, and 3 s from the first that was missed (U1)', async (t) => {
   t.same(changes, [true]);
 });
 
+test('two misses in a row are a doubt, and one is a lost datagram (U6)', async (t) => {
+  const { clock, health, probes } = setup();
+  health.missed(0);
+  health.heard();
+  health.missed(0);
+  t.equal(health.doubtful, false);
+  t.same(probes, []);
+  health.missed(0);
+  t.equal(health.doubtful, true);
+  await clock.advance(10_000);
+  t.equal(health.dead, false, 'nobody else has asked');
+  health.heard();
+  t.equal(health.doubtful, false);
+  t.equal(clock.timers, 0);
+});
+
 test('a word at any moment begins anew, and is told once (U1)', async (t) => {
   const { clock, health, changes } = setup();
   for (let i = 0; i < 3; i++) health.missed(0);

@@ -105,6 +105,23 @@ test('the time in the lane counts towards the deadline (U2)', async (t) => {
   t.equal(asked[1]?.progress?.since, 1_000);
 });
 
+test('whoever waits for one that stays silent is told since when; after an answer there is no silence (U1)', async (t) => {
+  const { asked, clock, laned } = setup(serial);
+  await clock.advance(1_000);
+  void laned.ask(A);
+  void laned.ask(AAAA);
+  await clock.advance(150);
+  asked[0]?.progress?.onRetransmit();
+  t.equal(asked[1]?.progress?.silentSince, 1_000);
+  const answered = setup(serial);
+  void answered.laned.ask(A);
+  void answered.laned.ask(AAAA);
+  answered.asked[0]?.answer(message());
+  await settle();
+  t.equal(answered.asked.length, 2);
+  t.equal(answered.asked[1]?.progress?.silentSince, undefined);
+});
+
 test('different names, classes, DO and CD do not wait for each other', (t) => {
   const { asked, laned } = setup(serial);
   const others: Outgoing[] = [

@@ -79,6 +79,19 @@ test('a send that was given up is evidence only upwards', (t) => {
   t.equal(trips.smoothed(0), 100);
   trips.sampleAtLeast(180, 0);
   t.equal(trips.smoothed(0), 110);
+  t.equal(trips.timeout, 100 + 4 * 50, 'of the choice, not of the timer');
+  t.end();
+});
+
+test('what a silence seemed to say ends with it: nearer replaces, farther does not', (t) => {
+  const trips = new RoundTrips();
+  trips.forgive(20);
+  t.equal(trips.smoothed(0), undefined, 'nothing was said');
+  trips.sampleAtLeast(100, 0);
+  trips.forgive(20);
+  t.equal(trips.smoothed(0), 20);
+  trips.forgive(300);
+  t.equal(trips.smoothed(0), 20);
   t.end();
 });
 

@@ -8,6 +8,7 @@ import { outgoing } from './loopback.ts';
 class FakeServer implements Selectable {
   readonly name: string;
   dead = false;
+  doubtful = false;
   roundTrip: Milliseconds | undefined;
 
   constructor(name: string, roundTrip?: Milliseconds) {
@@ -95,6 +96,18 @@ test('a pair stays on one server for 5 s, while it lives (U1, U6)', async (t) =>
   t.equal(order('api.example.')[0], 'b', 'forgotten');
   b.dead = true;
   t.equal(order('api.example.', RrType.AAAA)[0], 'a', 'a dead one is not stayed with');
+});
+
+test('one in doubt stands behind its equals, and no pair stays on it (U6)', (t) => {
+  const a = new FakeServer('a', 10);
+  const b = new FakeServer('b', 100);
+  const { order } = setup([[a, b], [new FakeServer('next')]]);
+  t.equal(order('api.example.')[0], 'a');
+  a.doubtful = true;
+  t.same(order('api.example.', RrType.AAAA), ['b', 'a', 'next']);
+  b.doubtful = true;
+  t.same(order('other.example.'), ['a', 'b', 'next'], 'doubt does not leave the group');
+  t.end();
 });
 
 test('when the server of a pair dies, both questions stay on the next one', (t) => {

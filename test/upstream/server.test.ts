@@ -49,7 +49,8 @@ test('silent for 3 s with three questions unanswered: known dead, and probed unt
   const probes = udp.sends.filter(({ question }) => question.qname === '.');
   t.same(
     probes.map(({ at }) => at),
-    [3_000, 3_250, 3_750, 4_750, 5_750, 6_750],
+    // From the second miss on.
+    [1_000, 1_250, 1_750, 2_750, 3_750, 4_750, 5_750, 6_750],
   );
   t.equal(probes.filter(({ isClosed }) => !isClosed).length, 1, 'one at a time');
   probes.at(-1)?.answer(message({ rcode: Rcode.REFUSED }));
@@ -58,6 +59,28 @@ test('silent for 3 s with three questions unanswered: known dead, and probed unt
   const before = udp.sends.length;
   await clock.advance(10_000);
   t.equal(udp.sends.length, before, 'no more probes');
+  t.equal(clock.timers, 0);
+});
+
+test('two in a row unanswered: doubtful, and probed; what the probe took counts from then on (U6)', async (t) => {
+  const { clock, udp, server } = scriptedServer();
+  const overtaken = async (qname: string) => {
+    const { cancel } = begin(server, qname);
+    await clock.advance(200);
+    cancel();
+  };
+  await overtaken('a.example.');
+  t.equal(server.doubtful, false);
+  await overtaken('b.example.');
+  t.equal(server.doubtful, true);
+  t.equal(server.dead, false);
+  t.ok((server.expectedRoundTrip(outgoing('b.example.')) ?? 0) >= 200);
+  const probe = udp.sends.at(-1);
+  t.equal(probe?.question.qname, '.');
+  await clock.advance(20);
+  probe?.answer(message({ rcode: Rcode.REFUSED }));
+  t.equal(server.doubtful, false);
+  t.equal(server.expectedRoundTrip(outgoing('b.example.')), 20, 'it was away, and is not far');
   t.equal(clock.timers, 0);
 });
 

@@ -3,7 +3,7 @@ import type { AskListener } from '../../src/upstream/ask.ts';
 import { type Outgoing, UpstreamError, type UpstreamFailure } from '../../src/upstream/exchange.ts';
 import { type Askable, succession } from '../../src/upstream/succession.ts';
 import { createUpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
-import { Rcode } from '../../src/wire/codes.ts';
+import { Rcode, RrType } from '../../src/wire/codes.ts';
 import type { Message } from '../../src/wire/message.ts';
 import { HandClock, settle } from '../support/hand-clock.ts';
 import { a, message, nxdomain } from '../support/messages.ts';
@@ -12,7 +12,9 @@ import { outgoing } from './loopback.ts';
 /** A server whose words are the test's. */
 class FakeServer implements Askable {
   dead = false;
+  doubtful = false;
   isClosed = false;
+  private deathListener = () => {};
   readonly asked: { listener: AskListener; cancelled: boolean }[] = [];
 
   expectedRoundTrip(): undefined {
@@ -27,6 +29,15 @@ class FakeServer implements Askable {
         ask.cancelled = true;
       },
     };
+  }
+
+  onDeath(listener: () => void): void {
+    this.deathListener = listener;
+  }
+
+  die(): void {
+    this.dead = true;
+    this.deathListener();
   }
 
   close(): void {
@@ -257,6 +268,44 @@ test('no resend goes to the next group, which is no equal, nor to a dead one (U1
   void withDead.ask();
   t.equal(withDead.servers[0]?.last.takeResend(), false);
   t.end();
+});
+
+test('who waits for a server that is found dead goes on to the next one at once (U1)', async (t) => {
+  const { servers, counts, ask } = setup(1, 1);
+  const answer = ask();
+  servers[0]?.die();
+  t.same(counts(), [1, 1]);
+  servers[1]?.answer(truth);
+  t.same(await answer, truth);
+  const both = setup(1, 1);
+  both.ask().catch(() => undefined);
+  both.servers[0]?.die();
+  both.servers[1]?.die();
+  t.same(both.counts(), [1, 1], 'each once');
+  both.upstream.close();
+});
+
+test('no resend goes to an equal that is in doubt (U6)', (t) => {
+  const { servers, counts, ask } = setup(2);
+  for (const server of servers) server.doubtful = true;
+  void ask();
+  t.equal(servers.find(({ asked }) => asked.length > 0)?.last.takeResend(), false);
+  t.equal(
+    counts().reduce((sum, count) => sum + count),
+    1,
+  );
+  t.end();
+});
+
+test('the second of a pair does not wait through a silence that the first has waited through (U1)', async (t) => {
+  const { clock, upstream, counts } = setup(1, 1);
+  await clock.advance(400);
+  const progress = { onRetransmit: () => undefined, silentSince: 0 };
+  void upstream.ask(outgoing('api.example.', RrType.AAAA), progress);
+  await clock.advance(599);
+  t.same(counts(), [1, 0]);
+  await clock.advance(1);
+  t.same(counts(), [1, 1]);
 });
 
 test('a resend to an equal does not prolong the silence of its group (U1)', async (t) => {
