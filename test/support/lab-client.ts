@@ -7,17 +7,27 @@ import { spawnIn } from './lab-process.ts';
 /** A C library whose resolver a test uses. */
 export type Libc = 'musl' | 'glibc';
 
-/** One getaddrinfo, as the program saw it. */
-export interface Lookup {
+/** One lookup, as the program that made it saw it. */
+export interface ClientLookup {
   readonly name: string;
-  /** getaddrinfo's return value: 0 where the name resolved. */
-  readonly rc: number;
-  /** The text of `rc`; empty for 0. */
-  readonly error: string;
-  /** CLOCK_MONOTONIC when it began: comparable with the times of the DNS pods. */
-  readonly at: Milliseconds;
   readonly ms: Milliseconds;
   readonly addresses: readonly string[];
+  /** In the client's own words; empty where it has addresses. */
+  readonly error: string;
+}
+
+/** One getaddrinfo. */
+export interface Lookup extends ClientLookup {
+  /** getaddrinfo's return value: 0 where the name resolved. `error` is its text. */
+  readonly rc: number;
+  /** CLOCK_MONOTONIC when it began: comparable with the times of the DNS pods. */
+  readonly at: Milliseconds;
+}
+
+/** What a resolv.conf says beside its nameservers. */
+export interface ClientList {
+  readonly search: readonly string[];
+  readonly ndots: number;
 }
 
 /** The search list of a job's pod, with a corporate suffix from the node. */
@@ -29,9 +39,12 @@ export const SEARCH = [
 ];
 
 /** A resolv.conf as kubelet writes it, for the given nameservers. */
-export function resolvConf(nameservers: readonly string[]): string {
+export function resolvConf(
+  nameservers: readonly string[],
+  { search, ndots }: ClientList = { search: SEARCH, ndots: 5 },
+): string {
   const servers = nameservers.map((address) => `nameserver ${address}\n`).join('');
-  return `${servers}search ${SEARCH.join(' ')}\noptions ndots:5\n`;
+  return `${servers}search ${search.join(' ')}\noptions ndots:${ndots}\n`;
 }
 
 /**
@@ -55,21 +68,24 @@ export function compileClients(folder: string): Readonly<Record<Libc, string>> {
  * @param pod - The namespace.
  * @param etc - A folder with the resolv.conf, hosts and nsswitch.conf that this process is to see. They are bound over
  *   those of the machine in the mount namespace that `ip netns exec` has made for it: nothing outside changes.
+ * @param client - A program that takes names as arguments and writes a JSON line for each.
  */
-export async function lookUp(
+export async function lookUp<Line extends ClientLookup>(
   pod: string,
   etc: string,
-  client: string,
+  client: readonly string[],
   names: readonly string[],
-): Promise<Lookup[]> {
-  const lookups: Lookup[] = [];
-  // Without a name the client would read standard input.
+): Promise<Line[]> {
+  const lookups: Line[] = [];
+  // Without a name some clients would read standard input.
   if (names.length === 0) return lookups;
-  const argv = ['sh', '-ec', BIND_AND_RUN, etc, client, ...names];
+  const argv = ['sh', '-ec', BIND_AND_RUN, etc, ...client, ...names];
   const child = spawnIn(pod, argv, (line) => lookups.push(JSON.parse(line)));
   child.endInput();
   const { code, stderr } = await child.exited;
-  if (code !== 0 || lookups.length !== names.length) throw new Error(`client failed: ${stderr}`);
+  if (code !== 0 || lookups.length !== names.length) {
+    throw new Error(`${client.join(' ')} failed: ${stderr}`);
+  }
   return lookups;
 }
 

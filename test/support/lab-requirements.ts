@@ -28,7 +28,8 @@ export function missingForLab(tools: readonly string[]): string | undefined {
   return whyNoNamespaces();
 }
 
-function isOnPath(tool: string): boolean {
+/** Whether a program can be started by its name. */
+export function isOnPath(tool: string): boolean {
   const { PATH: folders = '' } = process.env;
   return folders.split(':').some((folder) => {
     try {

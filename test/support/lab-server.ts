@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import type { Clock } from '../../src/clock.ts';
 import { startCluster } from '../../src/commands/demo/cluster.ts';
 import { noFaults } from '../../src/commands/demo/cluster-faults.ts';
+import type { World } from '../../src/commands/demo/cluster-world.ts';
 import type { LabFaults, ServerConfig } from './lab-faults.ts';
 
 /** CLOCK_MONOTONIC: the same reading in every process, unlike performance.now(), so that logs can be merged. */
@@ -17,16 +18,18 @@ const machineClock: Clock = {
 const say = (event: object) => process.stdout.write(`${JSON.stringify(event)}\n`);
 
 const config: ServerConfig = JSON.parse(process.argv[2] ?? '{}');
-const cluster = await startCluster({
-  ...config,
-  clock: machineClock,
-  onAsked: (asked) => say({ asked }),
-});
+const start = (world: World) =>
+  startCluster({ ...config, world, clock: machineClock, onAsked: (asked) => say({ asked }) });
+let cluster = await start(config.world);
 let commands = 0;
 say({ done: commands });
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { faults }: { faults?: LabFaults } = JSON.parse(line);
+  const { faults, world }: { faults?: LabFaults; world?: World } = JSON.parse(line);
+  if (world !== undefined) {
+    await cluster.close();
+    cluster = await start(world);
+  }
   if (faults !== undefined) {
     const { silentFor, ...rest } = faults;
     const silentUntil =

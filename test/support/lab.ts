@@ -1,9 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Asked } from '../../src/commands/demo/cluster.ts';
 import { type World, worldOf } from '../../src/commands/demo/cluster-world.ts';
 import {
+  type ClientList,
+  type ClientLookup,
   compileClients,
   type Libc,
   type Lookup,
@@ -29,6 +31,14 @@ export interface Lab {
   lookup(libc: Libc, name: string, options: { through: Through }): Promise<Lookup>;
   /** Several, one after the other, in one process. */
   lookups(libc: Libc, names: readonly string[], options: { through: Through }): Promise<Lookup[]>;
+  /** The same with any program, which reads the resolv.conf that `list` makes. */
+  lookupsBy(
+    client: readonly string[],
+    names: readonly string[],
+    options: { through: Through; list: ClientList },
+  ): Promise<ClientLookup[]>;
+  /** Another cluster, and another world outside; nothing is wrong in it. */
+  setWorld(world: World): Promise<void>;
   /** What the DNS pods were asked since the last {@link forget}, merged by time. */
   asked(): Promise<Asked[]>;
   /** Starts a new page of the log. */
@@ -93,10 +103,15 @@ export async function startLab(world: World): Promise<Lab> {
       outside.start(network.outside, PUBLIC_DNS, publicWorld(world)),
     ]);
     const lookups: Lab['lookups'] = (libc, names, { through }) =>
-      lookUp(network.pod, etc[through], clients[libc], names);
+      lookUp(network.pod, etc[through], [clients[libc]], names);
     return {
       network,
       lookups,
+      lookupsBy: (client, names, { through, list }) =>
+        lookUp(network.pod, etcFor(folder, through, list), client, names),
+      setWorld: async (next) => {
+        await Promise.all([cluster.setWorld(next), outside.setWorld(publicWorld(next))]);
+      },
       setFaults: (faults) => cluster.setFaults(faults),
       setPublicFaults: (faults) => outside.setFaults(faults),
       lookup: async (libc, name, options) => {
@@ -134,6 +149,15 @@ export async function startLab(world: World): Promise<Lab> {
   }
 }
 
+/** The folder for a client with this list; made at its first use. */
+function etcFor(folder: string, through: Through, list: ClientList): string {
+  const etc = join(folder, `${through}-${list.ndots}-${list.search.join('-')}`);
+  if (existsSync(etc)) return etc;
+  mkdirSync(etc);
+  writeEtc(etc, resolvConf(NAMESERVERS[through], list));
+  return etc;
+}
+
 function writeAllEtc(folder: string): Readonly<Record<Through, string>> {
   const write = (through: Through) => {
     const etc = join(folder, through);
@@ -166,6 +190,10 @@ class Servers {
 
   async setFaults(faults: LabFaults): Promise<void> {
     await this.call({ faults });
+  }
+
+  async setWorld(world: World): Promise<void> {
+    await this.call({ world });
   }
 
   async log(): Promise<Asked[]> {
