@@ -39,6 +39,8 @@ export interface AskListener {
 export interface AskParts {
   readonly name: string;
   readonly first: TransportKind;
+  /** Whether nobody on the way to the server can set AD. */
+  readonly trustsAd: boolean;
   /** Where one is not here, nothing goes that way, whatever happens: over TLS nothing ever falls back to clear text. */
   readonly transports: Transports;
   readonly clock: Clock;
@@ -257,6 +259,9 @@ export class Ask {
   private onStreamFailure(reason: UpstreamFailure, error: Error): void {
     if (reason === 'malformed') this.malformed = true;
     const spoken = this.truncated !== undefined || this.malformed;
+    // U3: the malformed datagram may have been somebody else's; without TCP the truth can still come the same way.
+    const mayStillCome = this.malformed && this.truncated === undefined && this.isOpen('udp');
+    if (reason !== 'malformed' && mayStillCome) return;
     const hasRescue = this.parts.transports.udp !== undefined && this.sends.udp === 0;
     const rescuable = reason === 'network' && hasRescue;
     if (rescuable && !spoken) this.rescue();
@@ -330,7 +335,9 @@ export class Ask {
 
   private answer(message: Message): void {
     this.settle();
-    this.listener.onAnswer(message);
+    // RFC 6840 §5.7, RFC 4035 §4.9.3: AD says nothing where anybody on the way may set it.
+    const isForeign = message.authenticData && !this.parts.trustsAd;
+    this.listener.onAnswer(isForeign ? { ...message, authenticData: false } : message);
   }
 
   private fail(error: Error): void {

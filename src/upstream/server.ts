@@ -49,6 +49,7 @@ export class Server {
     this.shared = {
       name: address.name,
       first: address.transport,
+      trustsAd: isSecure(address),
       transports,
       clock,
       budget: new ResendBudget(),
@@ -107,6 +108,12 @@ export class Server {
       onFailure: () => undefined,
     });
   }
+}
+
+/** Authenticated, or on this very machine or pod: nobody stands between (KeyTrap: nothing is validated here). */
+function isSecure({ transport, endpoint }: ServerAddress): boolean {
+  if (transport === 'tls' || transport === 'https') return true;
+  return endpoint.address.startsWith('127.') || endpoint.address === '::1';
 }
 
 /** Every server knows the root, or refuses at once: either word shows that it is back. */

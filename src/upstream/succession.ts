@@ -39,9 +39,13 @@ export function succession({ name, groups, clock, tallies }: SuccessionOptions):
       for (const walk of walks) walk.leaveDead();
     });
   }
+  let closed = false;
+  const closedError = () => new UpstreamError('closed', `${name} was closed`);
   return {
     name,
     async ask(question, progress): Promise<Message> {
+      // Whoever asks on after a failure must not wake what was closed: its sockets would keep the process alive.
+      if (closed) throw closedError();
       const walk = new Walk(name, selection.candidates(question), question, clock, tallies);
       walks.add(walk);
       try {
@@ -54,7 +58,8 @@ export function succession({ name, groups, clock, tallies }: SuccessionOptions):
       }
     },
     close(): void {
-      for (const walk of walks) walk.fail(new UpstreamError('closed', `${name} was closed`));
+      closed = true;
+      for (const walk of walks) walk.fail(closedError());
       for (const server of groups.flat()) server.close();
     },
   };

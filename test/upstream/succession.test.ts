@@ -334,6 +334,7 @@ test('closing rejects what is in flight, and closes every server', async (t) => 
   const failed = t.rejects(ask(), { name: 'UpstreamError', reason: 'closed' });
   upstream.close();
   await failed;
+  await t.rejects(ask(), { name: 'UpstreamError', reason: 'closed' }, 'what comes later too');
   t.ok(servers.every(({ isClosed }) => isClosed));
   t.equal(clock.timers, 0);
 });
