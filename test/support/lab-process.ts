@@ -34,8 +34,21 @@ export function spawnIn(
   argv: readonly string[],
   onLine: (line: string) => void,
 ): LabProcess {
-  const env = productEnv();
-  const child = spawn('ip', ['netns', 'exec', namespace, ...priority(), ...argv], { env });
+  return spawnHere(['ip', 'netns', 'exec', namespace, ...priority(), ...argv], onLine);
+}
+
+/**
+ * Starts `argv` where the test itself is, likewise.
+ *
+ * @param more - What it finds in its environment beside that of the test.
+ */
+export function spawnHere(
+  argv: readonly string[],
+  onLine: (line: string) => void,
+  more: Readonly<Record<string, string>> = {},
+): LabProcess {
+  const [program = '', ...words] = argv;
+  const child = spawn(program, words, { env: { ...productEnv(), ...more } });
   const stderr: string[] = [];
   child.stderr.setEncoding('utf8').on('data', (text: string) => stderr.push(text));
   createInterface({ input: child.stdout }).on('line', onLine);
