@@ -239,12 +239,12 @@ test('the image, in a pod', async (t) => {
         // dockerd gives its containers the pod's nameservers, but for those on the loopback.
         const etc = mkdtempSync(join(jobRoot, 'etc-'));
         writeEtc(etc, `${resolvConf([POD_IP])}options timeout:1 attempts:1\n`);
-        const client = join(jobRoot, 'bin/client-glibc');
-        const [inner] = await lookUp(docker, etc, client, ['git.example.com']);
+        const client = [join(jobRoot, 'bin/client-glibc')];
+        const [inner] = await lookUp<Lookup>(docker, etc, client, ['git.example.com']);
         if (inner === undefined) throw new Error('no lookup');
         resolvesTo(t, inner, ['192.0.2.1', '2001:db8::1']);
 
-        const [outer] = await lookUp(lab.network.node, etc, client, ['git.example.com.']);
+        const [outer] = await lookUp<Lookup>(lab.network.node, etc, client, ['git.example.com.']);
         t.not(outer?.rc, 0, `the node is not answered: ${outer?.addresses}`);
       });
     },
