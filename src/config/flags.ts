@@ -19,18 +19,18 @@ export const CONFIG_FILE_FLAG = 'config';
 
 /** The flags that every command with a configuration has, by long name: `--config` and those of the table. */
 export function configurationFlags(): Readonly<Record<string, ConfigurationFlag>> {
-  const flags: Record<string, ConfigurationFlag> = {
+  const ofSettings = flagged().map(({ flag, meaning }): [string, ConfigurationFlag] => {
+    const repeat = flag.multiple === true ? ({ multiple: true } as const) : {};
+    return [flag.name, { type: 'string', ...repeat, hint: flag.hint, meaning }];
+  });
+  return {
     [CONFIG_FILE_FLAG]: {
       type: 'string',
       hint: 'FILE',
       meaning: 'read settings from a YAML file (SIDESTUB_CONFIG)',
     },
+    ...Object.fromEntries(ofSettings),
   };
-  for (const { flag, meaning } of flagged()) {
-    const repeat = flag.multiple === true ? ({ multiple: true } as const) : {};
-    flags[flag.name] = { type: 'string', ...repeat, hint: flag.hint, meaning };
-  }
-  return flags;
 }
 
 /** The settings among the values of flags; other flags are passed over. */

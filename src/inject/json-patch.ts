@@ -52,7 +52,7 @@ export function applyPatch(document: unknown, patch: JsonPatch): unknown {
 function addIn(target: unknown, tokens: readonly string[], value: unknown, path: string): void {
   const [token = '', ...rest] = tokens;
   if (typeof target !== 'object' || target === null) throw new Error(`nothing to add to: ${path}`);
-  const parent = target as Record<string, unknown>;
+  const parent = target as Readonly<Record<string, unknown>>;
   if (rest.length > 0) {
     addIn(Object.hasOwn(parent, token) ? parent[token] : undefined, rest, value, path);
   } else if (!Array.isArray(target)) {

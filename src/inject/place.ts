@@ -68,7 +68,7 @@ export class Place {
     if (this.value === undefined) return {};
     const plain = typeof this.value === 'object' && !Array.isArray(this.value);
     if (!plain) throw this.wrong('an object');
-    return this.value as Record<string, unknown>;
+    return this.value as Readonly<Record<string, unknown>>;
   }
 
   private wrong(expected: string): PodError {

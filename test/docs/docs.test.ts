@@ -165,6 +165,7 @@ async function understand(words: readonly string[], asked: string[]) {
     names.map((name) => [
       name,
       async () => {
+        // biome-ignore lint/plugin: the names are those that cli.ts lists
         const { command } = (await import(`../../src/commands/${name}.ts`)) as { command: Command };
         const main = () => Promise.resolve(0);
         return { command: { ...command, main } };

@@ -48,7 +48,7 @@ function at(value: unknown, path: readonly string[]): unknown {
   return path.reduce<unknown>(
     (inner, key) =>
       typeof inner === 'object' && inner !== null && Object.hasOwn(inner, key)
-        ? (inner as Record<string, unknown>)[key]
+        ? (inner as Readonly<Record<string, unknown>>)[key]
         : undefined,
     value,
   );

@@ -1,0 +1,56 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+/** Stories that show what a file does and that import none of it, by the file's name. */
+const STORIES: ReadonlyMap<string, readonly string[]> = new Map([
+  ['aaaa-filter', ['aaaa-filter']],
+  ['answer-cache', ['search', 'stale']],
+  ['assumption', ['assume']],
+  ['cluster-zone', ['search']],
+  ['collapse', ['collapse']],
+  ['conformance', ['search']],
+  ['cuts', ['search']],
+  ['failure-memory', ['failures']],
+  ['families', ['families']],
+  ['nodata-repair', ['nodata-repair']],
+  ['prefetch', ['prefetch']],
+  ['route-silence', ['failures', 'stale']],
+  ['search', ['search', 'assume', 'failures']],
+  ['serve-stale', ['stale']],
+  ['servfail', ['failures']],
+  ['speculation', ['search']],
+  ['wildcard-guard', ['wildcard']],
+]);
+
+/**
+ * The test files that a mutant of a source file has to survive, those first that kill most: the file's own, those of
+ * its folder that import it, and stories. Each is a process of a fifth of a second, so what only passes through the
+ * file on its way elsewhere is left out.
+ *
+ * @param source - From the root of the repository: `src/wire/name.ts`.
+ */
+export function testsOf(source: string): string[] {
+  const name = basename(source, '.ts');
+  const folder = join('test', relative('src', dirname(source)));
+  const own = join(folder, `${name}.test.ts`);
+  const near = testFiles(folder).filter((path) => imports(path, source));
+  const stories = (STORIES.get(name) ?? []).map((story) => `test/scenario/${story}.test.ts`);
+  const chosen = [own, ...near, ...stories].filter((path) => existsSync(join(ROOT, path)));
+  return [...new Set(chosen.length > 0 ? chosen : testFiles(folder))];
+}
+
+function testFiles(folder: string): string[] {
+  return readdirSync(join(ROOT, folder))
+    .filter((file) => file.endsWith('.test.ts') && !NEEDS_A_CORPUS.has(file))
+    .map((file) => join(folder, file))
+    .sort();
+}
+
+/** Skipped where the corpus is not there, so no measure of anything. */
+const NEEDS_A_CORPUS = new Set(['corpus.test.ts']);
+
+function imports(path: string, source: string): boolean {
+  return readFileSync(join(ROOT, path), 'utf8').includes(`/${source}'`);
+}
