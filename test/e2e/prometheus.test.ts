@@ -20,7 +20,7 @@ const UNMOVED: Readonly<Record<string, string>> = {
   sidestub_bugs_total: 'must stay 0',
   sidestub_cache_evictions_total: 'the cache is larger than what was asked',
   sidestub_query_log_dropped_total: 'the disk keeps up',
-  sidestub_tcp_connections_refused_total: 'fewer clients than the limit',
+  sidestub_tcp_connections_refused_total: 'who is idle gives way first',
   sidestub_upstream_edns_fallbacks_total: 'the cluster speaks EDNS',
   sidestub_upstream_failovers_total: 'it has one server',
   sidestub_upstream_malformed_replies_total: 'what it says can be read',

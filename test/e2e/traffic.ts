@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { monotonicClock } from '../../src/clock.ts';
 import { noFaults } from '../../src/commands/demo/cluster-faults.ts';
@@ -13,6 +14,7 @@ import type { RunningSidestub } from '../observe/running-sidestub.ts';
 export const TRAFFIC_SETTINGS = {
   search: { pin: ['packages.example.com'] },
   cache: { maxTtl: '1s' },
+  tcp: { maxConnectionsPerClient: 1 },
 };
 
 const ROUND_TRIP = 5;
@@ -46,6 +48,7 @@ export async function everyKindOfTraffic(sidestub: RunningSidestub, folder: stri
   );
   await withFaults({ dropNext: 3 }, 'lost.example.com');
   await strangers(sidestub);
+  await crowd(sidestub);
   await reloads(sidestub, folder);
   // Behind the reloads: what is left of the names that were asked first is past its TTL by now.
   await withFaults(
@@ -80,6 +83,13 @@ async function strangers({ dns }: RunningSidestub): Promise<void> {
   socket.send(notify);
   await once(socket, 'message');
   socket.close();
+}
+
+/** More connections than one client may have: somebody has to go (S1). */
+async function crowd({ dns }: RunningSidestub): Promise<void> {
+  const sockets = [1, 2].map(() => connect(dns.port, dns.address).on('error', () => undefined));
+  await Promise.race(sockets.map((socket) => once(socket.resume(), 'close')));
+  for (const socket of sockets) socket.destroy();
 }
 
 /** One that is refused, and one that is not. */
