@@ -34,7 +34,7 @@ export async function runCommandLine(
   const { stdout, stderr, version } = surroundings;
   try {
     if (first === undefined) {
-      stderr.write(await programHelp(commands));
+      stderr.write(await programHelp(commands, version));
       return ExitCode.USAGE;
     }
     if (first === '--version' || first === '-V' || first === 'version') {
@@ -43,7 +43,7 @@ export async function runCommandLine(
     }
     const asksHelp = first === '--help' || first === '-h' || first === 'help';
     if (asksHelp && rest.length === 0) {
-      stdout.write(await programHelp(commands));
+      stdout.write(await programHelp(commands, version));
       return ExitCode.OK;
     }
     return asksHelp

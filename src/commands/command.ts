@@ -54,6 +54,14 @@ export interface Output {
 export type Flags = Readonly<Record<string, FlagValue | undefined>>;
 export type FlagValue = string | boolean | readonly (string | boolean)[];
 
+/** Prints a document for programs, with the version that made it first. */
+export function printJson(
+  { stdout, version }: Pick<CommandContext, 'stdout' | 'version'>,
+  document: object,
+): void {
+  stdout.write(`${JSON.stringify({ sidestub: version, ...document }, undefined, 2)}\n`);
+}
+
 /** The value of a flag that takes one; `undefined` where it was not given. */
 export function textFlag(flags: Flags, name: string): string | undefined {
   const value = flags[name];

@@ -35,7 +35,7 @@ async function main(context: CommandContext): Promise<number> {
     const entries = effective.map(({ key, value, origin }) => [key, { value, origin }]);
     stdout.write(`${JSON.stringify(Object.fromEntries(entries), undefined, 2)}\n`);
   } else {
-    stdout.write(renderSettings(effective));
+    stdout.write(`# sidestub ${context.version}\n${renderSettings(effective)}`);
   }
   return ExitCode.OK;
 }

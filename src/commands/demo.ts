@@ -5,6 +5,7 @@ import {
   type CommandContext,
   ExitCode,
   isSet,
+  printJson,
   textFlag,
   UsageError,
 } from './command.ts';
@@ -62,9 +63,9 @@ async function main(context: CommandContext): Promise<number> {
   return broken ? ExitCode.FAILURE : ExitCode.OK;
 }
 
-async function tellAsJson({ stdout }: CommandContext, options: TrialOptions): Promise<Trial[]> {
+async function tellAsJson(context: CommandContext, options: TrialOptions): Promise<Trial[]> {
   const trials = await runTrials(STORIES, options, () => {});
-  stdout.write(jsonReport(trials, options));
+  printJson(context, jsonReport(trials, options));
   return trials;
 }
 

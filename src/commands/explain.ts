@@ -14,6 +14,7 @@ import {
   type CommandContext,
   ExitCode,
   isSet,
+  printJson,
   textFlag,
   UsageError,
 } from './command.ts';
@@ -63,11 +64,8 @@ async function main(context: CommandContext): Promise<number> {
   const svg = textFlag(flags, 'svg');
   if (svg !== undefined && !writeSvg(svg, explanation, stderr)) return ExitCode.FAILURE;
   const columns = Math.max(80, stdout.columns ?? DEFAULT_COLUMNS);
-  stdout.write(
-    isSet(flags, 'json')
-      ? `${JSON.stringify(jsonOf(explanation), undefined, 2)}\n`
-      : explainText(explanation, columns, paintFor(stdout, env)),
-  );
+  if (isSet(flags, 'json')) printJson(context, jsonOf(explanation));
+  else stdout.write(explainText(explanation, columns, paintFor(stdout, env)));
   return heardFrom(explanation) ? ExitCode.OK : ExitCode.FAILURE;
 }
 

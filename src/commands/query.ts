@@ -13,6 +13,7 @@ import {
   type CommandContext,
   ExitCode,
   isSet,
+  printJson,
   textFlag,
   UsageError,
 } from './command.ts';
@@ -59,8 +60,8 @@ async function main(context: CommandContext): Promise<number> {
     const transport = isSet(flags, 'tcp') ? 'tcp' : 'udp';
     const asked = await askServer({ server, question, transport, timeout, clock: monotonicClock });
     const shown = showResponse(asked, server);
-    const json = isSet(flags, 'json');
-    stdout.write(json ? `${JSON.stringify(shown, undefined, 2)}\n` : responseText(shown));
+    if (isSet(flags, 'json')) printJson(context, shown);
+    else stdout.write(responseText(shown));
     return ExitCode.OK;
   } catch (error) {
     stderr.write(`sidestub: ${error instanceof Error ? error.message : error}\n`);

@@ -34,7 +34,10 @@ Answers DNS on localhost for the programs of this pod or machine, and asks the s
   dig @127.0.0.1 -p 5353 git.example.com
 
 SIGTERM answers what is in flight and exits 0; a second one exits at once. SIGHUP, or a change of the
-configuration file or resolv.conf, reloads without losing a query.`;
+configuration file or resolv.conf, reloads without losing a query.
+
+What has no flag below is set in the file or the environment: \`sidestub config\` lists every setting
+with its value here; tcp.idle is SIDESTUB_TCP_IDLE.`;
 
 export const command: Command = {
   summary: 'run the daemon',
@@ -85,7 +88,7 @@ async function main(context: CommandContext): Promise<number> {
       onReady: () => tell('READY=1'),
       onFatal: (reason) => {
         fatal = reason;
-        log.error('fatal', { reason });
+        log.error('fatal', { version: context.version, reason });
         ended.resolve(ExitCode.CONFIG);
       },
     });
@@ -208,12 +211,12 @@ function watchedFiles({ resolvConf, hosts }: Settings, { flags, env }: CommandCo
 
 function logFor(
   { log: { level, format } }: Settings,
-  { stdout }: CommandContext,
+  { stdout, env }: CommandContext,
   onSuppressed: () => void,
 ): Log {
   return createLog({
     level,
-    format: format === 'auto' ? formatFor(stdout) : format,
+    format: format === 'auto' ? formatFor(stdout, env) : format,
     write: (line) => stdout.write(line),
     wallClock: Date.now,
     clock: monotonicClock,

@@ -15,6 +15,7 @@ import {
   type CommandContext,
   ExitCode,
   isSet,
+  printJson,
   textFlag,
   UsageError,
 } from './command.ts';
@@ -65,7 +66,7 @@ async function main(context: CommandContext): Promise<number> {
   const resolved = waits.every((wait) => wait.resolved);
   if (asJson) {
     const shown = waits.map((wait) => ({ ...wait, waited: Math.round(wait.waited) }));
-    context.stdout.write(`${JSON.stringify({ resolved, names: shown }, undefined, 2)}\n`);
+    printJson(context, { resolved, names: shown });
   }
   return resolved ? ExitCode.OK : ExitCode.FAILURE;
 }

@@ -116,6 +116,7 @@ async function serve(parts: Parts, certificate: Certificate): Promise<number> {
   try {
     status = await startStatusServer({
       address: parts.status,
+      version: context.version,
       ready: () => (stopping ? ['stopping'] : []),
       exposition: createExposition(metrics.registry),
       onBug,
@@ -212,10 +213,10 @@ function durationOf(text: string): Milliseconds {
   }
 }
 
-function logFor({ stdout }: CommandContext): Log {
+function logFor({ stdout, env }: CommandContext): Log {
   return createLog({
     level: 'info',
-    format: formatFor(stdout),
+    format: formatFor(stdout, env),
     write: (line) => stdout.write(line),
     wallClock: Date.now,
     clock: monotonicClock,

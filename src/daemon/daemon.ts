@@ -86,7 +86,8 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   const metrics = createMetrics({ version: parts.version });
   const onBug = (error: unknown): void => {
     metrics.daemon.bugs.add();
-    log.error('bug', { stack: error instanceof Error ? error.stack : String(error) });
+    const stack = error instanceof Error ? error.stack : String(error);
+    log.error('bug', { version: parts.version, stack });
   };
   const table = new AnswerTable({
     octets: settings.cache.octets,
@@ -203,7 +204,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
         const abandoned = responder.inFlight;
         await closeAll();
         lookups.close();
-        log.info('stopped', { abandoned, ...totalsFields(totals()) });
+        log.info('stopped', { version: parts.version, abandoned, ...totalsFields(totals()) });
         return abandoned;
       },
     };

@@ -38,6 +38,7 @@ export async function startStatus(parts: StatusParts): Promise<StatusServer | un
   const exposition = createExposition(metrics.registry);
   const server = {
     address,
+    version: parts.version,
     ready,
     exposition,
     onBug,

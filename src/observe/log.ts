@@ -4,8 +4,8 @@ import type { Clock, Milliseconds, Timer } from '../clock.ts';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
-/** JSON for pipes, text for people. */
-export type LogFormat = 'json' | 'text';
+/** JSON for pipes, text for people, with colours where a terminal shows them; no meaning hangs on a colour alone. */
+export type LogFormat = 'json' | 'text' | 'coloured';
 
 /** What is said of an event; `undefined` is left out. */
 export type LogFields = Readonly<Record<string, LogValue | undefined>>;
@@ -48,7 +48,7 @@ const MAX_TEXT = 4_096;
 /** Writes events as lines, each at most ten times in ten seconds; then it says how many it left out. */
 export function createLog(options: LogOptions): Log {
   const { level, format, write, wallClock } = options;
-  const render = format === 'json' ? jsonLine : textLine;
+  const render = { json: jsonLine, text: textLine, coloured: colouredLine }[format];
   const threshold = LOG_LEVELS.indexOf(level);
   const emit = (at: LogLevel, event: string, fields: LogFields): void => {
     const time = new Date(wallClock()).toISOString();
@@ -64,9 +64,17 @@ export function createLog(options: LogOptions): Log {
   return { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') };
 }
 
-/** What `auto` means for a stream: text where a person looks on. */
-export function formatFor(stream: { readonly isTTY?: boolean }): LogFormat {
-  return stream.isTTY === true ? 'text' : 'json';
+/**
+ * What `auto` means for a stream: text where a person looks on, in colours unless those are not wanted.
+ *
+ * @see https://no-color.org
+ */
+export function formatFor(
+  stream: { readonly isTTY?: boolean },
+  { NO_COLOR: noColor = '', TERM: terminal }: Readonly<Record<string, string | undefined>>,
+): LogFormat {
+  if (stream.isTTY !== true) return 'json';
+  return noColor === '' && terminal !== 'dumb' ? 'coloured' : 'text';
 }
 
 interface Allowance {
@@ -120,7 +128,7 @@ class Allowances {
   }
 }
 
-type Head = Readonly<Record<'time' | 'level' | 'event', string>>;
+type Head = { readonly time: string; readonly level: LogLevel; readonly event: string };
 
 const HEAD: readonly string[] = ['time', 'level', 'event'] satisfies (keyof Head)[];
 
@@ -148,6 +156,29 @@ function textLine({ time, level, event }: Head, fields: readonly [string, LogVal
   for (const [name, value] of fields) words.push(`${word(name)}=${word(value)}`);
   return words.join(' ');
 }
+
+/** The same with what is read first in front: how bad, what; the rest recedes. */
+function colouredLine(head: Head, fields: readonly [string, LogValue][]): string {
+  const { time, level, event } = head;
+  const colour = COLOURS[level];
+  const words = [
+    `${FAINT}${time}${PLAIN}`,
+    `${colour}${level.toUpperCase().padEnd(5)}${PLAIN}`,
+    `${STRONG}${word(event)}${PLAIN}`,
+    ...fields.map(([name, value]) => `${FAINT}${word(name)}=${PLAIN}${word(value)}`),
+  ];
+  return words.join(' ');
+}
+
+const PLAIN = '\x1b[0m';
+const STRONG = '\x1b[1m';
+const FAINT = '\x1b[2m';
+const COLOURS: Readonly<Record<LogLevel, string>> = {
+  debug: FAINT,
+  info: '\x1b[32m',
+  warn: '\x1b[33m',
+  error: '\x1b[31m',
+};
 
 /** Bare where nobody could mistake where it ends. */
 function word(value: LogValue): string {

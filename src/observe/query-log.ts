@@ -67,7 +67,7 @@ export function createQueryLog(options: QueryLogOptions): QueryLog {
       }
       const time = new Date(wallClock()).toISOString();
       const ms = Math.round(took * 1_000) / 1_000;
-      stream.write(`${JSON.stringify({ time, ...query, ms })}\n`);
+      stream.write(`${JSON.stringify({ time, event: 'query', ...query, ms })}\n`);
     },
   };
 }

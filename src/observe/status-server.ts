@@ -7,6 +7,8 @@ import type { Exposition } from './exposition.ts';
 export interface StatusServerOptions {
   /** Port 0 leaves the choice to the kernel. */
   readonly address: Endpoint;
+  /** Of the program: every answer says it. */
+  readonly version: string;
   /** What keeps the program from being ready; nothing when it is. Asked at each probe. */
   readonly ready: () => readonly string[];
   readonly exposition: Exposition;
@@ -102,16 +104,16 @@ export interface Page {
 export type PageOf = (request: IncomingMessage) => Page | Promise<Page>;
 type Pages = ReadonlyMap<string, PageOf>;
 
-function allPages({ ready, exposition, pages = new Map() }: StatusServerOptions): Pages {
+function allPages({ version, ready, exposition, pages = new Map() }: StatusServerOptions): Pages {
   return new Map<string, PageOf>([
-    ['/', () => ({ status: 200, type: TEXT_TYPE, body: INDEX })],
+    ['/', () => ({ status: 200, type: TEXT_TYPE, body: `sidestub ${version}\n${INDEX}` })],
     ['/healthz', () => ({ status: 200, type: TEXT_TYPE, body: 'ok\n' })],
     [
       '/ready',
       () => {
         const reasons = ready();
         const status = reasons.length === 0 ? 200 : 503;
-        const body = `${JSON.stringify({ ready: status === 200, reasons })}\n`;
+        const body = `${JSON.stringify({ ready: status === 200, reasons, version })}\n`;
         return { status, type: JSON_TYPE, body };
       },
     ],
@@ -126,8 +128,7 @@ function allPages({ ready, exposition, pages = new Map() }: StatusServerOptions)
   ]);
 }
 
-const INDEX = `sidestub
-
+const INDEX = `
 /metrics  Prometheus text format, or OpenMetrics to those who accept it
 /ready    200 when names can be looked up, else 503 with the reasons
 /healthz  200 while the process answers at all

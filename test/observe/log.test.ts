@@ -55,6 +55,22 @@ test('for people it is a line of words, quoted where they would run together', (
   t.end();
 });
 
+test('on a terminal colours are all that is added to the words', (t) => {
+  const plain = setup({ format: 'text' });
+  const coloured = setup({ format: 'coloured' });
+  for (const { log } of [plain, coloured]) {
+    log.warn('lookup_slow', { ms: 700, cause: 'upstream' });
+    log.error('bug', { stack: 'Error: \u001b[2J' });
+  }
+  const escapes = new RegExp(`${String.fromCharCode(27)}\\[\\d+m`, 'g');
+  t.ok(coloured.lines.every((line) => escapes.test(line)));
+  t.strictSame(
+    coloured.lines.map((line) => line.replace(escapes, '')),
+    plain.lines,
+  );
+  t.end();
+});
+
 test('what is less important than the level is not written', (t) => {
   for (const [at, level] of LOG_LEVELS.entries()) {
     const { log, events } = setup({ level });
@@ -198,7 +214,9 @@ test('what is escaped reads back as it was', (t) => {
 });
 
 test('a terminal gets text, a pipe JSON', (t) => {
-  t.equal(formatFor({ isTTY: true }), 'text');
-  t.equal(formatFor({}), 'json');
+  t.equal(formatFor({ isTTY: true }, {}), 'coloured');
+  t.equal(formatFor({ isTTY: true }, { NO_COLOR: '1' }), 'text');
+  t.equal(formatFor({ isTTY: true }, { TERM: 'dumb' }), 'text');
+  t.equal(formatFor({}, {}), 'json');
   t.end();
 });

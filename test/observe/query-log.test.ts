@@ -41,6 +41,7 @@ test('a query is one line of JSON', (t) => {
   const { took: _, ...told } = QUERY;
   const expected = {
     time: '2026-01-02T03:04:05.678Z',
+    event: 'query',
     ...told,
     qname: 'a\nb.example.',
     ms: 12.346,

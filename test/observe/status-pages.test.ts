@@ -30,6 +30,7 @@ async function start(t: Test, { anyHost = false, more = {} as Partial<StatusSour
     ...more,
   });
   const server = await startStatusServer({
+    version: '1.2.3',
     address: { address: '127.0.0.1', port: 0 },
     ready: () => [],
     exposition: createExposition(metrics.registry),

@@ -24,6 +24,7 @@ interface Test {
 
 async function start(t: Test, more: Partial<StatusServerOptions> = {}): Promise<StatusServer> {
   const server = await startStatusServer({
+    version: '1.2.3',
     address: LOOPBACK,
     ready: () => [],
     exposition: noPage,
@@ -71,11 +72,11 @@ test('it is ready when nothing speaks against it, and else says what does', asyn
   const server = await start(t, { ready: () => reasons });
   const before = await ask(server, '/ready');
   t.match(before, { status: 503, headers: { 'content-type': /^application\/json/ } });
-  t.strictSame(JSON.parse(before.body), { ready: false, reasons });
+  t.strictSame(JSON.parse(before.body), { ready: false, reasons, version: '1.2.3' });
   reasons.length = 0;
   const after = await ask(server, '/ready');
   t.equal(after.status, 200);
-  t.strictSame(JSON.parse(after.body), { ready: true, reasons: [] });
+  t.strictSame(JSON.parse(after.body), { ready: true, reasons: [], version: '1.2.3' });
 });
 
 test('it is healthy as long as it answers, ready or not', async (t) => {

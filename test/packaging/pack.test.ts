@@ -83,6 +83,7 @@ test('the package', async (t) => {
 
   await t.test('teaches, command by command', async (t) => {
     const { stdout } = await sidestub('--help');
+    t.match(stdout, `sidestub ${manifest.version}: `);
     const names = Array.from(stdout.matchAll(/^ {2}(\w+) {2,}/gm), ([, name = '']) => name);
     t.ok(names.length >= 5, names.join());
     for (const name of names) {
@@ -105,6 +106,11 @@ test('the package', async (t) => {
     const build = `sidestub_build_info\\{version="${manifest.version.replaceAll('.', '\\.')}"`;
     t.match(await get('/metrics'), new RegExp(build));
     t.match(await get('/'), new RegExp(`version ${manifest.version}`));
+    t.equal(JSON.parse(await get('/ready')).version, manifest.version);
+    const where = ['--server', formatEndpoint(running.dns), '--json'];
+    const asked = await sidestub('query', 'git.example.com', ...where);
+    t.equal(JSON.parse(asked.stdout).sidestub, manifest.version);
     t.equal((await running.stop()).code, 0);
+    t.equal(running.log.at(-1)?.['version'], manifest.version, 'the last line too');
   });
 });
