@@ -13,6 +13,7 @@ import { type EffectiveSetting, effectiveSettings } from '../config/render-setti
 import { parseResolvConf, publishedNameserver, renderResolvConf } from '../config/resolv-conf.ts';
 import type { Settings } from '../config/settings.ts';
 import { type Daemon, startDaemon } from '../daemon/daemon.ts';
+import type { ReadyGate } from '../daemon/ready-state.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { ListenError } from '../listen/listen-error.ts';
 import { createLog, formatFor, type Log } from '../observe/log.ts';
@@ -83,6 +84,7 @@ async function main(context: CommandContext): Promise<number> {
       onlyRoutable: onlyRoutable(readPodRoutes(readIfThere)),
       configuration: () => configuration,
       queryLog,
+      gate: await gateFor(settings, log),
       // The job's containers mount this file in place of theirs, so it must be there before anything is ready.
       onListening: publish,
       onReady: () => tell('READY=1'),
@@ -143,6 +145,13 @@ async function main(context: CommandContext): Promise<number> {
   queryLog?.close();
   sayLast(settings, fatal ?? totalsText(started.totals(), context.version));
   return code;
+}
+
+/** The models of the libcs are loaded for those who wait by them. */
+async function gateFor(settings: Settings, log: Log): Promise<ReadyGate | undefined> {
+  if (settings.ready.names.length === 0) return undefined;
+  const { readyNames } = await import('./run/ready-names.ts');
+  return readyNames(settings, { clock: monotonicClock, log });
 }
 
 /** A setting as the status page shows it: lists on one line, the rest as it is written. */

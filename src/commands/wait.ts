@@ -1,13 +1,8 @@
-import { type Clock, type Milliseconds, monotonicClock } from '../clock.ts';
+import { type Milliseconds, monotonicClock } from '../clock.ts';
 import { parseDuration } from '../config/duration.ts';
 import { configurationFlags } from '../config/flags.ts';
 import { loadSettings } from '../config/load.ts';
 import { reachable } from '../config/own-address.ts';
-import type { Settings } from '../config/settings.ts';
-import { glibc } from '../walk/glibc.ts';
-import { musl } from '../walk/musl.ts';
-import { socketTransport } from '../walk/socket-transport.ts';
-import type { Client, ClientOptions } from '../walk/walk.ts';
 import { parseName } from '../wire/name.ts';
 import { WireError } from '../wire/wire-error.ts';
 import {
@@ -21,6 +16,7 @@ import {
 } from './command.ts';
 import { sourcesOf } from './sources.ts';
 import { type NameWait, waitForName } from './wait/name-wait.ts';
+import { strictClients } from './wait/strict-clients.ts';
 
 /** Blocks until names resolve: what five `getent hosts` in a row did. */
 export const command: Command = {
@@ -53,11 +49,13 @@ async function main(context: CommandContext): Promise<number> {
   const timeout = timeoutOf(textFlag(context.flags, 'timeout') ?? DEFAULT_TIMEOUT);
   const { settings } = loadSettings({ ...sourcesOf(context), needsUpstreams: false });
   const asJson = isSet(context.flags, 'json') || context.stdout.isTTY !== true;
+  const [first] = settings.listen.addresses;
+  const server = reachable(first ?? { address: '127.0.0.1', port: 53 });
   const progress = new Progress(context, asJson);
   const waits = await Promise.all(
     names.map(async (name) => {
       const onRetry = (_: string, reason: string) => progress.retried(name, reason);
-      const clients = clientsOf(settings, monotonicClock);
+      const clients = strictClients(server, settings, monotonicClock);
       const wait = await waitForName(name, { clients, clock: monotonicClock, timeout, onRetry });
       progress.ended(wait);
       return wait;
@@ -69,15 +67,6 @@ async function main(context: CommandContext): Promise<number> {
     printJson(context, { resolved, names: shown });
   }
   return resolved ? ExitCode.OK : ExitCode.FAILURE;
-}
-
-/** The strictest of the libcs (M5, M6), and the most common one. */
-function clientsOf({ listen, search }: Settings, clock: Clock): Client[] {
-  const [first] = listen.addresses;
-  const server = reachable(first ?? { address: '127.0.0.1', port: 53 });
-  const facts = { nameservers: [server], search: search.suffixes, ndots: search.ndots };
-  const options: ClientOptions = { facts, clock, transport: socketTransport };
-  return [musl(options, '1.2.3'), glibc(options)];
 }
 
 /** What a person sees meanwhile: a line for each name that is done, and below them what is waited for. */

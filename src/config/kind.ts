@@ -135,6 +135,15 @@ export function domainName(): Kind<Name> {
   return text('domain name', (written) => parseName(filled(written)), withoutFinalDot);
 }
 
+/** A name as a program looks it up: with a dot at its end it is asked as it stands. */
+export function lookupName(): Kind<string> {
+  const read = (written: string): string => {
+    parseName(filled(written));
+    return written.toLowerCase();
+  };
+  return text('name to look up', read, String);
+}
+
 /** One label of a domain name, letters, digits and hyphens. */
 export function label(): Kind<string> {
   const read = (written: string): string => {

@@ -139,6 +139,7 @@ function settingsOf(
     },
     hosts: values.take('hosts'),
     rehearsal: values.take('rehearsal'),
+    ready: { names: values.take('ready.names') },
     status: {
       address: values.take('status.address'),
       page: values.take('status.page'),

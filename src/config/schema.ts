@@ -6,6 +6,7 @@ import {
   type Kind,
   label,
   listOf,
+  lookupName,
   oneOf,
   orOff,
   path,
@@ -246,6 +247,12 @@ export const settingTable = {
     meaning:
       'whether the path of a lookup is compiled before the first one comes, for 0.1 s of CPU',
     default: { written: 'true' },
+  }),
+  'ready.names': setting({
+    kind: listOf(lookupName(), 0, 64),
+    meaning:
+      'names that have to resolve, for musl and glibc alike, before it is ready for the first time',
+    default: { written: [] },
   }),
   'status.address': setting({
     kind: orOff(endpoint(9553)),

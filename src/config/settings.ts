@@ -73,6 +73,10 @@ export interface Settings {
   readonly hosts: string | undefined;
   /** Whether walks are rehearsed at start. */
   readonly rehearsal: boolean;
+  readonly ready: {
+    /** As a program writes them: with a dot at the end no search list applies. */
+    readonly names: readonly string[];
+  };
   readonly status: {
     readonly address: Endpoint | undefined;
     readonly page: 'auto' | 'on' | 'off';

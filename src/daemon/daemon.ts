@@ -21,6 +21,7 @@ import type { FamiliesOptions } from '../resolve/families.ts';
 import type { HostsLookup } from '../resolve/local-names.ts';
 import { Generations, type Reloadable } from './generations.ts';
 import { Listeners } from './listeners.ts';
+import { type ReadyGate, ReadyState } from './ready-state.ts';
 import { rehearse } from './rehearsal.ts';
 import { startStatus } from './status.ts';
 import { watchedResolve } from './watched-resolve.ts';
@@ -40,7 +41,9 @@ export interface DaemonParts {
   readonly queryLog?: LineStream | undefined;
   /** Called when it listens, before it can be ready: what has to be there by then is made here. */
   readonly onListening?: ((endpoints: readonly Endpoint[]) => Promise<void>) | undefined;
-  /** Called once, when upstream has answered: what waits for the daemon may begin. */
+  /** What has to happen between upstream's first answer and being ready. */
+  readonly gate?: ReadyGate | undefined;
+  /** Called once, when it is ready: what waits for the daemon may begin. */
   readonly onReady?: (() => void) | undefined;
   /** Called when the daemon must not go on, with what to tell the operator. */
   readonly onFatal: (message: string) => void;
@@ -82,7 +85,6 @@ export interface Daemon {
 export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   const { settings, clock, log } = parts;
   const startedAt = clock.now();
-  let readyAt: Milliseconds | undefined;
   const metrics = createMetrics({ version: parts.version });
   const onBug = (error: unknown): void => {
     metrics.daemon.bugs.add();
@@ -106,13 +108,15 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     table.dropCuts();
     log[verdict === 'conforming' ? 'info' : 'warn']('conformance', { zone, verdict, reason });
   };
-  const onReady = (): void => {
-    // The first word counts: a reload does not make jobs wait again.
-    if (readyAt !== undefined) return;
-    readyAt = clock.now();
-    log.info('ready', { startup_ms: Math.round(readyAt - startedAt) });
-    parts.onReady?.();
-  };
+  const state = new ReadyState({
+    clock,
+    gate: parts.gate,
+    onReady: () => {
+      log.info('ready', { startup_ms: Math.round(clock.now() - startedAt) });
+      parts.onReady?.();
+    },
+  });
+  const onReady = (): void => void state.hear(listeners.endpoints);
   const onLoop = (): void =>
     parts.onFatal('an upstream is sidestub itself: a question of ours came back to us');
   const onUntrusted = (reason: string): void => log.error('upstream_untrusted', { reason });
@@ -123,7 +127,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   );
   const current = (): Resolver => generations.resolver;
   watch(metrics, current);
-  metrics.daemon.startup.readBy(() => ((readyAt ?? clock.now()) - startedAt) / 1_000);
+  metrics.daemon.startup.readBy(() => ((state.readyAt ?? clock.now()) - startedAt) / 1_000);
   const lookups = lookupWatch(parts, metrics, current);
   const responder = new Responder({
     resolve: watchedResolve((query) => current().resolve(query), clock, {
@@ -152,9 +156,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     await Promise.all(closers.splice(0).map((close) => close()));
     generations.close();
   };
-  let stopping = false;
-  const isReady = (): boolean => readyAt !== undefined && !stopping;
-  metrics.daemon.ready.readBy(() => (isReady() ? 1 : 0));
+  metrics.daemon.ready.readBy(() => (state.ready ? 1 : 0));
   const totals = () => totalsOf(metrics, (clock.now() - startedAt) / 1_000);
   try {
     await listeners.change(settings.listen.addresses);
@@ -165,8 +167,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       metrics,
       lookups,
       configuration: parts.configuration ?? (() => []),
-      ready: () =>
-        isReady() ? [] : [stopping ? 'it is stopping' : 'no upstream has answered yet'],
+      ready: () => state.reasons(),
       onBug,
     });
     if (server !== undefined) closers.push(() => server.close());
@@ -186,7 +187,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       status,
       metrics,
       get ready() {
-        return isReady();
+        return state.ready;
       },
       totals,
       reload: async (next) => {
@@ -197,7 +198,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
         table.clear();
       },
       stop: async () => {
-        stopping = true;
+        state.stop();
         const queries = () => totals().queries;
         const { grace } = generations.settings.shutdown;
         await Promise.race([quiet(responder, queries, clock), elapsed(clock, grace)]);

@@ -1,5 +1,6 @@
 // `npm run bench -- NAME [ARGUMENT…]`: each benchmark is a module beside this one, loaded when it is asked for.
 const benchmarks = new Map<string, () => Promise<{ run(args: string[]): Promise<void> }>>([
+  ['clients', () => import('./clients.ts')],
   ['rehearsal', () => import('./rehearsal.ts')],
   ['scrape', () => import('./scrape.ts')],
   ['stories', () => import('./stories.ts')],

@@ -17,16 +17,12 @@ test('the daemon knows the variable of the pins', (t) => {
   t.end();
 });
 
-test('the daemon knows the variable of the names to be ready for', {
-  todo: !known.includes('SIDESTUB_READY_NAMES') && 'ready.names is on its way',
-}, (t) => {
+test('the daemon knows the variable of the names to be ready for', (t) => {
   for (const name of variables({ readyNames: ['git.example'] })) t.ok(known.includes(name), name);
   t.end();
 });
 
-test('the daemon knows the variable of who may ask at the pod IP', {
-  todo: !known.includes('SIDESTUB_LISTEN_ALLOW') && 'listen.allow is on its way',
-}, (t) => {
+test('the daemon knows the variable of who may ask at the pod IP', (t) => {
   for (const name of variables({ listen: 'pod' })) t.ok(known.includes(name), name);
   t.end();
 });

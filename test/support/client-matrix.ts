@@ -1,4 +1,5 @@
 import { isIPv4 } from 'node:net';
+import type { Milliseconds } from '../../src/clock.ts';
 import { addressOctets, addressText } from '../../src/wire/address.ts';
 import type { ClusterShape } from './cluster-shapes.ts';
 import type { Lab, Through } from './lab.ts';
@@ -21,14 +22,12 @@ export interface Cell {
 
 /**
  * Looks every name of a shape up by every client: directly while nothing is wrong, and through sidestub with the fault.
- *
- * @param settings - Of the daemon, beside the search list.
  */
 export async function runShape(
   lab: Lab,
   clients: readonly RealClient[],
   shape: ClusterShape,
-): Promise<Cell[]> {
+): Promise<{ readonly cells: Cell[]; readonly through: Found }> {
   await lab.setWorld(shape.random.world);
   await lab.setFaults(shape.truth);
   await lab.setPublicFaults(shape.truth);
@@ -44,16 +43,17 @@ export async function runShape(
     await daemon.untilVerdict();
     const through = await lookUpAll(lab, clients, shape, 'stub');
     const healthy = await direct;
-    return clients.flatMap((client) =>
+    const cells = clients.flatMap((client) =>
       shape.names.map((name) => {
         const found = {
-          healthy: served(shape, healthy(client, name)),
-          glibc: served(shape, healthy('glibc', name)),
-          through: through(client, name),
+          healthy: served(shape, healthy.addresses(client.name, name)),
+          glibc: served(shape, healthy.addresses('glibc', name)),
+          through: through.addresses(client.name, name),
         };
         return { client: client.name, name, ...found, right: isRight(client, found) };
       }),
     );
+    return { cells, through };
   } finally {
     await daemon.kill();
   }
@@ -82,17 +82,27 @@ function isRight(
   return same(healthy) || (isMusl && healthy.length === 0 && same(glibc));
 }
 
-/** Each client in processes of its own, all at once. @returns What a client found for a name. */
+/** What clients found, by their names. */
+export interface Found {
+  /** Sorted; none where it found none. */
+  addresses(client: string, name: string): readonly string[];
+  /** The longest of its lookups. */
+  slowest(client: string): Milliseconds;
+}
+
+/** Each client in processes of its own, all at once. */
 export async function lookUpAll(
   lab: Lab,
   clients: readonly RealClient[],
   { list, names }: ClusterShape,
   through: Through,
-): Promise<(client: RealClient | string, name: string) => readonly string[]> {
+): Promise<Found> {
   const found = new Map<string, readonly string[]>();
+  const times = new Map<string, Milliseconds>();
   const one = async (client: RealClient, some: readonly string[]) => {
     for (const lookup of await lab.lookupsBy(client.argv, some, { through, list })) {
       found.set(`${client.name} ${lookup.name}`, addressesOf(lookup));
+      times.set(client.name, Math.max(times.get(client.name) ?? 0, lookup.ms));
     }
   };
   await Promise.all(
@@ -101,8 +111,10 @@ export async function lookUpAll(
       client.isMusl ? Promise.all(names.map((name) => one(client, [name]))) : one(client, names),
     ),
   );
-  return (client, name) =>
-    found.get(`${typeof client === 'string' ? client : client.name} ${name}`) ?? [];
+  return {
+    addresses: (client, name) => found.get(`${client} ${name}`) ?? [],
+    slowest: (client) => times.get(client) ?? 0,
+  };
 }
 
 /** In their one form: Java writes every group of an IPv6 address. */

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import type { Host } from '../../src/commands/demo/cluster-world.ts';
 import { baseName, knownBases, type RandomWorld, randomWorld } from '../scenario/random-world.ts';
 import type { ClientList } from './lab-client.ts';
 import type { LabFaults } from './lab-faults.ts';
@@ -34,10 +35,12 @@ export interface ClusterShape {
   readonly fault: LabFaults;
 }
 
-/** The job's namespace; that of a service in it may be called like a top-level domain. */
+/** What kubelet writes for a pod of the namespace `job`. */
 const CLUSTER_SUFFIXES = ['job.svc.cluster.local', 'svc.cluster.local', 'cluster.local'];
 /** What nodes and pods add, behind those. */
 const OUTSIDE = ['corp.example', 'lab.example', 'build.corp.example'];
+/** Names that a job always asks for: they go past every suffix, and the last may be a service in a namespace `dev`. */
+const PUBLIC = ['git.example.com.', 'registry.example.net.', 'cache.example.dev.'];
 /** Of no host in the worlds. */
 const WILDCARD = '203.0.113.99';
 const NAMES = 5;
@@ -50,25 +53,40 @@ export function clusterShape(kind: ShapeKind): fc.Arbitrary<ClusterShape> {
       random: randomWorld,
       outside: fc.shuffledSubarray(OUTSIDE, { minLength: needsSuffix ? 1 : 0 }),
       ndots: fc.constantFrom(5, 5, 5, 2, 1),
-      picks: fc.array(fc.nat(1_000), { minLength: NAMES, maxLength: NAMES }),
+      families: fc.array(fc.constantFrom('4', '6', '46'), { minLength: 3, maxLength: 3 }),
+      outsiders: fc.shuffledSubarray(PUBLIC, { minLength: 2, maxLength: 2 }),
+      picks: fc.uniqueArray(fc.nat(1_000), { minLength: 2, maxLength: 2 }),
       bases: fc.uniqueArray(baseName, { minLength: NAMES, maxLength: NAMES }),
     })
-    .map(({ random, outside, ndots, picks, bases }) => {
+    .map(({ random, outside, ndots, families, outsiders, picks, bases }) => {
       const known = knownBases(random);
-      // Four of five are names of something, so that there is an address to be found.
-      const drawn = picks.map((pick, index) =>
-        index === 0 ? bases[index] : known[pick % known.length],
-      );
-      const names = new Set(drawn.filter((name) => name !== undefined));
+      const inWorld = picks.map((pick) => known[pick % known.length] ?? '.');
+      const names = new Set([...outsiders, ...inWorld]);
       for (const base of bases) if (names.size < NAMES) names.add(base);
       return {
         kind,
-        random,
+        random: withPublic(random, families),
         list: { search: [...CLUSTER_SUFFIXES, ...outside], ndots },
         names: Array.from(names, (name) => name.slice(0, -1)),
         ...troubles(kind, `${outside[0]}.`, random),
       };
     });
+}
+
+function withPublic(random: RandomWorld, families: readonly string[]): RandomWorld {
+  const hosts = PUBLIC.map((name, index) => {
+    const has = (family: string) => families[index]?.includes(family) === true;
+    const host: Host = {
+      ...(has('4') ? { a: [`192.0.2.${index + 1}`] } : {}),
+      ...(has('6') ? { aaaa: [`2001:db8::${index + 1}`] } : {}),
+    };
+    return [name, host] as const;
+  });
+  const { world } = random;
+  return {
+    ...random,
+    world: { ...world, hosts: { ...world.hosts, ...Object.fromEntries(hosts) } },
+  };
 }
 
 function troubles(

@@ -7,6 +7,7 @@ const fixed: Readonly<Record<string, (settings: Settings) => unknown>> = {
   resolvConf: ({ resolvConf }) => resolvConf,
   hosts: ({ hosts }) => hosts,
   publishResolvConf: ({ publishResolvConf }) => publishResolvConf,
+  ready: ({ ready }) => ready,
   status: ({ status }) => status,
   'log.format': ({ log }) => log.format,
   queryLog: ({ queryLog }) => queryLog,

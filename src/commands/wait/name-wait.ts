@@ -8,6 +8,8 @@ export interface NameWaitOptions {
   readonly clients: readonly Client[];
   readonly clock: Clock;
   readonly timeout: Milliseconds;
+  /** Ends the wait before that. */
+  readonly signal?: AbortSignal;
   /** Told after each round that did not bring the name. */
   readonly onRetry?: (name: string, reason: string) => void;
 }
@@ -36,12 +38,15 @@ const LONGEST_PAUSE: Milliseconds = 1_000;
  */
 export async function waitForName(
   name: string,
-  { clients, clock, timeout, onRetry }: NameWaitOptions,
+  { clients, clock, timeout, signal, onRetry }: NameWaitOptions,
 ): Promise<NameWait> {
   const started = clock.now();
   const waited = () => clock.now() - started;
   const deadline = new AbortController();
-  const timer = clock.after(timeout, () => deadline.abort(new Error('timeout')));
+  const end = (): void => deadline.abort(new Error('timeout'));
+  const timer = clock.after(timeout, end);
+  if (signal?.aborted === true) end();
+  signal?.addEventListener('abort', end);
   let reason = `no answer within ${timeout} ms`;
   let rounds = 0;
   try {
@@ -67,6 +72,7 @@ export async function waitForName(
     return { name, resolved: false, addresses: [], rounds, waited: waited(), reason };
   } finally {
     timer.cancel();
+    signal?.removeEventListener('abort', end);
   }
 }
 

@@ -1,0 +1,61 @@
+import type { Clock, Milliseconds } from '../clock.ts';
+import type { Endpoint } from '../endpoint.ts';
+
+/** Holds back readiness until more is there than an upstream that answers. */
+export interface ReadyGate {
+  /** Resolves when it is open. @param endpoints - Where the daemon listens. */
+  opened(endpoints: readonly Endpoint[]): Promise<void>;
+  /** What it waits for, a reason each. */
+  reasons(): readonly string[];
+  /** Ends the wait: nobody will ask any more. */
+  close(): void;
+}
+
+/** Whether names can be looked up: upstream has answered, and the gate is open. Once so, it stays so until the end. */
+export class ReadyState {
+  private readonly clock: Clock;
+  private readonly gate: ReadyGate | undefined;
+  private readonly onReady: () => void;
+  private heard = false;
+  private stopping = false;
+  private since: Milliseconds | undefined;
+
+  /** @param options.onReady - Called once. */
+  constructor(options: { clock: Clock; gate: ReadyGate | undefined; onReady: () => void }) {
+    this.clock = options.clock;
+    this.gate = options.gate;
+    this.onReady = options.onReady;
+  }
+
+  get ready(): boolean {
+    return this.since !== undefined && !this.stopping;
+  }
+
+  /** When it became so. */
+  get readyAt(): Milliseconds | undefined {
+    return this.since;
+  }
+
+  /** What keeps it from being ready; none where it is. */
+  reasons(): readonly string[] {
+    if (this.ready) return [];
+    if (this.stopping) return ['it is stopping'];
+    return this.heard ? (this.gate?.reasons() ?? []) : ['no upstream has answered yet'];
+  }
+
+  /** Upstream has answered. The first word counts: a reload does not make jobs wait again. */
+  async hear(endpoints: readonly Endpoint[]): Promise<void> {
+    if (this.heard) return;
+    this.heard = true;
+    // Without a gate at once: whoever asks now must not find it waiting.
+    if (this.gate !== undefined) await this.gate.opened(endpoints);
+    if (this.stopping) return;
+    this.since = this.clock.now();
+    this.onReady();
+  }
+
+  stop(): void {
+    this.stopping = true;
+    this.gate?.close();
+  }
+}

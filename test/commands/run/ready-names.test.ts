@@ -1,0 +1,40 @@
+// ready.names: readiness, and with it a pod's startup probe, waits until these names resolve.
+import { test } from 'tap';
+import { startSidestub } from '../../observe/running-sidestub.ts';
+
+/** Its denial is cached for a second here. */
+const LATE = 'late.example.com';
+
+test('it is not ready before the names resolve, says why, and is when they do', async (t) => {
+  const sidestub = await startSidestub(t, {
+    settings: { ready: { names: ['git.example.com', LATE] }, cache: { maxTtl: '1s' } },
+  });
+  const ready = async () => {
+    const response = await fetch(`${sidestub.url}/ready`);
+    return { status: response.status, body: await response.text() };
+  };
+  /** Asks until it says that; each question is a round of the daemon's own, so that no time has to be guessed. */
+  const until = async (says: (said: { status: number; body: string }) => boolean) => {
+    for (let round = 0; round < 2_000; round++) {
+      const said = await ready();
+      if (says(said)) return said;
+    }
+    throw new Error(`not said: ${JSON.stringify(await ready())}`);
+  };
+  const said = await until(({ body }) => body.includes('NXDOMAIN') && !body.includes('git.'));
+  t.equal(said.status, 503);
+  t.match(said.body, `${LATE} does not resolve: ${LATE}: NXDOMAIN`);
+  t.notOk(sidestub.log.some(({ event }) => event === 'ready'));
+  sidestub.cluster.faults.missing = [
+    { suffix: `${LATE}.`, a: { address: '192.0.2.9' }, aaaa: 'nodata' },
+  ];
+  await sidestub.event('ready');
+  t.equal((await ready()).status, 200);
+  t.equal((await sidestub.stop()).code, 0);
+});
+
+test('it stops while it waits', async (t) => {
+  const sidestub = await startSidestub(t, { settings: { ready: { names: [LATE] } } });
+  t.equal((await fetch(`${sidestub.url}/ready`)).status, 503);
+  t.equal((await sidestub.stop()).code, 0);
+});
