@@ -1,5 +1,5 @@
 import type { Clock, Milliseconds } from '../clock.ts';
-import type { Query, Resolve, Source } from '../resolve/stage.ts';
+import type { Answer, Query, Resolve, Source } from '../resolve/stage.ts';
 import { Rcode } from '../wire/codes.ts';
 import { SOURCE_INFO } from '../wire/edns.ts';
 import { renderError, renderReply, TCP_OCTETS, udpLimit } from '../wire/render.ts';
@@ -127,7 +127,7 @@ export class Responder {
       const { message, age, source, ede } = answer;
       const limit = transport === 'udp' ? udpLimit(request) : TCP_OCTETS;
       const asksSource = request.edns?.asksSource === true && isLoopback(address);
-      const told = asksSource ? { code: SOURCE_INFO, text: source } : ede;
+      const told = asksSource ? { code: SOURCE_INFO, text: sourceText(answer) } : ede;
       const octets = renderReply(request, message, { age, limit, ede: told });
       this.events.answered(message.rcode, source, this.clock.now() - started);
       // A reply that tells its source is for who asked for it.
@@ -158,6 +158,11 @@ function queryOf(request: Request, client: string): Query {
     checkingDisabled: request.checkingDisabled,
     client,
   };
+}
+
+/** `cut com.svc.cluster.local.`: where an answer comes from, and the proof that it stands on. */
+function sourceText({ source, proof }: Answer): string {
+  return proof === undefined ? source : `${source} ${proof}`;
 }
 
 /** Whose the daemon's own business is: whoever is in the same pod, or on the same machine. */

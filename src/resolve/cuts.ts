@@ -64,7 +64,7 @@ export class Cuts {
       const cut = this.cuts.get(point);
       if (cut === undefined || now >= cut.expiresAt + GRACE) continue;
       cut.used = true;
-      return answerOf(cut, now);
+      return answerOf(cut, now, point);
     }
     return undefined;
   }
@@ -82,7 +82,7 @@ export class Cuts {
     const now = this.options.clock.now();
     for (const point of cutPoints(qname, this.options.zone)) {
       const cut = this.cuts.peek(point);
-      if (cut !== undefined && now < cut.expiresAt + STALE) return answerOf(cut, now);
+      if (cut !== undefined && now < cut.expiresAt + STALE) return answerOf(cut, now, point);
     }
     return undefined;
   }
@@ -154,7 +154,7 @@ function isTldPoint(point: Name): boolean {
   return isIanaTld(point.slice(0, point.indexOf('.')));
 }
 
-function answerOf(cut: Cut, now: Milliseconds): Answer {
+function answerOf(cut: Cut, now: Milliseconds, proof: Name): Answer {
   const age = Math.floor((now - cut.storedAt) / 1000);
-  return { message: cut.message, source: 'cut', age, freshAt: cut.storedAt };
+  return { message: cut.message, source: 'cut', age, freshAt: cut.storedAt, proof };
 }

@@ -44,6 +44,8 @@ export interface Answer {
   /** When {@link age} was 0, on the program's clock; absent where nobody noted it. */
   readonly freshAt?: Milliseconds;
   readonly ede?: Ede;
+  /** The name whose denial a cut's answer stands on (N3). */
+  readonly proof?: Name;
 }
 
 /** Answers a query, or rejects with an error that {@link Stage}s above turn into an answer. */

@@ -94,7 +94,7 @@ test('a person sees bars by time, and what was said', async (t) => {
   const { explain } = await setup(t);
   const { stdout } = await explain(['git.example.com']);
   t.match(stdout, /^glibc directly: 198\.51\.100\.7 2001:db8::7, [\d.]+ ms, 8 queries$/m);
-  t.match(stdout, /^ {2}….svc\.cluster\.local +[ ▏▎▍▌▋▊▉█]+ NXDOMAIN \(cut\)$/mu);
+  t.match(stdout, /^ {2}….svc\.cluster\.local +[ ▏▎▍▌▋▊▉█]+ NXDOMAIN \(cut of com\)$/mu);
   t.match(stdout, /^ {2}git\.example\.com +[ ▏▎▍▌▋▊▉█]+ 198\.51\.100\.7 \(cache\)$/mu);
 });
 

@@ -38,18 +38,27 @@ function headline({ client, path, walk }: Lookup, paint: Paint): string {
 
 /** What a client was told at a step, and from where. */
 export function noteOf(step: Step, { sources }: Lookup): string {
-  const { rcodeA, rcodeAAAA, addresses, name } = step;
+  const { rcodeA, rcodeAAAA, addresses, name, suffix } = step;
   const word = (rcode: number | undefined) => (rcode === undefined ? 'silence' : rcodeName(rcode));
   const [a, aaaa] = [word(rcodeA), word(rcodeAAAA)];
   const said = addresses[0] ?? (a === aaaa ? a : `${a}/${aaaa}`);
-  const from = sourcesOf(sources.get(name) ?? []);
+  const told = (sources.get(name) ?? []).map((each) => shortened(each, suffix));
+  const from = sourcesOf(told);
   return from === '' ? said : `${said} (${from})`;
 }
 
 /** One word where both families came from the same place. */
 function sourcesOf(told: readonly string[]): string {
-  const places = new Set(told.map((each) => each.split(' ')[1]));
+  const places = new Set(told.map((each) => each.slice(each.indexOf(' ') + 1)));
   return places.size === 1 ? ([...places][0] ?? '') : [...new Set(told)].join(', ');
+}
+
+/** `A cut of com` for `A cut com.svc.cluster.local.`, where the step's own suffix says the rest. */
+function shortened(told: string, suffix: string | undefined): string {
+  const [type = '', source = '', proof] = told.split(' ');
+  if (proof === undefined) return told;
+  const isOwn = suffix !== undefined && proof.endsWith(`.${suffix}`);
+  return `${type} ${source} of ${proof.slice(0, isOwn ? -suffix.length - 1 : -1)}`;
 }
 
 function labelOf({ suffix }: Step, name: string): string {

@@ -17,7 +17,7 @@ export interface Lookup {
   readonly path: 'sidestub' | 'direct';
   /** Absent where it was given up. */
   readonly walk?: Walk;
-  /** Where the daemon says that its answers came from: `A cut, AAAA cut` by QNAME. */
+  /** Where the daemon says that its answers came from: `A cut com.svc.cluster.local.`, `AAAA cache` by QNAME. */
   readonly sources: ReadonlyMap<Name, readonly string[]>;
 }
 
