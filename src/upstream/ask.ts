@@ -25,6 +25,9 @@ export const SILENCE: Milliseconds = 1_000;
  */
 export const TCP_PATIENCE: Milliseconds = 300;
 
+/** When TCP that says nothing is tried once more, on a new connection: the one before has been given up by then. */
+const TCP_RESEND: Milliseconds = TCP_PATIENCE + 20;
+
 /** Who waits for one server's answer. Exactly one of `onAnswer` and `onFailure` is called, once, unless it is cancelled. */
 export interface AskListener {
   onAnswer(message: Message): void;
@@ -68,9 +71,9 @@ const MAX_SENDS = 3;
 /**
  * One question at one server, from its first send to its answer.
  *
- * Over UDP it goes out at once, again when the timer fires, and at the third round once more and over TCP (U2); every
- * send has its own socket, all of them listen, and the first reply that matches wins. Silence spends sends, never the
- * wait: it ends at the deadline.
+ * Over UDP it goes out at once, again when the timer fires, and at the third round once more and over TCP, then over TCP
+ * alone (U2); every datagram has its own socket, all of them listen, and the first reply that matches wins. Silence spends
+ * sends, never the wait: it ends at the deadline.
  */
 export class Ask {
   private readonly parts: AskParts;
@@ -160,9 +163,14 @@ export class Ask {
     if (this.rounds === 2) {
       if (!this.listener.takeResend()) this.send('udp');
       this.nextRoundAfter(2 * this.timeout);
-    } else {
+    } else if (this.rounds === 3) {
       this.send('udp');
       this.startTcp('silence');
+      this.nextRoundAfter(TCP_RESEND);
+    } else {
+      // Where a server restarts, or a backend goes, the first connection may have led nowhere.
+      this.send('tcp');
+      if (this.sends.tcp < MAX_SENDS) this.nextRoundAfter(2 * TCP_RESEND);
     }
   }
 

@@ -15,19 +15,19 @@ test('one datagram, one answer, nothing left (F1)', async (t) => {
   t.equal(udp.sends.length + tcp.sends.length, 1);
 });
 
-test('silence: again after 150 ms, and after 300 more over UDP and TCP; then nothing but waiting (U2)', async (t) => {
+test('silence: again after 150 ms, and after 300 more over UDP and TCP; then over TCP alone, then nothing but waiting (U2)', async (t) => {
   const { clock, udp, tcp, tallies, server } = scriptedServer();
   const { heard } = begin(server);
   await clock.advance(4_499);
   t.same(udp.times, [0, 150, 450], 'at most 3 sends per transport (RFC 9520)');
-  t.same(tcp.times, [450]);
-  t.equal(udp.listening + tcp.listening, 4, 'all of them still listen');
+  t.same(tcp.times, [450, 770, 1_410]);
+  t.equal(udp.listening + tcp.listening, 6, 'all of them still listen');
   t.equal(heard.error, undefined, 'a spent budget ends sending, not waiting');
   await clock.advance(1);
   t.equal(reasonOf(heard.error), 'timeout');
   t.equal(udp.listening + tcp.listening, 0);
   t.equal(tallies.tcpFallbacks.get('silence'), 1);
-  t.equal(tallies.retransmissions.value, 2);
+  t.equal(tallies.retransmissions.value, 4);
 });
 
 test('the answer to any send wins, and the others are closed (F1)', async (t) => {
@@ -312,7 +312,7 @@ test('tcp:// silent for 300 ms: UDP comes to the rescue, with its own rounds', a
   const { heard } = begin(server);
   await clock.advance(2_000);
   t.same(udp.times, [300, 450, 750]);
-  t.same(tcp.times, [0]);
+  t.same(tcp.times, [0, 1_070, 1_710]);
   t.equal(heard.slow, 1);
   udp.nth(0).answer(truth);
   t.same(heard.answer, truth);

@@ -5,6 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 
+/** Whoever is told what to do when all is over. */
+export type Owner = Pick<Test, 'teardown'>;
+
 /** A key and the certificate for it, as files and as text. */
 export interface Identity {
   readonly key: string;
@@ -27,7 +30,7 @@ export interface TestCa extends Identity {
 }
 
 /** Makes a CA by means of openssl, in a folder that is gone after the test. */
-export function makeCa(t: Test, commonName = 'Test CA'): TestCa {
+export function makeCa(t: Owner, commonName = 'Test CA'): TestCa {
   const folder = mkdtempSync(join(tmpdir(), 'sidestub-ca-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
   const ca = identity(folder, 'ca', (keyFile, certFile) => {

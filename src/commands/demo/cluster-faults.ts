@@ -112,7 +112,7 @@ export class Fate {
 }
 
 /** Mulberry32: uniform in [0, 1), and the same for the same seed on every machine. Luck for tests, not for secrets. */
-function seededChance(seed: number): () => number {
+export function seededChance(seed: number): () => number {
   let state = seed | 0;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
