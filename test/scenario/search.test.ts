@@ -272,6 +272,19 @@ test('N9: a cut of the last five minutes stands in for an upstream that fails', 
   t.equal((await stub.ask(`${GIT}svc.cluster.local.`)).message.rcode, Rcode.SERVFAIL);
 });
 
+test('N9: a cut whose life is over denies nothing that upstream has a word on', async (t) => {
+  const service = 'db.backend.job.svc.cluster.local.';
+  const before = answerFrom({});
+  const after = answerFrom({ hosts: [service] });
+  let created = false;
+  const stub = await startStub({ script: (question) => (created ? after : before)(question) });
+  t.equal((await stub.ask(service)).message.rcode, Rcode.NXDOMAIN);
+  created = true;
+  await stub.clock.advance(60_000);
+  // Not an address: no probe goes out beside it, whose answer would end the cut.
+  t.equal((await stub.ask(service, RrType.TXT)).message.rcode, Rcode.NOERROR);
+});
+
 test('N4: what speculation brought is held for its walk, even with TTL 0 and without SOA', async (t) => {
   const script = answerFrom({
     lines: {

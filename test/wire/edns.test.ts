@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { test } from 'tap';
-import { EDNS_UDP_OCTETS, optRecord, readOpt } from '../../src/wire/edns.ts';
+import {
+  EDNS_UDP_OCTETS,
+  optRecord,
+  readEde,
+  readOpt,
+  SOURCE_OPTION,
+} from '../../src/wire/edns.ts';
 import { spanRecord } from '../../src/wire/record.ts';
 import { octets } from './arbitraries.ts';
 import { viewOrWireError } from './view-or-wire-error.ts';
@@ -65,5 +71,53 @@ test('a UDP size below 512 counts as 512 (RFC 6891 §6.2.3)', (t) => {
 test('version, DO and the upper RCODE bits stand in the TTL (RFC 6891 §6.1.3)', (t) => {
   const opt = readOpt(new Uint8Array(0), { klass: 512, ttl: 0xff018000, rdataAt: 0, rdlength: 0 });
   t.same(opt, { udpOctets: 512, rcodeHigh: 0xff0, version: 1, dnssecOk: true });
+  t.end();
+});
+
+test('readEde finds the text of its INFO-CODE among other options, and none in options that do not fit', (t) => {
+  const option = (code: number, ...data: number[]) => [
+    code >> 8,
+    code & 0xff,
+    0,
+    data.length,
+    ...data,
+  ];
+  const ede = (info: number, text: string) =>
+    option(15, info >> 8, info & 0xff, ...Buffer.from(text));
+  const read = (options: readonly number[], rdlength = options.length) =>
+    // Three octets of something else in front, and an EDE behind that is no part of the OPT.
+    readEde(Uint8Array.of(0, 15, 9, ...options, ...ede(7, 'behind')), { rdataAt: 3, rdlength }, 7);
+  t.equal(read(ede(7, 'text')), 'text');
+  t.equal(read(ede(7, '')), '', 'an EDE may have no text');
+  t.equal(read([...ede(8, 'other'), ...option(10, 0, 7, 1), ...ede(7, 'text')]), 'text');
+  t.equal(read([...ede(7, 'first'), ...ede(7, 'second')]), 'first');
+  t.equal(read([]), undefined);
+  t.equal(read(ede(8, 'other')), undefined);
+  t.equal(read(option(10, 0, 7)), undefined, 'a cookie that begins like it');
+  t.equal(read([...option(15, 0), ...ede(7, 'text')]), 'text', 'too short for an INFO-CODE');
+  t.equal(read(ede(7, 'text'), 9), undefined, 'cut short');
+  t.equal(read(ede(7, 'text'), 3), undefined, 'cut in its header');
+  t.end();
+});
+
+test('an option of ours asks for the source, wherever it stands', (t) => {
+  const read = (rdata: readonly number[]) =>
+    readOpt(Uint8Array.from(rdata), { klass: 512, ttl: 0, rdataAt: 0, rdlength: rdata.length });
+  const source = [SOURCE_OPTION >> 8, SOURCE_OPTION & 0xff, 0, 0];
+  const cookie = [0, 10, 0, 1, 0];
+  t.equal(read(source).asksSource, true);
+  t.equal(read([...cookie, ...source, ...cookie]).asksSource, true);
+  t.notOk('asksSource' in read(cookie));
+  t.end();
+});
+
+test('an OPT with an EDE has these octets (RFC 6891 §6.1.2, RFC 8914 §2)', (t) => {
+  const hex = (options: Parameters<typeof optRecord>[0]) =>
+    Buffer.from(optRecord(options)).toString('hex');
+  t.equal(hex({ rcode: 0x10, dnssecOk: true }), '00002904d0010080000000');
+  t.equal(
+    hex({ rcode: 0, dnssecOk: false, ede: { code: 0x0103, text: 'hi' } }),
+    '00002904d0000000000008000f000401036869',
+  );
   t.end();
 });

@@ -1,0 +1,48 @@
+// `npm run rules-bite [-- RULE …]`: breaks each rule of docs/rules.md in a copy of the sources, and says which test
+// turns red. It fails where none does, or where a test is red before anything is broken.
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { applyBreak } from './apply-break.ts';
+import { BREAKS, type Break } from './breaks.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+/** A break may leave a test waiting for what does not come. */
+const PATIENCE = 30_000;
+
+const wanted = new Set(process.argv.slice(2));
+const breaks = BREAKS.filter(({ rule }) => wanted.size === 0 || wanted.has(rule));
+const copy = mkdtempSync(join(tmpdir(), 'sidestub-rules-'));
+try {
+  copySources();
+  const red = [...new Set(breaks.flatMap(({ tests }) => tests))].filter((file) => !isGreen(file));
+  for (const file of red) process.stdout.write(`red before anything is broken: ${file}\n`);
+  const unnoticed = breaks.filter((each) => !isNoticed(each));
+  process.stdout.write(`${breaks.length - unnoticed.length} of ${breaks.length} breaks noticed\n`);
+  process.exitCode = breaks.length === 0 || red.length + unnoticed.length > 0 ? 1 : 0;
+} finally {
+  rmSync(copy, { recursive: true });
+}
+
+function copySources(): void {
+  for (const name of ['src', 'test', 'docs', 'k8s', 'package.json', 'README.md', 'tsconfig.json']) {
+    cpSync(join(ROOT, name), join(copy, name), { recursive: true });
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+}
+
+function isNoticed(each: Break): boolean {
+  const mend = applyBreak(copy, each);
+  const noticing = each.tests.find((file) => !isGreen(file));
+  mend();
+  const verdict = noticing === undefined ? 'NOBODY NOTICES' : `noticed by ${noticing}`;
+  process.stdout.write(`${each.rule} ${each.what}: ${verdict}\n`);
+  return noticing !== undefined;
+}
+
+function isGreen(file: string): boolean {
+  const env = { ...process.env, TAP_BAIL: '1' };
+  const { status } = spawnSync(process.execPath, [file], { cwd: copy, env, timeout: PATIENCE });
+  return status === 0;
+}
