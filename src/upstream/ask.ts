@@ -238,7 +238,12 @@ export class Ask {
     this.reportSlow();
     this.startTcp(cause);
     this.patience ??= this.parts.clock.after(SILENCE, () => this.conclude('timeout'));
-    if (!this.isOpen('tcp')) this.conclude('network');
+    if (!this.isOpen('tcp') && !this.mayStillCome) this.conclude('network');
+  }
+
+  /** U3: a malformed datagram may have been somebody else's; without TCP the truth can still come the same way. */
+  private get mayStillCome(): boolean {
+    return this.malformed && this.truncated === undefined && this.isOpen('udp');
   }
 
   private startTcp(cause: TcpFallback): void {
@@ -267,9 +272,7 @@ export class Ask {
   private onStreamFailure(reason: UpstreamFailure, error: Error): void {
     if (reason === 'malformed') this.malformed = true;
     const spoken = this.truncated !== undefined || this.malformed;
-    // U3: the malformed datagram may have been somebody else's; without TCP the truth can still come the same way.
-    const mayStillCome = this.malformed && this.truncated === undefined && this.isOpen('udp');
-    if (reason !== 'malformed' && mayStillCome) return;
+    if (reason !== 'malformed' && this.mayStillCome) return;
     const hasRescue = this.parts.transports.udp !== undefined && this.sends.udp === 0;
     const rescuable = reason === 'network' && hasRescue;
     if (rescuable && !spoken) this.rescue();

@@ -7,7 +7,12 @@ import { createInterface } from 'node:readline';
 import { type Endpoint, parseEndpoint } from '../../src/endpoint.ts';
 import { parseExposition } from '../observe/exposition-parser.ts';
 import { productEnv } from '../support/product-env.ts';
-import { type HostileUpstream, startUpstream, type UpstreamOptions } from './hostile-upstream.ts';
+import {
+  type HostileUpstream,
+  startUpstream,
+  tellTruth,
+  type UpstreamOptions,
+} from './hostile-upstream.ts';
 
 /** What ends with the test, or with the run. */
 export interface Owner {
@@ -144,4 +149,19 @@ function memoryOf(pid: number): { rss: number; anonymous: number } {
   const of = (field: string) =>
     Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? Number.NaN) / 1_024;
   return { rss: of('VmRSS'), anonymous: of('RssAnon') };
+}
+
+/**
+ * One world for all tests of a file: each call gives it back with an honest upstream that was asked nothing, and what was
+ * cached stays. Tests that use it ask names of their own.
+ */
+export function sharedWorld(t: Owner): () => Promise<HostileWorld> {
+  let started: Promise<HostileWorld> | undefined;
+  return async () => {
+    started ??= startWorld(t);
+    const world = await started;
+    world.upstream.script = tellTruth;
+    world.upstream.takeAsked();
+    return world;
+  };
 }

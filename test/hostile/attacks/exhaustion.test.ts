@@ -126,8 +126,8 @@ test('in-flight exhaustion: before a black hole cached names answer, new questio
   t.equal(await world.health(), 'well');
 });
 
-test('NXDOMAIN flood: six thousand names that do not exist cost no hot name its place', async (t) => {
-  const settings = { cache: { octets: '256KiB', negativeOctets: '256KiB' } };
+test('NXDOMAIN flood: twenty times as many denied names as there is room for cost no hot name its place', async (t) => {
+  const settings = { cache: { octets: '256KiB', negativeOctets: '64KiB' } };
   const world = await startWorld(t, { settings });
   const client = await udpClient(t, world.dns);
   for (const name of HOT) await client.ask(name);
@@ -136,12 +136,12 @@ test('NXDOMAIN flood: six thousand names that do not exist cost no hot name its 
     else asked.answer(nxdomain('example.', 300));
   };
   world.upstream.takeAsked();
-  for (let round = 0; round < 30; round++) {
+  for (let round = 0; round < 8; round++) {
     const names = Array.from({ length: 200 }, (_, i) => `n${round}-${i}.example.`);
     await Promise.all(names.map((name) => client.ask(name, RrType.TXT)));
   }
   t.ok((await world.metric('sidestub_cache_evictions_total')) > 0, 'the negative part was full');
-  t.ok((await world.metric('sidestub_cache_bytes{part="negative"}')) <= 256 * 1_024);
+  t.ok((await world.metric('sidestub_cache_bytes{part="negative"}')) <= 64 * 1_024);
   world.upstream.takeAsked();
   for (const name of HOT) await client.ask(name);
   t.ok(world.upstream.takeAsked().length <= 1, 'at least 99 of 100 from the cache');
@@ -158,14 +158,12 @@ test('HashDoS: 131,072 names of integer-like labels cost what other names cost',
     return performance.now() - begun;
   };
   insert((i) => `w${i}x.example.`);
-  const words = Math.min(
-    ...[1, 2, 3].map(() => insert((i) => `w${(i * 7_919) % 131_072}x.example.`)),
-  );
-  const numbers = Math.min(...[1, 2, 3].map(() => insert((i) => `${i * 32_768}.`)));
+  const words = Math.min(...[1, 2].map(() => insert((i) => `w${(i * 7_919) % 131_072}x.example.`)));
+  const numbers = Math.min(...[1, 2].map(() => insert((i) => `${i * 32_768}.`)));
   t.ok(numbers < 5 * words, `${(numbers / words).toFixed(2)} of the time`);
   const world = await startWorld(t);
   const client = await udpClient(t, world.dns);
-  for (let round = 0; round < 10; round++) {
+  for (let round = 0; round < 3; round++) {
     const asked = Array.from({ length: 200 }, (_, i) =>
       client.ask(`${(round * 200 + i) * 32_768}.`, RrType.TXT),
     );

@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { test } from 'tap';
+import tap, { test } from 'tap';
 import { Opcode, Rcode, RrType } from '../../../src/wire/codes.ts';
 import { Flag, HEADER_OCTETS, putUint16, readHeader } from '../../../src/wire/header.ts';
 import { readResponse } from '../../../src/wire/message.ts';
@@ -8,11 +8,13 @@ import { Luck, mutate } from '../../fuzz/mutate.ts';
 import { seeds } from '../../fuzz/seeds.ts';
 import { queryOctets } from '../../support/messages.ts';
 import { tcpClient, udpClient } from '../clients.ts';
-import { launch, startWorld } from '../hostile-daemon.ts';
+import { launch, sharedWorld } from '../hostile-daemon.ts';
 import { addressOf, startUpstream, tellTruth } from '../hostile-upstream.ts';
 
+const anew = sharedWorld(tap);
+
 test('metrics and logs: after two thousand broken messages the scrape parses, with the series that it had', async (t) => {
-  const world = await startWorld(t);
+  const world = await anew();
   const client = await udpClient(t, world.dns);
   await client.ask('before.example.');
   const before = [...(await world.metrics()).keys()].sort();
@@ -40,7 +42,7 @@ test('metrics and logs: after two thousand broken messages the scrape parses, wi
 });
 
 test('NOTIFY, UPDATE, AXFR: what only authorities take is refused, over UDP and TCP, and asks nothing', async (t) => {
-  const world = await startWorld(t);
+  const world = await anew();
   const udp = await udpClient(t, world.dns);
   const tcp = await tcpClient(t, world.dns);
   world.upstream.takeAsked();
@@ -93,7 +95,7 @@ test('self-reference and loops: an upstream that is sidestub itself, or leads ba
 });
 
 test('glibc asks A and AAAA with the same ID on one socket: each question gets its own answer', async (t) => {
-  const world = await startWorld(t);
+  const world = await anew();
   world.upstream.script = (asked) =>
     setTimeout(() => tellTruth(asked), asked.qtype === RrType.A ? 20 : 0);
   const client = await udpClient(t, world.dns);

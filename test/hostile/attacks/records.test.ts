@@ -1,4 +1,4 @@
-import { test } from 'tap';
+import tap, { test } from 'tap';
 import { Server } from '../../../src/upstream/server.ts';
 import type { ServerAddress } from '../../../src/upstream/server-address.ts';
 import { createUpstreamTallies } from '../../../src/upstream/upstream-tallies.ts';
@@ -12,14 +12,16 @@ import { begin } from '../../upstream/scripted-server.ts';
 import { ScriptedTransport } from '../../upstream/scripted-transport.ts';
 import { udpClient } from '../clients.ts';
 import { LIE } from '../decoys.ts';
-import { startWorld } from '../hostile-daemon.ts';
+import { sharedWorld } from '../hostile-daemon.ts';
 import { addressOf, tellTruth, truthAbout } from '../hostile-upstream.ts';
 import { OPT_CASES, withOpt } from '../opt-cases.ts';
+
+const anew = sharedWorld(tap);
 
 const lastOctets = (records: readonly Rr[]) => records.map(({ rdata }) => rdata.join('.'));
 
 test('foreign records: what an answer has beside its question never becomes the answer of another name', async (t) => {
-  const world = await startWorld(t);
+  const world = await anew();
   const client = await udpClient(t, world.dns);
   world.upstream.script = (asked) => {
     if (asked.qname !== 'lure.example.') {
@@ -76,7 +78,7 @@ test('ghost domains: a name that is revoked is gone when its TTL is over, howeve
 });
 
 test('KeyTrap, NSEC3: nothing is validated, so 500 keys and signatures cost no more than other octets', async (t) => {
-  const world = await startWorld(t);
+  const world = await anew();
   const client = await udpClient(t, world.dns);
   const key = record('trap.example.', RrType.DNSKEY, new Uint8Array(68).fill(3));
   world.upstream.script = (asked) => {
@@ -119,7 +121,7 @@ test('KeyTrap, NSEC3: AD is believed from a server that proves who it is or stan
 });
 
 test('EDNS smuggling: an OPT is built anew in both directions, whatever was in it', async (t) => {
-  const world = await startWorld(t);
+  const world = await anew();
   const client = await udpClient(t, world.dns);
   world.upstream.script = (asked) => {
     const truth = truthAbout({ qname: asked.qname, qtype: asked.qtype, qclass: 1 });
