@@ -299,7 +299,7 @@ test('what waits is bounded: one more fails at once (S1)', async (t) => {
   const { transport } = await setup(t, hold);
   const waiting = Array.from({ length: 4_096 }, () => sendBy(transport, outgoing('api.example.')));
   const { reply: failed } = sendBy(transport, outgoing('api.example.'));
-  await t.rejects(failed, { name: 'UpstreamError', reason: 'network' });
+  await t.rejects(failed, { name: 'UpstreamError', reason: 'full' });
   const closed = Promise.allSettled(waiting.map((each) => each.reply));
   transport.close();
   const reasons = (await closed).map((each) => each.status === 'rejected' && each.reason.reason);
