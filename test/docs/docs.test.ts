@@ -1,5 +1,5 @@
 // The documentation reads well on its own, and what it says can be done.
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { test } from 'tap';
 import { parse } from 'yaml';
 import type { Command } from '../../src/commands/command.ts';
@@ -138,10 +138,77 @@ test('the messages of ours that people search for are what the program says', (t
     ],
     ['is sidestub itself', 'src/daemon/daemon.ts', 'an upstream is sidestub itself'],
     ['needs Node >= 24', 'src/cli.ts', 'needs Node >= '],
+    [
+      'no interface has this address',
+      'src/listen/listen-error.ts',
+      'no interface has this address',
+    ],
+    ['names no nameserver', 'src/config/checks.ts', 'names no nameserver'],
+    ['denied within the last five minutes', 'src/resolve/search.ts', 'denied within the last five'],
+    ['no upstream answered in time', 'src/resolve/servfail.ts', 'no upstream answered in time'],
+    [
+      'upstream refused the connection',
+      'src/resolve/servfail.ts',
+      'upstream refused the connection',
+    ],
+    ['upstream cannot be reached', 'src/resolve/servfail.ts', 'upstream cannot be reached'],
+    [
+      'upstream is not who it should be',
+      'src/resolve/servfail.ts',
+      'upstream is not who it should',
+    ],
+    ['too many questions in flight', 'src/resolve/servfail.ts', 'too many questions in flight'],
   ] as const) {
-    t.match(page, told);
+    t.ok(page.includes(told), told);
     const source = readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
     t.ok(source.includes(said), `${file}: ${said}`);
+  }
+  t.end();
+});
+
+test('every event of the log is told of, and none that is not there', (t) => {
+  const page = pages.find(({ path }) => path === 'docs/operating.md')?.text ?? '';
+  const [, table = ''] = page.split('## The log');
+  const told = Array.from(
+    (table.split('\n### ')[0] ?? '').matchAll(/^\| ((?:`\w+`(?:, )?)+) \|/gm),
+    ([, names = '']) => Array.from(names.matchAll(/\w+/g), ([name]) => name),
+  ).flat();
+  const folders = ['daemon', 'observe', 'commands/run'];
+  const sources = [
+    '../../src/commands/run.ts',
+    ...folders.flatMap((folder) => {
+      const url = new URL(`../../src/${folder}/`, import.meta.url);
+      return readdirSync(url).map((name) => `../../src/${folder}/${name}`);
+    }),
+  ].map((path) => readFileSync(new URL(path, import.meta.url), 'utf8'));
+  const call =
+    /\blog(?:\.(?:debug|info|warn|error)|\[[^\]]*\])\(\s*(?:[^()?]*\? )?'(\w+)'(?: : '(\w+)')?/g;
+  const said = sources.flatMap((text) => [...text.matchAll(call)].flatMap(([, ...names]) => names));
+  const events = new Set(said.filter((name) => name !== undefined));
+  t.ok(events.size > 12, [...events].join());
+  t.strictSame(told.toSorted(), [...events, 'query'].toSorted(), 'the query log has its own');
+  t.end();
+});
+
+test('the messages of others that people search for are what the libcs say', (t) => {
+  const page = pages.find(({ path }) => path === 'docs/troubleshooting.md')?.text ?? '';
+  for (const [libc, messages] of [
+    [
+      '/lib/x86_64-linux-gnu/libc.so.6',
+      [
+        'Temporary failure in name resolution',
+        'Name or service not known',
+        'No address associated with hostname',
+      ],
+    ],
+    ['/lib/x86_64-linux-musl/libc.so', ['Try again', 'Name does not resolve']],
+  ] as const) {
+    const octets = existsSync(libc) ? readFileSync(libc, 'latin1') : undefined;
+    for (const message of messages) {
+      t.ok(page.includes(`\`${message}\``), message);
+      if (octets === undefined) t.pass(message, { skip: `no ${libc} here` });
+      else t.ok(octets.includes(message), `${libc}: ${message}`);
+    }
   }
   t.end();
 });
