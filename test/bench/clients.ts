@@ -1,21 +1,25 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import fc from 'fast-check';
 import type { Milliseconds } from '../../src/clock.ts';
-import { daemonSettings, type Found, lookUpAll, runShape } from '../support/client-matrix.ts';
+import { type Cell, isSame, runShape } from '../support/client-matrix.ts';
 import { type ClusterShape, clusterShape, SHAPE_KINDS } from '../support/cluster-shapes.ts';
 import { type Lab, startLab } from '../support/lab.ts';
-import { isOnPath, LAB_TOOLS, missingForLab } from '../support/lab-requirements.ts';
+import { CLUSTER_DNS } from '../support/lab-network.ts';
+import { LAB_TOOLS, missingForLab } from '../support/lab-requirements.ts';
 import { RTT, storyWorld } from '../support/lab-story.ts';
-import { buildClients, CLIENT_TOOLS, type RealClient } from '../support/real-clients.ts';
+import { makeClients, type RealClient } from '../support/real-clients.ts';
 
 /** The same clusters each time, so that two runs can be compared. */
 const SEED = 4;
-/** Of each kind in the matrix. */
+/** Clusters of each kind in the matrix. */
 const SHAPES = 3;
-/** What lookups cost is measured in so many clusters that are healthy. */
-const COST_SHAPES = 4;
+/** Healthy clusters in which lookups are measured. */
+const COST_SHAPES = 3;
+/** What takes longer is a stall, not a walk. */
+const STALL: Milliseconds = 1_000;
 
 /** In the order of the columns. */
 const ROUTES = ['directly', 'dnsmasq', 'unbound', 'prove', 'assume', 'collapse'] as const;
@@ -24,71 +28,103 @@ type Route = (typeof ROUTES)[number];
 const PAGE = join(import.meta.dirname, '../../docs/clients.md');
 
 /**
- * Prints what every client gets in clusters of every kind, directly and through sidestub, and what a lookup costs by every
- * route; and puts both tables into docs/clients.md.
+ * Prints what every client gets in clusters of every kind, directly and through sidestub, by kind and name by name; and
+ * what a lookup costs by every route. `--write` puts the tables into docs/clients.md.
  *
- * @param args - `matrix` or `costs` for one of them; both without.
+ * @param args - `matrix` or `costs` for one of them, both without; `--write`.
  */
-export async function run([only]: string[]): Promise<void> {
-  const missing = missingForLab([...LAB_TOOLS, ...CLIENT_TOOLS, 'dnsmasq', 'unbound']);
-  if (missing !== undefined) throw new Error(missing);
+export async function run(args: string[]): Promise<void> {
+  const options = { write: { type: 'boolean', default: false } } as const;
+  const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
+  const lacking = missingForLab([...LAB_TOOLS, 'dnsmasq', 'unbound']);
+  if (lacking !== undefined) throw new Error(lacking);
   const folder = mkdtempSync(join(tmpdir(), 'sidestub-clients-'));
   const lab = await startLab(storyWorld());
   try {
-    const clients = await buildClients(folder, isOnPath);
-    if (only !== 'costs') publish('matrix', await matrix(lab, clients));
-    if (only !== 'matrix') publish('costs', await costs(lab, clients));
+    const { clients, missing } = await makeClients(folder);
+    if (missing.length > 0) throw new Error(missing.join('; '));
+    if (positionals[0] !== 'costs') {
+      const cells = await everyCell(lab, clients);
+      publish('matrix', countsTable(clients, cells), values.write);
+      publish('names', namesTable(clients, cells), values.write);
+    }
+    if (positionals[0] !== 'matrix') publish('costs', await costs(lab, clients), values.write);
   } finally {
     await lab.close();
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function matrix(lab: Lab, clients: readonly RealClient[]): Promise<string[]> {
-  const rows = [
-    `| clusters | names | | ${clients.map(({ name }) => name).join(' | ')} |`,
-    `|---|--:|---|${clients.map(() => '--:|').join('')}`,
-  ];
+/** A cell, and the cluster it is of. */
+interface Entry extends Cell {
+  readonly shape: ClusterShape;
+}
+
+async function everyCell(lab: Lab, clients: readonly RealClient[]): Promise<Entry[]> {
+  const entries: Entry[] = [];
   for (const kind of SHAPE_KINDS) {
-    const [direct, stub] = [new Column(), new Column()];
-    let names = 0;
     for (const shape of fc.sample(clusterShape(kind), { seed: SEED, numRuns: SHAPES })) {
-      names += shape.names.length;
-      const { cells, through } = await runShape(lab, clients, shape);
-      // The faults still stand; who falls for them does so now.
-      const found = await lookUpAll(lab, clients, shape, 'direct');
-      for (const { client, name, healthy, right } of cells) {
-        stub.add(client, right, through);
-        direct.add(client, found.addresses(client, name).join() === healthy.join(), found);
-      }
+      const cells = await runShape(lab, clients, shape, { cold: 'each', alsoDirect: true });
+      entries.push(...cells.map((cell) => ({ ...cell, shape })));
+      process.stderr.write(`${kind}: ${cells.filter(({ isRight }) => !isRight).length} wrong\n`);
     }
-    rows.push(`| ${kind} | ${names} | directly | ${direct.cells(clients)} |`);
-    rows.push(`| | | sidestub | ${stub.cells(clients)} |`);
+  }
+  return entries;
+}
+
+/** How many names each client gets right, and its longest stall. */
+function countsTable(clients: readonly RealClient[], entries: readonly Entry[]): string[] {
+  const rows = heading(['clusters', 'names', ''], clients);
+  for (const kind of SHAPE_KINDS) {
+    const own = entries.filter(({ shape }) => shape.kind === kind);
+    const names = own.filter(({ client }) => client === clients[0]?.name).length;
+    const cells = (isRight: (entry: Entry) => boolean, told: 'direct' | 'through') =>
+      clients.map(({ name }) => {
+        const mine = own.filter(({ client }) => client === name);
+        const longest = Math.max(...mine.map((entry) => entry[told].ms));
+        const stall = longest > STALL ? `, ${(longest / 1_000).toFixed(1)} s` : '';
+        return `${mine.filter(isRight).length}${stall}`;
+      });
+    rows.push(
+      `| ${kind} | ${names} | directly | ${cells(isRightDirectly, 'direct').join(' | ')} |`,
+    );
+    rows.push(`| | | sidestub | ${cells(({ isRight }) => isRight, 'through').join(' | ')} |`);
   }
   return rows;
 }
 
-/** What is worth a word: no healthy lookup here takes as long. */
-const STALL: Milliseconds = 1_000;
+function isRightDirectly({ direct, healthy }: Entry): boolean {
+  return isSame(direct, healthy);
+}
 
-/** How many names each client got right by one route, and how long it took at worst. */
-class Column {
-  private readonly right = new Map<string, number>();
-  private readonly slowest = new Map<string, Milliseconds>();
-
-  add(client: string, isRight: boolean, found: Found): void {
-    this.right.set(client, (this.right.get(client) ?? 0) + (isRight ? 1 : 0));
-    this.slowest.set(client, Math.max(this.slowest.get(client) ?? 0, found.slowest(client)));
+/** A row for each name: a sign for each client. */
+function namesTable(clients: readonly RealClient[], entries: readonly Entry[]): string[] {
+  const rows = heading(['cluster', 'search list', 'name'], clients);
+  for (const shape of new Set(entries.map((entry) => entry.shape))) {
+    const { search, ndots } = shape.list;
+    const list = `${search.map((suffix) => suffix.replace('cluster.local', 'Z')).join(', ')}; ndots ${ndots}`;
+    shape.names.forEach((name, index) => {
+      const own = entries.filter((entry) => entry.shape === shape && entry.name === name);
+      const [kind, written] = index === 0 ? [shape.kind, list] : ['', ''];
+      rows.push(`| ${kind} | ${written} | \`${name}\` | ${own.map(sign).join(' | ')} |`);
+    });
   }
+  return rows;
+}
 
-  cells(clients: readonly RealClient[]): string {
-    const cell = ({ name }: RealClient) => {
-      const slowest = this.slowest.get(name) ?? 0;
-      const stall = slowest > STALL ? `, ${(slowest / 1_000).toFixed(1)} s` : '';
-      return `${this.right.get(name) ?? 0}${stall}`;
-    };
-    return clients.map(cell).join(' | ');
-  }
+function sign({ direct, through, isRight }: Entry): string {
+  if (!isRight) return '**wrong**';
+  const isMended = !isSame(direct, through) || direct.ms > STALL;
+  if (isMended && through.ms <= STALL) return 'mended';
+  return through.outcome === 'found' ? 'found' : '–';
+}
+
+function heading(first: readonly string[], clients: readonly RealClient[]): string[] {
+  const names = clients.map(({ name }) => name);
+  return [
+    `| ${[...first, ...names].join(' | ')} |`,
+    `|${first.map(() => '---|').join('')}${names.map(() => '--:|').join('')}`,
+  ];
 }
 
 /** Upstream queries and time per lookup, with a resolver of its own for each client and cluster: all is cold. */
@@ -96,7 +132,7 @@ async function costs(lab: Lab, clients: readonly RealClient[]): Promise<string[]
   const shapes = fc.sample(clusterShape('healthy'), { seed: SEED, numRuns: COST_SHAPES });
   const names = shapes.reduce((sum, shape) => sum + shape.names.length, 0);
   const rows = [
-    `${names} names in ${shapes.length} clusters, ${RTT} ms away; means.\n`,
+    `${names} names in ${shapes.length} healthy clusters, ${RTT} ms away; means.\n`,
     `| client | ${ROUTES.join(' | ')} |`,
     `|---|${ROUTES.map(() => '--:|').join('')}`,
   ];
@@ -112,18 +148,24 @@ async function costs(lab: Lab, clients: readonly RealClient[]): Promise<string[]
       cells.push(`${(queries / names).toFixed(1)} q, ${(ms / names).toFixed(0)} ms`);
     }
     rows.push(`| ${client.name} | ${cells.join(' | ')} |`);
+    process.stderr.write(`${rows.at(-1)}\n`);
   }
   return rows;
 }
 
-async function costOf(lab: Lab, client: RealClient, shape: ClusterShape, route: Route) {
-  await lab.setWorld(shape.random.world);
-  await lab.setFaults({ ...shape.truth, delay: RTT });
-  const stop = await startRoute(lab, shape, route);
+async function costOf(
+  lab: Lab,
+  { argv }: RealClient,
+  { world, truth, names, list }: ClusterShape,
+  route: Route,
+): Promise<{ queries: number; ms: Milliseconds }> {
+  await lab.setWorld(world);
+  await lab.setFaults({ ...truth, delay: RTT });
+  const stop = await startRoute(lab, list, route);
   try {
     await lab.forget();
-    const through = route === 'directly' ? 'direct' : 'stub';
-    const lookups = await lab.lookupsBy(client.argv, shape.names, { through, list: shape.list });
+    const nameserver = route === 'directly' ? CLUSTER_DNS : '127.0.0.1';
+    const lookups = await lab.lookupsBy(argv, names, { nameserver, list });
     const ms = lookups.reduce((sum, lookup) => sum + lookup.ms, 0);
     return { ms, queries: (await lab.asked()).length };
   } finally {
@@ -131,23 +173,27 @@ async function costOf(lab: Lab, client: RealClient, shape: ClusterShape, route: 
   }
 }
 
-async function startRoute(lab: Lab, shape: ClusterShape, route: Route) {
+async function startRoute(
+  lab: Lab,
+  list: ClusterShape['list'],
+  route: Route,
+): Promise<() => Promise<unknown>> {
   if (route === 'directly') return async () => {};
   if (route === 'dnsmasq' || route === 'unbound') return (await lab.startPeer(route)).stop;
-  const how = route === 'collapse' ? { collapse: true } : { mode: route };
-  const daemon = await lab.startDaemon({ settings: daemonSettings(shape, how) });
+  const search = route === 'collapse' ? { collapse: true } : { mode: route };
+  const daemon = await lab.startDaemon({ list, settings: { search } });
   await daemon.untilReady();
   await daemon.untilVerdict();
   return () => daemon.kill();
 }
 
-function publish(name: string, lines: readonly string[]): void {
+/** @throws {Error} If the page has no place for it. */
+function publish(name: string, lines: readonly string[], write: boolean): void {
   const text = lines.join('\n');
   process.stdout.write(`${text}\n\n`);
-  const [begin, end] = [
-    `<!-- ${name}:begin (npm run bench -- clients) -->`,
-    `<!-- ${name}:end -->`,
-  ];
+  if (!write) return;
+  const begin = `<!-- ${name}:begin (npm run bench -- clients --write) -->`;
+  const end = `<!-- ${name}:end -->`;
   const page = readFileSync(PAGE, 'utf8');
   const [from, to] = [page.indexOf(begin), page.indexOf(end)];
   if (from < 0 || to < from) throw new Error(`docs/clients.md has no place for: ${name}`);

@@ -152,3 +152,15 @@ test('wrong, and known: the first suffix of a list has no step before it', async
   const stub = await startStub({ script: compact, suffixes: ['corp.example.', 'cluster.local.'] });
   t.equal((await musl(stub, GIT, ['corp.example.', 'cluster.local.'])).outcome, 'not-found');
 });
+
+test('N7: led on past NODATA, musl comes to a suffix that fails, and ends there', async (t) => {
+  const script = answerFrom({
+    nodes: ['redis.svc.cluster.local.'],
+    hosts: ['redis.'],
+    lines: { 'redis.corp.example.': message({ rcode: Rcode.SERVFAIL }) },
+  });
+  const repaired = await startStub({ script });
+  t.equal((await musl(repaired, 'redis.')).outcome, 'try-again');
+  const off = await startStub({ script, mode: 'off' });
+  t.equal((await musl(off, 'redis.')).outcome, 'not-found', 'directly it ends before');
+});

@@ -2,14 +2,18 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Milliseconds } from '../../src/clock.ts';
-import { resolvConf } from './lab-client.ts';
+import { type ClientList, resolvConf } from './lab-client.ts';
 import { CLUSTER_DNS } from './lab-network.ts';
-import { type Exit, spawnIn, startWorker, type Worker } from './lab-process.ts';
+import { type Exit, spawnIn, type Worker } from './lab-process.ts';
 
 /** How the daemon is started. */
 export interface DaemonOptions {
   /** The nameservers of its resolv.conf; default cluster DNS alone. */
   readonly nameservers?: readonly string[];
+  /** The rest of it; default a job's. */
+  readonly list?: ClientList;
+  /** Of the pod, where it listens: 127.0.0.1, or another of the loopback for one daemon more. */
+  readonly address?: string;
   /** Settings as the configuration file has them, on top of those that the lab needs. */
   readonly settings?: object;
 }
@@ -36,7 +40,8 @@ export interface Daemon {
   kill(): Promise<void>;
 }
 
-const STATUS = '127.0.0.1:9553';
+const DEFAULT_ADDRESS = '127.0.0.1';
+const STATUS_PORT = 9553;
 /** Node's start on a machine that others use, and a cluster that is silent at first. */
 const BOUND: Milliseconds = 20_000;
 /** The verdict as a metric: one state is 1. */
@@ -45,26 +50,29 @@ const VERDICT = /^sidestub_zone_conformance\{[^}]*state="(?:non)?conforming"[^}]
 const POLL: Milliseconds = 10;
 
 /**
- * Starts `sidestub run` on 127.0.0.1:53 in a pod, as its process: from source, or what `SIDESTUB_CLI` names.
+ * Starts `sidestub run` on port 53 of a pod's loopback, as its process: from source, or what `SIDESTUB_CLI` names.
  *
  * @param folder - For its configuration; the lab's own.
+ * @param probe - `lab-probe.ts` in that pod.
  */
-export async function startDaemon(
+export function startDaemon(
   pod: string,
   folder: string,
-  { nameservers = [CLUSTER_DNS], settings = {} }: DaemonOptions,
-): Promise<Daemon> {
-  const probe = await startWorker(pod, join(import.meta.dirname, 'lab-probe.ts'), {});
+  probe: Worker,
+  options: DaemonOptions,
+): Daemon {
+  const { address = DEFAULT_ADDRESS } = options;
+  const get = (path: string) => fetchFrom(probe, `http://${address}:${STATUS_PORT}${path}`);
   const log: LogEvent[] = [];
-  const argv = [process.execPath, cliPath(), 'run', ...writeFiles(folder, nameservers, settings)];
+  const argv = [process.execPath, cliPath(), 'run', ...writeFiles(folder, address, options)];
   const daemon = spawnIn(pod, argv, (line) => log.push(readEvent(line)));
   let ended: Exit | undefined;
   void daemon.exited.then((exit) => {
     ended = exit;
   });
-  const isReady = async () => (await get(probe, '/ready')).status === 200;
-  const isListening = async () => (await get(probe, '/ready')).status !== 0;
-  const metrics = async () => (await get(probe, '/metrics')).body;
+  const isReady = async () => (await get('/ready')).status === 200;
+  const isListening = async () => (await get('/ready')).status !== 0;
+  const metrics = async () => (await get('/metrics')).body;
   const hasVerdict = async () => VERDICT.test(await metrics());
   const until = async (what: string, holds: () => Promise<boolean>) => {
     const deadline = performance.now() + BOUND;
@@ -76,9 +84,7 @@ export async function startDaemon(
   };
   const end = async (signal: NodeJS.Signals) => {
     daemon.kill(signal);
-    const exit = await daemon.exited;
-    await probe.stop();
-    return exit;
+    return daemon.exited;
   };
   return {
     log,
@@ -99,17 +105,21 @@ function cliPath(): string {
   return cli;
 }
 
-function writeFiles(folder: string, nameservers: readonly string[], settings: object): string[] {
-  const config = join(folder, 'sidestub.yaml');
-  const resolv = join(folder, 'upstream-resolv.conf');
+function writeFiles(
+  folder: string,
+  address: string,
+  { nameservers = [CLUSTER_DNS], list, settings = {} }: DaemonOptions,
+): string[] {
+  const config = join(folder, `sidestub-${address}.yaml`);
+  const resolv = join(folder, `upstream-resolv-${address}.conf`);
   const base = {
-    listen: { addresses: ['127.0.0.1:53'] },
-    status: { address: STATUS },
+    listen: { addresses: [`${address}:53`] },
+    status: { address: `${address}:${STATUS_PORT}` },
     log: { format: 'json' },
   };
   // JSON is YAML.
   writeFileSync(config, JSON.stringify({ ...base, ...settings }));
-  writeFileSync(resolv, resolvConf(nameservers));
+  writeFileSync(resolv, resolvConf(nameservers, list));
   return ['--config', config, '--resolv-conf', resolv];
 }
 
@@ -122,7 +132,7 @@ function readEvent(line: string): LogEvent {
   }
 }
 
-async function get(probe: Worker, path: string): Promise<{ status: number; body: string }> {
-  const answer = await probe.call({ url: `http://${STATUS}${path}` });
+async function fetchFrom(probe: Worker, url: string): Promise<{ status: number; body: string }> {
+  const answer = await probe.call({ url });
   return answer as { status: number; body: string };
 }

@@ -35,7 +35,7 @@ export interface Lab {
   lookupsBy(
     client: readonly string[],
     names: readonly string[],
-    options: { through: Through; list: ClientList },
+    options: { nameserver: string; list: ClientList },
   ): Promise<ClientLookup[]>;
   /** Another cluster, and another world outside; nothing is wrong in it. */
   setWorld(world: World): Promise<void>;
@@ -102,13 +102,19 @@ export async function startLab(world: World): Promise<Lab> {
       ...network.dns.map(({ namespace, address }) => cluster.start(namespace, address, world)),
       outside.start(network.outside, PUBLIC_DNS, publicWorld(world)),
     ]);
+    let probing: Promise<Worker> | undefined;
+    const probe = () => {
+      probing ??= startWorker(network.pod, join(import.meta.dirname, 'lab-probe.ts'), {});
+      return probing;
+    };
+    stops.push(async () => (await probing)?.stop());
     const lookups: Lab['lookups'] = (libc, names, { through }) =>
       lookUp(network.pod, etc[through], [clients[libc]], names);
     return {
       network,
       lookups,
-      lookupsBy: (client, names, { through, list }) =>
-        lookUp(network.pod, etcFor(folder, through, list), client, names),
+      lookupsBy: (client, names, { nameserver, list }) =>
+        lookUp(network.pod, etcFor(folder, nameserver, list), client, names),
       setWorld: async (next) => {
         await Promise.all([cluster.setWorld(next), outside.setWorld(publicWorld(next))]);
       },
@@ -128,7 +134,7 @@ export async function startLab(world: World): Promise<Lab> {
       lost: () => countLost(network),
       conntrack: () => readConntrack(network),
       startDaemon: async (options = {}) => {
-        const daemon = await startDaemon(network.pod, folder, options);
+        const daemon = startDaemon(network.pod, folder, await probe(), options);
         stops.push(() => daemon.kill());
         return daemon;
       },
@@ -150,11 +156,11 @@ export async function startLab(world: World): Promise<Lab> {
 }
 
 /** The folder for a client with this list; made at its first use. */
-function etcFor(folder: string, through: Through, list: ClientList): string {
-  const etc = join(folder, `${through}-${list.ndots}-${list.search.join('-')}`);
+function etcFor(folder: string, nameserver: string, list: ClientList): string {
+  const etc = join(folder, `${nameserver}-${list.ndots}-${list.search.join('-')}`);
   if (existsSync(etc)) return etc;
   mkdirSync(etc);
-  writeEtc(etc, resolvConf(NAMESERVERS[through], list));
+  writeEtc(etc, resolvConf([nameserver], list));
   return etc;
 }
 

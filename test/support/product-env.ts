@@ -5,6 +5,8 @@ const OWN = new Set([
   'SIDESTUB_CLI',
   'SIDESTUB_CORPUS',
   'SIDESTUB_GOLDEN',
+  'SIDESTUB_SHAPES',
+  'SIDESTUB_SHAPE_RUNS',
 ]);
 
 /**

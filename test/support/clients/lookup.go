@@ -3,29 +3,37 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"net"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 )
-
-type line struct {
-	Name      string   `json:"name"`
-	Ms        float64  `json:"ms"`
-	Addresses []string `json:"addresses"`
-	Error     string   `json:"error"`
-}
 
 func main() {
 	resolver := &net.Resolver{PreferGo: true}
 	for _, name := range os.Args[1:] {
 		started := time.Now()
 		addresses, err := resolver.LookupHost(context.Background(), name)
-		said := line{name, float64(time.Since(started).Microseconds()) / 1000, addresses, ""}
-		if err != nil {
-			said.Error = err.Error()
-			said.Addresses = []string{}
+		ms := float64(time.Since(started).Microseconds()) / 1000
+		for i, address := range addresses {
+			addresses[i] = strconv.Quote(address)
 		}
-		json.NewEncoder(os.Stdout).Encode(said)
+		os.Stdout.WriteString(`{"name":` + strconv.Quote(name) +
+			`,"ms":` + strconv.FormatFloat(ms, 'f', 3, 64) +
+			`,"addresses":[` + strings.Join(addresses, ",") +
+			`],"error":` + strconv.Quote(reason(err)) + "}\n")
 	}
+}
+
+func reason(err error) string {
+	var failure *net.DNSError
+	if err == nil {
+		return ""
+	}
+	if errors.As(err, &failure) && failure.IsTemporary {
+		return "temporary: " + failure.Err
+	}
+	return err.Error()
 }

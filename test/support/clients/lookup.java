@@ -14,7 +14,7 @@ class Lookup {
             .map(each -> '"' + each.getHostAddress() + '"')
             .collect(Collectors.joining(","));
       } catch (UnknownHostException failure) {
-        error = "UnknownHostException";
+        error = failure.getMessage();
       }
       double ms = (System.nanoTime() - started) / 1e6;
       System.out.printf("{\"name\":\"%s\",\"ms\":%.3f,\"addresses\":[%s],\"error\":\"%s\"}%n", name, ms, addresses, error);
