@@ -6,7 +6,7 @@ import { fileFailure } from '../config/file-failure.ts';
 import { CONFIG_FILE_FLAG, configurationFlags } from '../config/flags.ts';
 import { parseHostsFile } from '../config/hosts-file.ts';
 import { formatOrigin, type Origin } from '../config/layer.ts';
-import { loadSettings } from '../config/load.ts';
+import { type Loaded, loadSettings } from '../config/load.ts';
 import { onlyRoutable, readPodRoutes } from '../config/pod-routes.ts';
 import { publishResolvConf } from '../config/publish-resolv-conf.ts';
 import { type EffectiveSetting, effectiveSettings } from '../config/render-settings.ts';
@@ -16,6 +16,7 @@ import { type Daemon, startDaemon } from '../daemon/daemon.ts';
 import type { ReadyGate } from '../daemon/ready-state.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { ListenError } from '../listen/listen-error.ts';
+import { type PassedSockets, passedToThisProcess } from '../listen/passed-sockets.ts';
 import { createLog, formatFor, type Log } from '../observe/log.ts';
 import { openQueryLog, type QueryLogStream } from '../observe/query-log.ts';
 import type { ConfiguredValue } from '../observe/status-view.ts';
@@ -23,6 +24,7 @@ import { writeTerminationMessage } from '../observe/termination-message.ts';
 import { totalsText } from '../observe/totals.ts';
 import { type Command, type CommandContext, ExitCode, textFlag } from './command.ts';
 import { isFixed, settingsForRestart } from './run/fixed-settings.ts';
+import { listeningOn } from './run/passed-addresses.ts';
 import { Reloads } from './run/reloads.ts';
 import { type ServiceState, tellService } from './run/service-notice.ts';
 import { sourcesOf } from './sources.ts';
@@ -48,7 +50,10 @@ export const command: Command = {
 };
 
 async function main(context: CommandContext): Promise<number> {
-  const { settings, origins, notes } = loadSettings(sourcesOf(context));
+  const passed = socketsFor(context);
+  if (passed === undefined) return ExitCode.CONFIG;
+  const load = (): Loaded => listeningOn(passed, loadSettings(sourcesOf(context)));
+  const { settings, origins, notes } = load();
   let daemon: Daemon | undefined;
   const onSuppressed = (): void => daemon?.metrics.limits.reached.add('log_lines');
   let writer = logFor(settings, context, onSuppressed);
@@ -81,6 +86,7 @@ async function main(context: CommandContext): Promise<number> {
       log,
       version: context.version,
       hosts: hostsOf(settings),
+      passed,
       onlyRoutable: onlyRoutable(readPodRoutes(readIfThere)),
       configuration: () => configuration,
       queryLog,
@@ -105,7 +111,7 @@ async function main(context: CommandContext): Promise<number> {
     log,
     counted: started.metrics.daemon.reloads,
     apply: async () => {
-      const next = loadSettings(sourcesOf(context));
+      const next = load();
       const hosts = hostsOf(next.settings);
       await started.reload({
         settings: next.settings,
@@ -152,6 +158,17 @@ async function gateFor(settings: Settings, log: Log): Promise<ReadyGate | undefi
   if (settings.ready.names.length === 0) return undefined;
   const { readyNames } = await import('./run/ready-names.ts');
   return readyNames(settings, { clock: monotonicClock, log });
+}
+
+/** The sockets of a service manager; `undefined` where they are not what they should be, which has then been said. */
+function socketsFor({ env, stderr }: CommandContext): readonly PassedSockets[] | undefined {
+  try {
+    return passedToThisProcess(env);
+  } catch (error) {
+    if (!(error instanceof ListenError)) throw error;
+    stderr.write(`sidestub: ${error.message}\n`);
+    return undefined;
+  }
 }
 
 /** A setting as the status page shows it: lists on one line, the rest as it is written. */

@@ -12,8 +12,9 @@ export interface PodRoutes {
  * @param read - Gives a file's text, or `undefined` where there is none.
  */
 export function readPodRoutes(read: (path: string) => string | undefined): PodRoutes {
-  const ipv4 = read('/proc/net/route');
-  const ipv6 = read('/proc/net/ipv6_route');
+  // Below `self`: under systemd's ProcSubset=pid nothing else of /proc is there.
+  const ipv4 = read('/proc/self/net/route');
+  const ipv6 = read('/proc/self/net/ipv6_route');
   // Without the first there is no Linux to ask; without the second the kernel has no IPv6.
   if (ipv4 === undefined) return { ipv4: true, ipv6: true };
   return {

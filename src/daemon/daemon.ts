@@ -5,6 +5,7 @@ import type { Settings } from '../config/settings.ts';
 import { type Endpoint, formatEndpoint } from '../endpoint.ts';
 import { allowList } from '../listen/allow-list.ts';
 import { AnswerTable } from '../listen/answer-table.ts';
+import type { PassedSockets } from '../listen/passed-sockets.ts';
 import { MAX_KINDS, ReadyAnswers, type ReadyAnswersOptions } from '../listen/ready-answers.ts';
 import { Responder, type ResponderEvents } from '../listen/responder.ts';
 import type { TcpLimit } from '../listen/tcp.ts';
@@ -34,6 +35,8 @@ export interface DaemonParts {
   /** For `sidestub_build_info`. */
   readonly version: string;
   readonly hosts?: HostsLookup | undefined;
+  /** Sockets of a service manager, for those of the addresses that it has bound. */
+  readonly passed?: readonly PassedSockets[] | undefined;
   readonly onlyRoutable?: FamiliesOptions['onlyRoutable'];
   /** Every setting in effect, for the status page; asked anew at each look. */
   readonly configuration?: (() => readonly ConfiguredValue[]) | undefined;
@@ -216,7 +219,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
 }
 
 async function listenersOf(
-  { settings, clock, log }: DaemonParts,
+  { settings, clock, log, passed = [] }: DaemonParts,
   metrics: Metrics,
   responder: Responder,
 ): Promise<Listeners> {
@@ -236,7 +239,7 @@ async function listenersOf(
   const listenUdp = await chooseUdp(settings.listen.io, clock, (reason) =>
     log.info('no_batches', { reason }),
   );
-  return new Listeners({ listenUdp, responder, clock, limits: settings.tcp, events });
+  return new Listeners({ listenUdp, responder, clock, limits: settings.tcp, events, passed });
 }
 
 /**

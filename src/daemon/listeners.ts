@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { type Endpoint, formatEndpoint } from '../endpoint.ts';
+import type { PassedSockets } from '../listen/passed-sockets.ts';
 import type { Responder } from '../listen/responder.ts';
 import { listenTcp, type TcpEvents, type TcpLimits } from '../listen/tcp.ts';
 import type { chooseUdp } from '../listen/udp-io.ts';
@@ -10,6 +11,8 @@ export interface ListenersOptions {
   readonly clock: Clock;
   readonly limits: TcpLimits;
   readonly events: TcpEvents;
+  /** Addresses that a service manager has bound for us: theirs is the socket, also after a reload. */
+  readonly passed: readonly PassedSockets[];
 }
 
 interface Pair {
@@ -62,10 +65,13 @@ export class Listeners {
   }
 
   private async listen(address: Endpoint): Promise<Pair> {
-    const { listenUdp, responder, limits, clock, events } = this.options;
-    const udp = await listenUdp(address, responder);
+    const { listenUdp, responder, limits, clock, events, passed } = this.options;
+    const name = formatEndpoint(address);
+    const sockets = passed.find(({ endpoint }) => formatEndpoint(endpoint) === name);
+    const udp = await listenUdp(address, responder, sockets?.udp);
     try {
-      const tcp = await listenTcp(udp.endpoint, responder, { limits, clock, events });
+      const options = { limits, clock, events };
+      const tcp = await listenTcp(udp.endpoint, responder, options, sockets?.tcp);
       const close = async () => {
         await Promise.all([udp.close(), tcp.close()]);
       };

@@ -58,9 +58,14 @@ export class BatchSocket {
   /**
    * Binds the address.
    *
+   * @param options.fd - A socket that is bound to it already; it is ours then.
    * @throws {NodeJS.ErrnoException} As `bind` fails.
    */
-  constructor(libc: Libc, endpoint: Endpoint, { reusePort = false } = {}) {
+  constructor(
+    libc: Libc,
+    endpoint: Endpoint,
+    { reusePort = false, fd }: { reusePort?: boolean; fd?: number | undefined } = {},
+  ) {
     this.libc = libc;
     this.memory = libc.allocate(this.layout.end);
     this.words = new Uint32Array(this.memory.buffer, 0, this.layout.slots / 4);
@@ -68,6 +73,10 @@ export class BatchSocket {
     this.octets.fill(0, 0, this.layout.slots);
     this.slots = this.octets.subarray(this.layout.slots);
     this.prepare();
+    if (fd !== undefined) {
+      this.fd = fd;
+      return;
+    }
     const family = isIPv6(endpoint.address) ? AF_INET6 : AF_INET;
     this.fd = this.checked(
       'socket',

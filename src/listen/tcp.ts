@@ -51,12 +51,14 @@ const MAX_UNREAD = 256 * 1024;
  * or more: who only holds connections keeps nobody out. One of the client that has most gives way at once to a client that
  * has fewer (S1).
  *
+ * @param fd - A socket that listens there already.
  * @throws {ListenError} When the address cannot be bound.
  */
 export async function listenTcp(
   endpoint: Endpoint,
   responder: Responder,
   options: TcpOptions,
+  fd?: number,
 ): Promise<Listener> {
   const connections = new Set<Connection>();
   const perClient = new Map<string, number>();
@@ -92,7 +94,7 @@ export async function listenTcp(
       else perClient.set(client, left);
     };
   });
-  await bind(server, endpoint);
+  await bind(server, endpoint, fd);
   server.on('error', () => undefined);
   const bound = server.address();
   const port = typeof bound === 'object' && bound !== null ? bound.port : endpoint.port;
@@ -107,9 +109,10 @@ export async function listenTcp(
   };
 }
 
-async function bind(server: Server, endpoint: Endpoint): Promise<void> {
+async function bind(server: Server, endpoint: Endpoint, fd: number | undefined): Promise<void> {
   const ipv6Only = isIPv6(endpoint.address);
-  server.listen({ host: endpoint.address, port: endpoint.port, ipv6Only, exclusive: true });
+  if (fd !== undefined) server.listen({ fd, exclusive: true });
+  else server.listen({ host: endpoint.address, port: endpoint.port, ipv6Only, exclusive: true });
   try {
     await once(server, 'listening');
   } catch (error) {

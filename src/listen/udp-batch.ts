@@ -17,6 +17,8 @@ export interface UdpBatchOptions {
   readonly clock: Clock;
   /** Whether other threads listen on the same address. */
   readonly reusePort?: boolean;
+  /** A socket that is bound to the address already. */
+  readonly fd?: number | undefined;
 }
 
 /**
@@ -66,10 +68,10 @@ export async function listenUdpBatch(
 
 function bindBatches(
   endpoint: Endpoint,
-  { libc, reusePort = false }: UdpBatchOptions,
+  { libc, reusePort = false, fd }: UdpBatchOptions,
 ): BatchSocket {
   try {
-    return new BatchSocket(libc, endpoint, { reusePort });
+    return new BatchSocket(libc, endpoint, { reusePort, fd });
   } catch (error) {
     throw listenError(endpoint, 'udp', error as NodeJS.ErrnoException);
   }

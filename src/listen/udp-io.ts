@@ -10,8 +10,16 @@ import { listenUdpBatch } from './udp-batch.ts';
 /** How datagrams are taken: `auto` is `batch` where that works, and `dgram` elsewhere. */
 export type UdpIo = 'auto' | 'dgram' | 'batch';
 
-/** Begins to listen on one UDP address. @throws {ListenError} When the address cannot be bound. */
-export type ListenUdp = (endpoint: Endpoint, responder: Responder) => Promise<Listener>;
+/**
+ * Begins to listen on one UDP address, or takes a socket over that is bound to it already.
+ *
+ * @throws {ListenError} When the address cannot be bound.
+ */
+export type ListenUdp = (
+  endpoint: Endpoint,
+  responder: Responder,
+  fd?: number,
+) => Promise<Listener>;
 
 /**
  * Chooses how datagrams are taken on this machine.
@@ -28,7 +36,7 @@ export async function chooseUdp(
   const support = await batchSupport();
   if ('libc' in support) {
     const { libc } = support;
-    return (endpoint, responder) => listenUdpBatch(endpoint, responder, { libc, clock });
+    return (endpoint, responder, fd) => listenUdpBatch(endpoint, responder, { libc, clock, fd });
   }
   if (io === 'batch') {
     throw new ListenError(`listen.io: batch does not work here: ${support.reason}`);

@@ -13,13 +13,18 @@ const RECEIVE_BUFFER = 4 * 1024 * 1024;
 /**
  * Takes queries on one UDP address, one socket for it alone, so that a reply leaves from the address that was asked (L1).
  *
+ * @param fd - A socket that is bound to it already.
  * @throws {ListenError} When the address cannot be bound.
  */
-export async function listenUdp(endpoint: Endpoint, responder: Responder): Promise<Listener> {
+export async function listenUdp(
+  endpoint: Endpoint,
+  responder: Responder,
+  fd?: number,
+): Promise<Listener> {
   const type = isIPv6(endpoint.address) ? 'udp6' : 'udp4';
   // An IPv6 socket that also took IPv4 would keep the IPv4 address from being bound.
   const socket = createSocket({ type, ipv6Only: type === 'udp6', lookup });
-  await bind(socket, endpoint);
+  await bind(socket, endpoint, fd);
   growReceiveBuffer(socket);
   const replies = new Replies(socket);
   // An ICMP error for a client that went away is no concern of the others.
@@ -41,10 +46,11 @@ export async function listenUdp(endpoint: Endpoint, responder: Responder): Promi
   };
 }
 
-async function bind(socket: Socket, endpoint: Endpoint): Promise<void> {
+async function bind(socket: Socket, endpoint: Endpoint, fd: number | undefined): Promise<void> {
   // Before bind: without a look-up it may tell that it listens at once.
   const listening = once(socket, 'listening');
-  socket.bind({ address: endpoint.address, port: endpoint.port, exclusive: true });
+  if (fd !== undefined) socket.bind({ fd, exclusive: true });
+  else socket.bind({ address: endpoint.address, port: endpoint.port, exclusive: true });
   try {
     await listening;
   } catch (error) {

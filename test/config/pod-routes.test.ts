@@ -30,7 +30,7 @@ const pods: readonly [string, string | undefined, string | undefined, number | u
 ];
 for (const [title, ipv4, ipv6, only] of pods) {
   test(`F5, F6: ${title}`, (t) => {
-    const read = (path: string) => (path === '/proc/net/route' ? ipv4 : ipv6);
+    const read = (path: string) => (path === '/proc/self/net/route' ? ipv4 : ipv6);
     t.equal(onlyRoutable(readPodRoutes(read)), only);
     t.end();
   });
