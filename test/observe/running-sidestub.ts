@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { monotonicClock } from '../../src/clock.ts';
 import { type Cluster, startCluster } from '../../src/commands/demo/cluster.ts';
+import type { World } from '../../src/commands/demo/cluster-world.ts';
 import { DEMO_WORLD, POD_SEARCH } from '../../src/commands/demo/demo-world.ts';
 import { type Endpoint, formatEndpoint, parseEndpoint } from '../../src/endpoint.ts';
 import { musl } from '../../src/walk/musl.ts';
@@ -54,11 +55,12 @@ export async function startSidestub(
     settings = {},
     folder = scratch(t),
     cli = CLI,
-  }: { settings?: object; folder?: string; cli?: string } = {},
+    world = DEMO_WORLD,
+  }: { settings?: object; folder?: string; cli?: string; world?: World } = {},
 ): Promise<RunningSidestub> {
   const cluster = await startCluster({
     endpoints: [{ address: '127.0.0.1', port: 0 }],
-    world: DEMO_WORLD,
+    world,
     faults: { delay: 5 },
     clock: monotonicClock,
   });

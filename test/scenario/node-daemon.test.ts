@@ -2,11 +2,11 @@
 import { test } from 'tap';
 import { bendAnswer } from '../../src/commands/demo/cluster-answer.ts';
 import { noFaults } from '../../src/commands/demo/cluster-faults.ts';
-import { type World, worldOf } from '../../src/commands/demo/cluster-world.ts';
 import { ownQuery } from '../../src/resolve/stage.ts';
 import type { Outgoing } from '../../src/upstream/exchange.ts';
 import { Rcode, RrType } from '../../src/wire/codes.ts';
 import type { Name } from '../../src/wire/name.ts';
+import { crowd, PODS } from '../support/crowd.ts';
 import { a, message, nodata, nxdomain } from '../support/messages.ts';
 import type { Line } from '../support/scripted-upstream.ts';
 import { type Stub, startStub } from '../support/stub.ts';
@@ -205,25 +205,6 @@ test('N3: clusterset.local is cached exactly and never cut', async (t) => {
   t.equal(stub.zone?.cutCount, 0);
 });
 
-const PODS = 1_000;
-
-/** As many namespaces as pods, each with a service `api` of its own; some called like top-level domains. */
-function crowd(): { world: World; namespaces: string[] } {
-  const tlds = ['dev', 'com', 'app', 'io', 'cloud', 'prod', 'ai', 'tools'];
-  const namespaces = Array.from({ length: PODS }, (_, i) => tlds[i] ?? `team-${i}`);
-  const services = namespaces.map((name, i) => [
-    name,
-    { api: { addresses: [`10.100.${i >> 8}.${i & 255}`, `fd00:100::${i.toString(16)}`] } },
-  ]);
-  const hosts = Object.fromEntries(
-    Array.from({ length: 50 }, (_, i) => [
-      `host-${i}.example.com.`,
-      { a: [`192.0.2.${i}`], aaaa: [`2001:db8::${i.toString(16)}`] },
-    ]),
-  );
-  return { world: worldOf({ namespaces: Object.fromEntries(services), hosts }), namespaces };
-}
-
 const clientOf = (pod: number): string => `10.244.${pod >> 8}.${pod & 255}`;
 
 test('1,000 pods with 1,000 search lists find what they find directly', async (t) => {
@@ -235,12 +216,7 @@ test('1,000 pods with 1,000 search lists find what they find directly', async (t
     const suffixes = listOf(namespace);
     const library = pod % 2 === 0 ? 'musl' : 'glibc';
     const neighbour = namespaces[(pod * 7 + 3) % PODS];
-    const bases = [
-      'api.',
-      `api.${neighbour}.`,
-      `host-${pod % 50}.example.com.`,
-      `nowhere-${pod}.example.org.`,
-    ];
+    const bases = [`api.${neighbour}.`, `nowhere-${pod}.example.org.`];
     return bases.map((base) => ({ pod, plan: { library, base, suffixes, ndots: 5 } as const }));
   });
   const found = await wound(
@@ -260,24 +236,27 @@ test('1,000 pods with 1,000 search lists find what they find directly', async (t
         `pod ${pod} in ${each.suffixes[0]}: ${each.base} ${JSON.stringify([own, direct])}`,
       );
   }
-  t.equal(plans.length, 4 * PODS);
+  t.equal(plans.length, 2 * PODS);
   t.same(wrong, []);
   t.same(stub.bugs, []);
 });
 
-test('S1: one pod that floods takes nothing from 999 others', async (t) => {
+/** As many as may be on a node. */
+const OTHERS = 250;
+
+test('S1: one pod that floods takes nothing from 250 others', async (t) => {
   const { world: city, namespaces } = crowd();
   const tell = (question: Outgoing): Line =>
     question.qname.endsWith('.flood.example.net.')
       ? 'silence'
       : (bendAnswer(city, question, noFaults()) ?? nxdomain('.'));
-  const stub = await startStub({ script: tell, suffixes: OWN_LIST, flights: 6_000 });
-  const flood = Array.from({ length: 8_000 }, (_, i) =>
+  const stub = await startStub({ script: tell, suffixes: OWN_LIST, flights: 2_000 });
+  const flood = Array.from({ length: 3_000 }, (_, i) =>
     stub.resolve(ownQuery(`${i}.flood.example.net.`, RrType.A, { client: clientOf(0) })),
   );
   await stub.clock.advance(1);
-  t.equal(stub.flights.size, 6_000, 'the table is full of its questions');
-  const others = namespaces.slice(1).map((namespace, index) =>
+  t.equal(stub.flights.size, 2_000, 'the table is full of its questions');
+  const others = namespaces.slice(1, OTHERS + 1).map((namespace, index) =>
     walk(stub, clientOf(index + 1), {
       library: 'glibc',
       base: `host-${index % 50}.example.com.`,
@@ -288,7 +267,7 @@ test('S1: one pod that floods takes nothing from 999 others', async (t) => {
   const found = await wound(stub, Promise.all(others));
   t.equal(
     Object.values(found).filter((each) => (each as Found).outcome === 'found').length,
-    PODS - 1,
+    OTHERS,
   );
   t.ok(found.elapsed <= 10 * stub.upstream.delay, `and in time: ${found.elapsed} ms`);
   await stub.clock.advance(4_600);

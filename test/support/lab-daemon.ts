@@ -12,6 +12,8 @@ export interface DaemonOptions {
   readonly nameservers?: readonly string[];
   /** The rest of it; default a job's. */
   readonly list?: ClientList;
+  /** Its resolv.conf, where the test writes that itself. */
+  readonly resolvConf?: string;
   /** Of the pod, where it listens: 127.0.0.1, or another of the loopback for one daemon more. */
   readonly address?: string;
   /** Settings as the configuration file has them, on top of those that the lab needs. */
@@ -108,10 +110,10 @@ function cliPath(): string {
 function writeFiles(
   folder: string,
   address: string,
-  { nameservers = [CLUSTER_DNS], list, settings = {} }: DaemonOptions,
+  { nameservers = [CLUSTER_DNS], list, resolvConf: own, settings = {} }: DaemonOptions,
 ): string[] {
   const config = join(folder, `sidestub-${address}.yaml`);
-  const resolv = join(folder, `upstream-resolv-${address}.conf`);
+  const resolv = own ?? join(folder, `upstream-resolv-${address}.conf`);
   const base = {
     listen: { addresses: [`${address}:53`] },
     status: { address: `${address}:${STATUS_PORT}` },
@@ -119,7 +121,7 @@ function writeFiles(
   };
   // JSON is YAML.
   writeFileSync(config, JSON.stringify({ ...base, ...settings }));
-  writeFileSync(resolv, resolvConf(nameservers, list));
+  if (own === undefined) writeFileSync(resolv, resolvConf(nameservers, list));
   return ['--config', config, '--resolv-conf', resolv];
 }
 
