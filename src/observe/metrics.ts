@@ -119,7 +119,7 @@ function searchMetrics(registry: MetricRegistry) {
   return {
     fates: registry.tallySet({
       name: 'sidestub_search_expansions_total',
-      help: 'Expansions (base + suffix) that clients asked, by what answered them; pin, cut and stale_cut spared a query upstream.',
+      help: 'Expansions (base + suffix) that clients asked, by what answered them; pin (the configuration: search.pin and search.mode assume), cut and stale_cut spared a query upstream.',
       query:
         'sum(rate(sidestub_search_expansions_total{fate=~"pin|cut|stale_cut"}[5m])) / sum(rate(sidestub_search_expansions_total[5m]))',
       label: ['fate', EXPANSION_FATES],
@@ -142,7 +142,7 @@ function savingsMetrics(registry: MetricRegistry, savings: Savings) {
   registry.readCounters(
     {
       name: 'sidestub_search_saved_queries_total',
-      help: 'Expansions (base + suffix) that were answered without a query upstream of their own, by what spared it: a cut (N3), a pin (N6), an expired cut (N9), A having denied the name for AAAA (F3).',
+      help: 'Expansions (base + suffix) that were answered without a query upstream of their own, by what spared it: a cut (N3), the configuration (pin: N5, N6), an expired cut (N9), A having denied the name for AAAA (F3).',
       query:
         'sum(rate(sidestub_search_saved_queries_total[5m])) / sum(rate(sidestub_queries_total[5m]))',
       label: ['by', SAVING_REASONS],
@@ -164,7 +164,7 @@ function lookupMetrics(registry: MetricRegistry) {
   return {
     steps: registry.histogramSet({
       name: 'sidestub_lookup_steps',
-      help: 'Names that a lookup asked for until it ended, by outcome; steps that the answer table answers are not seen.',
+      help: 'Names that a lookup asked for until it ended, by outcome; what the answer table answers, in microseconds, is not seen.',
       query:
         'sum(rate(sidestub_lookup_steps_sum[5m])) / sum(rate(sidestub_lookup_steps_count[5m]))',
       label: ['outcome', LOOKUP_OUTCOMES],
@@ -172,7 +172,7 @@ function lookupMetrics(registry: MetricRegistry) {
     }),
     duration: registry.histogram({
       name: 'sidestub_lookup_duration_seconds',
-      help: 'Time from the first question of a lookup to the answer that ended it, all its steps and what the client did between them included.',
+      help: 'Time from the first question of a lookup to the answer that ended it, all its steps and what the client did between them included; a lookup that the answer table ended, in microseconds, is not in it.',
       query:
         'histogram_quantile(0.99, sum by (le) (rate(sidestub_lookup_duration_seconds_bucket[5m])))',
       bounds: LATENCY_BOUNDS,

@@ -155,7 +155,7 @@ const sourceMeaning: Readonly<Record<StatusView['answers'][number]['source'], st
   cache: 'the cache',
   stale: 'an answer past its TTL',
   cut: 'a cut: proven denial',
-  pin: 'a pin: configured denial',
+  pin: 'the configuration: a pin, or assumed',
   local: 'itself',
   failure: 'nobody: SERVFAIL',
 };
