@@ -14,7 +14,55 @@ export interface Survivor {
   readonly why: string;
 }
 
-export const SURVIVORS: readonly Survivor[] = [];
+export const SURVIVORS: readonly Survivor[] = [
+  {
+    file: 'src/resolve/cuts.ts',
+    code: "labels.at(-count) ?? ''",
+    becomes: '"Stryker was here!"',
+    why: 'count is never larger than the list; the default is for the compiler',
+  },
+  {
+    file: 'src/resolve/cuts.ts',
+    code: 'if (cut?.used === true && this.options.trusted())',
+    becomes: 'cut.used',
+    why: 'a cut that goes cancels its timer, so a timer that fires finds it',
+  },
+  {
+    file: 'src/resolve/scrub.ts',
+    code: "const key = keys[index] ?? '';",
+    why: 'there is a key for each record; the default is for the compiler',
+  },
+  {
+    file: 'src/resolve/scrub.ts',
+    code: "lowest.get(keys[index] ?? '')",
+    becomes: '"Stryker was here!"',
+    why: 'there is a key for each record; the default is for the compiler',
+  },
+  {
+    file: 'src/resolve/scrub.ts',
+    code: 'return ttl === rr.ttl ? rr',
+    becomes: 'false',
+    why: 'a copy is equal; the original only saves making one',
+  },
+  {
+    file: 'src/wire/frame.ts',
+    code: 'if (needed <= this.room.length) return;',
+    becomes: 'needed < this.room.length',
+    why: 'room that is just enough is copied once more, no more than that',
+  },
+  {
+    file: 'src/wire/frame.ts',
+    code: 'Math.max(needed, 2 * this.room.length)',
+    becomes: '2 / this.room.length',
+    why: 'the room is still enough; it grows in smaller steps',
+  },
+  {
+    file: 'src/wire/truncation.ts',
+    code: 'return answer.slice(0, fit).filter(',
+    becomes: 'answer',
+    why: 'what stands behind `fit` is of an RRset that lost a record, and goes with it',
+  },
+];
 
 /**
  * Why a mutant survives; `undefined` where nobody has said.

@@ -253,3 +253,117 @@ test('clear forgets both parts', async (t) => {
   cache.clear();
   t.same(cache.sizes, { positive: { entries: 0, octets: 0 }, negative: { entries: 0, octets: 0 } });
 });
+
+test('another cache hands over the names that are still answered by the same servers', async (t) => {
+  const { cache: before } = setup();
+  const kept = query(NAME);
+  const denied = query('none.example.com.');
+  const moved = query('api.corp.example.');
+  before.store(kept, ADDRESS);
+  before.store(denied, nxdomain('example.com.'));
+  before.store(moved, message({ answer: [a('api.corp.example.', '192.0.2.9')] }));
+  const { cache } = setup();
+  const asked: string[] = [];
+  cache.adopt(before, (qname) => {
+    asked.push(qname);
+    return qname !== 'api.corp.example.';
+  });
+  t.same(asked.sort(), ['api.corp.example.', NAME, 'none.example.com.'], 'told by name alone');
+  t.equal(cache.lookup(kept)?.message, ADDRESS);
+  t.equal(cache.lookup(denied)?.message.rcode, Rcode.NXDOMAIN);
+  t.equal(cache.lookup(moved), undefined);
+});
+
+test('C3: what is handed over is evicted in the order in which it was used', async (t) => {
+  const names = ['1.example.com.', '2.example.com.', '3.example.com.'];
+  const { cache: before } = setup();
+  for (const name of names) before.store(query(name), message({ answer: [a(name, '192.0.2.1')] }));
+  before.lookup(query('1.example.com.'));
+  const { octets } = before.sizes.positive;
+  // One octet too few for the three.
+  const { cache } = setup({ octets: octets - 1 });
+  cache.adopt(before, () => true);
+  const left = names.filter((name) => cache.peek(query(name)) !== undefined);
+  t.same(left, ['1.example.com.', '3.example.com.']);
+});
+
+test('C3: an eviction counts while the answer was still good, and no other end does', async (t) => {
+  const one = setup();
+  one.cache.store(
+    query('1.example.com.'),
+    message({ answer: [a('1.example.com.', '192.0.2.1', 60)] }),
+  );
+  const { octets } = one.cache.sizes.positive;
+  const full = () => setup({ octets: octets + 1 });
+  const store = ({ cache }: ReturnType<typeof setup>, name: string) =>
+    cache.store(query(name), message({ answer: [a(name, '192.0.2.1', 60)] }));
+
+  const young = full();
+  store(young, '1.example.com.');
+  store(young, '1.example.com.');
+  young.cache.clear();
+  t.equal(young.tallies.evictions.value, 0, 'replaced, and cleared');
+  store(young, '1.example.com.');
+  store(young, '2.example.com.');
+  t.equal(young.tallies.evictions.value, 1);
+
+  const old = full();
+  store(old, '1.example.com.');
+  await old.clock.advance(60_000);
+  store(old, '2.example.com.');
+  t.equal(old.tallies.evictions.value, 0, 'its life was over at that very moment');
+});
+
+test('C3: an entry weighs what its names and records hold', async (t) => {
+  const weight = (name: string, rdata: number) => {
+    const { cache } = setup();
+    const rr = { ...a(name, '192.0.2.1'), rdata: new Uint8Array(rdata) };
+    cache.store(query(name), message({ answer: [rr] }));
+    return cache.sizes.positive.octets;
+  };
+  const least = weight('a.', 4);
+  t.ok(least > 700 && least < 750, `${least}`);
+  t.equal(weight('a.', 104) - least, 100, 'RDATA');
+  t.equal(
+    weight('abcdefghij.', 4) - least,
+    9 * 3,
+    'the name in the key, at two octets, and as the owner',
+  );
+});
+
+test('C4: an answer is stale from the end of its life for a day, to the millisecond', async (t) => {
+  const { cache, clock } = setup();
+  cache.store(query(NAME), ADDRESS);
+  await clock.advance(59_999);
+  t.equal(cache.stale(query(NAME)), undefined, 'fresh');
+  t.ok(cache.lookup(query(NAME)));
+  await clock.advance(1);
+  t.equal(cache.lookup(query(NAME)), undefined);
+  t.match(cache.stale(query(NAME))?.ede, {
+    text: 'upstream does not answer; this was its word before',
+  });
+  await clock.advance(24 * 60 * 60_000 - 1);
+  t.ok(cache.stale(query(NAME)));
+  await clock.advance(1);
+  t.equal(cache.stale(query(NAME)), undefined);
+});
+
+test('hits and misses are counted, each as what it is', async (t) => {
+  const { cache, tallies } = setup();
+  cache.lookup(query(NAME));
+  t.same([tallies.hits.value, tallies.misses.value], [0, 1]);
+  cache.store(query(NAME), ADDRESS);
+  cache.lookup(query(NAME));
+  cache.peek(query(NAME));
+  t.same([tallies.hits.value, tallies.misses.value], [1, 1]);
+});
+
+test('what upstream cut short, or answered with nothing to live by, is not kept, and ends what was', async (t) => {
+  const { cache } = setup();
+  cache.store(query(NAME), { ...ADDRESS, truncated: true });
+  t.equal(cache.peek(query(NAME)), undefined);
+  cache.store(query(NAME), ADDRESS);
+  cache.store(query(NAME), message({ answer: [a(NAME, '192.0.2.1', 0)] }));
+  t.equal(cache.peek(query(NAME)), undefined, 'TTL 0');
+  t.equal(cache.sizes.positive.entries, 0);
+});

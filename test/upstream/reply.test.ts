@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { test } from 'tap';
 import { judgeReply } from '../../src/upstream/reply.ts';
+import { Rcode } from '../../src/wire/codes.ts';
+import { optRecord } from '../../src/wire/edns.ts';
 import { a, cname, message, nxdomain, responseOctets } from '../support/messages.ts';
 import { outgoing } from './loopback.ts';
 
@@ -57,6 +59,76 @@ test('an honest reply with one octet changed: never an error, never another ques
     ),
   );
   t.end();
+});
+
+/** The first honest reply, with some octets of its header changed: ID 0, flags 2, QDCOUNT 4, ANCOUNT 6, NSCOUNT 8, ARCOUNT 10. */
+function withHeader(changes: readonly (readonly [at: number, value: number])[]): Uint8Array {
+  const octets = Uint8Array.from(honest[0] ?? []);
+  for (const [at, value] of changes) new DataView(octets.buffer).setUint16(at, value);
+  return octets;
+}
+
+const mismatched = { kind: 'mismatched', wrongId: false } as const;
+
+test('another ID is told apart from what is no reply at all (U3)', async (t) => {
+  t.strictSame(judgeReply(withHeader([[0, ID + 1]]), ID, question), {
+    kind: 'mismatched',
+    wrongId: true,
+  });
+  t.strictSame(judgeReply(new Uint8Array(11), ID, question), mismatched, 'no header');
+  t.strictSame(judgeReply(withHeader([[2, 0x0180]]), ID, question), mismatched, 'a query');
+  t.strictSame(judgeReply(withHeader([[2, 0xa180]]), ID, question), mismatched, 'NOTIFY');
+});
+
+test('a reply to another question is none (U3)', async (t) => {
+  for (const other of [
+    { ...question, qname: 'www.example.' },
+    { ...question, qtype: 28 },
+    { ...question, qclass: 3 },
+  ]) {
+    t.strictSame(judgeReply(honest[0] ?? new Uint8Array(), ID, other), mismatched);
+  }
+  const unreadable = withHeader([[12, 0x40ff]]);
+  t.strictSame(judgeReply(unreadable, ID, question), mismatched, 'a label that is none');
+});
+
+test('what matches and cannot be read is malformed: it comes from who knew ID and question (U3)', async (t) => {
+  const cut = (honest[0] ?? new Uint8Array()).subarray(0, -1);
+  t.strictSame(judgeReply(cut, ID, question), { kind: 'malformed' });
+});
+
+test('TC and OPT of a reply are told', async (t) => {
+  const request = { id: ID, question };
+  const truncated = judgeReply(withHeader([[2, 0x8380]]), ID, question);
+  t.match(truncated, { kind: 'reply', reply: { truncated: true, edns: false } });
+  const octets = responseOctets(request, message());
+  const opt = optRecord({ rcode: 0, dnssecOk: false });
+  const withOpt = Uint8Array.from([...octets, ...opt]);
+  withOpt[11] = 1;
+  t.match(judgeReply(withOpt, ID, question), { kind: 'reply', reply: { edns: true } });
+});
+
+test('a bare header is a reply where servers answer so, and nothing else is (U4)', async (t) => {
+  const bare = (rcode: number, ...counts: number[]) => {
+    const octets = new Uint8Array(12 + (counts[3] ?? 0));
+    const view = new DataView(octets.buffer);
+    [ID, 0x8180 | rcode, 0, ...counts.slice(0, 3)].forEach((value, i) => {
+      view.setUint16(2 * i, value);
+    });
+    return judgeReply(octets, ID, question);
+  };
+  for (const rcode of [Rcode.FORMERR, Rcode.SERVFAIL, Rcode.NOTIMP, Rcode.REFUSED]) {
+    t.strictSame(bare(rcode), {
+      kind: 'reply',
+      reply: { message: message({ rcode }), truncated: false, edns: false },
+    });
+    t.strictSame(bare(rcode, 1, 0, 0), mismatched, 'that claims an answer');
+    t.strictSame(bare(rcode, 0, 1, 0), mismatched, 'that claims an authority');
+    t.strictSame(bare(rcode, 0, 0, 1), mismatched, 'that claims an additional record');
+    t.strictSame(bare(rcode, 0, 0, 0, 1), mismatched, 'with something behind it');
+  }
+  t.strictSame(bare(Rcode.NOERROR), mismatched);
+  t.strictSame(bare(Rcode.NXDOMAIN), mismatched, 'a denial of what?');
 });
 
 /** ID, and the question without regard to case. */

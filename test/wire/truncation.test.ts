@@ -6,7 +6,8 @@ import { canonicalName, encodeName } from '../../src/wire/name.ts';
 import type { Rr } from '../../src/wire/record.ts';
 import { renderReply, udpLimit } from '../../src/wire/render.ts';
 import type { Request } from '../../src/wire/request.ts';
-import { a, cname, message, record, request, soa } from '../support/messages.ts';
+import { shortenAnswer } from '../../src/wire/truncation.ts';
+import { a, aaaa, cname, message, record, request, soa } from '../support/messages.ts';
 import { anyMessage } from './arbitraries.ts';
 
 const edns = { dnssecOk: false };
@@ -178,4 +179,17 @@ test('a limit below what any reply needs gives an empty reply, never a hang', (t
   t.same(seen.answer, []);
   t.equal(truncated, true);
   t.end();
+});
+
+test('only a client without EDNS, for addresses, gets part of an RRset: as many as fit (L4)', async (t) => {
+  const two = [a('q.', '192.0.2.1'), a('q.', '192.0.2.2')];
+  const twoTexts = [
+    record('q.', 16, Uint8Array.of(1, 0x61)),
+    record('q.', 16, Uint8Array.of(1, 0x62)),
+  ];
+  const sixes = [aaaa('q.', '2001:db8::1'), aaaa('q.', '2001:db8::2')];
+  t.same(shortenAnswer(request('q.', 1), two, 1), two.slice(0, 1));
+  t.same(shortenAnswer(request('q.', 28), sixes, 1), sixes.slice(0, 1));
+  t.same(shortenAnswer(request('q.', 1, { edns }), two, 1), [], 'with EDNS, whole RRsets');
+  t.same(shortenAnswer(request('q.', 16), twoTexts, 1), [], 'of another type, whole RRsets');
 });
