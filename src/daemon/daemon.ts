@@ -182,7 +182,8 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     });
     await parts.onListening?.(endpoints);
     generations.start();
-    if (settings.rehearsal) void rehearse(settings, clock);
+    // The walks first: a job asks before Prometheus does.
+    if (settings.rehearsal) void rehearse(settings, clock).then(() => server?.rehearse());
     return {
       get endpoints() {
         return listeners.endpoints;

@@ -22,6 +22,12 @@ export interface StatusParts {
   readonly onBug: (error: unknown) => void;
 }
 
+/** A status server whose first scrape can be made ready. */
+export interface RunningStatus extends StatusServer {
+  /** So that the first scrape holds up no query; it never rejects. */
+  rehearse(): Promise<void>;
+}
+
 /**
  * Starts the status server where one is configured, with the page for people where that is served.
  *
@@ -29,11 +35,11 @@ export interface StatusParts {
  *
  * @throws {ListenError} When the address cannot be bound; it names the address and the reason.
  */
-export async function startStatus(parts: StatusParts): Promise<StatusServer | undefined> {
+export async function startStatus(parts: StatusParts): Promise<RunningStatus | undefined> {
   const { settings, metrics, ready, onBug } = parts;
   const { address, page } = settings.status;
   if (address === undefined) return undefined;
-  const { createExposition } = await import('../observe/exposition.ts');
+  const { createExposition, rehearseScrapes } = await import('../observe/exposition.ts');
   const { startStatusServer } = await import('../observe/status-server.ts');
   const exposition = createExposition(metrics.registry);
   const server = {
@@ -47,7 +53,8 @@ export async function startStatus(parts: StatusParts): Promise<StatusServer | un
   const isServed = page === 'on' || (page === 'auto' && isLoopback(address));
   const pages = isServed ? { pages: await pagesOf(parts) } : {};
   try {
-    return await startStatusServer({ ...server, ...pages });
+    const running = await startStatusServer({ ...server, ...pages });
+    return { ...running, rehearse: () => rehearseScrapes(exposition).catch(onBug) };
   } catch (error) {
     // As with the other listeners: the operator's to mend, and no bug (S3).
     throw new ListenError(error instanceof Error ? error.message : String(error));

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { test } from 'tap';
-import { createExposition, negotiate } from '../../src/observe/exposition.ts';
+import { createExposition, negotiate, rehearseScrapes } from '../../src/observe/exposition.ts';
 import { MetricRegistry } from '../../src/observe/metric-registry.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
 import { Histogram, Tally } from '../../src/observe/tally.ts';
@@ -126,6 +126,29 @@ test('the content type is that of the format', async (t) => {
     (await exposition.render(OPENMETRICS)).contentType,
     /^application\/openmetrics-text; version=1\.0\.0;/,
   );
+});
+
+test('scrapes are rehearsed in slices, in every format that Prometheus asks for', async (t) => {
+  const asked: (string | undefined)[] = [];
+  let turns = 0;
+  const count = () => {
+    turns++;
+    if (turns < 20) setImmediate(count);
+  };
+  setImmediate(count);
+  const turnOf: number[] = [];
+  await rehearseScrapes({
+    render: (accept) => {
+      asked.push(accept);
+      turnOf.push(turns);
+      return Promise.resolve({ contentType: '', body: '' });
+    },
+  });
+  t.strictSame(
+    new Set(asked.map((accept) => negotiate(accept ?? ''))),
+    new Set(['openmetrics', 'text']),
+  );
+  t.equal(new Set(turnOf).size, turnOf.length, 'others have their turn between them');
 });
 
 test('prom-client is not loaded before the first scrape, and then its registry alone', async (t) => {
