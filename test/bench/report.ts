@@ -77,7 +77,8 @@ function chart({ title, columns, rows, drawn }: Figures): string {
   );
 }
 
-function machine(): string {
+/** The machine that measures, in one line. */
+export function machine(): string {
   const [cpu] = cpus();
   const gib = (totalmem() / 2 ** 30).toFixed(0);
   return `${cpus().length} cores of ${cpu?.model.trim() ?? '?'}, ${gib} GiB, Linux ${release()}, Node ${process.version}`;

@@ -43,7 +43,10 @@ export function makeNetwork(): LabNetwork {
   };
   try {
     shell(layout(node, [pod, dns1, dns2, outside]));
-    shell(`ip netns exec ${node} sh -ec '${kubeProxy(['10.244.2.2', '10.244.3.2'])}'`);
+    const forward = 'echo 1 > /proc/sys/net/ipv4/ip_forward';
+    shell(
+      `ip netns exec ${node} sh -ec '${forward}\n${serviceRules(['10.244.2.2', '10.244.3.2'])}'`,
+    );
   } catch (error) {
     destroy();
     throw error;
@@ -85,16 +88,20 @@ function layout(node: string, pods: readonly string[]): string {
   ].join('\n');
 }
 
-/** The DNAT that kube-proxy writes for a service with two endpoints: a coin per new conntrack entry. */
-function kubeProxy([first, second]: readonly [string, string]): string {
+/**
+ * The DNAT that kube-proxy writes for a service with one endpoint or two, in place of what was there: a coin per new
+ * conntrack entry.
+ */
+export function serviceRules(endpoints: readonly string[]): string {
   const rules = ['udp', 'tcp'].flatMap((protocol) => {
     const match = `iptables -w -t nat -A PREROUTING -d ${CLUSTER_DNS} -p ${protocol} --dport 53`;
-    return [
-      `${match} -m statistic --mode random --probability 0.5 -j DNAT --to-destination ${first}:53`,
-      `${match} -j DNAT --to-destination ${second}:53`,
-    ];
+    return endpoints.map((endpoint, i) => {
+      const isLast = i === endpoints.length - 1;
+      const coin = isLast ? '' : '-m statistic --mode random --probability 0.5 ';
+      return `${match} ${coin}-j DNAT --to-destination ${endpoint}:53`;
+    });
   });
-  return ['echo 1 > /proc/sys/net/ipv4/ip_forward', ...rules].join('\n');
+  return ['iptables -w -t nat -F PREROUTING', ...rules].join('\n');
 }
 
 function shell(script: string): string {

@@ -16,9 +16,16 @@ import {
 import { type Daemon, type DaemonOptions, startDaemon } from './lab-daemon.ts';
 import { atEnd } from './lab-end.ts';
 import type { LabFaults } from './lab-faults.ts';
-import { CLUSTER_DNS, type LabNetwork, makeNetwork, PUBLIC_DNS } from './lab-network.ts';
+import {
+  CLUSTER_DNS,
+  type LabNetwork,
+  makeNetwork,
+  PUBLIC_DNS,
+  serviceRules,
+} from './lab-network.ts';
 import { startWorker, type Worker } from './lab-process.ts';
-import { type Peer, startPeer } from './lab-resolver.ts';
+import { startPeer } from './lab-resolver.ts';
+import type { Peer } from './peer-command.ts';
 
 /** A node with a job pod and two DNS pods, real libcs, a scripted cluster. */
 export interface Lab {
@@ -50,6 +57,10 @@ export interface Lab {
   /** How many of them have been lost. */
   lost(): number;
   conntrack(): Conntrack;
+  /** The node forgets every connection, as after a restart. */
+  flushConntrack(): void;
+  /** Takes the first DNS pod away without a word, or brings it back; the service knows at once, kept connections do not. */
+  setBackends(count: 1 | 2): void;
   startDaemon(options?: DaemonOptions): Promise<Daemon>;
   /** Starts another resolver where sidestub would be. */
   startPeer(peer: Peer): Promise<{ stop(): Promise<void> }>;
@@ -133,6 +144,8 @@ export async function startLab(world: World): Promise<Lab> {
       loseNext: (datagrams) => loseNext(network, datagrams),
       lost: () => countLost(network),
       conntrack: () => readConntrack(network),
+      flushConntrack: () => void network.onNode('conntrack -F'),
+      setBackends: (count) => setBackends(network, count),
       startDaemon: async (options = {}) => {
         const daemon = startDaemon(network.pod, folder, await probe(), options);
         stops.push(() => daemon.kill());
@@ -228,6 +241,16 @@ function loseNext(network: LabNetwork, datagrams: number): void {
   if (datagrams > 0) {
     network.onNode(`iptables -w -A FORWARD -i pod1 -p udp --dport 53 ${bucket} -j DROP`);
   }
+}
+
+function setBackends(network: LabNetwork, count: 1 | 2): void {
+  const [gone] = network.dns;
+  const unreachable = ['-d', '-s'].map(
+    (way) => `iptables -w -A FORWARD ${way} ${gone?.address} -j DROP`,
+  );
+  const addresses = network.dns.slice(2 - count).map(({ address }) => address);
+  const drop = count === 1 ? unreachable : [];
+  network.onNode(['iptables -w -F FORWARD', ...drop, serviceRules(addresses)].join('\n'));
 }
 
 function countLost(network: LabNetwork): number {

@@ -1,0 +1,18 @@
+import { lossRows } from './loss-rows.ts';
+import { nodeRows } from './node-rows.ts';
+import { processRows } from './process-rows.ts';
+import type { Row } from './row.ts';
+import { secureRows } from './secure-rows.ts';
+import { serverRows } from './server-rows.ts';
+import { soakRow } from './soak-row.ts';
+
+/** Every row of the table, in its order. */
+export const failureRows: readonly Row[] = [
+  ...lossRows,
+  ...nodeRows.slice(0, 2),
+  ...serverRows,
+  ...nodeRows.slice(2),
+  ...secureRows,
+  ...processRows,
+  soakRow,
+];
