@@ -65,20 +65,21 @@ function isPeer(contestant: Contestant): contestant is Peer {
 /**
  * Starts a caching forwarder with one thread and its own defaults, and waits for its first answer.
  *
- * @param hopeless - No answer is expected: it is waited for until it listens.
+ * @param options.hopeless - No answer is expected: it is waited for until it listens.
+ * @param options.cli - What runs in place of sidestub's command line.
  * @throws {Error} If it ends, or does not answer within the bound.
  */
 export async function startForwarder(
   forwarder: Forwarder,
   upstreams: Upstreams,
-  hopeless = false,
+  { hopeless = false, cli }: { hopeless?: boolean | undefined; cli?: string | undefined } = {},
 ): Promise<Running> {
   const folder = mkdtempSync(join(tmpdir(), `sidestub-failures-${forwarder}-`));
   const endpoint = { address: '127.0.0.1', port: await freePort() };
   const place = { folder, listen: endpoint };
   const argv = isPeer(forwarder)
     ? peerCommand(forwarder, upstreams, place)
-    : sidestubCommand(upstreams, place);
+    : sidestubCommand(upstreams, place, cli);
   const [program = '', ...args] = argv;
   const { NODE_EXTRA_CA_CERTS: _, ...env } = productEnv();
   const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -139,7 +140,11 @@ export function statusOf({ port }: Endpoint): string {
   return formatEndpoint({ address: '127.0.0.2', port });
 }
 
-function sidestubCommand({ servers, order, tls }: Upstreams, { folder, listen }: Place): string[] {
+function sidestubCommand(
+  { servers, order, tls }: Upstreams,
+  { folder, listen }: Place,
+  cli = process.env['SIDESTUB_CLI'] ?? SOURCE,
+): string[] {
   const urls = servers.map((server) =>
     tls === undefined
       ? `udp://${formatEndpoint(server)}`
@@ -157,6 +162,5 @@ function sidestubCommand({ servers, order, tls }: Upstreams, { folder, listen }:
   const file = join(folder, 'sidestub.yaml');
   // JSON is YAML.
   writeFileSync(file, JSON.stringify(settings));
-  const { SIDESTUB_CLI: cli = SOURCE } = process.env;
   return [process.execPath, cli, 'run', '--config', file];
 }

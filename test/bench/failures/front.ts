@@ -6,6 +6,7 @@ import {
   type Weather,
 } from '../../support/failing-upstream.ts';
 import type { Upstreams } from '../../support/peer-command.ts';
+import { takePrecedence } from '../../support/precedence.ts';
 import { Questioner } from '../../support/questioner.ts';
 import { type Contestant, type Running, startForwarder } from './contestant.ts';
 
@@ -26,14 +27,17 @@ export interface FrontOptions extends Pick<Upstreams, 'order' | 'tls'> {
   readonly secret?: Secret;
   /** The forwarder will not answer at first. */
   readonly hopeless?: boolean;
+  /** What runs in place of sidestub's own command line. */
+  readonly cli?: string;
 }
 
 /** Runs a story in front of fresh upstreams, with a forwarder that has just started and answered once. */
 export async function withFront<T>(
   contestant: Contestant,
-  { weather = {}, two = false, secret, hopeless = false, ...how }: FrontOptions,
+  { weather = {}, two = false, secret, hopeless, cli, ...how }: FrontOptions,
   story: (front: Front) => Promise<T>,
 ): Promise<T> {
+  takePrecedence();
   const ends: (() => Promise<void> | void)[] = [];
   const start = async (number: number) => {
     const options = { ...weather, number, ...(secret === undefined ? {} : { secret }) };
@@ -48,7 +52,7 @@ export async function withFront<T>(
     const forwarder =
       contestant === 'directly'
         ? undefined
-        : await startForwarder(contestant, { servers, ...how }, hopeless);
+        : await startForwarder(contestant, { servers, ...how }, { hopeless, cli });
     ends.push(() => forwarder?.end());
     const client = await Questioner.towards(forwarder?.endpoint ?? endpointOf(first));
     ends.push(() => client.close());
