@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
 
 /** An address and port; IPv6 may carry a zone (`fe80::1%eth0`). */
 export interface Endpoint {
@@ -13,18 +13,28 @@ export interface Endpoint {
  * @returns `undefined` for anything else.
  */
 export function parseEndpoint(text: string, defaultPort: number): Endpoint | undefined {
-  if (isIP(text) !== 0) return { address: text, port: defaultPort };
+  // Only what may be IPv6 is asked for it (see isIpv6Address).
+  const isBareIpv6 = text.indexOf(':') !== text.lastIndexOf(':') && !text.startsWith('[');
+  if (isBareIpv6) return isIPv6(text) ? { address: text, port: defaultPort } : undefined;
   const match = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text);
   if (match === null) return undefined;
   const [, bracketed, plain, digits] = match;
-  const family = isIP(bracketed ?? plain ?? '');
   const port = digits === undefined ? defaultPort : Number(digits);
   // Only IPv6 is written in brackets, and has to be where a port follows.
-  if (family !== (bracketed === undefined ? 4 : 6) || port > 0xffff) return undefined;
+  const isAddress = bracketed === undefined ? isIPv4(plain ?? '') : isIPv6(bracketed);
+  if (!isAddress || port > 0xffff) return undefined;
   return { address: bracketed ?? plain ?? '', port };
 }
 
 /** The form that {@link parseEndpoint} reads. */
 export function formatEndpoint({ address, port }: Endpoint): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/**
+ * Whether an address is IPv6, where it is known to be an address: Node's own test is an expression that takes 7 ms the
+ * first time.
+ */
+export function isIpv6Address(address: string): boolean {
+  return address.includes(':');
 }

@@ -27,7 +27,7 @@ or --flag. Every mistake is listed with its place; the exit code is then 78.
 async function main(context: CommandContext): Promise<number> {
   const { flags, positionals, stdout, stderr } = context;
   if (positionals.length > 0) throw new UsageError(`unexpected argument: ${positionals[0]}`);
-  const { settings, origins, notes } = loadSettings(sourcesOf(context));
+  const { settings, origins, notes } = loadSettings(await sourcesOf(context));
   printNotes(notes, stderr);
   if (isSet(flags, 'check')) return ExitCode.OK;
   const effective = effectiveSettings(settings, origins);

@@ -54,7 +54,7 @@ async function main(context: CommandContext): Promise<number> {
   const [name, ...more] = positionals;
   if (name === undefined) throw new UsageError('no name to explain: sidestub explain NAME');
   if (more.length > 0) throw new UsageError(`unexpected argument: ${more[0]}`);
-  const sources = sourcesOf(context);
+  const sources = await sourcesOf(context);
   const { settings } = loadSettings({ ...sources, needsUpstreams: false });
   const servers = directServers(settings, sources.machine);
   if (servers.length === 0) {

@@ -33,7 +33,7 @@ const MAX_BODY_CHARACTERS = 4_096;
 async function main(context: CommandContext): Promise<number> {
   const { positionals, stdout, stderr } = context;
   if (positionals.length > 0) throw new UsageError(`unexpected argument: ${positionals[0]}`);
-  const { settings } = loadSettings({ ...sourcesOf(context), needsUpstreams: false });
+  const { settings } = loadSettings({ ...(await sourcesOf(context)), needsUpstreams: false });
   const { status, listen } = settings;
   try {
     if (status.address === undefined) {

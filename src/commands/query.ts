@@ -55,7 +55,7 @@ async function main(context: CommandContext): Promise<number> {
   const { flags, stdout, stderr } = context;
   const question = questionOf(context.positionals);
   const timeout = timeoutOf(textFlag(flags, 'timeout') ?? DEFAULT_TIMEOUT);
-  const server = serverOf(context);
+  const server = await serverOf(context);
   try {
     const transport = isSet(flags, 'tcp') ? 'tcp' : 'udp';
     const asked = await askServer({ server, question, transport, timeout, clock: monotonicClock });
@@ -93,14 +93,14 @@ function timeoutOf(text: string): number {
   }
 }
 
-function serverOf(context: CommandContext): Endpoint {
+async function serverOf(context: CommandContext): Promise<Endpoint> {
   const text = textFlag(context.flags, 'server');
   if (text !== undefined) {
     const server = parseEndpoint(text, 53);
     if (server === undefined) throw new UsageError(`--server is not an address: ${text}`);
     return server;
   }
-  const { settings } = loadSettings({ ...sourcesOf(context), needsUpstreams: false });
+  const { settings } = loadSettings({ ...(await sourcesOf(context)), needsUpstreams: false });
   const [first] = settings.listen.addresses;
   return reachable(first ?? LOOPBACK);
 }

@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { monotonicClock } from '../clock.ts';
 import { ConfigError } from '../config/config-error.ts';
-import { CONFIG_FILE_VARIABLE } from '../config/environment.ts';
 import { fileFailure } from '../config/file-failure.ts';
-import { CONFIG_FILE_FLAG, configurationFlags } from '../config/flags.ts';
+import { configurationFlags } from '../config/flags.ts';
 import { parseHostsFile } from '../config/hosts-file.ts';
 import { formatOrigin, type Origin } from '../config/layer.ts';
-import { type Loaded, loadSettings } from '../config/load.ts';
+import { configFile, type Loaded, loadSettings } from '../config/load.ts';
 import { onlyRoutable, readPodRoutes } from '../config/pod-routes.ts';
 import { publishResolvConf } from '../config/publish-resolv-conf.ts';
 import { type EffectiveSetting, effectiveSettings } from '../config/render-settings.ts';
@@ -22,7 +21,7 @@ import { openQueryLog, type QueryLogStream } from '../observe/query-log.ts';
 import type { ConfiguredValue } from '../observe/status-view.ts';
 import { writeTerminationMessage } from '../observe/termination-message.ts';
 import { totalsText } from '../observe/totals.ts';
-import { type Command, type CommandContext, ExitCode, textFlag } from './command.ts';
+import { type Command, type CommandContext, ExitCode } from './command.ts';
 import { isFixed, settingsForRestart } from './run/fixed-settings.ts';
 import { listeningOn } from './run/passed-addresses.ts';
 import { Reloads } from './run/reloads.ts';
@@ -52,8 +51,9 @@ export const command: Command = {
 async function main(context: CommandContext): Promise<number> {
   const passed = socketsFor(context);
   if (passed === undefined) return ExitCode.CONFIG;
-  const load = (): Loaded => listeningOn(passed, loadSettings(sourcesOf(context)));
-  const { settings, origins, notes } = load();
+  const load = async (): Promise<Loaded> =>
+    listeningOn(passed, loadSettings(await sourcesOf(context)));
+  const { settings, origins, notes } = await load();
   let daemon: Daemon | undefined;
   const onSuppressed = (): void => daemon?.metrics.limits.reached.add('log_lines');
   let writer = logFor(settings, context, onSuppressed);
@@ -111,7 +111,7 @@ async function main(context: CommandContext): Promise<number> {
     log,
     counted: started.metrics.daemon.reloads,
     apply: async () => {
-      const next = load();
+      const next = await load();
       const hosts = hostsOf(next.settings);
       await started.reload({
         settings: next.settings,
@@ -229,8 +229,7 @@ function publisher(
 
 /** The files whose change is a reload. */
 function watchedFiles({ resolvConf, hosts }: Settings, { flags, env }: CommandContext): string[] {
-  const config = textFlag(flags, CONFIG_FILE_FLAG) ?? env[CONFIG_FILE_VARIABLE];
-  return [config, resolvConf, hosts].flatMap((path) =>
+  return [configFile({ flags, env }), resolvConf, hosts].flatMap((path) =>
     path === undefined || path === '' ? [] : [path],
   );
 }

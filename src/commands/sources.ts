@@ -2,12 +2,18 @@ import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import type { Problem } from '../config/config-error.ts';
 import { formatProblem } from '../config/config-error.ts';
-import type { Sources } from '../config/load.ts';
+import { configFile, type Sources } from '../config/load.ts';
 import type { CommandContext, Output } from './command.ts';
 
 /** What a command's settings are made of on this machine, as it is now: call it anew for a reload. */
-export function sourcesOf({ flags, env }: Pick<CommandContext, 'flags' | 'env'>): Sources {
+export async function sourcesOf({
+  flags,
+  env,
+}: Pick<CommandContext, 'flags' | 'env'>): Promise<Sources> {
+  const hasFile = configFile({ flags, env }) !== undefined;
+  const { yamlLayer } = hasFile ? await import('../config/yaml-file.ts') : {};
   return {
+    ...(yamlLayer === undefined ? {} : { yamlLayer }),
     flags,
     env,
     readFile: (path) => readFileSync(path, 'utf8'),

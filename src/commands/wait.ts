@@ -47,7 +47,7 @@ const MAX_NAMES = 64;
 async function main(context: CommandContext): Promise<number> {
   const names = namesOf(context.positionals);
   const timeout = timeoutOf(textFlag(context.flags, 'timeout') ?? DEFAULT_TIMEOUT);
-  const { settings } = loadSettings({ ...sourcesOf(context), needsUpstreams: false });
+  const { settings } = loadSettings({ ...(await sourcesOf(context)), needsUpstreams: false });
   const asJson = isSet(context.flags, 'json') || context.stdout.isTTY !== true;
   const [first] = settings.listen.addresses;
   const server = reachable(first ?? { address: '127.0.0.1', port: 53 });

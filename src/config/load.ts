@@ -19,7 +19,7 @@ import {
 import type { SettingKey } from './schema.ts';
 import type { Settings } from './settings.ts';
 import { defaultUpstreamSockets } from './upstream-sockets.ts';
-import { yamlLayer } from './yaml-file.ts';
+import type { yamlLayer } from './yaml-file.ts';
 
 /** Everything that settings are made of, so that nothing is read behind anyone's back. */
 export interface Sources {
@@ -27,6 +27,8 @@ export interface Sources {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The text of a file. Throws as `node:fs` does. */
   readonly readFile: (path: string) => string;
+  /** Reads the text of {@link configFile}: whoever names one brings the parser, which takes longer to load than it runs. */
+  readonly yamlLayer?: typeof yamlLayer;
   /** The addresses of this machine's interfaces. */
   readonly machine: readonly string[];
   /**
@@ -66,11 +68,18 @@ export function loadSettings(sources: Sources): Loaded {
   return { settings, origins: values.origins, notes };
 }
 
-/** @throws As {@link Sources.readFile}, in words. */
-function fileLayer({ flags, env, readFile }: Sources): Layer {
+/** The configuration file that the flags or the environment name. */
+export function configFile({ flags, env }: Pick<Sources, 'flags' | 'env'>): string | undefined {
   const flag = flags[CONFIG_FILE_FLAG];
   const path = typeof flag === 'string' ? flag : env[CONFIG_FILE_VARIABLE];
-  if (path === undefined || path === '') return { entries: [], problems: [] };
+  return path === '' ? undefined : path;
+}
+
+/** @throws As {@link Sources.readFile}, in words. */
+function fileLayer({ flags, env, readFile, yamlLayer }: Sources): Layer {
+  const path = configFile({ flags, env });
+  if (path === undefined) return { entries: [], problems: [] };
+  if (yamlLayer === undefined) throw new Error(`no parser for ${path}`);
   try {
     return yamlLayer(readFile(path), path);
   } catch (error) {

@@ -1,5 +1,5 @@
-import { isIPv4, isIPv6, SocketAddress } from 'node:net';
-import type { Endpoint } from '../endpoint.ts';
+import { isIPv4, SocketAddress } from 'node:net';
+import { type Endpoint, isIpv6Address } from '../endpoint.ts';
 
 /**
  * The listener that would get what is sent to `server`, if it is one of ours: such an upstream is a loop (U1).
@@ -32,7 +32,7 @@ export function reachable({ address, port }: Endpoint): Endpoint {
 /** One spelling for one address: without zone, IPv6 as RFC 5952 writes it, mapped IPv4 as IPv4 (RFC 4291 §2.5.5.2). */
 export function canonicalAddress(address: string): string {
   const plain = address.replace(/%.*$/, '');
-  if (!isIPv6(plain)) return plain;
+  if (!isIpv6Address(plain)) return plain;
   const canonical = new SocketAddress({ address: plain, family: 'ipv6' }).address;
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(canonical)?.[1];
   return mapped ?? canonical;

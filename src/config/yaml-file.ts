@@ -1,5 +1,4 @@
-import { createRequire } from 'node:module';
-import type { Pair, YAMLError, YAMLMap, YAMLSeq, YAMLWarning } from 'yaml';
+import * as yaml from 'yaml';
 import { didYouMean } from './closest.ts';
 import type { Problem } from './config-error.ts';
 import { describe, type Written } from './kind.ts';
@@ -10,10 +9,6 @@ import { isSettingKey, SETTING_KEYS } from './schema.ts';
 const MAX_CHARACTERS = 1_000_000;
 /** One missing bracket can make a thousand errors; the first ones say where. */
 const MAX_SYNTAX_ERRORS = 10;
-
-/** The parser, loaded when a file is read: it takes longer to load than a sidecar without one takes to start. */
-const yaml: () => typeof import('yaml') = () => require('yaml');
-const require = createRequire(import.meta.url);
 
 /**
  * The settings in a YAML file.
@@ -35,7 +30,7 @@ class YamlReader {
   readonly problems: Problem[] = [];
   broken = false;
   private readonly path: string;
-  private readonly lines = new (yaml().LineCounter)();
+  private readonly lines = new yaml.LineCounter();
 
   constructor(path: string) {
     this.path = path;
@@ -47,12 +42,12 @@ class YamlReader {
       this.problems.push({ place: this.path, reason: `longer than ${MAX_CHARACTERS} characters` });
       return;
     }
-    const document = yaml().parseDocument(text, { lineCounter: this.lines, prettyErrors: false });
+    const document = yaml.parseDocument(text, { lineCounter: this.lines, prettyErrors: false });
     this.syntax([...document.errors, ...document.warnings]);
     const { contents } = document;
     // A file with comments only sets nothing.
     if (this.broken || contents === null || isNull(contents)) return;
-    if (yaml().isMap(contents)) this.mapping(contents, '');
+    if (yaml.isMap(contents)) this.mapping(contents, '');
     else
       this.problem(
         startOf(contents),
@@ -61,7 +56,7 @@ class YamlReader {
   }
 
   /** What YAML itself finds. Of a text that it could not follow nothing is read: it would be read wrongly. */
-  private syntax(errors: readonly (YAMLError | YAMLWarning)[]): void {
+  private syntax(errors: readonly (yaml.YAMLError | yaml.YAMLWarning)[]): void {
     this.broken = errors.some(({ code }) => code !== 'DUPLICATE_KEY');
     for (const { pos, message } of errors.slice(0, MAX_SYNTAX_ERRORS))
       this.problem(pos[0], message);
@@ -69,9 +64,9 @@ class YamlReader {
     if (more > 0) this.problems.push({ place: this.path, reason: `and ${more} more such errors` });
   }
 
-  private mapping(map: YAMLMap, section: string): void {
+  private mapping(map: yaml.YAMLMap, section: string): void {
     for (const pair of map.items) {
-      const word = yaml().isScalar(pair.key) ? String(pair.key.value) : '';
+      const word = yaml.isScalar(pair.key) ? String(pair.key.value) : '';
       const key = section + word;
       if (isSettingKey(key)) this.entry(key, pair);
       else if (section === '' && sections().has(word)) this.section(word, pair);
@@ -79,14 +74,14 @@ class YamlReader {
     }
   }
 
-  private section(word: string, pair: Pair): void {
+  private section(word: string, pair: yaml.Pair): void {
     const { value } = pair;
-    if (yaml().isMap(value)) this.mapping(value, `${word}.`);
+    if (yaml.isMap(value)) this.mapping(value, `${word}.`);
     // `tcp:` with everything below it commented out.
     else if (!isNull(value)) this.problem(startOf(value), `${word} is not a mapping of settings`);
   }
 
-  private entry(key: Entry['key'], pair: Pair): void {
+  private entry(key: Entry['key'], pair: yaml.Pair): void {
     const written = this.written(pair.value);
     if (written === undefined) return;
     const at = this.lines.linePos(startOf(pair.key));
@@ -100,18 +95,18 @@ class YamlReader {
 
   /** The value of a node; `undefined` where it holds something that is reported here. */
   private written(node: unknown): Written | undefined {
-    if (yaml().isSeq(node)) return whole(node.items.map((item) => this.written(item)));
-    if (yaml().isMap(node)) {
+    if (yaml.isSeq(node)) return whole(node.items.map((item) => this.written(item)));
+    if (yaml.isMap(node)) {
       const values = node.items.map((pair) => this.written(pair.value));
-      const words = node.items.map(({ key }) => (yaml().isScalar(key) ? String(key.value) : ''));
+      const words = node.items.map(({ key }) => (yaml.isScalar(key) ? String(key.value) : ''));
       const all = whole(values);
       return all && Object.fromEntries(words.map((word, index) => [word, all[index] ?? null]));
     }
-    if (yaml().isAlias(node)) {
+    if (yaml.isAlias(node)) {
       this.problem(startOf(node), `alias: *${node.source}; write the value out`);
       return undefined;
     }
-    if (!yaml().isScalar(node) || isNull(node)) return null;
+    if (!yaml.isScalar(node) || isNull(node)) return null;
     return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value));
   }
 
@@ -136,36 +131,36 @@ class YamlReader {
 }
 
 /** The node at a path below a pair's value; the last one that is there. */
-function descend(pair: Pair, path: readonly unknown[], what: 'value' | 'key'): unknown {
+function descend(pair: yaml.Pair, path: readonly unknown[], what: 'value' | 'key'): unknown {
   let node: unknown = pair.value ?? pair.key;
   for (const [depth, step] of path.entries()) {
     const atKey = what === 'key' && depth === path.length - 1;
-    const next = yaml().isSeq(node) ? itemOf(node, step) : partOf(pairOf(node, step), atKey);
+    const next = yaml.isSeq(node) ? itemOf(node, step) : partOf(pairOf(node, step), atKey);
     if (next === undefined) return node;
     node = next;
   }
   return node;
 }
 
-function itemOf(list: YAMLSeq, index: unknown): unknown {
+function itemOf(list: yaml.YAMLSeq, index: unknown): unknown {
   return typeof index === 'number' ? list.items[index] : undefined;
 }
 
-function partOf(pair: Pair | undefined, atKey: boolean): unknown {
-  return atKey || !yaml().isNode(pair?.value) ? pair?.key : pair.value;
+function partOf(pair: yaml.Pair | undefined, atKey: boolean): unknown {
+  return atKey || !yaml.isNode(pair?.value) ? pair?.key : pair.value;
 }
 
-function pairOf(node: unknown, key: unknown): Pair | undefined {
-  if (!yaml().isMap(node)) return undefined;
-  return node.items.find((pair) => yaml().isScalar(pair.key) && String(pair.key.value) === key);
+function pairOf(node: unknown, key: unknown): yaml.Pair | undefined {
+  if (!yaml.isMap(node)) return undefined;
+  return node.items.find((pair) => yaml.isScalar(pair.key) && String(pair.key.value) === key);
 }
 
 function isNull(node: unknown): boolean {
-  return node === null || (yaml().isScalar(node) && node.value === null);
+  return node === null || (yaml.isScalar(node) && node.value === null);
 }
 
 function startOf(node: unknown): number {
-  return yaml().isNode(node) ? (node.range?.[0] ?? 0) : 0;
+  return yaml.isNode(node) ? (node.range?.[0] ?? 0) : 0;
 }
 
 function whole(values: readonly (Written | undefined)[]): readonly Written[] | undefined {

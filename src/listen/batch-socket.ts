@@ -1,7 +1,6 @@
-import { isIPv6 } from 'node:net';
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
-import type { Endpoint } from '../endpoint.ts';
+import { type Endpoint, isIpv6Address } from '../endpoint.ts';
 import { addressOctets, addressText } from '../wire/address.ts';
 import type { Libc, Memory } from './libc.ts';
 
@@ -77,7 +76,7 @@ export class BatchSocket {
       this.fd = fd;
       return;
     }
-    const family = isIPv6(endpoint.address) ? AF_INET6 : AF_INET;
+    const family = isIpv6Address(endpoint.address) ? AF_INET6 : AF_INET;
     this.fd = this.checked(
       'socket',
       libc.socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
@@ -243,7 +242,7 @@ export class BatchSocket {
 
   /** @returns How long the address is. */
   private putAddress(at: number, { address, port }: Endpoint): number {
-    const family = isIPv6(address) ? AF_INET6 : AF_INET;
+    const family = isIpv6Address(address) ? AF_INET6 : AF_INET;
     this.octets.fill(0, at, at + NAME_OCTETS);
     this.octets[at] = family;
     this.octets[at + 2] = port >> 8;

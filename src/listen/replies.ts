@@ -1,6 +1,5 @@
 import type { Socket, SocketOptions } from 'node:dgram';
-import { isIPv6 } from 'node:net';
-import type { Endpoint } from '../endpoint.ts';
+import { type Endpoint, isIpv6Address } from '../endpoint.ts';
 
 /**
  * Replies on their way to the kernel: node hands a datagram over a turn after it was told to, and a socket that is closed
@@ -39,4 +38,4 @@ export class Replies {
  * before `send` returns.
  */
 export const lookup: NonNullable<SocketOptions['lookup']> = (address, _options, callback) =>
-  callback(null, address, isIPv6(address) ? 6 : 4);
+  callback(null, address, isIpv6Address(address) ? 6 : 4);

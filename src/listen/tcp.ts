@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import { createServer, isIPv6, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock, Milliseconds, Timer } from '../clock.ts';
-import type { Endpoint } from '../endpoint.ts';
+import { type Endpoint, isIpv6Address } from '../endpoint.ts';
 import { Deframer, frame } from '../wire/frame.ts';
 import { listenError } from './listen-error.ts';
 import type { Listener } from './listener.ts';
@@ -110,7 +110,7 @@ export async function listenTcp(
 }
 
 async function bind(server: Server, endpoint: Endpoint, fd: number | undefined): Promise<void> {
-  const ipv6Only = isIPv6(endpoint.address);
+  const ipv6Only = isIpv6Address(endpoint.address);
   if (fd !== undefined) server.listen({ fd, exclusive: true });
   else server.listen({ host: endpoint.address, port: endpoint.port, ipv6Only, exclusive: true });
   try {

@@ -1,9 +1,8 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { Clock, Milliseconds } from '../clock.ts';
-import type { Endpoint } from '../endpoint.ts';
+import { type Endpoint, isIpv6Address } from '../endpoint.ts';
 import { BATCH, BatchSocket, SLOT_OCTETS } from './batch-socket.ts';
 import type { Libc } from './libc.ts';
 import { listenError } from './listen-error.ts';
@@ -45,7 +44,7 @@ export async function listenUdpBatch(
 ): Promise<Listener> {
   const batches = bindBatches(endpoint, options);
   const { port } = batches;
-  const socket = createSocket({ type: isIPv6(endpoint.address) ? 'udp6' : 'udp4', lookup });
+  const socket = createSocket({ type: isIpv6Address(endpoint.address) ? 'udp6' : 'udp4', lookup });
   // Before bind: an adopted socket may tell that it listens at once.
   const listening = once(socket, 'listening');
   socket.bind({ fd: batches.fd, exclusive: true });

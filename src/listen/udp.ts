@@ -1,7 +1,6 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { isIPv6 } from 'node:net';
-import type { Endpoint } from '../endpoint.ts';
+import { type Endpoint, isIpv6Address } from '../endpoint.ts';
 import { listenError } from './listen-error.ts';
 import type { Listener } from './listener.ts';
 import { lookup, Replies } from './replies.ts';
@@ -21,7 +20,7 @@ export async function listenUdp(
   responder: Responder,
   fd?: number,
 ): Promise<Listener> {
-  const type = isIPv6(endpoint.address) ? 'udp6' : 'udp4';
+  const type = isIpv6Address(endpoint.address) ? 'udp6' : 'udp4';
   // An IPv6 socket that also took IPv4 would keep the IPv4 address from being bound.
   const socket = createSocket({ type, ipv6Only: type === 'udp6', lookup });
   await bind(socket, endpoint, fd);

@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import type { Clock, Milliseconds } from '../clock.ts';
+import { lruMap } from '../lru-map.ts';
 import { Rcode, RrClass, RrType } from '../wire/codes.ts';
 import { encodeName, type Name } from '../wire/name.ts';
 import type { Rr } from '../wire/record.ts';
@@ -48,12 +48,10 @@ export function collapse(options: CollapseOptions): Stage {
 class Walks {
   private readonly next: Resolve;
   private readonly options: CollapseOptions;
-  private readonly decisions = new LRUCache<
+  private readonly decisions = lruMap<
     Name,
     { readonly at: Milliseconds; readonly made: Promise<boolean> }
-  >({
-    max: MAX_DECISIONS,
-  });
+  >(MAX_DECISIONS);
 
   constructor(next: Resolve, options: CollapseOptions) {
     this.next = next;

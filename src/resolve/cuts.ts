@@ -1,5 +1,6 @@
-import { LRUCache } from 'lru-cache';
+import type { LRUCache } from 'lru-cache';
 import type { Clock, Milliseconds, Timer } from '../clock.ts';
+import { lruMap } from '../lru-map.ts';
 import type { Message } from '../wire/message.ts';
 import { isAtOrBelow, joinNames, labelsOf, type Name, relativeTo } from '../wire/name.ts';
 import type { Question } from '../wire/question.ts';
@@ -49,7 +50,7 @@ export class Cuts {
 
   constructor(options: CutsOptions) {
     this.options = options;
-    this.cuts = new LRUCache({ max: MAX_CUTS, dispose: (cut) => cut.timer.cancel() });
+    this.cuts = lruMap(MAX_CUTS, (cut) => cut.timer.cancel());
   }
 
   get size(): number {

@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import type { Clock, Milliseconds } from '../clock.ts';
+import { lruMap } from '../lru-map.ts';
 import { UpstreamError, type UpstreamFailure } from '../upstream/exchange.ts';
 import { EdeCode, Rcode, RrType } from '../wire/codes.ts';
 import type { Message } from '../wire/message.ts';
@@ -55,7 +55,7 @@ export function failureMemory(options: FailureMemoryOptions): Stage {
 class Failures {
   private readonly next: Resolve;
   private readonly options: FailureMemoryOptions;
-  private readonly failures = new LRUCache<string, Failure>({ max: MAX_FAILURES });
+  private readonly failures = lruMap<string, Failure>(MAX_FAILURES);
 
   constructor(next: Resolve, options: FailureMemoryOptions) {
     this.next = next;

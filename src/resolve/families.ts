@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import type { Clock, Milliseconds } from '../clock.ts';
+import { lruMap } from '../lru-map.ts';
 import type { RepairKind } from '../observe/label-sets.ts';
 import { EdeCode, Rcode, RrClass, RrType } from '../wire/codes.ts';
 import { ownNegative } from '../wire/soa.ts';
@@ -49,7 +49,7 @@ class Pairs {
   private readonly next: Resolve;
   private readonly options: FamiliesOptions;
   /** When each question's addresses arrived: silence of the other family is counted from there (F5). */
-  private readonly arrivals = new LRUCache<string, Milliseconds>({ max: MAX_PAIRS });
+  private readonly arrivals = lruMap<string, Milliseconds>(MAX_PAIRS);
 
   constructor(next: Resolve, options: FamiliesOptions) {
     this.next = next;

@@ -1,12 +1,15 @@
-import { domainToASCII } from 'node:url';
+import { domainToUnicode } from 'node:url';
 import tlds from 'tlds' with { type: 'json' };
 
-/** The IANA root zone's labels, in the form that goes over the wire (RFC 5890: A-labels). */
-const labels: ReadonlySet<string> = new Set(
-  tlds.map((tld: string) => (/^[a-z]+$/.test(tld) ? tld : domainToASCII(tld))),
-);
+/** The IANA root zone's labels, in the form that people write (RFC 5890: U-labels), as the list has them. */
+const labels: ReadonlySet<string> = new Set(tlds);
 
-/** Whether a label is a top-level domain in the IANA list that this release carries (N4, N5). */
+/**
+ * Whether a label is a top-level domain in the IANA list that this release carries (N4, N5).
+ *
+ * @param label - As it goes over the wire: an A-label is translated when it is asked for, not the whole list at the start.
+ */
 export function isIanaTld(label: string): boolean {
-  return labels.has(label);
+  if (label.startsWith('xn--')) return labels.has(domainToUnicode(label));
+  return /^[a-z]+$/.test(label) && labels.has(label);
 }

@@ -1,5 +1,6 @@
-import { LRUCache } from 'lru-cache';
+import type { LRUCache } from 'lru-cache';
 import type { Clock, Milliseconds } from '../clock.ts';
+import { lruMap } from '../lru-map.ts';
 import type { RepairKind } from '../observe/label-sets.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
 import type { Ede } from '../wire/edns.ts';
@@ -53,7 +54,7 @@ class Walks {
   constructor(next: Resolve, options: NodataRepairOptions) {
     this.next = next;
     this.options = options;
-    this.steps = new LRUCache({ max: MAX_STEPS });
+    this.steps = lruMap(MAX_STEPS);
   }
 
   answer(query: Query): Promise<Answer> {

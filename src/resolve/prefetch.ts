@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import type { Clock, Milliseconds } from '../clock.ts';
+import { lruMap } from '../lru-map.ts';
 import type { Seconds } from '../wire/record.ts';
 import { lowestTtl } from './answer-cache.ts';
 import { type Answer, type Query, queryKey, type Stage } from './stage.ts';
@@ -22,7 +22,7 @@ const MAX_RENEWALS = 4_096;
  * renewed: nobody waits for what does not exist as often.
  */
 export function prefetch(clock: Clock): Stage {
-  const renewed = new LRUCache<string, Milliseconds>({ max: MAX_RENEWALS });
+  const renewed = lruMap<string, Milliseconds>(MAX_RENEWALS);
   const isDue = (query: Query, { source, message, freshAt }: Answer): boolean => {
     if (source !== 'cache' || freshAt === undefined) return false;
     if (query.speculative === true || verdictOf(message, query) !== 'data') return false;

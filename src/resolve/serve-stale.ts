@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import type { Clock, Milliseconds } from '../clock.ts';
+import { lruMap } from '../lru-map.ts';
 import type { Name } from '../wire/name.ts';
 import type { Answer, Query, Resolve, Stage } from './stage.ts';
 import { verdictOf } from './verdict.ts';
@@ -47,7 +47,7 @@ class Renewals {
    * Since when upstream owes a word about a name: counted for both families, so that a pair waits once, and kept after a
    * wait in vain, so that the next client does not wait again.
    */
-  private readonly owed = new LRUCache<Name, Milliseconds>({ max: MAX_OWED });
+  private readonly owed = lruMap<Name, Milliseconds>(MAX_OWED);
 
   constructor(next: Resolve, options: ServeStaleOptions) {
     this.next = next;

@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import type { Clock, Milliseconds } from '../clock.ts';
+import { lruMap } from '../lru-map.ts';
 import { RrType } from '../wire/codes.ts';
 import { lastLabel, type Name } from '../wire/name.ts';
 import type { ClusterZone } from './cluster-zone.ts';
@@ -32,7 +32,7 @@ const MAX_WALKS = 4_096;
 export class Speculation {
   private readonly options: SpeculationOptions;
   private readonly next: Resolve;
-  private readonly begun = new LRUCache<Name, Milliseconds>({ max: MAX_WALKS });
+  private readonly begun = lruMap<Name, Milliseconds>(MAX_WALKS);
 
   constructor(next: Resolve, options: SpeculationOptions) {
     this.next = next;

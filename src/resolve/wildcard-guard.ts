@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
+import type { LRUCache } from 'lru-cache';
 import type { Clock, Milliseconds } from '../clock.ts';
+import { lruMap } from '../lru-map.ts';
 import { EdeCode, Rcode, RrType } from '../wire/codes.ts';
 import type { Ede } from '../wire/edns.ts';
 import { joinNames, type Name } from '../wire/name.ts';
@@ -58,7 +59,7 @@ class Guard {
   constructor(next: Resolve, options: WildcardGuardOptions) {
     this.next = next;
     this.options = options;
-    this.probes = new LRUCache({ max: MAX_PROBES });
+    this.probes = lruMap(MAX_PROBES);
   }
 
   async answer(query: Query): Promise<Answer> {

@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import type { Clock, Milliseconds } from '../clock.ts';
+import { lruMap } from '../lru-map.ts';
 import type { Name } from '../wire/name.ts';
 import type { Question } from '../wire/question.ts';
 
@@ -28,8 +28,8 @@ export interface Candidate<S extends Selectable> {
 export class Selection<S extends Selectable> {
   private readonly groups: readonly (readonly S[])[];
   private readonly clock: Clock;
-  private readonly pairs = new LRUCache<Name, { readonly server: S; readonly until: Milliseconds }>(
-    { max: MAX_PAIRS },
+  private readonly pairs = lruMap<Name, { readonly server: S; readonly until: Milliseconds }>(
+    MAX_PAIRS,
   );
 
   /** @param groups - Ordered groups of equals, none of them empty. */

@@ -1,7 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
-import { isIPv6 } from 'node:net';
 import type { Clock, Milliseconds } from '../clock.ts';
-import type { Endpoint } from '../endpoint.ts';
+import { type Endpoint, isIpv6Address } from '../endpoint.ts';
 import { buildQuery, randomId } from '../wire/request.ts';
 import { type Outgoing, UpstreamError } from './exchange.ts';
 import { judgeReply, type Verdict } from './reply.ts';
@@ -168,7 +167,7 @@ class UdpExchange implements Exchange {
 }
 
 function connected({ address, port }: Endpoint): Socket {
-  const socket = createSocket({ type: isIPv6(address) ? 'udp6' : 'udp4', lookup: literal });
+  const socket = createSocket({ type: isIpv6Address(address) ? 'udp6' : 'udp4', lookup: literal });
   socket.connect(port, address);
   return socket;
 }
@@ -178,7 +177,7 @@ function connected({ address, port }: Endpoint): Socket {
  * does: errors are then never thrown into the caller of `send`.
  */
 function literal(address: string, _options: unknown, callback: LookupCallback): void {
-  queueMicrotask(() => callback(null, address, isIPv6(address) ? 6 : 4));
+  queueMicrotask(() => callback(null, address, isIpv6Address(address) ? 6 : 4));
 }
 
 type LookupCallback = (error: null, address: string, family: number) => void;

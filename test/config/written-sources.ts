@@ -1,4 +1,5 @@
 import type { Sources } from '../../src/config/load.ts';
+import { yamlLayer } from '../../src/config/yaml-file.ts';
 
 /** The file name under which {@link sources} has its configuration file. */
 export const FILE = 'sidestub.yaml';
@@ -24,6 +25,7 @@ export function sources(
   if (yaml !== undefined) all.set(FILE, yaml);
   return {
     env: {},
+    yamlLayer,
     machine: ['127.0.0.1', '::1', '10.1.2.3'],
     readFile: (path) => {
       const text = all.get(path);

@@ -1,5 +1,3 @@
-import { execFile } from 'node:child_process';
-
 /** What a service manager is told. @see sd_notify(3) */
 export type ServiceState = 'READY=1' | 'STOPPING=1';
 
@@ -16,6 +14,7 @@ export function tellService(
   onFailure: (reason: string) => void,
 ): void {
   if ((env['NOTIFY_SOCKET'] ?? '') === '') return;
+  const { execFile } = process.getBuiltinModule('node:child_process');
   execFile('systemd-notify', [state], { env: { ...env } }, (error) => {
     if (error !== null) onFailure(error.message);
   });
