@@ -44,9 +44,12 @@ export function makeRoot(platform: Platform, root: string): void {
   const { name, version, type, license } = manifest;
   const app = join(root, 'app');
   mkdirSync(app, { recursive: true });
-  const compiler = join(REPOSITORY, 'node_modules/typescript/bin/tsc');
-  const words = [compiler, '-p', join(REPOSITORY, 'src'), '--outDir', join(app, 'dist')];
-  execFileSync(process.execPath, words, { stdio: ['ignore', 'inherit', 'inherit'] });
+  const bundler = join(REPOSITORY, 'node_modules/rolldown/bin/cli.mjs');
+  const words = [bundler, '-c', 'rolldown.config.ts', '--dir', join(app, 'dist')];
+  execFileSync(process.execPath, words, {
+    cwd: REPOSITORY,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   const shown = JSON.stringify({ name, version, type, license }, undefined, 2);
   writeFileSync(join(app, 'package.json'), `${shown}\n`);
   copyFileSync(join(REPOSITORY, 'LICENSE'), join(app, 'LICENSE'));

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'tap';
 import { loadSettings } from '../src/config/load.ts';
+import { yamlLayer } from '../src/config/yaml-file.ts';
 import { productEnv } from './support/product-env.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -33,6 +34,7 @@ test('the configuration in the README loads, and its comments are true of it', (
   const { settings } = loadSettings({
     flags: { config: 'sidestub.yaml' },
     env: {},
+    yamlLayer,
     readFile: (path) => (path === 'sidestub.yaml' ? yaml : 'search job.svc.cluster.local\n'),
     machine: [],
   });

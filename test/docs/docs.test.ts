@@ -7,6 +7,7 @@ import { type CommandTable, runCommandLine } from '../../src/commands/command-li
 import { ConfigError } from '../../src/config/config-error.ts';
 import { loadSettings } from '../../src/config/load.ts';
 import { SETTING_KEYS } from '../../src/config/schema.ts';
+import { yamlLayer } from '../../src/config/yaml-file.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
 import { rules } from '../e2e/monitoring.ts';
 import { configurationDoc } from './configuration-doc.ts';
@@ -267,6 +268,7 @@ function problemsOf(text: string): string[] {
       flags: { config: 'sidestub.yaml' },
       env: {},
       readFile: (path) => files.get(path) ?? '',
+      yamlLayer,
       machine: ['127.0.0.1'],
     });
     return [];
