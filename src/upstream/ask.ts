@@ -23,7 +23,7 @@ export const SILENCE: Milliseconds = 1_000;
  * How long a kept TCP connection may owe an answer before it is worked around. Above the 200 ms after which the kernel
  * has repaired a lost segment; what lasts longer is a connection whose server is gone, or a slow recursion.
  */
-export const TCP_PATIENCE: Milliseconds = 300;
+export const TCP_PATIENCE: Milliseconds = 250;
 
 /** When TCP that says nothing is tried once more, on a new connection: the one before has been given up by then. */
 const TCP_RESEND: Milliseconds = TCP_PATIENCE + 20;

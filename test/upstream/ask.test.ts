@@ -20,7 +20,7 @@ test('silence: again after 150 ms, and after 300 more over UDP and TCP; then ove
   const { heard } = begin(server);
   await clock.advance(4_499);
   t.same(udp.times, [0, 150, 450], 'at most 3 sends per transport (RFC 9520)');
-  t.same(tcp.times, [450, 770, 1_410]);
+  t.same(tcp.times, [450, 720, 1_260]);
   t.equal(udp.listening + tcp.listening, 6, 'all of them still listen');
   t.equal(heard.error, undefined, 'a spent budget ends sending, not waiting');
   await clock.advance(1);
@@ -300,19 +300,19 @@ test('SERVFAIL is an answer like any other: RCODEs are data', (t) => {
 test('tcp:// is asked over TCP only', async (t) => {
   const { clock, udp, tcp, server } = scriptedServer('tcp');
   const { heard } = begin(server);
-  await clock.advance(299);
+  await clock.advance(249);
   tcp.nth(0).answer(truth);
   t.same(heard, { answer: truth, slow: 0 });
   t.equal(udp.sends.length, 0);
   t.equal(clock.timers, 0);
 });
 
-test('tcp:// silent for 300 ms: UDP comes to the rescue, with its own rounds', async (t) => {
+test('tcp:// silent for 250 ms: UDP comes to the rescue, with its own rounds', async (t) => {
   const { clock, udp, tcp, tallies, server } = scriptedServer('tcp');
   const { heard } = begin(server);
   await clock.advance(2_000);
-  t.same(udp.times, [300, 450, 750]);
-  t.same(tcp.times, [0, 1_070, 1_710]);
+  t.same(udp.times, [250, 400, 700]);
+  t.same(tcp.times, [0, 970, 1_510]);
   t.equal(heard.slow, 1);
   udp.nth(0).answer(truth);
   t.same(heard.answer, truth);

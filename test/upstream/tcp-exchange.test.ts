@@ -195,7 +195,7 @@ test('5 s without questions close the connection, the next one opens another', a
   t.equal(connections.length, 2);
 });
 
-test('300 ms of silence: new questions go elsewhere, old ones are still heard (U1)', async (t) => {
+test('250 ms of silence: new questions go elsewhere, old ones are still heard (U1)', async (t) => {
   const { transport, connections, queries, clock, arrived } = await setup(
     t,
     (query, socket, connection) => {
@@ -204,7 +204,7 @@ test('300 ms of silence: new questions go elsewhere, old ones are still heard (U
   );
   const slow = sendBy(transport, outgoing('api.example.'));
   await queries(1);
-  await clock.advance(300);
+  await clock.advance(250);
   await sendBy(transport, outgoing('api.example.')).reply;
   t.equal(connections.length, 2);
   const [first] = connections;
@@ -221,7 +221,7 @@ test('a connection on which others are answered is not silent', async (t) => {
   void sendBy(transport, outgoing('slow.example.')).reply.catch(() => undefined);
   await queries(1);
   for (let i = 0; i < 5; i++) {
-    await clock.advance(250);
+    await clock.advance(200);
     await sendBy(transport, outgoing('api.example.')).reply;
   }
   t.equal(connections.length, 1);
