@@ -97,7 +97,8 @@ export const settingTable = {
   }),
   'limits.flights': setting({
     kind: count(16, 1_000_000),
-    meaning: 'questions that wait for upstream; past it the oldest gives way once it is 200 ms old',
+    meaning:
+      'questions that wait for upstream; past it the oldest of the client that has most gives way',
     rule: 'S1',
     default: { written: '10000' },
   }),

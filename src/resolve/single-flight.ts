@@ -45,14 +45,23 @@ const PATIENCE: Milliseconds = 200;
 export function singleFlight(flights: Flights, options: SingleFlightOptions): Stage {
   const { limit, clock, coalesced, full, crowded } = options;
   let joined = 0;
-  const join = (flight: Flight): Promise<Answer> => {
-    if (joined >= limit) {
+  const waiting = new Map<string | undefined, number>();
+  const join = (flight: Flight, { client }: Query): Promise<Answer> => {
+    const own = waiting.get(client) ?? 0;
+    // Whoever waits for nothing yet is let in: a client that repeats itself takes nobody's place.
+    if (joined >= limit && own > 0) {
       crowded.add();
       return Promise.reject(new FlightsFullError(`queries that wait for others': ${joined}`));
     }
     coalesced.add();
     joined++;
-    return flight.answer.finally(() => joined--);
+    waiting.set(client, own + 1);
+    return flight.answer.finally(() => {
+      joined--;
+      const left = (waiting.get(client) ?? 1) - 1;
+      if (left === 0) waiting.delete(client);
+      else waiting.set(client, left);
+    });
   };
   const shares = new FlightShares();
   const remove = (key: string, { client }: Flight): void => {
@@ -73,7 +82,7 @@ export function singleFlight(flights: Flights, options: SingleFlightOptions): St
   return (next) => (query) => {
     const key = queryKey(query);
     const pending = flights.get(key);
-    if (pending !== undefined) return join(pending);
+    if (pending !== undefined) return join(pending, query);
     const speculative = query.speculative === true;
     const hasRoom = flights.size < (speculative ? limit / 2 : limit);
     if (!hasRoom && (speculative || !makeRoom(query))) {

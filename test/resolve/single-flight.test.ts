@@ -123,6 +123,8 @@ test('S1: no more queries wait for others than questions may be out', async (t) 
   const waiting = Array.from({ length: 4 }, () => resolve(query(NAME)));
   await t.rejects(resolve(query(NAME)), FlightsFullError);
   t.equal(crowded.value, 1);
+  waiting.push(resolve(query(NAME, RrType.A, { client: '192.0.2.7' })));
+  t.equal(crowded.value, 1, 'another client may wait for its first');
   asked[0]?.resolve(answer());
   await Promise.all(waiting);
   void resolve(query(NAME));

@@ -135,6 +135,35 @@ test('F5: the only family that the pod can route keeps its failure', async (t) =
   t.equal((await stub.askPair(NAME)).aaaa.message.rcode, Rcode.SERVFAIL);
 });
 
+test('F5: a pod that routes one family loses nothing by the failure of the other', async (t) => {
+  const cases = [
+    { onlyRoutable: RrType.AAAA, works: 'AAAA', data: ADDRESS6, fails: 'A' },
+    { onlyRoutable: RrType.A, works: 'A', data: ADDRESS, fails: 'AAAA' },
+  ] as const;
+  for (const { onlyRoutable, works, data, fails } of cases) {
+    const lines = { [`${NAME} ${works}`]: data, [`${NAME} ${fails}`]: SERVFAIL };
+    const stub = await startStub({ script: world(lines), onlyRoutable });
+    const { a: v4, aaaa: v6 } = await stub.askPair(NAME);
+    const [working, failing] = works === 'A' ? [v4, v6] : [v6, v4];
+    t.equal(working.message.answer.length, 1, `${works} alone is routed: it has its address`);
+    t.equal(
+      failing.message.rcode,
+      Rcode.NOERROR,
+      'and musl, which wants both answers, takes it (M5)',
+    );
+  }
+});
+
+test('F5, wrong: in a pod with routes for both, the address that is left may lead nowhere', async (t) => {
+  const lines = { [`${NAME} AAAA`]: ADDRESS6, [`${NAME} A`]: SERVFAIL };
+  const stub = await startStub({ script: world(lines) });
+  const { a: v4, aaaa: v6 } = await stub.askPair(NAME);
+  t.equal(v6.message.answer.length, 1, 'IPv6, though nothing may come back by it');
+  t.equal(v4.message.rcode, Rcode.NOERROR, 'IPv4 seems to have nothing');
+  await stub.clock.advance(4_000);
+  t.equal((await stub.ask(NAME)).message.rcode, Rcode.NOERROR, 'and so for some seconds more');
+});
+
 test('F5: switched off, a failure is told as it is', async (t) => {
   const stub = await startStub({
     script: world({ [`${NAME} A`]: ADDRESS, [`${NAME} AAAA`]: SERVFAIL }),
