@@ -92,7 +92,6 @@ function equalsRow(how: 'silent' | 'refusing'): Row {
     name: `equal-${how}`,
     title: `one of two equal upstreams goes dead in mid-load (${how})`,
     goal: 'all ok, max 500 ms for the first 3 queries, then 50 ms; used again within 5 s of its return',
-    waits: true,
     takes: (contestant) => canTake(contestant, { order: 'equal' }),
     measure: (contestant, extent) =>
       withFront(
@@ -120,7 +119,6 @@ const ordered: Row = {
   name: 'ordered',
   title: 'the first of two ordered upstreams goes dead',
   goal: 'all ok, about 1 s until it is known dead, then 50 ms',
-  waits: true,
   takes: (contestant) => canTake(contestant, { order: 'ordered' }),
   measure: (contestant, extent) =>
     withFront(
