@@ -53,8 +53,8 @@ const commands: Readonly<Record<Peer, Command>> = {
       ...['dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--no-resolv', '--no-hosts'],
       ...[`--listen-address=${address}`, `--port=${port}`, '--bind-interfaces', '--user=root'],
       ...['--pid-file=', '--dns-forward-max=10000'],
-      // It asks the one that is written last first.
-      ...(order === 'ordered' ? ['--strict-order', ...asked.toReversed()] : asked),
+      ...(order === 'ordered' ? ['--strict-order'] : []),
+      ...asked,
     ];
   },
   unbound: ({ servers, tls }, { folder, listen: { address, port } }) => {
