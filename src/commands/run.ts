@@ -3,7 +3,7 @@ import { monotonicClock } from '../clock.ts';
 import { ConfigError } from '../config/config-error.ts';
 import { fileFailure } from '../config/file-failure.ts';
 import { configurationFlags } from '../config/flags.ts';
-import { parseHostsFile } from '../config/hosts-file.ts';
+import { readHosts } from '../config/hosts-file.ts';
 import { formatOrigin, type Origin } from '../config/layer.ts';
 import { configFile, type Loaded, loadSettings } from '../config/load.ts';
 import { onlyRoutable, readPodRoutes } from '../config/pod-routes.ts';
@@ -11,8 +11,9 @@ import { publishResolvConf } from '../config/publish-resolv-conf.ts';
 import { type EffectiveSetting, effectiveSettings } from '../config/render-settings.ts';
 import { parseResolvConf, publishedNameserver, renderResolvConf } from '../config/resolv-conf.ts';
 import type { Settings } from '../config/settings.ts';
-import { type Daemon, startDaemon } from '../daemon/daemon.ts';
+import { type Daemon, type DaemonParts, startDaemon } from '../daemon/daemon.ts';
 import type { ReadyGate } from '../daemon/ready-state.ts';
+import type { OtherThreads } from '../daemon/threads.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { ListenError } from '../listen/listen-error.ts';
 import { type PassedSockets, passedToThisProcess } from '../listen/passed-sockets.ts';
@@ -80,12 +81,12 @@ async function main(context: CommandContext): Promise<number> {
   let fatal: string | undefined;
   let started: Daemon;
   try {
-    started = await startDaemon({
+    const parts: DaemonParts = {
       settings,
       clock: monotonicClock,
       log,
       version: context.version,
-      hosts: hostsOf(settings),
+      hosts: readHosts(settings.hosts),
       passed,
       onlyRoutable: onlyRoutable(readPodRoutes(readIfThere)),
       configuration: () => configuration,
@@ -99,7 +100,9 @@ async function main(context: CommandContext): Promise<number> {
         log.error('fatal', { version: context.version, reason });
         ended.resolve(ExitCode.CONFIG);
       },
-    });
+    };
+    const others = settings.threads > 1 ? await threadsOf(parts) : undefined;
+    started = await startDaemon({ ...parts, others });
   } catch (error) {
     if (!(error instanceof ListenError)) throw error;
     context.stderr.write(`sidestub: ${error.message}\n`);
@@ -112,7 +115,7 @@ async function main(context: CommandContext): Promise<number> {
     counted: started.metrics.daemon.reloads,
     apply: async () => {
       const next = await load();
-      const hosts = hostsOf(next.settings);
+      const hosts = readHosts(next.settings.hosts);
       await started.reload({
         settings: next.settings,
         hosts,
@@ -169,6 +172,12 @@ function socketsFor({ env, stderr }: CommandContext): readonly PassedSockets[] |
     stderr.write(`sidestub: ${error.message}\n`);
     return undefined;
   }
+}
+
+/** Loaded where there is more than one: a sidecar has one. */
+async function threadsOf(parts: DaemonParts): Promise<OtherThreads> {
+  const { Threads } = await import('../daemon/threads.ts');
+  return new Threads(parts);
 }
 
 /** A setting as the status page shows it: lists on one line, the rest as it is written. */
@@ -247,14 +256,6 @@ function logFor(
     clock: monotonicClock,
     onSuppressed,
   });
-}
-
-function hostsOf({
-  hosts,
-}: Settings): ((qname: string) => readonly Uint8Array[] | undefined) | undefined {
-  if (hosts === undefined) return undefined;
-  const names = parseHostsFile(readFileSync(hosts, 'utf8'));
-  return (qname) => names.get(qname);
 }
 
 function readIfThere(path: string): string | undefined {

@@ -1,7 +1,21 @@
+import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { addressOctets } from '../wire/address.ts';
 import { type Name, parseName } from '../wire/name.ts';
 import { WireError } from '../wire/wire-error.ts';
+
+/**
+ * How names of the hosts file at `path` are looked up; `undefined` without one.
+ *
+ * @throws {Error} If it cannot be read.
+ */
+export function readHosts(
+  path: string | undefined,
+): ((qname: Name) => readonly Uint8Array[] | undefined) | undefined {
+  if (path === undefined) return undefined;
+  const names = parseHostsFile(readFileSync(path, 'utf8'));
+  return (qname) => names.get(qname);
+}
 
 /**
  * Reads a hosts file: an address, then its names, `#` begins a comment (hosts(5)).

@@ -102,6 +102,7 @@ function settingsOf(
   const routes = values.take('routes');
   return {
     listen: { addresses, allow: values.take('listen.allow'), io: values.take('listen.io') },
+    threads: values.take('threads'),
     tcp: {
       maxConnections: values.take('tcp.maxConnections'),
       maxConnectionsPerClient: values.take('tcp.maxConnectionsPerClient'),

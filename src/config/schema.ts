@@ -65,6 +65,11 @@ export const settingTable = {
     meaning: 'how datagrams are taken; auto is batch where that works and dgram elsewhere',
     default: { written: 'auto' },
   }),
+  threads: setting({
+    kind: count(1, 64),
+    meaning: 'how many threads answer, each with a cache of its own; a core each is what they need',
+    default: { written: '1' },
+  }),
   'tcp.maxConnections': setting({
     kind: count(1, 65_535),
     meaning: 'TCP connections of all clients together',

@@ -19,6 +19,8 @@ export interface Settings {
     /** How datagrams are taken: many in one system call, or by node:dgram. */
     readonly io: 'auto' | 'dgram' | 'batch';
   };
+  /** How many threads answer, each with a cache of its own. */
+  readonly threads: number;
   readonly tcp: {
     readonly maxConnections: number;
     readonly maxConnectionsPerClient: number;

@@ -25,6 +25,7 @@ import { Listeners } from './listeners.ts';
 import { type ReadyGate, ReadyState } from './ready-state.ts';
 import { rehearse } from './rehearsal.ts';
 import { startStatus } from './status.ts';
+import type { OtherThreads } from './threads.ts';
 import { watchedResolve } from './watched-resolve.ts';
 
 /** What a running daemon is made of, beside its settings. */
@@ -49,6 +50,8 @@ export interface DaemonParts {
   /** Called once, when it is ready: what waits for the daemon may begin. */
   readonly onReady?: (() => void) | undefined;
   /** Called when the daemon must not go on, with what to tell the operator. */
+  /** The threads beside this one, where there are more (`threads: N`). */
+  readonly others?: OtherThreads | undefined;
   readonly onFatal: (message: string) => void;
 }
 
@@ -164,6 +167,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   try {
     await listeners.change(settings.listen.addresses);
     const { endpoints } = listeners;
+    await parts.others?.start(endpoints, metrics);
     const server = await startStatus({
       ...parts,
       startedAt,
@@ -198,15 +202,18 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
         await listeners.change(next.settings.listen.addresses);
         responder.allows = allowList(next.settings.listen.allow);
         generations.replace(next);
+        await parts.others?.reload(next, listeners.endpoints);
         // What was said under the old settings is not repeated under the new ones.
         table.clear();
       },
       stop: async () => {
         state.stop();
+        // At the same time: the grace is for all.
+        const others = parts.others?.stop();
         const queries = () => totals().queries;
         const { grace } = generations.settings.shutdown;
         await Promise.race([quiet(responder, queries, clock), elapsed(clock, grace)]);
-        const abandoned = responder.inFlight;
+        const abandoned = responder.inFlight + ((await others) ?? 0);
         await closeAll();
         lookups.close();
         log.info('stopped', { version: parts.version, abandoned, ...totalsFields(totals()) });
@@ -237,10 +244,19 @@ async function listenersOf(
     refused: () => metrics.listen.tcpRefused.add(),
     limited: (limit: TcpLimit) => metrics.limits.reached.add(limit),
   };
-  const listenUdp = await chooseUdp(settings.listen.io, clock, (reason) =>
+  const { threads } = settings;
+  const listenUdp = await chooseUdp(settings.listen.io, { clock, threads }, (reason) =>
     log.info('no_batches', { reason }),
   );
-  return new Listeners({ listenUdp, responder, clock, limits: settings.tcp, events, passed });
+  return new Listeners({
+    listenUdp,
+    responder,
+    clock,
+    threads,
+    limits: settings.tcp,
+    events,
+    passed,
+  });
 }
 
 /**

@@ -9,6 +9,8 @@ export interface ListenersOptions {
   readonly listenUdp: Awaited<ReturnType<typeof chooseUdp>>;
   readonly responder: Responder;
   readonly clock: Clock;
+  /** How many threads listen on the addresses, this one among them. */
+  readonly threads: number;
   readonly limits: TcpLimits;
   readonly events: TcpEvents;
   /** Addresses that a service manager has bound for us: theirs is the socket, also after a reload. */
@@ -65,12 +67,12 @@ export class Listeners {
   }
 
   private async listen(address: Endpoint): Promise<Pair> {
-    const { listenUdp, responder, limits, clock, events, passed } = this.options;
+    const { listenUdp, responder, limits, clock, events, threads, passed } = this.options;
     const name = formatEndpoint(address);
     const sockets = passed.find(({ endpoint }) => formatEndpoint(endpoint) === name);
     const udp = await listenUdp(address, responder, sockets?.udp);
     try {
-      const options = { limits, clock, events };
+      const options = { limits, clock, events, threads };
       const tcp = await listenTcp(udp.endpoint, responder, options, sockets?.tcp);
       const close = async () => {
         await Promise.all([udp.close(), tcp.close()]);

@@ -3,10 +3,12 @@ import type { Clock, Milliseconds } from '../clock.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { ListenError } from '../listen/listen-error.ts';
+import type { Exposition } from '../observe/exposition.ts';
 import type { LookupWatch } from '../observe/lookup-watch.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { PageOf, StatusServer } from '../observe/status-server.ts';
 import type { ConfiguredValue } from '../observe/status-view.ts';
+import type { OtherThreads } from './threads.ts';
 
 /** What the status server tells of. */
 export interface StatusParts {
@@ -17,6 +19,8 @@ export interface StatusParts {
   readonly metrics: Metrics;
   readonly lookups: LookupWatch;
   readonly configuration: () => readonly ConfiguredValue[];
+  /** Whose counts belong to the picture. */
+  readonly others?: OtherThreads | undefined;
   /** What keeps the daemon from being ready. */
   readonly ready: () => readonly string[];
   readonly onBug: (error: unknown) => void;
@@ -41,7 +45,13 @@ export async function startStatus(parts: StatusParts): Promise<RunningStatus | u
   if (address === undefined) return undefined;
   const { createExposition, rehearseScrapes } = await import('../observe/exposition.ts');
   const { startStatusServer } = await import('../observe/status-server.ts');
-  const exposition = createExposition(metrics.registry);
+  const own = createExposition(metrics.registry);
+  const exposition: Exposition = {
+    render: async (accept) => {
+      await parts.others?.sync();
+      return own.render(accept);
+    },
+  };
   const server = {
     address,
     version: parts.version,

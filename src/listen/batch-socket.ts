@@ -12,11 +12,22 @@ const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_REUSEPORT = 15;
+const SO_ATTACH_REUSEPORT_CBPF = 51;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const POLLIN = 1;
+
+// Classic BPF (include/uapi/linux/filter.h, bpf_common.h): load a word, take it modulo, return it.
+const BPF_LD_W_ABS = 0x20;
+const BPF_ALU_MOD_K = 0x94;
+const BPF_RET_A = 0x16;
+/** Offsets from the network header on. */
+const SKF_NET_OFF = -0x100000;
+/** The source in an IPv4 header, and the last word of the source in an IPv6 header (RFC 791 §3.1, RFC 8200 §3). */
+const IPV4_SOURCE = 12;
+const IPV6_SOURCE_END = 20;
 
 // struct mmsghdr of 64-bit Linux, in 32-bit words. musl has `int` with padding where glibc has `size_t`: on a
 // little-endian machine the same octets, as long as the padding is 0.
@@ -57,13 +68,15 @@ export class BatchSocket {
   /**
    * Binds the address.
    *
+   * @param options.threads - How many sockets share it: a client's datagrams all go to the same one of them, since a
+   *   thread knows the walk only of those who ask it (N4, N7).
    * @param options.fd - A socket that is bound to it already; it is ours then.
    * @throws {NodeJS.ErrnoException} As `bind` fails.
    */
   constructor(
     libc: Libc,
     endpoint: Endpoint,
-    { reusePort = false, fd }: { reusePort?: boolean; fd?: number | undefined } = {},
+    { threads = 1, fd }: { threads?: number; fd?: number | undefined } = {},
   ) {
     this.libc = libc;
     this.memory = libc.allocate(this.layout.end);
@@ -84,9 +97,10 @@ export class BatchSocket {
     try {
       // An IPv6 socket that also took IPv4 would keep the IPv4 address from being bound.
       if (family === AF_INET6) this.setOption(IPPROTO_IPV6, IPV6_V6ONLY);
-      if (reusePort) this.setOption(SOL_SOCKET, SO_REUSEPORT);
+      if (threads > 1) this.setOption(SOL_SOCKET, SO_REUSEPORT);
       const length = this.putAddress(this.layout.scratch, endpoint);
       this.checked('bind', libc.bind(this.fd, this.memory.at + this.layout.scratch, length));
+      if (threads > 1) this.steer(family, threads);
     } catch (error) {
       this.close();
       throw error;
@@ -249,6 +263,33 @@ export class BatchSocket {
     this.octets[at + 3] = port;
     this.octets.set(addressOctets(address), family === AF_INET6 ? at + 8 : at + 4);
     return family === AF_INET6 ? NAME_ROOM : 16;
+  }
+
+  /**
+   * Has the kernel choose the socket by the client's address, not by its port too: a walk asks each step from another
+   * port. As long as there are fewer sockets than the program counts with, the kernel falls back to its own choice.
+   */
+  private steer(family: number, threads: number): void {
+    const { scratch } = this.layout;
+    const lastWord = family === AF_INET6 ? IPV6_SOURCE_END : IPV4_SOURCE;
+    const program = [
+      [BPF_LD_W_ABS, SKF_NET_OFF + lastWord],
+      [BPF_ALU_MOD_K, threads],
+      [BPF_RET_A, 0],
+    ] as const;
+    // struct sock_fprog: how many, and where; struct sock_filter: code, two jumps, operand.
+    const at = scratch / 4;
+    this.words[at] = program.length;
+    this.words[at + 1] = 0;
+    this.putPointer(scratch + 8, scratch + 16);
+    for (const [i, [code, operand]] of program.entries()) {
+      this.words[at + 4 + 2 * i] = code;
+      this.words[at + 5 + 2 * i] = operand;
+    }
+    const pointer = this.memory.at + scratch;
+    const { fd, libc } = this;
+    // A kernel that does not take it spreads clients by port: slower walks, no wrong answers.
+    libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, pointer, 16);
   }
 
   private setOption(level: number, name: number): void {

@@ -33,6 +33,8 @@ export interface TcpEvents {
 }
 
 export interface TcpOptions {
+  /** How many threads listen on the address, this one among them. */
+  readonly threads?: number;
   readonly limits: TcpLimits;
   readonly clock: Clock;
   readonly events: TcpEvents;
@@ -94,7 +96,7 @@ export async function listenTcp(
       else perClient.set(client, left);
     };
   });
-  await bind(server, endpoint, fd);
+  await bind(server, endpoint, { fd, reusePort: (options.threads ?? 1) > 1 });
   server.on('error', () => undefined);
   const bound = server.address();
   const port = typeof bound === 'object' && bound !== null ? bound.port : endpoint.port;
@@ -109,10 +111,17 @@ export async function listenTcp(
   };
 }
 
-async function bind(server: Server, endpoint: Endpoint, fd: number | undefined): Promise<void> {
+async function bind(
+  server: Server,
+  endpoint: Endpoint,
+  { fd, reusePort }: { readonly fd: number | undefined; readonly reusePort: boolean },
+): Promise<void> {
   const ipv6Only = isIpv6Address(endpoint.address);
   if (fd !== undefined) server.listen({ fd, exclusive: true });
-  else server.listen({ host: endpoint.address, port: endpoint.port, ipv6Only, exclusive: true });
+  else {
+    const { address: host, port } = endpoint;
+    server.listen({ host, port, ipv6Only, reusePort, exclusive: true });
+  }
   try {
     await once(server, 'listening');
   } catch (error) {

@@ -14,8 +14,8 @@ import { growReceiveBuffer } from './udp.ts';
 export interface UdpBatchOptions {
   readonly libc: Libc;
   readonly clock: Clock;
-  /** Whether other threads listen on the same address. */
-  readonly reusePort?: boolean;
+  /** How many threads listen on the address, this one among them. */
+  readonly threads?: number;
   /** A socket that is bound to the address already. */
   readonly fd?: number | undefined;
 }
@@ -65,12 +65,9 @@ export async function listenUdpBatch(
   };
 }
 
-function bindBatches(
-  endpoint: Endpoint,
-  { libc, reusePort = false, fd }: UdpBatchOptions,
-): BatchSocket {
+function bindBatches(endpoint: Endpoint, { libc, threads = 1, fd }: UdpBatchOptions): BatchSocket {
   try {
-    return new BatchSocket(libc, endpoint, { reusePort, fd });
+    return new BatchSocket(libc, endpoint, { threads, fd });
   } catch (error) {
     throw listenError(endpoint, 'udp', error as NodeJS.ErrnoException);
   }

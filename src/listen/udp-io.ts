@@ -29,18 +29,21 @@ export type ListenUdp = (
  */
 export async function chooseUdp(
   io: UdpIo,
-  clock: Clock,
+  { clock, threads }: { readonly clock: Clock; readonly threads: number },
   onFallback: (reason: string) => void,
 ): Promise<ListenUdp> {
-  if (io === 'dgram') return listenUdp;
+  const plain: ListenUdp = (endpoint, responder, fd) =>
+    listenUdp(endpoint, responder, { fd, threads });
+  if (io === 'dgram') return plain;
   const support = await batchSupport();
   if ('libc' in support) {
     const { libc } = support;
-    return (endpoint, responder, fd) => listenUdpBatch(endpoint, responder, { libc, clock, fd });
+    return (endpoint, responder, fd) =>
+      listenUdpBatch(endpoint, responder, { libc, clock, threads, fd });
   }
   if (io === 'batch') {
     throw new ListenError(`listen.io: batch does not work here: ${support.reason}`);
   }
   onFallback(support.reason);
-  return listenUdp;
+  return plain;
 }

@@ -12,17 +12,19 @@ const RECEIVE_BUFFER = 4 * 1024 * 1024;
 /**
  * Takes queries on one UDP address, one socket for it alone, so that a reply leaves from the address that was asked (L1).
  *
- * @param fd - A socket that is bound to it already.
+ * @param options.fd - A socket that is bound to it already.
+ * @param options.threads - How many threads listen on the address, this one among them.
  * @throws {ListenError} When the address cannot be bound.
  */
 export async function listenUdp(
   endpoint: Endpoint,
   responder: Responder,
-  fd?: number,
+  { fd, threads = 1 }: { readonly fd?: number | undefined; readonly threads?: number } = {},
 ): Promise<Listener> {
   const type = isIpv6Address(endpoint.address) ? 'udp6' : 'udp4';
   // An IPv6 socket that also took IPv4 would keep the IPv4 address from being bound.
-  const socket = createSocket({ type, ipv6Only: type === 'udp6', lookup });
+  const reusePort = threads > 1;
+  const socket = createSocket({ type, ipv6Only: type === 'udp6', reusePort, lookup });
   await bind(socket, endpoint, fd);
   growReceiveBuffer(socket);
   const replies = new Replies(socket);

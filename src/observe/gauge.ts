@@ -5,13 +5,24 @@
  */
 export class Gauge {
   private source: () => number = () => 0;
+  private readonly others: (() => number)[] = [];
 
   /** Takes the place of the reader before it: a part that was built anew says how it is read. */
   readBy(source: () => number): void {
     this.source = source;
   }
 
+  /** Adds what somebody else has of the same. */
+  alsoBy(source: () => number): void {
+    this.others.push(source);
+  }
+
   read(): number {
+    return this.others.reduce((sum, other) => sum + other(), this.own());
+  }
+
+  /** Without what was added. */
+  own(): number {
     return this.source();
   }
 }

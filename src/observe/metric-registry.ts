@@ -48,6 +48,8 @@ const MAX_CONFIGURED = 64;
  */
 export class MetricRegistry {
   private readonly declared = new Map<string, Metric>();
+  /** All that is counted here, in the order of declaration. */
+  readonly counted: (Tally | Histogram)[] = [];
 
   get metrics(): readonly Metric[] {
     return [...this.declared.values()];
@@ -55,6 +57,7 @@ export class MetricRegistry {
 
   tally(text: MetricText): Tally {
     const tally = new Tally();
+    this.counted.push(tally);
     this.register(text, 'counter', [], () => [plain({}, tally.value)]);
     return tally;
   }
@@ -64,6 +67,7 @@ export class MetricRegistry {
   ): TallySet<Label> {
     const [name, values] = text.label;
     const set = new TallySet(values);
+    for (const [, tally] of set.entries()) this.counted.push(tally);
     this.register(text, 'counter', [{ name, values }], function* () {
       for (const [value, tally] of set.entries()) yield plain({ [name]: value }, tally.value);
     });
@@ -76,6 +80,7 @@ export class MetricRegistry {
     const [rowName, rows] = text.rows;
     const [columnName, columns] = text.columns;
     const grid = new TallyGrid(rows, columns);
+    for (const [, , tally] of grid.entries()) this.counted.push(tally);
     const labels = [
       { name: rowName, values: rows },
       { name: columnName, values: columns },
@@ -135,6 +140,7 @@ export class MetricRegistry {
   ): HistogramSet<Label> {
     const [name, values] = text.label;
     const set = new HistogramSet(values, text.bounds);
+    for (const [, histogram] of set.entries()) this.counted.push(histogram);
     this.register(text, 'histogram', [{ name, values }], function* () {
       for (const [value, histogram] of set.entries()) {
         yield* distribution({ [name]: value }, histogram);
@@ -145,6 +151,7 @@ export class MetricRegistry {
 
   histogram(text: MetricText & { readonly bounds: readonly number[] }): Histogram {
     const histogram = new Histogram(text.bounds);
+    this.counted.push(histogram);
     this.register(text, 'histogram', [], () => distribution({}, histogram));
     return histogram;
   }

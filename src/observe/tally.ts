@@ -103,6 +103,16 @@ export class Histogram {
     if (value > this.max) this.max = value;
   }
 
+  /** Adds what another one over the same bounds has seen; its largest value is told by the bucket that it is in. */
+  merge(counts: Float64Array, sum: number): void {
+    for (const [index, count] of counts.entries()) {
+      if (count === 0) continue;
+      this.counts[index] = (this.counts[index] ?? 0) + count;
+      this.max = Math.max(this.max, this.bounds[index] ?? this.bounds.at(-1) ?? 0);
+    }
+    this.sum += sum;
+  }
+
   /** How many values were larger than a bound; exact where it is one of {@link bounds}. */
   countAbove(bound: number): number {
     let count = 0;

@@ -3,6 +3,7 @@ import type { Settings } from '../../config/settings.ts';
 /** What is made once, when the daemon starts, by its path in the configuration file. */
 const fixed: Readonly<Record<string, (settings: Settings) => unknown>> = {
   'listen.io': ({ listen }) => listen.io,
+  threads: ({ threads }) => threads,
   tcp: ({ tcp }) => tcp,
   resolvConf: ({ resolvConf }) => resolvConf,
   hosts: ({ hosts }) => hosts,
