@@ -75,9 +75,9 @@ export const REVIEW_PATH = '/inject';
 export async function startWebhookServer(options: WebhookServerOptions): Promise<WebhookServer> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const { metrics, certificate, address } = options;
-  let inFlight = 0;
+  const inFlight = new Set<ServerResponse>();
   let notAfter = certificate.notAfter;
-  metrics.inFlight.readBy(() => inFlight);
+  metrics.inFlight.readBy(() => inFlight.size);
   metrics.notAfter.readBy(() => notAfter / 1_000);
   const server = createServer(
     {
@@ -91,10 +91,8 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
       connectionsCheckingInterval: Math.min(1_000, limits.request),
     },
     (request, response) => {
-      inFlight++;
-      response.once('close', () => {
-        inFlight--;
-      });
+      inFlight.add(response);
+      response.once('close', () => inFlight.delete(response));
       void respond(request, response, { ...options, bodyOctets: limits.bodyOctets });
     },
   );
@@ -112,7 +110,7 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
       notAfter = next.notAfter;
       server.setSecureContext({ cert: next.cert, key: next.key, minVersion: 'TLSv1.2' });
     },
-    stop: (grace) => stop(server, grace, () => inFlight),
+    stop: (grace) => stop(server, grace, inFlight),
   };
 }
 
@@ -172,12 +170,19 @@ function send(response: ServerResponse, status: number, body: string, type: stri
   response.end(body);
 }
 
-async function stop(server: Server, grace: number, inFlight: () => number): Promise<number> {
+async function stop(
+  server: Server,
+  grace: number,
+  inFlight: ReadonlySet<ServerResponse>,
+): Promise<number> {
   const closed = once(server, 'close');
+  // Node closes the connections that are idle now. One that is answered later must not be kept, or it would hold the end
+  // until it has been idle for long enough.
+  for (const response of inFlight) response.shouldKeepAlive = false;
   server.close();
   let abandoned = 0;
   const cut = setTimeout(() => {
-    abandoned = inFlight();
+    abandoned = inFlight.size;
     server.closeAllConnections();
   }, grace);
   await closed;
