@@ -1,0 +1,109 @@
+// The CEL of the policies, evaluated on the pods of the wild: what the server-side policy makes is what injection makes.
+import jsonPatch, { type Operation } from 'fast-json-patch';
+import { test } from 'tap';
+import { injectPod } from '../../src/inject/inject-pod.ts';
+import { type KubernetesObject, schemaProblems } from './kubernetes-schema.ts';
+import { podFile, podFiles, testOptions } from './pod-files.ts';
+import { complaints, patchBy, policyIn, unmetCondition } from './policy-cel.ts';
+
+const mutating = policyIn('mutating.yaml');
+const validating = policyIn('validating.yaml');
+const params = {
+  data: { image: testOptions.image, pins: 'git.corp.example registry.corp.example' },
+};
+const options = { ...testOptions, pins: params.data.pins.split(' ') };
+
+const patched = (pod: unknown, patch: unknown): Record<string, unknown> =>
+  jsonPatch.applyPatch(structuredClone(pod), structuredClone(patch) as Operation[])
+    .newDocument as Record<string, unknown>;
+
+/** The API server's objects have no nulls. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== 'object' || value === null) return value;
+  const members = Object.entries(value).filter(([, member]) => member !== null);
+  return Object.fromEntries(members.map(([key, member]) => [key, withoutNulls(member)]));
+}
+
+interface PolicyPod {
+  readonly metadata?: {
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly spec?: { readonly initContainers?: readonly { readonly name: string }[] };
+}
+
+/** The binding's selector: who is opted out by a label is not looked at. */
+function isSelected(pod: PolicyPod): boolean {
+  return pod.metadata?.labels?.['sidestub.dev/inject'] !== 'false';
+}
+
+const CHOICES = ['pin', 'ready', 'upstreams', 'mode', 'listen'].map(
+  (name) => `sidestub.dev/${name}`,
+);
+
+/** Why the policy is meant to leave alone what injection does not: it knows no choices, and adds to no sidecar. */
+function isLeftToWebhook(pod: PolicyPod): boolean {
+  const chosen = Object.keys(pod.metadata?.annotations ?? {}).some((key) => CHOICES.includes(key));
+  return chosen || (pod.spec?.initContainers ?? []).some(({ name }) => name === 'sidestub');
+}
+
+const tried = { made: 0, left: 0 };
+
+for (const { name, pod: written } of podFiles()) {
+  const pod = withoutNulls(written) as PolicyPod;
+  test(`${name}: the policy makes what injection makes, or leaves it alone as well`, async (t) => {
+    const injection = injectPod(pod, options);
+    const applies = isSelected(pod) && unmetCondition(mutating, pod) === undefined;
+    t.equal(applies, injection.outcome === 'injected' && !isLeftToWebhook(pod));
+    if (!applies || !('patch' in injection)) {
+      tried.left++;
+      return;
+    }
+    tried.made++;
+    const made = patched(pod, patchBy(mutating, pod, params));
+    t.same(made, patched(pod, injection.patch));
+    t.strictSame(await schemaProblems(made as unknown as KubernetesObject), []);
+    // Who mounts a file of its own is told so, and no other.
+    const own = injection.warnings.filter((warning) => warning.includes(' itself and does not'));
+    t.equal(complaints(validating, made).length, Math.min(own.length, 1));
+  });
+}
+
+test('the policies were evaluated on pods of both kinds', async (t) => {
+  t.ok(tried.made > 15 && tried.left > 10, JSON.stringify(tried));
+});
+
+test('the second policy complains of each thing that is missing', async (t) => {
+  const pod = podFile('gitlab-job');
+  const made = patched(pod, patchBy(mutating, pod, params)) as {
+    spec: {
+      initContainers: Record<string, unknown>[];
+      containers: Record<string, unknown>[];
+      securityContext?: unknown;
+    };
+  };
+  t.equal(unmetCondition(validating, pod), 'injected', 'it looks at injected pods only');
+  t.equal(unmetCondition(validating, made), undefined);
+  const broken = (change: (pod: typeof made) => void): string[] => {
+    const copy = structuredClone(made);
+    change(copy);
+    return complaints(validating, copy);
+  };
+  t.match(
+    broken(({ spec }) => spec.initContainers.shift()),
+    [/is not there/],
+  );
+  t.match(
+    broken(({ spec }) => spec.initContainers.reverse()),
+    [/not the first/],
+  );
+  t.match(
+    broken(({ spec }) => delete spec.containers[0]?.['volumeMounts']),
+    [/resolv\.conf/],
+  );
+  t.match(
+    broken(({ spec }) => delete spec.securityContext),
+    [/sysctl/],
+  );
+});
