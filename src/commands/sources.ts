@@ -17,6 +17,7 @@ export async function sourcesOf({
     flags,
     env,
     readFile: (path) => readFileSync(path, 'utf8'),
+    memory: memoryLimit(),
     machine: Object.values(networkInterfaces()).flatMap((interfaces) =>
       (interfaces ?? []).map(({ address }) => address),
     ),
@@ -26,4 +27,10 @@ export async function sourcesOf({
 /** Prints what is odd about the configuration and no reason to stop. */
 export function printNotes(notes: readonly Problem[], stderr: Output): void {
   for (const note of notes) stderr.write(`sidestub: note: ${formatProblem(note)}\n`);
+}
+
+/** What the container may have; libuv says 0, or more than any machine has, where nothing bounds it. */
+function memoryLimit(): number | undefined {
+  const limit = process.constrainedMemory();
+  return limit > 0 && limit < Number.MAX_SAFE_INTEGER ? limit : undefined;
 }

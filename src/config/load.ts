@@ -6,6 +6,7 @@ import { CONFIG_FILE_VARIABLE, environmentLayer } from './environment.ts';
 import { fileFailure } from './file-failure.ts';
 import { CONFIG_FILE_FLAG, type FlagValues, flagLayer } from './flags.ts';
 import type { Layer, Origin } from './layer.ts';
+import { defaultFlights, defaultUpstreamSockets } from './machine-limits.ts';
 import { ownListener } from './own-address.ts';
 import {
   clusterDomainOf,
@@ -18,7 +19,6 @@ import {
 } from './resolv-conf-defaults.ts';
 import type { SettingKey } from './schema.ts';
 import type { Settings } from './settings.ts';
-import { defaultUpstreamSockets } from './upstream-sockets.ts';
 import type { yamlLayer } from './yaml-file.ts';
 
 /** Everything that settings are made of, so that nothing is read behind anyone's back. */
@@ -31,6 +31,8 @@ export interface Sources {
   readonly yamlLayer?: typeof yamlLayer;
   /** The addresses of this machine's interfaces. */
   readonly machine: readonly string[];
+  /** Octets that the process may have; `undefined` where nothing bounds it. */
+  readonly memory?: number | undefined;
   /**
    * False for a command that asks the daemon instead of upstreams: in a job's container resolv.conf names the daemon,
    * and rightly.
@@ -90,7 +92,7 @@ function fileLayer({ flags, env, readFile, yamlLayer }: Sources): Layer {
 function settingsOf(
   values: ChosenValues,
   { path, conf }: ReadResolvConf,
-  { machine, readFile }: Sources,
+  { machine, readFile, memory }: Sources,
 ): Settings {
   const addresses = values.take('listen.addresses', () => ({ value: defaultListen(machine) }));
   const isOwn = (server: Endpoint) => ownListener(server, addresses, machine) !== undefined;
@@ -100,6 +102,7 @@ function settingsOf(
     from: path,
   }));
   const routes = values.take('routes');
+  const flights = values.take('limits.flights', () => ({ value: defaultFlights(memory) }));
   return {
     listen: { addresses, allow: values.take('listen.allow'), io: values.take('listen.io') },
     threads: values.take('threads'),
@@ -111,9 +114,9 @@ function settingsOf(
       life: values.take('tcp.life'),
     },
     limits: {
-      flights: values.take('limits.flights'),
+      flights,
       upstreamSockets: values.take('limits.upstreamSockets', () => ({
-        value: defaultUpstreamSockets(readFile, upstreams, routes),
+        value: defaultUpstreamSockets(readFile, flights, { upstreams, routes }),
       })),
     },
     resolvConf: path,

@@ -105,7 +105,9 @@ export const settingTable = {
     meaning:
       'questions that wait for upstream; past it the oldest of the client that has most gives way',
     rule: 'S1',
-    default: { written: '10000' },
+    default: {
+      derived: 'one for each 64 KiB that the process may have, 256 at least and 10000 at most',
+    },
   }),
   'limits.upstreamSockets': setting({
     kind: count(4, 60_000),
@@ -113,7 +115,7 @@ export const settingTable = {
     rule: 'S1, F1',
     default: {
       derived:
-        'half of the files that the process may open, shared by the upstreams, and 8192 at most',
+        'half of the files that the process may open, shared by the upstreams; at most limits.flights and 8192',
     },
   }),
   resolvConf: setting({

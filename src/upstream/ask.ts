@@ -58,6 +58,9 @@ export interface AskParts {
 /** The ways to one server. */
 export type Transports = Readonly<Partial<Record<TransportKind, Transport>>>;
 
+/** S1: a datagram that has been out for so long gives its socket to a newer question. */
+export const UDP_PATIENCE: Milliseconds = 200;
+
 interface Send {
   readonly transport: TransportKind;
   readonly at: Milliseconds;
@@ -257,15 +260,16 @@ export class Ask {
     const reason = error instanceof UpstreamError ? error.reason : undefined;
     if (reason === undefined || reason === 'closed') this.fail(error);
     else if (send.transport !== 'udp') this.onStreamFailure(reason, error);
-    else if (reason === 'full') this.onNoSocket(error);
+    else if (reason === 'full') this.onNoSocket(send, error);
     // Another send may have met another server behind the same address: it is heard out.
     else if (this.open.size === 0) this.conclude(reason, error);
   }
 
-  /** S1: there was no socket for a datagram, or it was given up for a newer one: over TCP many questions share one. */
-  private onNoSocket(error: Error): void {
+  /** S1: where there is no socket, TCP has one for many questions; what has given way to a newer question is over. */
+  private onNoSocket({ at }: Send, error: Error): void {
     if (this.open.size > 0) return;
-    if (this.sends.tcp === 0) this.leaveUdp('full');
+    const gaveWay = this.parts.clock.now() - at >= UDP_PATIENCE;
+    if (this.sends.tcp === 0 && !gaveWay) this.leaveUdp('full');
     else this.conclude('full', error);
   }
 

@@ -16,21 +16,24 @@ export function streamTransport(
   server: StreamServer,
   clock: Clock,
   tallies: UpstreamTallies,
+  maxWaiting = MAX_WAITING,
 ): Transport {
-  return new StreamTransport(server, clock, tallies);
+  return new StreamTransport(server, clock, tallies, maxWaiting);
 }
 
 class StreamTransport implements Transport {
   private readonly server: StreamServer;
   private readonly clock: Clock;
   private readonly tallies: UpstreamTallies;
+  private readonly maxWaiting: number;
   private readonly connections = new Set<StreamConnection>();
   /** Those that take new questions: one, or more for a server that closes early. */
   private readonly open = new Set<StreamConnection>();
   /** The last that was lost had answered some questions and left others. */
   private closesEarly = false;
 
-  constructor(server: StreamServer, clock: Clock, tallies: UpstreamTallies) {
+  constructor(server: StreamServer, clock: Clock, tallies: UpstreamTallies, maxWaiting: number) {
+    this.maxWaiting = maxWaiting;
     this.server = server;
     this.clock = clock;
     this.tallies = tallies;
@@ -38,9 +41,9 @@ class StreamTransport implements Transport {
 
   send(question: Outgoing, edns: boolean, listener: ReplyListener): Exchange {
     const inFlight: InFlight = { question, edns, listener, asked: 0, fruitless: 0, closed: false };
-    if (this.waiting >= MAX_WAITING) {
+    if (this.waiting >= this.maxWaiting) {
       const { transport, name } = this.server;
-      const full = `${transport} questions waiting for ${name}: ${MAX_WAITING}`;
+      const full = `${transport} questions waiting for ${name}: ${this.maxWaiting}`;
       queueMicrotask(() => failUnlessClosed(inFlight, new UpstreamError('full', full)));
     } else {
       this.place(inFlight);

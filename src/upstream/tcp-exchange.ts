@@ -11,6 +11,7 @@ export function tcpTransport(
   { endpoint, name }: Pick<ServerAddress, 'endpoint' | 'name'>,
   clock: Clock,
   tallies: UpstreamTallies,
+  maxWaiting?: number,
 ): Transport {
   const server = {
     transport: 'tcp',
@@ -22,5 +23,5 @@ export function tcpTransport(
     dial: (onOpen: () => void) =>
       connect({ host: endpoint.address, port: endpoint.port, noDelay: true }, onOpen),
   } as const;
-  return streamTransport(server, clock, tallies);
+  return streamTransport(server, clock, tallies, maxWaiting);
 }

@@ -2,6 +2,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import type { Clock, Milliseconds } from '../clock.ts';
 import { type Endpoint, isIpv6Address } from '../endpoint.ts';
 import { buildQuery, randomId } from '../wire/request.ts';
+import { UDP_PATIENCE } from './ask.ts';
 import { type Outgoing, UpstreamError } from './exchange.ts';
 import { judgeReply, type Verdict } from './reply.ts';
 import type { ServerAddress } from './server-address.ts';
@@ -17,9 +18,6 @@ export interface UdpSocketLimit {
   /** There was none left. */
   readonly full: { add(): void };
 }
-
-/** S1: what has been out for so long gives way to a newer question; an honest server has answered most by then. */
-const PATIENCE: Milliseconds = 200;
 
 /**
  * Carries each message on a datagram socket of its own: fresh, connected, with a port that the kernel draws (F1).
@@ -42,7 +40,7 @@ export function udpTransport(
     if (open.size < limit.sockets) return true;
     limit.full.add();
     const [oldest] = open;
-    if (oldest === undefined || limit.clock.now() - oldest.sentAt < PATIENCE) return false;
+    if (oldest === undefined || limit.clock.now() - oldest.sentAt < UDP_PATIENCE) return false;
     oldest.fail(full());
     return true;
   };

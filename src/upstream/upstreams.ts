@@ -50,6 +50,9 @@ export function upstreamFor(options: UpstreamOptions): Upstream {
   return lanes(overUdp ? order : { kind: 'parallel' }, upstream, clock);
 }
 
+/** Questions on the connections to one server: what has no socket of its own takes no more memory than what has (S1). */
+const MOST_OVER_TCP = 4_096;
+
 /** For those who ask a handful of questions. */
 const UNCOUNTED = { sockets: 512, full: { add: () => undefined } };
 
@@ -63,7 +66,7 @@ function transportsTo(
     case 'tcp':
       return {
         udp: udpTransport(address, tallies, { ...udpSockets, clock }),
-        tcp: tcpTransport(address, clock, tallies),
+        tcp: tcpTransport(address, clock, tallies, Math.min(MOST_OVER_TCP, 2 * udpSockets.sockets)),
       };
     case 'tls':
       return { tls: tellDistrust(tlsTransport(address, clock, tallies), clock, onUntrusted) };

@@ -119,6 +119,9 @@ test('UDP sockets are half of the files that may be open, shared by the upstream
   t.equal(socketsOf('1048576  1048576'), 8_192);
   t.equal(socketsOf('unlimited  unlimited'), 8_192);
   t.equal(socketsOf(undefined), 8_192, 'no Linux');
+  const in64MiB = loadSettings(sources({ memory: 64 * 2 ** 20 })).settings.limits;
+  t.same(in64MiB, { flights: 1_024, upstreamSockets: 1_024 }, 'a small container');
+  t.equal(loadSettings(sources({ memory: 2 ** 20 })).settings.limits.flights, 256);
   t.end();
 });
 

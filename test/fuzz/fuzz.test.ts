@@ -1,4 +1,5 @@
 import { test } from 'tap';
+import { fuzzDaemons } from './daemon.ts';
 import { Luck, mutate } from './mutate.ts';
 import { seeds } from './seeds.ts';
 import { tryWire } from './wire.ts';
@@ -13,6 +14,15 @@ test('twenty thousand mutants of our own messages break no reader (npm run fuzz 
   }
   t.same(broken, []);
   t.end();
+});
+
+test('two daemons under fuzz for a second: a clean client beside gets right answers (npm run fuzz goes on)', async (t) => {
+  const luck = new Luck(20_261_125);
+  const pool = seeds();
+  const mutant = () => mutate(pool[luck.below(pool.length)] ?? new Uint8Array(), luck);
+  const { broken, sent, said, clean } = await fuzzDaemons(t, 1, luck, mutant);
+  t.same(broken, undefined);
+  t.ok(sent >= 50 && said > 0 && clean > 0, `${sent} sent, ${said} said, ${clean} clean answers`);
 });
 
 test('the seeds themselves are read', (t) => {

@@ -1,11 +1,14 @@
 import { createHash, randomInt } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { samples, skip } from '../support/corpus.ts';
+import { fuzzDaemons } from './daemon.ts';
 import { Luck, mutate } from './mutate.ts';
 import { seeds } from './seeds.ts';
 import { tryWire } from './wire.ts';
 
-// `npm run fuzz -- [SECONDS] [SEED]`: mutates messages and reads them until the time is over or something breaks.
+// `npm run fuzz -- [SECONDS] [SEED]`: mutates messages until the time is over or something breaks: a third of the time
+// they are read in this process, the rest they are sent to two running daemons.
 const DEFAULT_SECONDS = 30;
 /** Mutants go on as seeds of others, so many at most. */
 const MAX_POOL = 5_000;
@@ -18,12 +21,31 @@ if (!(seconds > 0) || !Number.isInteger(seed)) {
   process.stderr.write('usage: npm run fuzz -- [SECONDS] [SEED]\n');
   process.exitCode = 64;
 } else {
-  process.exitCode = fuzz(seconds, seed);
+  process.exitCode = fuzz(seconds / 3, seed) || (await fuzzWhole((2 * seconds) / 3, seed));
+}
+
+/** The project's own messages and findings, and the corpus where it is. */
+function allSeeds(): Uint8Array[] {
+  const corpus = skip === false ? samples().map(({ octets }) => octets) : [];
+  return [...seeds(), ...corpus.filter(({ length }) => length < 4_096)];
+}
+
+async function fuzzWhole(span: number, from: number): Promise<number> {
+  const luck = new Luck(from);
+  const pool = allSeeds();
+  const undo: (() => unknown)[] = [];
+  const owner = { teardown: (each: () => unknown) => undo.push(each) };
+  const mutant = () => mutate(pool[luck.below(pool.length)] ?? new Uint8Array(), luck);
+  const { broken, ...figures } = await fuzzDaemons(owner, span, luck, mutant);
+  for (const each of undo.reverse()) await each();
+  process.stdout.write(`daemons: ${JSON.stringify(figures)} (seed ${from})\n`);
+  for (const octets of broken?.octets ?? []) report(octets, broken?.reason ?? '', from);
+  return broken === undefined ? 0 : 1;
 }
 
 function fuzz(span: number, from: number): number {
   const luck = new Luck(from);
-  const pool = seeds();
+  const pool = allSeeds();
   const end = performance.now() + span * 1000;
   let tried = 0;
   while (performance.now() < end) {

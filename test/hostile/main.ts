@@ -1,0 +1,159 @@
+// `npm run hostile -- [NAME…]`: the full forms of the hostile tests, with their figures; a few minutes in all.
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as wait } from 'node:timers/promises';
+import { admit } from '../../src/listen/admit.ts';
+import { judgeReply } from '../../src/upstream/reply.ts';
+import { frame } from '../../src/wire/frame.ts';
+import { readRequest } from '../../src/wire/request.ts';
+import { Luck, mutate } from '../fuzz/mutate.ts';
+import { seeds } from '../fuzz/seeds.ts';
+import { samples, skip } from '../support/corpus.ts';
+import { queryOctets } from '../support/messages.ts';
+import { BOMBS } from './bombs.ts';
+import { tcpClient, udpClient } from './clients.ts';
+import { type HostileWorld, type Owner, startWorld } from './hostile-daemon.ts';
+import { generatedCases, identity } from './stories/identity.ts';
+import { sayAsAnswers, sendAsQueries, untilDescriptors } from './stories/packets.ts';
+import { starve } from './stories/starvation.ts';
+
+/** 100,000 mutants, as the reliability goals ask for. */
+const MUTANTS = 100_000;
+
+const corpus =
+  skip === false
+    ? samples()
+        .map(({ octets }) => octets)
+        .filter(({ length }) => length < 65_000)
+    : [];
+
+const STORIES: Readonly<Record<string, (t: Owner) => Promise<object>>> = {
+  queries: async (t) => {
+    const world = await startWorld(t, { compiled: true });
+    const before = world.descriptors();
+    const whole = await sendAsQueries(t, world, corpus);
+    const rss = world.memory().rss;
+    const mutated = await sendAsQueries(t, world, mutants([...seeds(), ...corpus], MUTANTS / 2));
+    const after = await untilDescriptors(world, before);
+    return {
+      corpus: whole,
+      mutants: mutated,
+      rss: [rss, world.memory().rss],
+      descriptors: [before, after],
+      health: await world.health(),
+    };
+  },
+  answers: async (t) => {
+    const world = await startWorld(t, { compiled: true });
+    return { ...(await sayAsAnswers(t, world, corpus)), health: await world.health() };
+  },
+  identity: async (t) => {
+    const world = await startWorld(t, { compiled: true });
+    const cases = generatedCases();
+    return { answers: cases.length, changed: await identity(t, world, cases) };
+  },
+  'black-hole': async (t) => {
+    const world = await startWorld(t, { compiled: true, nodeFlags: ['--max-semi-space-size=1'] });
+    const hot = Array.from({ length: 100 }, (_, i) => `hot${i}.example.`);
+    const client = await udpClient(t, world.dns);
+    for (const name of hot) await client.ask(name);
+    const times = async () => {
+      const took: number[] = [];
+      for (let i = 0; i < 500; i++) {
+        const { response, took: each } = await client.ask(hot[i % 100] ?? '');
+        if (response.message.answer.length > 0) took.push(each);
+        await wait(5);
+      }
+      return summary(took);
+    };
+    const calm = await times();
+    world.upstream.script = () => undefined;
+    const sent = floodFrom(t, world, 10_000, 10);
+    await wait(1_000);
+    const flooded = await times();
+    return { calm, flooded, sent: await sent, health: await world.health() };
+  },
+  tcp: async (t) => {
+    const world = await startWorld(t, { compiled: true });
+    const good = await tcpClient(t, world.dns, '127.0.0.2');
+    const bad: Awaited<ReturnType<typeof tcpClient>>[] = [];
+    const took: number[] = [];
+    for (let i = 0; i < 10_000; i++) {
+      const client = await tcpClient(t, world.dns);
+      bad.push(client);
+      if (i % 3 === 0) client.socket.write(Buffer.alloc(100, 0xff));
+      else client.socket.write(frame(queryOctets('slow.example.')).subarray(0, 9));
+      if (bad.length > 500) bad.shift()?.close();
+      if (i % 20 === 0) took.push((await good.ask(`good${i}.example.`)).took);
+    }
+    return { connections: 10_000, good: summary(took), health: await world.health() };
+  },
+  bombs: async () => {
+    const query = queryOctets('bomb.example.');
+    const { header, question } = readRequest(query);
+    const milliseconds = (work: () => unknown) =>
+      summary(
+        Array.from({ length: 200 }, () => {
+          const begun = performance.now();
+          work();
+          return performance.now() - begun;
+        }),
+      );
+    return Object.fromEntries(
+      Object.entries(BOMBS).map(([what, bomb]) => {
+        const [asQuery, asReply] = [bomb(query, false), bomb(query, true)];
+        return [
+          what,
+          {
+            query: milliseconds(() => admit(asQuery)),
+            reply: milliseconds(() => judgeReply(asReply, header.id, question)),
+          },
+        ];
+      }),
+    );
+  },
+  starvation: async (t) => ({
+    files64: await starve(t, { files: 64 }, 10, 2_000),
+    files64In96MiB: await starve(t, { files: 64, mebibytes: 96 }, 10, 2_000),
+  }),
+};
+
+function* mutants(pool: readonly Uint8Array[], count: number): Generator<Uint8Array> {
+  const luck = new Luck(20_261_125);
+  for (let i = 0; i < count; i++) yield mutate(pool[i % pool.length] ?? new Uint8Array(), luck);
+}
+
+/** From a process of its own, so that it holds up neither the clients nor the upstream here. */
+function floodFrom(
+  t: Owner,
+  { dns }: HostileWorld,
+  perSecond: number,
+  seconds: number,
+): Promise<number> {
+  const script = join(import.meta.dirname, 'flood.ts');
+  const child = spawn(process.execPath, [script, ...[dns.port, perSecond, seconds].map(String)]);
+  t.teardown(() => child.kill('SIGKILL'));
+  return text(child.stdout).then(Number);
+}
+
+function summary(times: readonly number[]): Readonly<Record<string, number>> {
+  const sorted = times.toSorted((a, b) => a - b);
+  const at = (share: number) =>
+    Number((sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN).toFixed(3));
+  return { count: times.length, p50: at(0.5), p99: at(0.99), max: at(1) };
+}
+
+const wanted = process.argv.slice(2);
+for (const [name, story] of Object.entries(STORIES)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  const undo: (() => unknown)[] = [];
+  try {
+    const figures = await story({ teardown: (each) => undo.push(each) });
+    process.stdout.write(`${name} ${JSON.stringify(figures)}\n`);
+  } catch (error) {
+    process.exitCode = 1;
+    process.stdout.write(`${name} failed: ${error instanceof Error ? error.stack : error}\n`);
+  }
+  for (const each of undo.reverse()) await each();
+}
