@@ -48,7 +48,7 @@ export const BREAKS: readonly Break[] = [
     rule: 'L5',
     what: 'a question in flight is asked again',
     file: 'src/resolve/single-flight.ts',
-    old: 'if (pending !== undefined) return join(pending);',
+    old: 'if (pending !== undefined) return join(pending, query);',
     broken: '',
     tests: ['test/resolve/single-flight.test.ts'],
   },
