@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import fc from 'fast-check';
 import type { Milliseconds } from '../../src/clock.ts';
+import { isIanaTld } from '../../src/resolve/iana-tlds.ts';
 import { type Cell, isSame, runShape } from '../support/client-matrix.ts';
 import { type ClusterShape, clusterShape, SHAPE_KINDS } from '../support/cluster-shapes.ts';
 import { type Lab, startLab } from '../support/lab.ts';
@@ -15,8 +16,9 @@ import { makeClients, type RealClient } from '../support/real-clients.ts';
 /** The same clusters each time, so that two runs can be compared. */
 const SEED = 4;
 /** Clusters of each kind in the matrix. */
-const SHAPES = 3;
-/** Healthy clusters in which lookups are measured. */
+const SHAPES = 2;
+/** Healthy clusters in which lookups are measured: for glibc by what is asked, and then for every client. */
+const GLIBC_SHAPES = 6;
 const COST_SHAPES = 3;
 /** What takes longer is a stall, not a walk. */
 const STALL: Milliseconds = 1_000;
@@ -127,30 +129,61 @@ function heading(first: readonly string[], clients: readonly RealClient[]): stri
   ];
 }
 
+/** Whether a name of a shape is one of those that a row is about. */
+type Kind = (shape: ClusterShape, name: string) => boolean;
+
+const isOutside: Kind = ({ world }, name) => Object.hasOwn(world.hosts, `${rootless(name)}.`);
+const hasTld = (name: string) => isIanaTld(rootless(name).split('.').at(-1) ?? '');
+const rootless = (name: string) => name.replace(/\.$/, '');
+
+/** What lookups are told apart by: sidestub fetches ahead what ends in a top-level domain (N4). */
+const KINDS: Readonly<Record<string, Kind>> = {
+  'outside, under a TLD (`git.com`)': (shape, name) => isOutside(shape, name) && hasTld(name),
+  'outside, under none (`git.web`)': (shape, name) => isOutside(shape, name) && !hasTld(name),
+  'in the cluster, or nowhere': (shape, name) => !isOutside(shape, name),
+};
+
 /** Upstream queries and time per lookup, with a resolver of its own for each client and cluster: all is cold. */
 async function costs(lab: Lab, clients: readonly RealClient[]): Promise<string[]> {
-  const shapes = fc.sample(clusterShape('healthy'), { seed: SEED, numRuns: COST_SHAPES });
-  const names = shapes.reduce((sum, shape) => sum + shape.names.length, 0);
+  const shapes = fc.sample(clusterShape('healthy'), { seed: SEED, numRuns: GLIBC_SHAPES });
   const rows = [
-    `${names} names in ${shapes.length} healthy clusters, ${RTT} ms away; means.\n`,
-    `| client | ${ROUTES.join(' | ')} |`,
-    `|---|${ROUTES.map(() => '--:|').join('')}`,
+    `Healthy clusters, ${RTT} ms away; means.\n`,
+    `| client | names | | ${ROUTES.join(' | ')} |`,
+    `|---|---|--:|${ROUTES.map(() => '--:|').join('')}`,
   ];
-  for (const client of clients) {
-    const cells: string[] = [];
-    for (const route of ROUTES) {
-      let [queries, ms] = [0, 0];
-      for (const shape of shapes) {
-        const cost = await costOf(lab, client, shape, route);
-        queries += cost.queries;
-        ms += cost.ms;
-      }
-      cells.push(`${(queries / names).toFixed(1)} q, ${(ms / names).toFixed(0)} ms`);
-    }
-    rows.push(`| ${client.name} | ${cells.join(' | ')} |`);
+  const add = async (client: RealClient, what: string, kind: Kind, count: number) => {
+    const own = shapes.slice(0, count).map((shape) => ({
+      ...shape,
+      names: shape.names.filter((name) => kind(shape, name)),
+    }));
+    rows.push(await costRow(lab, client, what, own));
     process.stderr.write(`${rows.at(-1)}\n`);
+  };
+  for (const client of clients.filter(({ name }) => name === 'glibc')) {
+    for (const [what, kind] of Object.entries(KINDS)) await add(client, what, kind, GLIBC_SHAPES);
   }
+  for (const client of clients) await add(client, 'of each sort', () => true, COST_SHAPES);
   return rows;
+}
+
+async function costRow(
+  lab: Lab,
+  client: RealClient,
+  what: string,
+  shapes: readonly ClusterShape[],
+): Promise<string> {
+  const names = shapes.reduce((sum, shape) => sum + shape.names.length, 0);
+  const cells: string[] = [];
+  for (const route of ROUTES) {
+    let [queries, ms] = [0, 0];
+    for (const shape of shapes.filter((each) => each.names.length > 0)) {
+      const cost = await costOf(lab, client, shape, route);
+      queries += cost.queries;
+      ms += cost.ms;
+    }
+    cells.push(`${(queries / names).toFixed(1)} q, ${(ms / names).toFixed(0)} ms`);
+  }
+  return `| ${client.name} | ${what} | ${names} | ${cells.join(' | ')} |`;
 }
 
 async function costOf(

@@ -40,12 +40,15 @@ const WILDCARD = '203.0.113.99';
 
 const families = fc.constantFrom<('a' | 'aaaa')[]>(['a'], ['a', 'aaaa'], ['a', 'aaaa'], ['aaaa']);
 
-/** Names of the world outside, so that there is always one that a search list stands before. */
-const publicHosts = fc.uniqueArray(fc.record({ name: baseName, families }), {
-  selector: ({ name }) => name,
-  minLength: 2,
-  maxLength: 2,
-});
+/** What jobs ask for: names that go past every suffix. The last may be a service in a namespace `dev` (N4). */
+const PUBLIC = ['git.example.com.', 'registry.example.net.', 'cache.example.dev.'];
+
+/** A name of the world outside as jobs have them, and one as random as all the others. */
+const publicHosts = fc
+  .tuple(fc.constantFrom(...PUBLIC), baseName)
+  .chain((names) =>
+    fc.tuple(...names.map((name) => fc.record({ name: fc.constant(name), families }))),
+  );
 
 /** Five names in a random cluster of one kind. */
 export function clusterShape(kind: ShapeKind): fc.Arbitrary<ClusterShape> {
