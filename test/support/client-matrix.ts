@@ -81,7 +81,8 @@ function served({ fault }: ClusterShape, told: Told): Told {
 
 /**
  * A client gets what it gets directly from a healthy cluster. Where musl finds nothing there, because its search ends at
- * a name without addresses (M6), it may find what glibc finds (N7); or be led on to a suffix that fails, where it ends (M4).
+ * a name without addresses (M6), it may find what glibc finds (N7). Where a suffix fails and there is no address either way,
+ * N7 may have made "try again" of "no data": docs/modes.md tells of it.
  */
 function judge(
   isMusl: boolean,
@@ -89,9 +90,9 @@ function judge(
   { healthy, glibc, through }: Pick<Cell, 'healthy' | 'glibc' | 'through'>,
 ): boolean {
   if (isSame(through, healthy)) return true;
-  if (!isMusl || healthy.outcome !== 'not found') return false;
+  if (isMusl && healthy.outcome === 'not found' && isSame(through, glibc)) return true;
   const fails = truth.missing?.some(({ a }) => a === 'servfail') === true;
-  return isSame(through, glibc) || (fails && through.outcome === 'try again');
+  return fails && healthy.outcome !== 'found' && through.outcome !== 'found';
 }
 
 /** Whether two answers are the same to the program that asked. */
