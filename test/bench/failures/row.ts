@@ -41,6 +41,9 @@ export const SLACK: Readonly<Record<Extent, Milliseconds>> = { full: 0, short: 5
 /** Why a figure misses its goal; `undefined` where it holds. */
 export function shortfall(figure: Figure, extent: Extent = 'full'): string | undefined {
   const { what, value, atMost, atLeast, noise = 0 } = figure;
+  const isBounded = atMost !== undefined || atLeast !== undefined;
+  // What never came is written as null in JSON, which is 0 to a comparison.
+  if (isBounded && !Number.isFinite(value)) return `${what}: never`;
   if (atMost !== undefined && !(value - noise <= atMost + slackOf(figure, extent)))
     return `${what}: ${value} > ${atMost}`;
   if (atLeast !== undefined && !(value + noise >= atLeast)) return `${what}: ${value} < ${atLeast}`;
