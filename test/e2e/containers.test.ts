@@ -183,6 +183,44 @@ test('the image, in a pod', async (t) => {
     }),
   );
 
+  await t.test('works under the seccomp profile of docker/, which refuses the rest', (t) =>
+    inPod(underOwnProfile(manifest('sidecar/pod.yaml')), async (pod) => {
+      const sidecar = await pod.startSidecar();
+      for (const libc of LIBCS) {
+        for (const lookup of await lookUpIn(pod, `/bin/client-${libc}`, NAMES)) {
+          resolvesTo(t, lookup, ['192.0.2.1', '2001:db8::1']);
+        }
+      }
+      t.equal(engine.run('exec', sidecar.podmanName, 'sidestub', 'health').trim(), 'ready');
+      sidecar.signal('TERM');
+      t.equal((await sidecar.exited).code, 0);
+      t.match(eventsOf(sidecar).at(-1), { event: 'stopped', abandoned: 0 });
+    }),
+  );
+
+  await t.test(
+    'a system call that is not in the seccomp profile of docker/ gets EPERM',
+    async (t) => {
+      const source = join(import.meta.dirname, '../support/forbidden-calls.c');
+      execFileSync('musl-gcc', ['-static', '-O1', '-o', join(jobRoot, 'bin/forbidden'), source]);
+      const profile = resolve(import.meta.dirname, '../../docker/seccomp.json');
+      const errnos = (option: string): string[] => {
+        // As the pod's: without it runc would have to become the container's user behind the filter.
+        const security = ['--security-opt=no-new-privileges', `--security-opt=seccomp=${option}`];
+        const container = ['--network=none', ...security, '--rootfs', jobRoot];
+        return engine
+          .run('run', '--rm', ...container, '/bin/forbidden')
+          .trim()
+          .split('\n');
+      };
+      const free = errnos('unconfined');
+      t.ok(free.includes('memfd_create 0') && free.includes('inotify_init1 0'), 'to anybody else');
+      const refused = errnos(profile);
+      t.equal(refused.length, free.length);
+      for (const line of refused) t.match(line, / 1$/, line);
+    },
+  );
+
   await t.test('outlives its job, answers what is in flight at its own end, and says so', (t) =>
     inPod(manifest('sidecar/pod.yaml'), async (pod) => {
       const sidecar = await pod.startSidecar();
@@ -250,6 +288,16 @@ test('the image, in a pod', async (t) => {
     },
   );
 });
+
+/** The same pod with the profile that is made for the daemon, in place of the runtime's own. */
+function underOwnProfile(from: PodManifest): PodManifest {
+  const seccompProfile = { type: 'Localhost', localhostProfile: 'seccomp.json' };
+  const initContainers = from.spec.initContainers.map((container) => ({
+    ...container,
+    securityContext: { ...container.securityContext, seccompProfile },
+  }));
+  return { ...from, spec: { ...from.spec, initContainers } };
+}
 
 /** A namespace behind a bridge of the pod, with the addresses that dockerd chooses. */
 function dockerBridge(t: Test, pod: string): string {

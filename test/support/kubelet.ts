@@ -59,6 +59,8 @@ export interface ContainerManifest {
     readonly allowPrivilegeEscalation?: boolean;
     readonly readOnlyRootFilesystem?: boolean;
     readonly capabilities?: { readonly drop: readonly string[] };
+    /** `Localhost` is a file of docker/ here, which the node's operator has put below kubelet's own folder. */
+    readonly seccompProfile?: { readonly type: string; readonly localhostProfile?: string };
   };
   readonly resources?: { readonly limits?: { readonly memory?: string } };
 }
@@ -290,6 +292,7 @@ async function succeeds(probe: Worker, url: string): Promise<boolean> {
 
 function security({ securityContext: context = {}, resources }: ContainerManifest): string[] {
   const memory = resources?.limits?.memory;
+  const { localhostProfile } = context.seccompProfile ?? {};
   return [
     ...(context.runAsUser === undefined ? [] : [`--user=${context.runAsUser}`]),
     ...(context.capabilities?.drop ?? []).map((name) => `--cap-drop=${name}`),
@@ -297,5 +300,12 @@ function security({ securityContext: context = {}, resources }: ContainerManifes
     // Nothing is writable then but what the manifest mounts.
     ...(context.readOnlyRootFilesystem === true ? ['--read-only', '--read-only-tmpfs=false'] : []),
     ...(memory === undefined ? [] : [`--memory=${memory.replace(/Mi$/, 'm')}`]),
+    ...(localhostProfile === undefined
+      ? []
+      : [`--security-opt=seccomp=${profile(localhostProfile)}`]),
   ];
+}
+
+function profile(name: string): string {
+  return join(import.meta.dirname, '../../docker', name);
 }
