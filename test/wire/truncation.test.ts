@@ -15,6 +15,8 @@ const txt = (owner: string, length: number) => record(owner, 65_280, new Uint8Ar
 
 const keyOf = ({ type, owner }: Rr) => `${type} ${canonicalName(owner)}`;
 
+const inLowerCase = (rr: Rr) => ({ ...rr, owner: canonicalName(rr.owner) });
+
 function reply(client: Request, sent: Parameters<typeof message>[0], limit = udpLimit(client)) {
   const octets = renderReply(client, message(sent), { age: 0, limit });
   return { size: octets.length, ...readResponse(octets) };
@@ -45,7 +47,12 @@ test('a client with EDNS gets whole RRsets, and TC when one is lost (RFC 2181 §
         const { truncated, message: seen } = reply(request('q.', 16, { edns }), sent, limit);
         const kept = new Set(seen.answer.map(keyOf));
         const expected = sent.answer.filter((rr) => kept.has(keyOf(rr)));
-        assert.deepEqual(seen.answer, expected, 'all of each RRset');
+        // A name that is compressed takes its case from where it stood before (RFC 4343 §4.1).
+        assert.deepEqual(
+          seen.answer.map(inLowerCase),
+          expected.map(inLowerCase),
+          'all of each RRset',
+        );
         assert.equal(truncated, seen.answer.length < sent.answer.length);
         if (truncated) assert.equal(seen.authority.length + seen.additional.length, 0);
         assert.ok([0, sent.authority.length].includes(seen.authority.length));

@@ -98,8 +98,18 @@ function medianTime(work: () => unknown): number {
   return times.toSorted((x, y) => x - y)[15] ?? Number.NaN;
 }
 
+/** Asks as musl does, again at each SERVFAIL, for a second: sockets that the flood holds give way when they are 200 ms old. */
+async function firstAnswer(client: Awaited<ReturnType<typeof udpClient>>, qname: string) {
+  const end = performance.now() + 1_000;
+  for (;;) {
+    const { rcode } = (await client.ask(qname, RrType.A)).response.message;
+    if (rcode !== Rcode.SERVFAIL || performance.now() > end) return rcode;
+  }
+}
+
 test('in-flight exhaustion: before a black hole cached names answer, new questions get room from the old, and it recovers', async (t) => {
-  const settings = { limits: { flights: 200, upstreamSockets: 32 } };
+  // Fewer questions than there is room for over UDP and TCP together, so that both limits are met.
+  const settings = { limits: { flights: 64, upstreamSockets: 32 } };
   const world = await startWorld(t, { settings });
   const client = await udpClient(t, world.dns);
   for (const name of HOT) await client.ask(name);
@@ -111,7 +121,7 @@ test('in-flight exhaustion: before a black hole cached names answer, new questio
     const answers = await Promise.all(HOT.slice(0, 20).map((name) => client.ask(name)));
     for (const { response } of answers) t.equal(response.message.rcode, Rcode.NOERROR);
   }
-  t.ok((await world.metric('sidestub_flights')) <= 200);
+  t.ok((await world.metric('sidestub_flights')) <= 64);
   t.ok(
     (await world.metric('sidestub_limits_reached_total{limit="flights"}')) > 0,
     'flights were full',
@@ -121,8 +131,7 @@ test('in-flight exhaustion: before a black hole cached names answer, new questio
     'sockets were',
   );
   world.upstream.script = tellTruth;
-  const { response } = await client.ask('new.example.', RrType.A);
-  t.equal(response.message.rcode, Rcode.NOERROR, 'upstream is back');
+  t.equal(await firstAnswer(client, 'new.example.'), Rcode.NOERROR, 'upstream is back');
   t.equal(await world.health(), 'well');
 });
 
