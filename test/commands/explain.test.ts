@@ -94,8 +94,8 @@ test('a person sees bars by time, and what was said', async (t) => {
   const { explain } = await setup(t);
   const { stdout } = await explain(['git.example.com']);
   t.match(stdout, /^glibc directly: 198\.51\.100\.7 2001:db8::7, [\d.]+ ms, 8 queries$/m);
-  t.match(stdout, /^ {2}….svc\.cluster\.local +[ ▏▎▍▌▋▊▉█]+ NXDOMAIN \(cut of com\)$/mu);
-  t.match(stdout, /^ {2}git\.example\.com +[ ▏▎▍▌▋▊▉█]+ 198\.51\.100\.7 \(cache\)$/mu);
+  t.match(stdout, /^ {2}….svc\.cluster\.local +[ ▏▎▍▌▋▊▉█]+ NXDOMAIN \(cut of com\), 2 q$/mu);
+  t.match(stdout, /^ {2}git\.example\.com +[ ▏▎▍▌▋▊▉█]+ 198\.51\.100\.7 \(cache\), 2 q$/mu);
 });
 
 test('--svg draws the same into a file, and names escape nothing', async (t) => {

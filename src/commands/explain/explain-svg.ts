@@ -6,7 +6,7 @@ import { type Explanation, LONGEST_LOOKUP, type Lookup } from './explanation.ts'
 
 const LABEL_WIDTH = 320;
 const CHART_WIDTH = 400;
-const NOTE_WIDTH = 280;
+const NOTE_WIDTH = 330;
 const ROW_HEIGHT = 20;
 const MARGIN = 12;
 /** Through sidestub and directly; both read on white by people who do not tell red from green. */

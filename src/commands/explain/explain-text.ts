@@ -7,7 +7,7 @@ import { bar } from '../demo/waterfall.ts';
 import { type Explanation, LONGEST_LOOKUP, type Lookup } from './explanation.ts';
 
 const LABEL_COLUMNS = 30;
-const NOTE_COLUMNS = 26;
+const NOTE_COLUMNS = 32;
 
 /** The lookups for a person: a bar for each name that was asked for, on one time axis for all. */
 export function explainText(explanation: Explanation, columns: number, paint: Paint): string {
@@ -36,15 +36,15 @@ function headline({ client, path, walk }: Lookup, paint: Paint): string {
   return paint.strong(`${client} ${where}: ${what}, ${spanText(walk.elapsed)}, ${queries} queries`);
 }
 
-/** What a client was told at a step, and from where. */
+/** What a client was told at a step, from where, and how many queries it sent for it. */
 export function noteOf(step: Step, { sources }: Lookup): string {
-  const { rcodeA, rcodeAAAA, addresses, name, suffix } = step;
+  const { rcodeA, rcodeAAAA, addresses, name, suffix, queries } = step;
   const word = (rcode: number | undefined) => (rcode === undefined ? 'silence' : rcodeName(rcode));
   const [a, aaaa] = [word(rcodeA), word(rcodeAAAA)];
   const said = addresses[0] ?? (a === aaaa ? a : `${a}/${aaaa}`);
   const told = (sources.get(name) ?? []).map((each) => shortened(each, suffix));
   const from = sourcesOf(told);
-  return from === '' ? said : `${said} (${from})`;
+  return `${from === '' ? said : `${said} (${from})`}, ${queries} q`;
 }
 
 /** One word where both families came from the same place. */
