@@ -28,9 +28,7 @@ export async function rehearseScrapes(exposition: Exposition): Promise<void> {
   for (let n = 0; n < REHEARSALS; n++) {
     await exposition.render(FORMATS[n % FORMATS.length]);
     // Real queries go first.
-    await new Promise<void>((resolve) => {
-      setImmediate(resolve);
-    });
+    await nextTurn();
   }
 }
 
@@ -41,11 +39,13 @@ export async function rehearseScrapes(exposition: Exposition): Promise<void> {
  */
 export function createExposition(registry: MetricRegistry): Exposition {
   const prepared = new Map<Format, Registry<RegistryContentType>>();
+  const turns = new Turns();
   return {
     async render(accept) {
       const format = negotiate(accept ?? '');
-      const exposed = prepared.get(format) ?? prepare(registry, format);
+      const exposed = prepared.get(format) ?? prepare(registry, format, turns);
       prepared.set(format, exposed);
+      turns.begin(Math.ceil(registry.metrics.length / SLICE));
       return { contentType: exposed.contentType, body: await exposed.metrics() };
     },
   };
@@ -70,12 +70,46 @@ function mediaRange(range: string): [type: string, weight: number] {
   return [type, weight >= 0 && weight <= 1 ? weight : 0];
 }
 
-function prepare(registry: MetricRegistry, format: Format): Registry<RegistryContentType> {
+/** Metrics that are rendered in one turn of the event loop: a query that comes meanwhile waits for so many, not for all. */
+const SLICE = 8;
+
+/** Turns of the event loop, one after the other, for the slices of a scrape. */
+class Turns {
+  private turns: Promise<void>[] = [];
+
+  /** Has `count` turns taken from now on. */
+  begin(count: number): void {
+    let last = Promise.resolve();
+    this.turns = Array.from({ length: count }, (_, slice) => {
+      if (slice > 0) last = last.then(nextTurn);
+      return last;
+    });
+  }
+
+  /** When the slice that the metric at `index` belongs to has its turn. */
+  of(index: number): Promise<void> {
+    return this.turns[Math.floor(index / SLICE)] ?? Promise.resolve();
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+function prepare(
+  registry: MetricRegistry,
+  format: Format,
+  turns: Turns,
+): Registry<RegistryContentType> {
   const PromRegistry = loadRegistry();
   // A registry for each format: rendering OpenMetrics renames prom-client's counters for good.
   const exposed = new PromRegistry<RegistryContentType>();
   if (format === 'openmetrics') exposed.setContentType(PromRegistry.OPENMETRICS_CONTENT_TYPE);
-  for (const metric of registry.metrics) exposed.registerMetric(collected(metric));
+  for (const [index, metric] of registry.metrics.entries()) {
+    exposed.registerMetric(collected(metric, () => turns.of(index)));
+  }
   return exposed;
 }
 
@@ -93,19 +127,16 @@ function loadRegistry(): typeof Registry {
  * Its own classes can be told counters and gauges by `collect`, but no histogram that is counted already; reading all
  * three in the same way is less than a way for each, and hashes no labels.
  */
-function collected({ name, help, type, samples }: Metric): PromMetric {
+function collected({ name, help, type, samples }: Metric, turn: () => Promise<void>): PromMetric {
   const metric = {
     name,
     help,
     type,
-    // Synchronous up to its value, and the registry starts all of them in one turn: a scrape is one moment's picture.
-    get: () =>
-      Promise.resolve({
-        name: metric.name,
-        help,
-        type,
-        values: Array.from(samples(), (sample) => value(metric.name, sample)),
-      }),
+    // Read at once, and the registry starts all of them in one turn: a scrape is one moment's picture. The rest can wait.
+    get: () => {
+      const values = Array.from(samples(), (sample) => value(metric.name, sample));
+      return turn().then(() => ({ name: metric.name, help, type, values }));
+    },
   };
   return metric as unknown as PromMetric;
 }

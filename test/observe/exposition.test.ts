@@ -50,6 +50,27 @@ test('both formats say what the registry holds, and nothing else', async (t) => 
   }
 });
 
+test('queries that come during a scrape get their turns, and it still tells one moment', async (t) => {
+  const { metrics, exposition } = configured();
+  await exposition.render();
+  let turns = 0;
+  let scraping = true;
+  const query = () => {
+    turns++;
+    metrics.listen.queries.add('udp', 'AAAA');
+    metrics.flights.coalesced.add();
+    if (scraping) setImmediate(query);
+  };
+  setImmediate(query);
+  const { body } = await exposition.render();
+  scraping = false;
+  t.ok(turns > metrics.registry.metrics.length / 10, `${turns} turns`);
+  const values = valuesOf(parseExposition(body, 'text'));
+  const told = Object.entries(values).filter(([key]) => /queries_total.*AAAA|coalesced/.test(key));
+  t.ok(told.length >= 2);
+  for (const [key, value] of told) t.equal(value, 0, key);
+});
+
 test('a scrape shows what was counted since the one before', async (t) => {
   const { metrics, exposition } = configured();
   const scrape = async () => valuesOf(parseExposition((await exposition.render()).body, 'text'));
