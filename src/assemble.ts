@@ -24,15 +24,13 @@ import { pipeline, type Resolve, type Stage } from './resolve/stage.ts';
 import { verdictOf } from './resolve/verdict.ts';
 import { wildcardGuard } from './resolve/wildcard-guard.ts';
 import { RrType } from './wire/codes.ts';
-import { isAtOrBelow, type Name } from './wire/name.ts';
+import { isAtOrBelow } from './wire/name.ts';
 
 /** What the stages are made of. */
 export interface ResolverParts {
   readonly settings: ResolverSettings;
   readonly clock: Clock;
   readonly routes: Router;
-  /** What was learned before a reload, of the names that `keeps` is true for. */
-  readonly before?: { readonly cache: AnswerCache; keeps(qname: Name): boolean } | undefined;
   readonly hosts?: HostsLookup | undefined;
   readonly onlyRoutable?: FamiliesOptions['onlyRoutable'];
   readonly tallies: ResolverTallies;
@@ -90,7 +88,6 @@ export function assembleResolver(parts: ResolverParts): Resolver {
     tallies: tallies.cache,
     maxNegativeTtl,
   });
-  if (parts.before !== undefined) cache.adopt(parts.before.cache, parts.before.keeps);
   const zone =
     domain === undefined || settings.search.mode === 'off'
       ? undefined

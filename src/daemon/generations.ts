@@ -94,9 +94,12 @@ export class Generations {
       hosts,
       onlyRoutable,
       routes,
-      before: old && { cache: old.resolver.cache, keeps: keptNames(old, settings, routes) },
       onVerdict: (...verdict) => onVerdict(domain, ...verdict),
     });
+    // Not one of its parts: they live as long as it does, and each generation would hold the one before.
+    if (old !== undefined) {
+      resolver.cache.adopt(old.resolver.cache, keptNames(old, settings, routes));
+    }
     metrics.conformance.verdicts.clear();
     if (resolver.zone !== undefined) {
       metrics.conformance.verdicts.set(resolver.zone.domain, resolver.zone.verdict);
