@@ -2,15 +2,17 @@ import { execFileSync } from 'node:child_process';
 import {
   copyFileSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readlinkSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { arch as machine, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Platform } from './platform.ts';
 
 /** A Debian package that the image has libraries of. */
@@ -137,14 +139,27 @@ function unpackForeign({ arch }: Platform): string {
     const flags = Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
     const apt = (...words: string[]): void =>
       void execFileSync('apt-get', ['-q', ...flags, ...words], { cwd: folder, stdio: 'pipe' });
+    const fetch = (packages: readonly string[]): void => {
+      apt('download', ...packages);
+      for (const file of readdirSync(folder).filter((name) => name.endsWith('.deb'))) {
+        execFileSync('dpkg-deb', ['-x', file, folder], { cwd: folder });
+      }
+    };
     apt('update');
-    apt('download', ...Object.keys(LIBRARIES));
-    for (const file of readdirSync(folder).filter((name) => name.endsWith('.deb'))) {
-      execFileSync('dpkg-deb', ['-x', file, folder], { cwd: folder });
-    }
+    fetch(Object.keys(LIBRARIES));
+    const elsewhere = missingLicences(folder);
+    if (elsewhere.length > 0) fetch(elsewhere);
     return folder;
   } catch (error) {
     rmSync(folder, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** Packages that others' licences stand in: what gcc brings has a link to the folder of gcc's base package. */
+function missingLicences(folder: string): string[] {
+  const links = Object.keys(LIBRARIES)
+    .map((name) => join(folder, 'usr/share/doc', name))
+    .filter((path) => !existsSync(path) && lstatSync(path).isSymbolicLink());
+  return [...new Set(links.map((path) => basename(readlinkSync(path))))];
 }
