@@ -3,6 +3,7 @@ import type { Clock, Milliseconds } from '../clock.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
 import type { Message } from '../wire/message.ts';
 import type { Name } from '../wire/name.ts';
+import { type PackedMessage, packMessage, unpackMessage } from '../wire/packed-message.ts';
 import type { Question } from '../wire/question.ts';
 import type { Rr, Seconds } from '../wire/record.ts';
 import { negativeProof } from '../wire/soa.ts';
@@ -16,29 +17,28 @@ export interface CacheTallies {
   readonly evictions: { add(): void };
 }
 
+/** There may be a hundred thousand: V8 boxes a number with a fraction or past 31 bits, so lives are whole seconds. */
 interface Entry {
-  readonly message: Message;
+  readonly packed: PackedMessage;
   readonly storedAt: Milliseconds;
-  readonly freshUntil: Milliseconds;
-  /** Until when it may stand in for an upstream that does not answer (C4). */
-  readonly staleUntil: Milliseconds;
-  readonly octets: number;
+  /** From then on. */
+  readonly fresh: Seconds;
+  /** How long after that it may stand in for an upstream that does not answer (C4). */
+  readonly stale: Seconds;
 }
 
 /** N4: how long what speculation brought waits for its walk: a libc walks five steps over the loopback in a few ms. */
-const HOLD: Milliseconds = 2_000;
+const HOLD: Seconds = 2;
 
 /** C4: what RFC 8767 §5 lets it be at most is a week; addresses that are a day old lead nowhere more often than not. */
-const STALE: Milliseconds = 24 * 60 * 60_000;
+const STALE: Seconds = 24 * 60 * 60;
 /** N9: what did not exist may exist by now; so long a denial is believed while nobody can be asked. */
-const STALE_DENIAL: Milliseconds = 5 * 60_000;
+const STALE_DENIAL: Seconds = 5 * 60;
 /** RFC 8767 §4: long enough not to be asked again at once, short enough to be forgotten soon. */
 const STALE_TTL: Seconds = 30;
 
-/** A V8 object with its Map and list entries, measured at about this many octets beside the records' own. */
-const ENTRY_OCTETS = 400;
-/** The same for a record: the object and two typed arrays. */
-const RECORD_OCTETS = 300;
+/** An entry, two strings, their places in the Map and the list: about so many octets beside what is in the strings. */
+const ENTRY_OCTETS = 250;
 
 /**
  * Whole messages by question, bounded in octets; negative answers have a part of their own, so that a flood of NXDOMAIN
@@ -70,9 +70,9 @@ export class AnswerCache {
     const part = (maxSize: number): LRUCache<string, Entry> =>
       new LRUCache({
         maxSize,
-        sizeCalculation: (entry) => entry.octets,
+        sizeCalculation: ({ packed }, key) => ENTRY_OCTETS + key.length + packed.length,
         dispose: (entry, _key, reason) => {
-          const lost = reason === 'evict' && this.clock.now() < entry.freshUntil;
+          const lost = reason === 'evict' && this.lifeLeft(entry) > 0;
           if (lost) options.tallies.evictions.add();
         },
       });
@@ -107,9 +107,11 @@ export class AnswerCache {
   stale(query: Query): Answer | undefined {
     const key = queryKey(query);
     const entry = this.positive.get(key) ?? this.negative.get(key);
-    const now = this.clock.now();
-    if (entry === undefined || now < entry.freshUntil || now >= entry.staleUntil) return undefined;
-    return staleAnswer(entry.message);
+    if (entry === undefined) return undefined;
+    const left = this.lifeLeft(entry);
+    return left > 0 || left + entry.stale * 1000 <= 0
+      ? undefined
+      : staleAnswer(unpackMessage(entry.packed));
   }
 
   /**
@@ -124,23 +126,20 @@ export class AnswerCache {
       verdict === 'data'
         ? lowestTtl(message)
         : Math.min(negativeTtl(message, query), this.maxNegativeTtl(query.qname));
-    const fresh = Math.max(ttl * 1000, query.speculative === true ? HOLD : 0);
-    const now = this.clock.now();
+    const fresh = Math.max(ttl, query.speculative === true ? HOLD : 0);
     const key = queryKey(query);
     const [part, other] =
       verdict === 'data' ? [this.positive, this.negative] : [this.negative, this.positive];
     other.delete(key);
     part.delete(key);
     if (fresh === 0) return;
-    const freshUntil = now + fresh;
     const stale = verdict === 'data' ? STALE : STALE_DENIAL;
     part.set(key, {
-      message,
-      storedAt: now,
-      freshUntil,
+      packed: packMessage(message),
+      storedAt: this.clock.now(),
+      fresh,
       // What nobody gave a life has none after it.
-      staleUntil: ttl === 0 ? freshUntil : freshUntil + stale,
-      octets: estimate(key, message),
+      stale: ttl === 0 ? 0 : stale,
     });
   }
 
@@ -160,10 +159,14 @@ export class AnswerCache {
   }
 
   private fresh(entry: Entry | undefined): Answer | undefined {
-    const now = this.clock.now();
-    if (entry === undefined || now >= entry.freshUntil) return undefined;
-    const age = Math.floor((now - entry.storedAt) / 1000);
-    return { message: entry.message, source: 'cache', age, freshAt: entry.storedAt };
+    if (entry === undefined || this.lifeLeft(entry) <= 0) return undefined;
+    const { packed, storedAt } = entry;
+    const age = Math.floor((this.clock.now() - storedAt) / 1000);
+    return { message: unpackMessage(packed), source: 'cache', age, freshAt: storedAt };
+  }
+
+  private lifeLeft({ storedAt, fresh }: Entry): Milliseconds {
+    return storedAt + fresh * 1000 - this.clock.now();
   }
 }
 
@@ -219,12 +222,4 @@ export function negativeTtl(message: Message, query: Question): Seconds {
   const end = chainOf(message.answer, query.qname).at(-1) ?? query.qname;
   const proof = negativeProof(message, end);
   return proof === undefined ? 0 : Math.min(proof.ttl, lowestTtl(message));
-}
-
-function estimate(key: string, message: Message): number {
-  let octets = ENTRY_OCTETS + 2 * key.length;
-  for (const section of [message.answer, message.authority, message.additional]) {
-    for (const rr of section) octets += RECORD_OCTETS + rr.owner.length + rr.rdata.length;
-  }
-  return octets;
 }

@@ -29,6 +29,8 @@ const COMMANDS: Partial<Record<Contestant, string>> = {
   'pdns-recursor': 'pdns_recursor',
 };
 const CLI = process.env['SIDESTUB_CLI'] ?? join(import.meta.dirname, '../../dist/cli.js');
+/** As the image and the systemd unit start it. */
+const V8_FLAGS = ['--max-semi-space-size=1'];
 const FIRST_PORT = 5_400;
 
 /** An authoritative server with all the names, and a place for everyone's files. */
@@ -136,7 +138,7 @@ function sidestub({ folder, address, port, upstream }: Place, io: string): strin
     `listen: { addresses: [${endpoint}], io: ${io} }\nresolvConf: ${conf}\nupstreams: ["udp://127.0.0.1:${upstream}"]\n` +
       `status: { address: "127.0.0.1:${port + 1_000}" }\nlog: { level: warn }\ncache: { octets: 64MiB }\n`,
   );
-  return [process.execPath, CLI, 'run', '--config', config];
+  return [process.execPath, ...V8_FLAGS, CLI, 'run', '--config', config];
 }
 
 function unbound({ folder, address, port, upstream }: Place): string[] {

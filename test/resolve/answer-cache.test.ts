@@ -29,7 +29,7 @@ test('C1: an answer is found by name, type, class, DO and CD, and by nothing les
   const { cache } = setup();
   const asked = query(NAME);
   cache.store(asked, ADDRESS);
-  t.equal(cache.lookup(asked)?.message, ADDRESS);
+  t.same(cache.lookup(asked)?.message, ADDRESS);
   const others: Partial<Query>[] = [
     { qname: 'www.example.com.' },
     { qtype: RrType.AAAA },
@@ -174,7 +174,7 @@ test('N4: what speculation brought is held for 2 s, TTL 0 and missing SOA or not
     const { cache, clock } = setup();
     cache.store(query(NAME, RrType.A, { speculative: true }), brought);
     await clock.advance(1_999);
-    t.equal(cache.lookup(query(NAME))?.message, brought);
+    t.same(cache.lookup(query(NAME))?.message, brought);
     await clock.advance(1);
     t.equal(cache.lookup(query(NAME)), undefined);
   }
@@ -184,7 +184,7 @@ test('a new answer takes the place of the old one, positive or negative', async 
   const { cache } = setup();
   for (const current of [ADDRESS, nxdomain('example.com.'), ADDRESS, nodata('example.com.')]) {
     cache.store(query(NAME), current);
-    t.equal(cache.lookup(query(NAME))?.message, current);
+    t.same(cache.lookup(query(NAME))?.message, current);
     t.equal(cache.sizes.positive.entries + cache.sizes.negative.entries, 1);
   }
 });
@@ -225,7 +225,7 @@ test('C3: each part stays inside its octets, whatever is stored', async (t) => {
 test('C3: what is larger than the whole part is not kept, and evicts nothing', async (t) => {
   const { cache } = setup({ octets: 5_000, negativeOctets: 1_000 });
   cache.store(query(NAME), ADDRESS);
-  const records = Array.from({ length: 100 }, () => a('big.example.com.', '192.0.2.1'));
+  const records = Array.from({ length: 200 }, () => a('big.example.com.', '192.0.2.1'));
   cache.store(query('big.example.com.'), message({ answer: records }));
   t.equal(cache.lookup(query('big.example.com.')), undefined);
   t.ok(cache.lookup(query(NAME)));
@@ -269,7 +269,7 @@ test('another cache hands over the names that are still answered by the same ser
     return qname !== 'api.corp.example.';
   });
   t.same(asked.sort(), ['api.corp.example.', NAME, 'none.example.com.'], 'told by name alone');
-  t.equal(cache.lookup(kept)?.message, ADDRESS);
+  t.same(cache.lookup(kept)?.message, ADDRESS);
   t.equal(cache.lookup(denied)?.message.rcode, Rcode.NXDOMAIN);
   t.equal(cache.lookup(moved), undefined);
 });
@@ -322,13 +322,9 @@ test('C3: an entry weighs what its names and records hold', async (t) => {
     return cache.sizes.positive.octets;
   };
   const least = weight('a.', 4);
-  t.ok(least > 700 && least < 750, `${least}`);
+  t.ok(least > 270 && least < 300, `${least}`);
   t.equal(weight('a.', 104) - least, 100, 'RDATA');
-  t.equal(
-    weight('abcdefghij.', 4) - least,
-    9 * 3,
-    'the name in the key, at two octets, and as the owner',
-  );
+  t.equal(weight('abcdefghij.', 4) - least, 9 * 2, 'the name in the key, and as the owner');
 });
 
 test('C4: an answer is stale from the end of its life for a day, to the millisecond', async (t) => {
