@@ -126,14 +126,12 @@ class Walks {
 
 /** The base's answer under another name; CNAME before what it leads to (G6). @see RFC 1034 §3.6.2 */
 function aliased(owner: Name, target: Name, base: Answer): Answer {
-  const isData = base.message.answer.length > 0;
-  const lowest = isData ? lowestTtl(base.message) : base.age + ALIAS_TTL;
   const alias: Rr = {
     owner: encodeName(owner),
     type: RrType.CNAME,
     klass: RrClass.IN,
     // The time that the answer has spent in the cache is taken off this too (C2).
-    ttl: Math.min(lowest, base.age + ALIAS_TTL),
+    ttl: Math.min(lowestTtl(base.message), base.age + ALIAS_TTL),
     rdata: encodeName(target),
   };
   const { message } = base;

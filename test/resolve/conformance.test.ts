@@ -95,6 +95,14 @@ test('N2: each of the six answers, when it is wrong, keeps a server from conform
   }
 });
 
+test('N2: a verdict is told when it changes, not each time it is found again', async (t) => {
+  const { conformance, clock, asked, verdicts } = setup(coredns);
+  conformance.start();
+  await clock.advance(600_000 + 2 * RTT);
+  t.equal(asked.length, 12);
+  t.same(verdicts, ['conforming: all six answers']);
+});
+
 test('N2: a server is tested anew every ten minutes, and may change its mind', async (t) => {
   const { conformance, clock, verdicts, server } = setup(coredns);
   conformance.start();
@@ -150,6 +158,33 @@ test('N2: another MNAME is another server and is tested at once; the old verdict
   t.match(verdicts[1], /^unknown: SOA MNAME changed: ns1\.elsewhere\.example\./);
 });
 
+test('N2: another server within half a minute of a test ends the verdict too, and its own test waits for as long', async (t) => {
+  for (const [pause, wait] of [
+    [29_999, 30_000],
+    [30_000, 0],
+  ] as const) {
+    const { conformance, clock, asked } = setup(coredns);
+    conformance.start();
+    await clock.advance(pause);
+    conformance.sawMname('ns1.elsewhere.example.');
+    t.equal(conformance.verdict, 'unknown', `${pause} ms after the test began`);
+    await clock.advance(wait - 1);
+    t.equal(asked.length, wait === 0 ? 12 : 6);
+    await clock.advance(1 + RTT);
+    t.equal(conformance.verdict, 'conforming');
+  }
+});
+
+test('N2: one test at a time, whoever wants another', async (t) => {
+  const { conformance, clock, asked } = setup(() => 'silence');
+  conformance.start();
+  conformance.start();
+  conformance.retest('another server');
+  conformance.suspend('data below a cut');
+  await clock.advance(31_000);
+  t.equal(asked.length, 6);
+});
+
 test('N2: before the first verdict there is no server to compare with', async (t) => {
   const { conformance, asked } = setup(() => 'silence');
   conformance.sawMname('ns1.elsewhere.example.');
@@ -197,19 +232,32 @@ test('N3: a test that was out when the server contradicted itself says nothing',
   t.equal(conformance.verdict, 'conforming');
 });
 
+test('N3: nor does its failure bring the next test before its time', async (t) => {
+  const { conformance, clock, asked } = setup(() => new UpstreamError('timeout', 'no answer'));
+  conformance.start();
+  conformance.suspend('data below a cut');
+  await clock.advance(29_999);
+  t.equal(asked.length, 6);
+  await clock.advance(1);
+  t.equal(asked.length, 12);
+});
+
 test('stop leaves no timer and says no more, whenever it comes', async (t) => {
-  for (const moment of [0, RTT / 2, RTT, 5_000, 600_000 + RTT / 2]) {
-    const { conformance, clock, verdicts } = setup(coredns);
-    conformance.start();
-    await clock.advance(moment);
-    conformance.stop();
-    const before = verdicts.length;
-    await clock.advance(RTT);
-    t.equal(clock.timers, 0, `stopped after ${moment} ms`);
-    conformance.retest('no more');
-    conformance.suspend('no more');
-    t.equal(verdicts.length, before);
-    t.equal(clock.timers, 0);
+  for (const script of [coredns, () => SERVFAIL]) {
+    for (const moment of [0, RTT / 2, RTT, 5_000, 600_000 + RTT / 2]) {
+      const { conformance, clock, verdicts, asked } = setup(script);
+      conformance.start();
+      await clock.advance(moment);
+      conformance.stop();
+      const before = [verdicts.length, asked.length];
+      await clock.advance(RTT);
+      t.equal(clock.timers, 0, `stopped after ${moment} ms`);
+      conformance.retest('no more');
+      conformance.suspend('no more');
+      conformance.start();
+      t.same([verdicts.length, asked.length], before);
+      t.equal(clock.timers, 0);
+    }
   }
 });
 

@@ -3,6 +3,7 @@ import { ownQuery } from '../../src/resolve/stage.ts';
 import { RrType } from '../../src/wire/codes.ts';
 import type { Message } from '../../src/wire/message.ts';
 import { EMPTY } from '../../src/wire/render.ts';
+import type { ScriptedUpstream } from '../support/scripted-upstream.ts';
 
 /** A client's question. */
 export function query(qname: string, qtype: number = RrType.A, more: Partial<Query> = {}): Query {
@@ -29,4 +30,9 @@ export function below(): { readonly next: Resolve; readonly asked: Asked[] } {
       asked.push({ query: asking, resolve, reject });
     });
   return { next, asked };
+}
+
+/** Nothing below the stage under test but an upstream that answers from a script, on the test's clock. */
+export function over(upstream: ScriptedUpstream): Resolve {
+  return async (asking) => answer(await upstream.ask(asking));
 }
