@@ -24,6 +24,7 @@ import { writeTerminationMessage } from '../observe/termination-message.ts';
 import { totalsText } from '../observe/totals.ts';
 import { type Command, type CommandContext, ExitCode } from './command.ts';
 import { isFixed, settingsForRestart } from './run/fixed-settings.ts';
+import { limitHeapGrowth } from './run/heap-growth.ts';
 import { listeningOn } from './run/passed-addresses.ts';
 import { Reloads } from './run/reloads.ts';
 import { type ServiceState, tellService } from './run/service-notice.ts';
@@ -109,6 +110,7 @@ async function main(context: CommandContext): Promise<number> {
     return ExitCode.CONFIG;
   }
   daemon = started;
+  setImmediate(limitHeapGrowth);
   let inPlace = settings;
   reloads = new Reloads({
     log,
