@@ -21,6 +21,11 @@ test("a mutant meets its file's own tests first, and always some", async (t) => 
     testsOf('src/wire/name.ts').includes('test/wire/corpus.test.ts'),
     'skipped without corpus',
   );
+  t.same(
+    testsOf('src/upstream/tls-dialer.ts'),
+    ['test/upstream/https-exchange.test.ts', 'test/upstream/tls-exchange.test.ts'],
+    'what no test imports is seen in what imports it',
+  );
   for (const source of ['src/wire/message-writer.ts', 'src/upstream/socket-error.ts']) {
     const tests = testsOf(source);
     t.ok(

@@ -26,8 +26,8 @@ const STORIES: ReadonlyMap<string, readonly string[]> = new Map([
 
 /**
  * The test files that a mutant of a source file has to survive, those first that kill most: the file's own, those of
- * its folder that import it, and stories. Each is a process of a fifth of a second, so what only passes through the
- * file on its way elsewhere is left out.
+ * its folder that import it, and stories; where there are none, those of the files that import it. Each is a process of
+ * a fifth of a second, so what only passes through the file on its way elsewhere is left out.
  *
  * @param source - From the root of the repository: `src/wire/name.ts`.
  */
@@ -38,7 +38,15 @@ export function testsOf(source: string): string[] {
   const near = testFiles(folder).filter((path) => imports(path, source));
   const stories = (STORIES.get(name) ?? []).map((story) => `test/scenario/${story}.test.ts`);
   const chosen = [own, ...near, ...stories].filter((path) => existsSync(join(ROOT, path)));
-  return [...new Set(chosen.length > 0 ? chosen : testFiles(folder))];
+  return [...new Set(chosen.length > 0 ? chosen : testsOfImporters(source, folder))];
+}
+
+/** A part that no test imports is seen at work in what it is a part of; where there is no such thing, anywhere. */
+function testsOfImporters(source: string, folder: string): string[] {
+  const importers = readdirSync(join(ROOT, dirname(source)))
+    .map((file) => join(dirname(source), file))
+    .filter((path) => imports(path, basename(source)));
+  return importers.length > 0 ? importers.flatMap(testsOf) : testFiles(folder);
 }
 
 function testFiles(folder: string): string[] {
