@@ -89,7 +89,6 @@ class Walk {
   private error: Error | undefined;
   private slow = false;
   private hedged = false;
-  private done = false;
 
   constructor(
     name: string,
@@ -118,7 +117,8 @@ class Walk {
   }
 
   fail(error: Error): void {
-    if (this.settle()) this.settled.reject(error);
+    this.end();
+    this.settled.reject(error);
   }
 
   /** Who waits for one that has been found dead meanwhile waits no longer than who comes now. */
@@ -129,8 +129,7 @@ class Walk {
   /** Asks the next candidate, and with it those behind it, as long as what was asked is known dead. */
   private askNext(): void {
     if (this.asked > 0) this.tallies.failovers.add();
-    this.begin(this.asked++);
-    while (this.latest?.server.dead === true && this.next !== undefined) this.begin(this.asked++);
+    while (this.begin()?.dead === true);
     this.beginPatience();
   }
 
@@ -153,27 +152,32 @@ class Walk {
     return this.candidates[this.asked];
   }
 
-  private begin(place: number): void {
-    const server = this.candidates[place]?.server;
-    if (server === undefined) return;
+  /** @returns Who is asked now; nobody where all are. */
+  private begin(): Askable | undefined {
+    const place = this.asked;
+    const candidate = this.candidates[place];
+    if (candidate === undefined) return undefined;
+    this.asked++;
+    const { server, group } = candidate;
     const asking = server.begin(this.question, {
       onAnswer: (message) => this.onAnswer(place, message),
       onFailure: (error) => this.onFailure(place, error),
       onSlow: () => this.reportSlow(),
-      takeResend: () => this.hedge(place),
+      takeResend: () => this.hedge(place, group),
     });
     this.open.set(place, asking);
+    return server;
   }
 
   /** The first resend goes to another equal: what did not answer in time may be the server, not the network. */
-  private hedge(place: number): boolean {
+  private hedge(place: number, group: number): boolean {
     const { next } = this;
     if (this.hedged || next === undefined) return false;
     if (next.server.dead || next.server.doubtful) return false;
-    if (place !== this.asked - 1 || next.group !== this.candidates[place]?.group) return false;
+    if (place !== this.asked - 1 || next.group !== group) return false;
     this.hedged = true;
     // The silence of the group counts from its first question, so patience runs on.
-    this.begin(this.asked++);
+    this.begin();
     return true;
   }
 
@@ -235,17 +239,14 @@ class Walk {
   }
 
   private answer(message: Message): void {
-    if (this.settle()) this.settled.resolve(message);
+    this.end();
+    this.settled.resolve(message);
   }
 
-  private settle(): boolean {
-    if (this.done) return false;
-    this.done = true;
+  private end(): void {
     this.deadline?.cancel();
     this.patience?.cancel();
     for (const asking of this.open.values()) asking.cancel();
-    this.open.clear();
-    return true;
   }
 }
 

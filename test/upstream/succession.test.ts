@@ -2,7 +2,7 @@ import { test } from 'tap';
 import type { AskListener } from '../../src/upstream/ask.ts';
 import { type Outgoing, UpstreamError, type UpstreamFailure } from '../../src/upstream/exchange.ts';
 import { type Askable, succession } from '../../src/upstream/succession.ts';
-import { createUpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
+import { createUpstreamTallies, UPSTREAM_FAILURES } from '../../src/upstream/upstream-tallies.ts';
 import { Rcode, RrType } from '../../src/wire/codes.ts';
 import type { Message } from '../../src/wire/message.ts';
 import { HandClock, settle } from '../support/hand-clock.ts';
@@ -76,13 +76,16 @@ const servfail = message({ rcode: Rcode.SERVFAIL });
 const refused = message({ rcode: Rcode.REFUSED });
 
 test('the first server answers: the second hears nothing of it (U1)', async (t) => {
-  const { clock, servers, counts, ask } = setup(1, 1);
+  const { clock, servers, counts, ask, tallies } = setup(1, 1);
   const answer = ask();
   await clock.advance(999);
   servers[0]?.answer(truth);
   t.same(await answer, truth);
   t.same(counts(), [1, 0]);
+  t.equal(tallies.failovers.value, 0);
   t.equal(clock.timers, 0);
+  servers[0]?.die();
+  t.same(counts(), [1, 0], 'nor later: who has an answer waits for nobody');
 });
 
 test('NXDOMAIN of the first is an answer: nobody else is asked for a better one (U1)', async (t) => {
@@ -108,6 +111,16 @@ test('the second is asked after 1 s of silence, and the first may still win (U1)
     t.equal(tallies.failovers.value, 1);
     t.equal(clock.timers, 0);
   }
+});
+
+test('each further silence asks one more (U1)', async (t) => {
+  const { clock, tallies, counts, ask } = setup(1, 1, 1);
+  void ask();
+  await clock.advance(1_999);
+  t.same(counts(), [1, 1, 0]);
+  await clock.advance(1);
+  t.same(counts(), [1, 1, 1]);
+  t.equal(tallies.failovers.value, 2);
 });
 
 test('a late answer of the first wins when the second fails (U1)', async (t) => {
@@ -167,6 +180,39 @@ test('a failure of one that silence has moved on from asks nobody else (U1)', as
   t.same(await answer, truth);
 });
 
+test('a failure of the one asked last asks the next at once, whoever else is silent (U1)', async (t) => {
+  const { clock, servers, counts, ask } = setup(1, 1, 1);
+  void ask();
+  await clock.advance(1_000);
+  servers[1]?.fail('refused');
+  t.same(counts(), [1, 1, 1]);
+});
+
+test('one that comes back is asked when all others have failed (U1)', async (t) => {
+  const { clock, servers, counts, ask } = setup(1, 1, 1);
+  const [first, second, third] = servers;
+  third?.die();
+  const answer = ask();
+  await clock.advance(1_000);
+  second?.answer(servfail);
+  t.same(counts(), [1, 1, 0], 'a dead one has nothing better than the word that is there');
+  if (third !== undefined) third.dead = false;
+  first?.fail('network');
+  t.same(counts(), [1, 1, 1]);
+  third?.answer(truth);
+  t.same(await answer, truth);
+});
+
+test('where nobody has said anything, even one that is known dead is asked (U1)', async (t) => {
+  const { servers, counts, ask } = setup(1, 1);
+  servers[1]?.die();
+  const answer = ask();
+  servers[0]?.fail('refused');
+  t.same(counts(), [1, 1]);
+  servers[1]?.answer(truth);
+  t.same(await answer, truth);
+});
+
 test('with a word in hand, silence of the next is waited for 1 s, not 4.5 s', async (t) => {
   const { clock, servers, ask } = setup(1, 1);
   const answer = ask();
@@ -197,9 +243,18 @@ test('nobody has a word: what went wrong first is told, and counted', async (t) 
   t.equal(tallies.failures.get('refused'), 1);
 });
 
+test('a bug is passed on as it is: it is no failure of the servers', async (t) => {
+  const { servers, tallies, ask } = setup(1);
+  const answer = ask();
+  servers[0]?.last.onFailure(new TypeError('a bug'));
+  await t.rejects(answer, { name: 'TypeError', message: 'a bug' });
+  t.ok(UPSTREAM_FAILURES.every((reason) => tallies.failures.get(reason) === 0));
+});
+
 test('all silent: over at 4.5 s (U2)', async (t) => {
   const { clock, tallies, ask } = setup(1, 1);
-  const failed = t.rejects(ask(), { name: 'UpstreamError', reason: 'timeout' });
+  const message = 'no answer from udp://192.0.2.53:53';
+  const failed = t.rejects(ask(), { name: 'UpstreamError', reason: 'timeout', message });
   await clock.advance(4_499);
   t.equal(tallies.failures.get('timeout'), 0);
   await clock.advance(1);
@@ -210,8 +265,8 @@ test('all silent: over at 4.5 s (U2)', async (t) => {
 
 test('the deadline counts from where the question came from (U2)', async (t) => {
   const { clock, tallies, upstream } = setup(1);
-  await clock.advance(400);
-  const progress = { onRetransmit: () => undefined, since: 0 };
+  await clock.advance(500);
+  const progress = { onRetransmit: () => undefined, since: 100 };
   const failed = t.rejects(upstream.ask(outgoing('api.example.'), progress), {
     name: 'UpstreamError',
   });
@@ -244,6 +299,16 @@ test('all known dead: all are asked at once, and it is over after 1 s (U2)', asy
   t.same(await answer, truth, 'one that has come back is heard');
 });
 
+test('some known dead: the others have their 4.5 s (U2)', async (t) => {
+  const { clock, servers, counts, ask } = setup(1, 1);
+  servers[1]?.die();
+  const answer = ask();
+  await clock.advance(4_499);
+  t.same(counts(), [1, 1]);
+  servers[0]?.answer(truth);
+  t.same(await answer, truth);
+});
+
 test('among equals the first resend goes to another, once (U1)', async (t) => {
   const { servers, counts, ask } = setup(3, 1);
   const answer = ask();
@@ -257,7 +322,7 @@ test('among equals the first resend goes to another, once (U1)', async (t) => {
   t.same(await answer, truth);
 });
 
-test('no resend goes to the next group, which is no equal, nor to a dead one (U1)', (t) => {
+test('no resend goes to the next group, which is no equal, nor to a dead one, nor to nobody (U1)', (t) => {
   const ordered = setup(1, 1);
   void ordered.ask();
   t.equal(ordered.servers[0]?.last.takeResend(), false);
@@ -267,7 +332,19 @@ test('no resend goes to the next group, which is no equal, nor to a dead one (U1
   if (second !== undefined) second.dead = true;
   void withDead.ask();
   t.equal(withDead.servers[0]?.last.takeResend(), false);
+  const alone = setup(1);
+  void alone.ask();
+  t.equal(alone.servers[0]?.last.takeResend(), false);
   t.end();
+});
+
+test('no resend goes to an equal where silence has moved on already (U1)', async (t) => {
+  const { clock, servers, counts, ask } = setup(3);
+  void ask();
+  const first = servers.find(({ asked }) => asked.length > 0);
+  await clock.advance(1_000);
+  t.equal(first?.last.takeResend(), false);
+  t.same(counts().toSorted(), [0, 1, 1]);
 });
 
 test('who waits for a server that is found dead goes on to the next one at once (U1)', async (t) => {
@@ -282,7 +359,20 @@ test('who waits for a server that is found dead goes on to the next one at once 
   both.servers[0]?.die();
   both.servers[1]?.die();
   t.same(both.counts(), [1, 1], 'each once');
+  t.equal(both.tallies.failovers.value, 1);
   both.upstream.close();
+});
+
+test('the death of another changes nothing, nor does going on to one that is dead (U1)', (t) => {
+  const { servers, counts, ask } = setup(1, 1, 1);
+  const [first, second, third] = servers;
+  void ask();
+  third?.die();
+  t.same(counts(), [1, 0, 0]);
+  second?.die();
+  first?.die();
+  t.same(counts(), [1, 0, 0]);
+  t.end();
 });
 
 test('no resend goes to an equal that is in doubt (U6)', (t) => {
@@ -299,8 +389,8 @@ test('no resend goes to an equal that is in doubt (U6)', (t) => {
 
 test('the second of a pair does not wait through a silence that the first has waited through (U1)', async (t) => {
   const { clock, upstream, counts } = setup(1, 1);
-  await clock.advance(400);
-  const progress = { onRetransmit: () => undefined, silentSince: 0 };
+  await clock.advance(500);
+  const progress = { onRetransmit: () => undefined, silentSince: 100 };
   void upstream.ask(outgoing('api.example.', RrType.AAAA), progress);
   await clock.advance(599);
   t.same(counts(), [1, 0]);
@@ -324,14 +414,31 @@ test('slowness is told once, whoever is slow (F2)', async (t) => {
   let slow = 0;
   void upstream.ask(outgoing('api.example.'), { onRetransmit: () => slow++ });
   servers[0]?.last.onSlow();
+  t.equal(slow, 1);
   await clock.advance(1_000);
   servers[1]?.last.onSlow();
   t.equal(slow, 1);
 });
 
+test('1 s of silence is slow, also where one of two equals has failed meanwhile (F2)', async (t) => {
+  const { clock, servers, upstream } = setup(2);
+  let slow = 0;
+  void upstream.ask(outgoing('api.example.'), { onRetransmit: () => slow++ });
+  const first = servers.find(({ asked }) => asked.length > 0);
+  await clock.advance(150);
+  first?.last.takeResend();
+  await clock.advance(350);
+  first?.fail('network');
+  await clock.advance(499);
+  t.equal(slow, 0);
+  await clock.advance(1);
+  t.equal(slow, 1);
+});
+
 test('closing rejects what is in flight, and closes every server', async (t) => {
   const { clock, servers, upstream, ask } = setup(2, 1);
-  const failed = t.rejects(ask(), { name: 'UpstreamError', reason: 'closed' });
+  const message = 'udp://192.0.2.53:53 was closed';
+  const failed = t.rejects(ask(), { name: 'UpstreamError', reason: 'closed', message });
   upstream.close();
   await failed;
   await t.rejects(ask(), { name: 'UpstreamError', reason: 'closed' }, 'what comes later too');
