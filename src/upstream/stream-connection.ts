@@ -147,8 +147,6 @@ export class StreamConnection {
     const waiting = [...this.sent.values()].map(({ inFlight }) => inFlight);
     this.gone = true;
     this.timer?.cancel();
-    this.sent.clear();
-    this.unsent = [];
     this.waitingCount = 0;
     this.socket.destroy();
     for (const inFlight of waiting) delete inFlight.connection;

@@ -1,0 +1,241 @@
+import { test } from 'tap';
+import type { UpstreamError } from '../../src/upstream/exchange.ts';
+import { streamTransport } from '../../src/upstream/stream-transport.ts';
+import { createUpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
+import { readRequest } from '../../src/wire/request.ts';
+import { HandClock, settle } from '../support/hand-clock.ts';
+import { a, message, responseOctets } from '../support/messages.ts';
+import { outgoing } from './loopback.ts';
+import { type ScriptedSocket, scriptedDial } from './scripted-socket.ts';
+
+const truth = message({ answer: [a('api.example.', '192.0.2.1')] });
+
+/** A transport whose connections the test plays. */
+function setup(maxWaiting?: number) {
+  const { server, sockets } = scriptedDial();
+  const changeable = { ...server, generation: 0 };
+  const tallies = createUpstreamTallies();
+  const transport = streamTransport(changeable, new HandClock(), tallies, maxWaiting);
+  const ask = (qname = 'api.example.', onFailure = () => {}) => {
+    const heard: { replies: number; errors: UpstreamError[] } = { replies: 0, errors: [] };
+    const exchange = transport.send(outgoing(qname), true, {
+      onReply: () => heard.replies++,
+      onFailure: (error) => {
+        heard.errors.push(error as UpstreamError);
+        onFailure();
+      },
+    });
+    return { heard, close: () => exchange.close() };
+  };
+  const askMany = (count: number) => Array.from({ length: count }, (_, i) => ask(`n${i}.example.`));
+  /** The n-th connection; open from now on. */
+  const opened = (n: number): ScriptedSocket => {
+    const socket = sockets[n];
+    if (socket === undefined) throw new Error(`no connection: ${n}`);
+    socket.open();
+    return socket;
+  };
+  /** Until a connection is opened, nothing can be seen of what waits on it. */
+  const openAll = () => sockets.map((_, n) => opened(n).queries.length);
+  return { transport, server: changeable, sockets, tallies, ask, askMany, opened, openAll };
+}
+
+/** Answers the oldest `count` queries of a connection. */
+function answer(socket: ScriptedSocket, count = socket.queries.length): void {
+  socket.arrive(...socket.queries.slice(0, count).map((query) => responseOctets(query, truth)));
+}
+
+const namesOf = ({ queries }: ScriptedSocket) =>
+  queries.map((query) => readRequest(query).question.qname);
+
+test('all questions share one connection, also the next ones (RFC 7766 §6.2.1)', (t) => {
+  const { sockets, tallies, askMany, opened } = setup();
+  const first = askMany(20);
+  answer(opened(0));
+  const second = askMany(20);
+  answer(opened(0));
+  t.equal(sockets.length, 1);
+  t.ok([...first, ...second].every(({ heard }) => heard.replies === 1));
+  t.equal(tallies.sends.get('tcp'), 40);
+  t.end();
+});
+
+test('what waits is bounded over all connections: one more fails, later, and is not sent (S1)', async (t) => {
+  const { server, sockets, tallies, ask, opened } = setup(2);
+  ask();
+  server.generation++;
+  ask();
+  t.equal(sockets.length, 2);
+  const { heard } = ask();
+  const given = ask();
+  t.same(heard.errors, [], 'nothing before send returns');
+  given.close();
+  await settle();
+  t.match(heard.errors, [
+    { reason: 'full', message: 'tcp questions waiting for tcp://192.0.2.53:53: 2' },
+  ]);
+  t.same(given.heard.errors, []);
+  t.equal(tallies.sends.get('tcp'), 2);
+  answer(opened(0));
+  ask();
+  t.equal(tallies.sends.get('tcp'), 3, 'an answer makes room');
+});
+
+test('4,096 may wait without a bound of the caller (S1)', async (t) => {
+  const { tallies, ask, askMany } = setup();
+  askMany(4_096);
+  const { heard } = ask();
+  await settle();
+  t.match(heard.errors, [{ reason: 'full' }]);
+  t.equal(tallies.sends.get('tcp'), 4_096);
+});
+
+test('closing fails what waits, wherever it waits, and tells nobody else', (t) => {
+  const { transport, server, sockets, ask, opened } = setup();
+  const first = ask();
+  server.generation++;
+  const second = ask();
+  const given = ask();
+  given.close();
+  transport.close();
+  for (const { heard } of [first, second]) {
+    t.match(heard.errors, [
+      { reason: 'closed', message: 'tcp connection to tcp://192.0.2.53:53 was closed' },
+    ]);
+  }
+  t.same(given.heard.errors, []);
+  t.ok(sockets.every(({ destroyed }) => destroyed));
+  const late = ask();
+  answer(opened(2));
+  t.equal(late.heard.replies, 1, 'nothing goes to what was closed');
+  t.end();
+});
+
+test('after a change, connections from before take no more questions (U5)', (t) => {
+  const { server, sockets, ask, opened } = setup();
+  const before = ask('before.example.');
+  server.generation++;
+  const after = ask('after.example.');
+  t.same(namesOf(opened(1)), ['after.example.']);
+  answer(opened(0));
+  t.equal(before.heard.replies, 1, 'what waits is still heard');
+  t.equal(sockets[0]?.destroyed, true);
+  answer(opened(1));
+  t.equal(after.heard.replies, 1);
+  server.generation++;
+  ask();
+  t.equal(sockets[1]?.destroyed, true, 'what rests is closed at once');
+  t.end();
+});
+
+test('what was left is asked again on one connection, oldest first (RFC 7766 §6.2.4)', (t) => {
+  const { sockets, tallies, askMany, opened } = setup();
+  const asked = askMany(3);
+  opened(0).emit('end');
+  t.equal(sockets.length, 2);
+  t.same(namesOf(opened(1)), ['n0.example.', 'n1.example.', 'n2.example.']);
+  answer(opened(1));
+  t.ok(asked.every(({ heard }) => heard.replies === 1 && heard.errors.length === 0));
+  t.equal(tallies.sends.get('tcp'), 6);
+  t.end();
+});
+
+test('a connection that never stood is not tried again (U2)', (t) => {
+  const { sockets, ask } = setup();
+  const { heard } = ask();
+  sockets[0]?.emit('error', Object.assign(new Error('no'), { code: 'ECONNREFUSED' }));
+  sockets[0]?.emit('close');
+  t.match(heard.errors, [{ reason: 'refused' }]);
+  t.equal(sockets.length, 1);
+  t.end();
+});
+
+test('a question on which connections are lost is asked twice, no more', (t) => {
+  const { sockets, ask, opened } = setup();
+  const { heard } = ask();
+  opened(0).emit('end');
+  t.same(heard.errors, []);
+  opened(1).emit('end');
+  t.match(heard.errors, [{ reason: 'network' }]);
+  t.equal(sockets.length, 2);
+  t.end();
+});
+
+test('a question that is always left while others are answered is asked 16 times, no more', (t) => {
+  const { sockets, ask, askMany, opened } = setup();
+  const { heard } = ask('left.example.');
+  for (let n = 0; n < 16; n++) {
+    t.same([heard.errors.length, sockets.length], [0, n + 1]);
+    askMany(64);
+    const socket = opened(n);
+    const [, ...others] = socket.queries;
+    socket.arrive(...others.map((query) => responseOctets(query, truth)));
+    socket.emit('end');
+  }
+  t.match(heard.errors, [{ reason: 'network' }]);
+  t.equal(sockets.length, 16);
+  t.end();
+});
+
+test('what a server leaves that closes early is spread over 8 connections', (t) => {
+  const { askMany, opened, openAll, sockets } = setup();
+  askMany(20);
+  answer(opened(0), 1);
+  opened(0).emit('end');
+  t.same(openAll().slice(1), [3, 3, 3, 2, 2, 2, 2, 2]);
+  for (const socket of sockets.slice(1)) answer(socket);
+  const before = openAll().length;
+  askMany(8);
+  t.equal(openAll().length, before, 'those that rest are used first');
+  t.end();
+});
+
+test('a server that has answered 64 has kept its connection: one new one will do', (t) => {
+  for (const [answered, connections] of [
+    [63, 3],
+    [64, 2],
+  ] as const) {
+    const { sockets, askMany, opened } = setup();
+    askMany(answered + 2);
+    answer(opened(0), answered);
+    opened(0).emit('end');
+    t.equal(sockets.length, connections, `${answered}`);
+  }
+  t.end();
+});
+
+test('a server that closes what rests does not close early', (t) => {
+  const { sockets, askMany, opened } = setup();
+  askMany(1);
+  answer(opened(0));
+  opened(0).emit('end');
+  askMany(2);
+  t.equal(sockets.length, 2);
+  t.end();
+});
+
+test('a server that no longer closes early is asked over one connection again', (t) => {
+  const { sockets, askMany, opened } = setup();
+  askMany(2);
+  answer(opened(0), 1);
+  opened(0).emit('end');
+  opened(1).emit('end');
+  t.equal(sockets.length, 3);
+  askMany(2);
+  t.equal(sockets.length, 3);
+  t.end();
+});
+
+test('what is closed while others are told of a loss is neither asked again nor told', (t) => {
+  const { tallies, ask, opened } = setup();
+  const first = ask('first.example.', () => second.close());
+  opened(0).emit('end');
+  const second = ask('second.example.');
+  const third = ask('third.example.');
+  opened(1).emit('end');
+  t.equal(first.heard.errors.length, 1);
+  t.same(namesOf(opened(2)), ['third.example.']);
+  t.same([second.heard.errors, third.heard.errors], [[], []]);
+  t.equal(tallies.sends.get('tcp'), 5);
+  t.end();
+});
