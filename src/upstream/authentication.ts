@@ -24,7 +24,7 @@ export interface Authentication {
  * @param socket - After its handshake, made without Node's own checks of names.
  */
 export function whyUntrusted(
-  socket: TLSSocket,
+  socket: Handshake,
   server: string,
   expected: Authentication,
 ): string | undefined {
@@ -39,6 +39,12 @@ export function whyUntrusted(
   return `certificate of ${server} ${problem}: ${shows}; expected ${expectation(expected)}`;
 }
 
+/** What a socket knows of who is at its other end. */
+export type Handshake = Pick<
+  TLSSocket,
+  'isSessionReused' | 'getPeerX509Certificate' | 'authorized' | 'authorizationError'
+>;
+
 /** SHA-256 of the key's SubjectPublicKeyInfo, in base64 (RFC 7858 §4.2). */
 export function pinOf(certificate: X509Certificate): string {
   const key = certificate.publicKey.export({ type: 'spki', format: 'der' });
@@ -46,7 +52,7 @@ export function pinOf(certificate: X509Certificate): string {
 }
 
 function chainProblem(
-  socket: TLSSocket,
+  socket: Handshake,
   certificate: X509Certificate,
   { identity }: Authentication,
 ): string | undefined {
