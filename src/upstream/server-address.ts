@@ -101,11 +101,9 @@ function tlsAddress(rest: string, text: string): TlsAddress {
 function httpsAddress(rest: string): HttpsAddress {
   const { before, query } = split(rest);
   const [, authority = '', path = ''] = /^([^/]*)(.*)$/s.exec(before) ?? [];
-  const literal = endpointIn(authority, HTTPS_PORT);
-  const host = literal === undefined ? namedHost(authority) : undefined;
-  const port = (literal ?? host)?.port ?? HTTPS_PORT;
-  const shownHost =
-    literal === undefined ? `${host?.name}:${port}` : formatEndpoint({ ...literal, port });
+  const host: Host = endpointIn(authority, HTTPS_PORT) ?? namedHost(authority);
+  const { port } = host;
+  const shownHost = host.name === undefined ? formatEndpoint(host) : `${host.name}:${port}`;
   const base = `https://${shownHost}${shownPath(path)}`;
   checkPath(path, base);
   const given = new UrlParameters(base, query, ['ca', 'pin', 'method', 'bootstrap']);
@@ -113,19 +111,28 @@ function httpsAddress(rest: string): HttpsAddress {
   const pins = given.all('pin', pin);
   const method = given.one('method', readMethod);
   const bootstrap = given.one('bootstrap', readAddress);
-  const address = onlyOne(literal?.address, bootstrap, base);
+  const address = onlyOne(host.address, bootstrap, base);
   return {
     transport: 'https',
     endpoint: { address, port },
     name:
       base +
       writeParameters({ ca, pin: pins.map(shownPin), method: method?.toLowerCase(), bootstrap }),
-    authentication: authentication(host?.name, address, ca, pins),
-    serverName: host?.name,
-    origin: `https://${port === HTTPS_PORT ? shownHost.replace(/:443$/, '') : shownHost}`,
+    authentication: authentication(host.name, address, ca, pins),
+    serverName: host.name,
+    origin: `https://${shownHost.replace(/:443$/, '')}`,
     path,
     method: method ?? 'POST',
   };
+}
+
+/** What stands before the path of an https:// URL. */
+type Host = (Endpoint & { readonly name?: undefined }) | NamedHost;
+
+interface NamedHost {
+  readonly name: string;
+  readonly port: number;
+  readonly address?: undefined;
 }
 
 /** A pin alone is the key of one server, whatever its certificate says; beside a name or a CA it is one proof more. */
@@ -174,7 +181,7 @@ function checkPath(path: string, base: string): void {
   if (path.includes(SECRET)) throw new Error(`upstream with a path that is not shown: ${base}`);
 }
 
-function namedHost(authority: string): { name: string; port: number } {
+function namedHost(authority: string): NamedHost {
   // Never shown: what stands before an @ would be a password.
   if (authority.includes('@')) {
     throw new Error('upstream with a user name is not supported: https://***@');

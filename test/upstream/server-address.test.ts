@@ -58,15 +58,24 @@ test('a tls:// URL says how the server proves who it is (U5)', (t) => {
     serverName: 'dns.example',
   });
   t.same(parseServerAddress(address.name), address, 'the name reads back');
-  t.match(parseServerAddress('tls://[fe80::1%eth0]'), {
-    authentication: { identity: 'fe80::1' },
-  });
-  t.match(parseServerAddress(`tls://10.0.0.1?pin=${PIN}`), {
-    authentication: { identity: undefined },
-  });
-  t.match(parseServerAddress(`tls://10.0.0.1?pin=${PIN}&ca=/ca.pem`), {
-    authentication: { identity: '10.0.0.1' },
-  });
+  t.end();
+});
+
+test('a pin alone is the whole identity; beside a name or a CA, or without one, there is a name to prove (U5)', (t) => {
+  const cases: [string, string | undefined][] = [
+    ['tls://10.0.0.1', '10.0.0.1'],
+    ['tls://[fe80::1%eth0]', 'fe80::1'],
+    [`tls://10.0.0.1?pin=${PIN}`, undefined],
+    [`tls://10.0.0.1?pin=${PIN}&ca=/ca.pem`, '10.0.0.1'],
+    [`tls://10.0.0.1?pin=${PIN}&name=dns.example`, 'dns.example'],
+    [`https://[fd00::a]/dns-query?pin=${PIN}`, undefined],
+    [`https://dns.example/dns-query?bootstrap=10.0.0.1&pin=${PIN}`, 'dns.example'],
+  ];
+  for (const [text, identity] of cases) {
+    const address = parseServerAddress(text);
+    t.ok('authentication' in address, text);
+    t.equal('authentication' in address && address.authentication.identity, identity, text);
+  }
   t.end();
 });
 
@@ -85,11 +94,26 @@ test('an https:// URL has its address in it or beside it (U5)', (t) => {
     method: 'GET',
   });
   t.same(parseServerAddress(address.name), address, 'the name reads back');
-  t.match(parseServerAddress('https://[fd00::a]/dns-query'), {
-    endpoint: { address: 'fd00::a', port: 443 },
-    origin: 'https://[fd00::a]',
+  t.same(parseServerAddress('https://[fd00::443:1]/dns-query'), {
+    transport: 'https',
+    endpoint: { address: 'fd00::443:1', port: 443 },
+    name: 'https://[fd00::443:1]:443/dns-query',
+    authentication: { identity: 'fd00::443:1', caFile: undefined, pins: [] },
+    serverName: undefined,
+    origin: 'https://[fd00::443:1]',
+    path: '/dns-query',
     method: 'POST',
-    authentication: { identity: 'fd00::a' },
+  });
+  const own = `HTTPS://DNS.example:65535/DNS?bootstrap=fd00::a&method=Post&pin=${PIN}`;
+  t.same(parseServerAddress(own), {
+    transport: 'https',
+    endpoint: { address: 'fd00::a', port: 65_535 },
+    name: `https://dns.example:65535/***?pin=${PIN}&method=post&bootstrap=fd00::a`,
+    authentication: { identity: 'dns.example', caFile: undefined, pins: [PIN.slice(7)] },
+    serverName: 'dns.example',
+    origin: 'https://dns.example:65535',
+    path: '/DNS',
+    method: 'POST',
   });
   t.end();
 });
@@ -150,17 +174,65 @@ test('a parameter that is wrong is named', (t) => {
       'upstream parameter bootstrap is not an address: ns.example',
     ],
     [
-      'https://dns.example:0/dns-query',
-      'upstream without a host and an optional port: https://dns.example:0',
+      'https://dns.example/dns-query?bootstrap=10.0.0.2:443',
+      'upstream parameter bootstrap is not an address: 10.0.0.2:443',
     ],
+    ['tls://10.0.0.1:0', 'upstream is not an address with an optional port: tls://10.0.0.1:0'],
     [
-      'https://dns.example/a,b?bootstrap=10.0.0.1',
-      'upstream without a path such as /dns-query: https://dns.example:443/***',
+      'https://me:password@dns.example/dns-query',
+      'upstream with a user name is not supported: https://***@',
     ],
   ];
+  for (const method of ['xget', 'getx', 'xpost', 'postx']) {
+    cases.push([
+      `https://10.0.0.1/dns-query?method=${method}`,
+      `upstream parameter method is not get or post: ${method}`,
+    ]);
+  }
   for (const [text, message] of cases) {
     t.throws(() => parseServerAddress(text), new Error(message), text);
   }
+  t.end();
+});
+
+test('before the path of an https:// URL is a host, and a port that there is', (t) => {
+  for (const host of [
+    '',
+    'dns.example:',
+    'dns.example:0',
+    'dns.example:x',
+    'dns.example:65536',
+    'dns.example:000443',
+    'dns:example:443',
+    '10.0.0.1:0',
+    '10.0.0.1:65536',
+  ]) {
+    const message = `upstream without a host and an optional port: https://${host}`;
+    t.throws(() => parseServerAddress(`https://${host}/dns-query`), new Error(message), host);
+  }
+  t.end();
+});
+
+test('a path is what may stand in a list of URLs: printable, without what ends or quotes one', (t) => {
+  const refused = new Error('upstream without a path such as /dns-query: https://10.0.0.1:443');
+  t.throws(() => parseServerAddress('https://10.0.0.1?method=get'), refused);
+  for (const character of ' #{}"<>\\^`|,\u007f\u00e4\n') {
+    for (const [path, shown] of [
+      [`/a${character}`, '/***'],
+      [`/${character}a/b`, '/***/***'],
+    ]) {
+      const message = `upstream without a path such as /dns-query: https://10.0.0.1:443${shown}`;
+      t.throws(
+        () => parseServerAddress(`https://10.0.0.1${path}`),
+        new Error(message),
+        JSON.stringify(path),
+      );
+    }
+  }
+  t.match(parseServerAddress("https://10.0.0.1/!$&'()*+-.:;=@[]_~"), {
+    path: "/!$&'()*+-.:;=@[]_~",
+  });
+  t.equal(parseServerAddress('https://10.0.0.1/').name, 'https://10.0.0.1:443/');
   t.end();
 });
 
