@@ -56,6 +56,51 @@ export const SURVIVORS: readonly Survivor[] = [
     why: 'a copy is equal; the original only saves making one',
   },
   {
+    file: 'src/upstream/stream-transport.ts',
+    code: 'this.connections.clear();',
+    why: 'nobody waits on what was destroyed; it is let go of, no more',
+  },
+  {
+    file: 'src/upstream/stream-transport.ts',
+    code: 'this.connections.delete(connection);',
+    why: 'nobody waits on what was lost; it is let go of, no more',
+  },
+  {
+    file: 'src/upstream/stream-transport.ts',
+    code: 'inFlight.closed = true;\n  inFlight.listener',
+    why: 'a question waits in one place, so that nothing fails it twice',
+  },
+  {
+    file: 'src/upstream/succession.ts',
+    code: 'if (error instanceof UpstreamError) tallies',
+    becomes: 'true',
+    why: 'a bug has no reason, and a set counts nothing that is not in it',
+  },
+  {
+    file: 'src/upstream/succession.ts',
+    code: 'if (this.latest?.server.dead === true && this.next',
+    becomes: 'this.latest.server',
+    why: 'a walk begins by asking somebody; the question mark is for the compiler',
+  },
+  {
+    file: 'src/upstream/succession.ts',
+    code: 'if (this.word === undefined || place < this.word.place)',
+    becomes: 'place <= this.word.place',
+    why: 'a place has one word',
+  },
+  {
+    file: 'src/upstream/succession.ts',
+    code: 'if (other < place) return true;',
+    becomes: 'other <= place',
+    why: 'a place that has had its word is not open any more',
+  },
+  {
+    file: 'src/upstream/succession.ts',
+    code: 'this.deadline?.cancel();',
+    becomes: 'this.deadline.cancel',
+    why: 'a walk begins with its timers; the question mark is for the compiler',
+  },
+  {
     file: 'src/wire/frame.ts',
     code: 'if (needed <= this.room.length) return;',
     becomes: 'needed < this.room.length',

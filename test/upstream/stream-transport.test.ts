@@ -15,7 +15,8 @@ function setup(maxWaiting?: number) {
   const { server, sockets } = scriptedDial();
   const changeable = { ...server, generation: 0 };
   const tallies = createUpstreamTallies();
-  const transport = streamTransport(changeable, new HandClock(), tallies, maxWaiting);
+  const clock = new HandClock();
+  const transport = streamTransport(changeable, clock, tallies, maxWaiting);
   const ask = (qname = 'api.example.', onFailure = () => {}) => {
     const heard: { replies: number; errors: UpstreamError[] } = { replies: 0, errors: [] };
     const exchange = transport.send(outgoing(qname), true, {
@@ -35,9 +36,7 @@ function setup(maxWaiting?: number) {
     socket.open();
     return socket;
   };
-  /** Until a connection is opened, nothing can be seen of what waits on it. */
-  const openAll = () => sockets.map((_, n) => opened(n).queries.length);
-  return { transport, server: changeable, sockets, tallies, ask, askMany, opened, openAll };
+  return { clock, transport, server: changeable, sockets, tallies, ask, askMany, opened };
 }
 
 /** Answers the oldest `count` queries of a connection. */
@@ -178,16 +177,38 @@ test('a question that is always left while others are answered is asked 16 times
 });
 
 test('what a server leaves that closes early is spread over 8 connections', (t) => {
-  const { askMany, opened, openAll, sockets } = setup();
+  const { sockets, askMany, opened } = setup();
   askMany(20);
   answer(opened(0), 1);
   opened(0).emit('end');
-  t.same(openAll().slice(1), [3, 3, 3, 2, 2, 2, 2, 2]);
-  for (const socket of sockets.slice(1)) answer(socket);
-  const before = openAll().length;
-  askMany(8);
-  t.equal(openAll().length, before, 'those that rest are used first');
+  t.same(
+    sockets.slice(1).map((_, n) => opened(n + 1).queries.length),
+    [3, 3, 3, 2, 2, 2, 2, 2],
+  );
   t.end();
+});
+
+test('over a server that closes early, connections that rest are used before another is made', (t) => {
+  const { sockets, askMany, opened } = setup();
+  askMany(3);
+  answer(opened(0), 1);
+  opened(0).emit('end');
+  answer(opened(1));
+  answer(opened(2));
+  askMany(2);
+  t.equal(sockets.length, 3);
+  t.end();
+});
+
+test('a connection that has gone silent takes no more questions, and is still heard (U1)', async (t) => {
+  const { clock, sockets, ask, opened } = setup();
+  const slow = ask();
+  const socket = opened(0);
+  await clock.advance(250);
+  ask();
+  t.equal(sockets.length, 2);
+  answer(socket);
+  t.equal(slow.heard.replies, 1);
 });
 
 test('a server that has answered 64 has kept its connection: one new one will do', (t) => {
