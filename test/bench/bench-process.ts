@@ -9,7 +9,7 @@ import { RrType } from '../../src/wire/codes.ts';
 import { queryOctets } from '../support/messages.ts';
 import { productEnv } from '../support/product-env.ts';
 
-/** A server that is measured, alone on its core. */
+/** A server that runs for a measurement. */
 export interface BenchProcess {
   readonly pid: number;
   readonly endpoint: Endpoint;
@@ -17,6 +17,8 @@ export interface BenchProcess {
   readonly startedIn: Milliseconds;
   /** CPU time so far in seconds, of all threads. */
   cpu(): number;
+  /** Seconds so far in which it could have run and others had its core. */
+  waited(): number;
   /** In MiB. */
   memory(): { rss: number; pss: number; anonymous: number };
   stop(): Promise<void>;
@@ -32,15 +34,17 @@ const POLL: Milliseconds = 2;
  * Starts a server and waits for its first answer.
  *
  * @param question - A name that it answers.
+ * @param core - Where it runs: that of whoever is measured, unless it stands for the world outside.
  * @throws {Error} If it ends, or does not answer within the bound.
  */
 export async function startProcess(
   argv: readonly string[],
   endpoint: Endpoint,
   question: string,
+  core = SERVER_CORE,
 ): Promise<BenchProcess> {
   const began = performance.now();
-  const child = spawn('taskset', ['-c', SERVER_CORE, ...argv], {
+  const child = spawn('taskset', ['-c', core, ...argv], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: productEnv(),
   });
@@ -61,7 +65,8 @@ export async function startProcess(
     pid,
     endpoint,
     startedIn,
-    cpu: () => cpuSeconds(pid),
+    cpu: () => scheduled(pid, 0),
+    waited: () => scheduled(pid, 1),
     memory: () => memoryOf(pid),
     stop: () => end(child),
   };
@@ -92,11 +97,11 @@ async function firstAnswer(child: ChildProcess, endpoint: Endpoint, name: string
   }
 }
 
-/** The scheduler's own account, in nanoseconds; the ticks of `stat` are 10 ms. */
-function cpuSeconds(pid: number): number {
+/** The scheduler's own account, in nanoseconds: time on a core, time in wait for one. The ticks of `stat` are 10 ms. */
+function scheduled(pid: number, field: 0 | 1): number {
   return readdirSync(`/proc/${pid}/task`).reduce((sum, task) => {
-    const [ran = '0'] = readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ');
-    return sum + Number(ran) / 1e9;
+    const fields = readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ');
+    return sum + Number(fields[field]) / 1e9;
   }, 0);
 }
 

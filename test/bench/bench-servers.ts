@@ -2,11 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../support/free-port.ts';
 import { type BenchProcess, startProcess } from './bench-process.ts';
 
 /** Names `n0` to `n99999` of this zone have an address each. */
 export const ZONE = 'bench.example';
 export const NAMES = 100_000;
+/** What a pod of the namespace `job` asks first for those names; nothing exists there. */
+export const DENIED_ZONE = `${ZONE}.job.svc.cluster.local`;
 
 /** Who is measured: sidestub with both kinds of I/O, caching forwarders of Debian, and an echo in C as the machine's limit. */
 export const CONTESTANTS = [
@@ -31,16 +34,23 @@ const COMMANDS: Partial<Record<Contestant, string>> = {
 const CLI = process.env['SIDESTUB_CLI'] ?? join(import.meta.dirname, '../../dist/cli.js');
 /** As the image and the systemd unit start it. */
 const V8_FLAGS = ['--max-semi-space-size=1'];
-const FIRST_PORT = 5_400;
+/** From sidestub's port for queries to that of its status server. */
+export const STATUS_OFFSET = 1_000;
 
-/** An authoritative server with all the names, and a place for everyone's files. */
+/** An authoritative server with all the names and an empty cluster zone, and a place for everyone's files. */
 export interface Bench {
   readonly folder: string;
-  /** A contestant in front of it, after its first answer. */
-  start(contestant: Contestant, address?: string): Promise<BenchProcess>;
+  /** A contestant in front of it, or of another upstream on the loopback, after its first answer. */
+  start(contestant: Contestant, place?: StartPlace): Promise<BenchProcess>;
   /** The program made from a C source beside this file. */
   compiled(name: 'load' | 'echo'): string;
   close(): Promise<void>;
+}
+
+/** Where a contestant listens, and the port of whom it asks. */
+export interface StartPlace {
+  readonly address?: string;
+  readonly upstream?: number;
 }
 
 /** Those that this machine can start. */
@@ -54,27 +64,20 @@ export function available(): Contestant[] {
 /** @throws {Error} Without nsd, taskset and gcc. */
 export async function startBench(): Promise<Bench> {
   const folder = mkdtempSync(join(tmpdir(), 'sidestub-bench-'));
-  const compiled = (name: string): string => {
-    const program = join(folder, name);
-    if (existsSync(program)) return program;
-    const source = join(import.meta.dirname, `${name}.c`);
-    const { status, stderr } = spawnSync('gcc', ['-O2', '-o', program, source]);
-    if (status !== 0) throw new Error(`gcc ${name}.c: ${stderr}`);
-    return program;
-  };
   const question = `n0.${ZONE}`;
-  const origin = { address: '127.0.0.1', port: FIRST_PORT };
+  // And those behind it: two benchmarks at once would otherwise take each other's servers for their own.
+  let port = await freePort();
+  const origin = { address: '127.0.0.1', port };
   const nsd = await startProcess(nsdCommand(folder, origin.port), origin, question);
-  let port = FIRST_PORT;
   return {
     folder,
-    compiled,
-    start: (contestant, address = '127.0.0.1') => {
+    compiled: (name) => compileProgram(folder, name),
+    start: (contestant, { address = '127.0.0.1', upstream = origin.port } = {}) => {
       port++;
-      const place = { folder, address, port, upstream: origin.port };
+      const place = { folder, address, port, upstream };
       const argv =
         contestant === 'echo'
-          ? [compiled('echo'), address, String(port)]
+          ? [compileProgram(folder, 'echo'), address, String(port)]
           : commandOf(contestant, place);
       return startProcess(argv, { address, port }, question);
     },
@@ -83,6 +86,16 @@ export async function startBench(): Promise<Bench> {
       rmSync(folder, { recursive: true });
     },
   };
+}
+
+/** The program made from a C source beside this file, once in a folder. @throws {Error} If gcc objects. */
+export function compileProgram(folder: string, name: string): string {
+  const program = join(folder, name);
+  if (existsSync(program)) return program;
+  const source = join(import.meta.dirname, `${name}.c`);
+  const { status, stderr } = spawnSync('gcc', ['-O2', '-o', program, source, '-lm']);
+  if (status !== 0) throw new Error(`gcc ${name}.c: ${stderr}`);
+  return program;
 }
 
 interface Place {
@@ -97,19 +110,33 @@ function nsdCommand(folder: string, port: number): string[] {
     { length: NAMES },
     (_, i) => `n${i} A 192.0.${(i >> 8) & 0xff}.${i & 0xff}\n`,
   );
-  const head = `$ORIGIN ${ZONE}.\n$TTL 86400\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A 192.0.2.1\n`;
-  const zone = write(folder, 'zone', head + names.join(''));
+  const zones = [
+    zoneOf(folder, ZONE, 60, ['ns A 192.0.2.1\n', ...names]),
+    // With what every cluster has, or no cut would be believed (N2); kubeadm's Corefile says 30 s.
+    zoneOf(folder, 'cluster.local', 30, [
+      'ns A 10.96.0.10\nkubernetes.default.svc A 10.96.0.1\nweb.job.svc A 10.96.0.2\n',
+    ]),
+  ];
   const conf = write(
     folder,
     'nsd.conf',
     `server:\n  ip-address: 127.0.0.1@${port}\n  username: ""\n  zonesdir: "${folder}"\n  database: ""\n` +
       `  pidfile: "${folder}/nsd.pid"\n  xfrdfile: "${folder}/xfrd"\n  zonelistfile: "${folder}/zones"\n` +
-      `remote-control:\n  control-enable: no\nzone:\n  name: ${ZONE}\n  zonefile: "${zone}"\n`,
+      // Or it drops what is denied more often than 200 times a second.
+      `  rrl-ratelimit: 0\n` +
+      `remote-control:\n  control-enable: no\n${zones.join('')}`,
   );
   return ['nsd', '-d', '-c', conf];
 }
 
-/** Each as a plain caching forwarder with one thread: its defaults, and room for all the names. */
+/** Writes a zone's file. @returns What nsd has to know of it. */
+function zoneOf(folder: string, zone: string, minimum: number, records: readonly string[]): string {
+  const head = `$ORIGIN ${zone}.\n$TTL 86400\n@ SOA ns hostmaster 1 3600 600 86400 ${minimum}\n@ NS ns\n`;
+  const file = write(folder, zone, head + records.join(''));
+  return `zone:\n  name: ${zone}\n  zonefile: "${file}"\n`;
+}
+
+/** Each as a plain caching forwarder with one thread: its defaults, room for all the names, and for many queries of a connection. */
 function commandOf(contestant: Exclude<Contestant, 'echo'>, place: Place): string[] {
   switch (contestant) {
     case 'sidestub':
@@ -131,12 +158,13 @@ function commandOf(contestant: Exclude<Contestant, 'echo'>, place: Place): strin
 
 function sidestub({ folder, address, port, upstream }: Place, io: string): string[] {
   const endpoint = address.includes(':') ? `"[${address}]:${port}"` : `${address}:${port}`;
-  const conf = write(folder, `resolv-${port}.conf`, 'nameserver 127.0.0.1\n');
+  const search = 'search job.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n';
+  const conf = write(folder, `resolv-${port}.conf`, `nameserver 127.0.0.1\n${search}`);
   const config = write(
     folder,
     `sidestub-${port}.yaml`,
     `listen: { addresses: [${endpoint}], io: ${io} }\nresolvConf: ${conf}\nupstreams: ["udp://127.0.0.1:${upstream}"]\n` +
-      `status: { address: "127.0.0.1:${port + 1_000}" }\nlog: { level: warn }\ncache: { octets: 64MiB }\n`,
+      `status: { address: "127.0.0.1:${port + STATUS_OFFSET}" }\nlog: { level: warn }\ncache: { octets: 64MiB }\n`,
   );
   return [process.execPath, ...V8_FLAGS, CLI, 'run', '--config', config];
 }
@@ -154,6 +182,7 @@ function unbound({ folder, address, port, upstream }: Place): string[] {
     'do-not-query-localhost: no',
     'msg-cache-size: 64m',
     'rrset-cache-size: 64m',
+    'stream-wait-size: 64m',
   ];
   const lines = server.map((line) => `  ${line}\n`).join('');
   const forward = `forward-zone:\n  name: "."\n  forward-addr: 127.0.0.1@${upstream}\n`;
@@ -171,7 +200,7 @@ function dnsdist({ folder, address, port, upstream }: Place): string[] {
   const config = write(
     folder,
     `dnsdist-${port}.conf`,
-    `setLocal('${local}')\nnewServer('127.0.0.1:${upstream}')\ngetPool(''):setCache(newPacketCache(200000))\n`,
+    `setLocal('${local}', { maxInFlight = 100 })\nnewServer('127.0.0.1:${upstream}')\ngetPool(''):setCache(newPacketCache(200000))\n`,
   );
   return ['dnsdist', '--supervised', '--disable-syslog', '-C', config];
 }
@@ -218,6 +247,7 @@ function pdnsRecursor({ folder, address, port, upstream }: Place): string[] {
     `forward-zones-recurse=.=127.0.0.1:${upstream}`,
     'dont-query=',
     'threads=1',
+    'max-concurrent-requests-per-tcp-connection=100',
     'daemon=no',
     'dnssec=off',
     'disable-syslog=yes',

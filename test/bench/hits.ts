@@ -1,50 +1,55 @@
-import type { BenchProcess } from './bench-process.ts';
-import { interleaved, readOptions, withServer } from './interleaved.ts';
-import { loadServer, warm } from './load.ts';
+import { chosen, paired, readPairedOptions, type Situation } from './paired.ts';
+import { reportPaired } from './paired-report.ts';
 
 /** Queries that are out at once: enough for full batches, too few for a full socket buffer. */
 const WINDOW = 200;
+/** What sidestub and Knot Resolver take of one connection before they wait for answers to leave. */
+const PIPELINE = 100;
 const SLOW = 10_000;
 
+const plain = { window: WINDOW, names: 1_000 };
+
+/** At full speed; figures are those of throughput and of CPU time. */
+const FAST: readonly Situation[] = [
+  { name: '1,000 names', load: plain },
+  { name: '10,000 names', load: { ...plain, names: 10_000 } },
+  { name: 'EDNS', load: { ...plain, edns: true } },
+  { name: '20 % denied', load: { ...plain, denied: 20 } },
+  { name: 'IPv6', load: plain, address: '::1' },
+  {
+    name: 'TCP',
+    load: { ...plain, window: PIPELINE, tcp: true },
+    // dnsmasq closes a connection after 100 queries, the echo knows datagrams only.
+    without: ['dnsmasq', 'echo'],
+  },
+];
+const PACED: Situation = { name: '10 k/s', load: { ...plain, rate: SLOW } };
+
 /**
- * Cached hits: throughput and CPU time with 1,000 and 10,000 names, with EDNS, at 10,000 queries/s and over IPv6.
+ * Cached hits: throughput and CPU time with 1,000 and 10,000 names, with EDNS, with a fifth of names that cuts deny, over
+ * IPv6 and over one TCP connection, and CPU time at 10,000 queries/s.
  *
- * @param args - As `readOptions`.
+ * @param args - As `readPairedOptions`.
  */
 export async function run(args: string[]): Promise<void> {
-  const options = readOptions(args);
-  const { seconds } = options;
-  const columns = [
-    { name: 'k/s, 1,000 names', digits: 1 },
-    { name: 'us CPU', digits: 2 },
-    { name: 'k/s, 10,000 names', digits: 1 },
-    { name: 'us CPU ', digits: 2 },
-    { name: 'k/s, EDNS', digits: 1 },
-    { name: 'us CPU at 10 k/s', digits: 2 },
-    { name: 'k/s, IPv6', digits: 1 },
+  const options = readPairedOptions(args);
+  const situations = chosen([...FAST, PACED], options);
+  const courses = await paired(options, situations);
+  const throughput = situations
+    .filter((situation) => situation !== PACED)
+    .map((situation) => ({
+      situation,
+      digits: 1,
+      of: ({ perSecond }: { perSecond: number }) => perSecond / 1_000,
+    }));
+  const time = situations.map((situation) => ({
+    situation,
+    digits: 2,
+    of: ({ cpu }: { cpu: number }) => cpu,
+  }));
+  const tables = [
+    { heading: 'Thousand queries a second', columns: throughput },
+    { heading: 'CPU time of a query, microseconds', columns: time },
   ];
-  const figures = { name: 'hits', title: 'Cached hits on one core', columns, drawn: 1 };
-  const load = { seconds, window: WINDOW };
-  await interleaved(options, figures, async (bench, contestant) => {
-    const plain = await withServer(bench, contestant, async (server) => {
-      await warm(bench, server, 10_000);
-      const few = await loadServer(bench, server, { ...load, names: 1_000 });
-      const many = await loadServer(bench, server, { ...load, names: 10_000 });
-      const edns = await loadServer(bench, server, { ...load, names: 1_000, edns: true });
-      const slow = await loadServer(bench, server, { ...load, names: 1_000, rate: SLOW });
-      return [
-        few.perSecond / 1_000,
-        few.cpu,
-        many.perSecond / 1_000,
-        many.cpu,
-        edns.perSecond / 1_000,
-        slow.cpu,
-      ];
-    });
-    const over6 = async (server: BenchProcess): Promise<number> => {
-      await warm(bench, server, 1_000);
-      return (await loadServer(bench, server, { ...load, names: 1_000 })).perSecond / 1_000;
-    };
-    return [...plain, await withServer(bench, contestant, over6, '::1')];
-  });
+  reportPaired({ name: 'hits', tables, courses }, options);
 }

@@ -1,6 +1,12 @@
 import { parseArgs } from 'node:util';
 import type { BenchProcess } from './bench-process.ts';
-import { available, type Bench, type Contestant, startBench } from './bench-servers.ts';
+import {
+  available,
+  type Bench,
+  type Contestant,
+  type StartPlace,
+  startBench,
+} from './bench-servers.ts';
 import { median } from './load.ts';
 import { type Figures, report } from './report.ts';
 
@@ -13,14 +19,17 @@ export interface BenchOptions {
 }
 
 /** @throws {Error} If an argument means nothing. */
-export function readOptions(args: readonly string[]): BenchOptions {
+export function readOptions(
+  args: readonly string[],
+  defaults: { readonly runs: number; readonly seconds: number } = { runs: 3, seconds: 3 },
+): BenchOptions {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
     options: {
       write: { type: 'boolean', default: false },
-      runs: { type: 'string', default: '3' },
-      seconds: { type: 'string', default: '3' },
+      runs: { type: 'string', default: String(defaults.runs) },
+      seconds: { type: 'string', default: String(defaults.seconds) },
     },
   });
   const known = available();
@@ -79,9 +88,9 @@ export async function withServer<T>(
   bench: Bench,
   contestant: Contestant,
   use: (server: BenchProcess) => Promise<T>,
-  address?: string,
+  place?: StartPlace,
 ): Promise<T> {
-  const server = await bench.start(contestant, address);
+  const server = await bench.start(contestant, place);
   try {
     return await use(server);
   } finally {

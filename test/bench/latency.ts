@@ -1,24 +1,23 @@
-import { interleaved, readOptions, withServer } from './interleaved.ts';
-import { loadServer, warm } from './load.ts';
+import type { LoadResult } from './load.ts';
+import { paired, readPairedOptions } from './paired.ts';
+import { reportPaired } from './paired-report.ts';
 
 /**
  * Cached hits with one query out at a time: what a client waits.
  *
- * @param args - As `readOptions`.
+ * @param args - As `readPairedOptions`.
  */
 export async function run(args: string[]): Promise<void> {
-  const options = readOptions(args);
-  const columns = [
-    { name: 'p50 us', digits: 0 },
-    { name: 'p99 us', digits: 0 },
-  ];
-  const figures = { name: 'latency', title: 'One query at a time', columns, drawn: 0 };
-  await interleaved(options, figures, (bench, contestant) =>
-    withServer(bench, contestant, async (server) => {
-      const load = { names: 1_000, window: 1, seconds: options.seconds };
-      await warm(bench, server, load.names);
-      const { p50, p99 } = await loadServer(bench, server, load);
-      return [p50, p99];
-    }),
-  );
+  const options = readPairedOptions(args);
+  const situation = { name: 'one query at a time', load: { names: 1_000, window: 1 } };
+  const courses = await paired(options, [situation]);
+  const column = (name: string, of: (result: LoadResult) => number) => ({
+    name,
+    situation,
+    digits: 0,
+    of,
+  });
+  const columns = [column('p50', ({ p50 }) => p50), column('p99', ({ p99 }) => p99)];
+  const tables = [{ heading: 'Latency, microseconds', columns }];
+  reportPaired({ name: 'latency', tables, courses }, options);
 }

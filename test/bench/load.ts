@@ -2,52 +2,100 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { BenchProcess } from './bench-process.ts';
 import { CLIENT_CORE } from './bench-process.ts';
-import { type Bench, ZONE } from './bench-servers.ts';
+import { type Bench, DENIED_ZONE, ZONE } from './bench-servers.ts';
 
 /** What clients do in one run. */
 export interface Load {
   readonly seconds: number;
   readonly names: number;
+  /** The number of the first of them; 0 where it is absent. */
+  readonly first?: number;
   /** Queries that are out at once. */
   readonly window: number;
   readonly edns?: boolean;
   /** Each name once, or any until the time is over. */
   readonly order?: 'once' | 'random';
-  /** Queries per second; as many as the window allows where it is absent. */
+  /** Queries per second, at random moments; as many as the window allows where it is absent. */
   readonly rate?: number;
+  /** So much of a hundred is asked below {@link DENIED_ZONE}, where nothing exists; in order `once` each name is asked twice. */
+  readonly denied?: number;
+  /** Over one connection. */
+  readonly tcp?: boolean;
 }
 
 /** What came of it. */
 export interface LoadResult {
   readonly perSecond: number;
   readonly lost: number;
+  /** Answers that are neither NOERROR nor NXDOMAIN. */
   readonly failures: number;
   /** Microseconds. */
   readonly p50: number;
   readonly p99: number;
   /** The server's, in microseconds for each query. */
   readonly cpu: number;
+  /** The share of the answers that said NXDOMAIN. */
+  readonly denied: number;
+  /** The share of the time in which the server or the client could have run and others had its core. */
+  readonly disturbed: number;
 }
 
-/** Asks a server from the other core. @throws {Error} If the generator fails. */
+/** Whom to ask. */
+type Asked = Pick<BenchProcess, 'endpoint' | 'cpu' | 'waited'>;
+
+/** Asks a server from the clients' core. @throws {Error} If the generator fails. */
 export async function loadServer(
-  bench: Bench,
-  server: BenchProcess,
+  bench: Pick<Bench, 'compiled'>,
+  server: Asked,
   load: Load,
 ): Promise<LoadResult> {
-  const { address, port } = server.endpoint;
-  const { seconds, window, names, edns = false, rate = 0, order = 'random' } = load;
-  const argv = [address, port, seconds, window, names, ZONE, edns ? 1 : 0, rate, order].map(String);
-  const before = server.cpu();
-  const child = spawn('taskset', ['-c', CLIENT_CORE, bench.compiled('load'), ...argv]);
-  let text = '';
+  const [cpuBefore, waitedBefore] = [server.cpu(), server.waited()];
+  const child = spawn('taskset', [
+    '-c',
+    CLIENT_CORE,
+    bench.compiled('load'),
+    ...argvOf(server, load),
+  ]);
+  let [text, problem] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => {
     text += chunk.toString();
   });
+  child.stderr.on('data', (chunk: Buffer) => {
+    problem += chunk.toString();
+  });
   const [code] = (await once(child, 'close')) as [number | null];
-  if (code !== 0) throw new Error(`load: exit code ${code}`);
-  const { received, ...result } = JSON.parse(text) as LoadResult & { received: number };
-  return { ...result, cpu: ((server.cpu() - before) * 1e6) / received };
+  if (code !== 0) throw new Error(`load: exit code ${code}: ${problem}`);
+  const { received, denials, seconds, waited, ...result } = JSON.parse(text) as Told;
+  const cpu = ((server.cpu() - cpuBefore) * 1e6) / received;
+  const disturbed = (waited + server.waited() - waitedBefore) / seconds;
+  return { ...result, cpu, disturbed, denied: denials / received };
+}
+
+/** What the generator prints. */
+interface Told extends Omit<LoadResult, 'cpu' | 'denied' | 'disturbed'> {
+  readonly received: number;
+  readonly denials: number;
+  readonly seconds: number;
+  readonly waited: number;
+}
+
+function argvOf({ endpoint }: Asked, load: Load): string[] {
+  const { order = 'random', edns = false, tcp = false, denied = 0 } = load;
+  const values = {
+    ...endpoint,
+    zone: ZONE,
+    seconds: load.seconds,
+    window: load.window,
+    names: load.names,
+    first: load.first ?? 0,
+    rate: load.rate ?? 0,
+  };
+  const flags = { once: order === 'once', edns, tcp };
+  return [
+    ...Object.entries(values).map(([name, value]) => `--${name}=${value}`),
+    ...Object.entries(flags).flatMap(([name, isSet]) => (isSet ? [`--${name}`] : [])),
+    ...(denied > 0 ? [`--denied=${DENIED_ZONE}`, `--share=${denied}`] : []),
+  ];
 }
 
 /** Seconds that the slowest server has for 100,000 misses. */

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { barChart, type Panel } from './bar-chart.ts';
 
 const DOCS = join(import.meta.dirname, '../../docs');
 const PAGE = join(DOCS, 'performance.md');
@@ -23,16 +24,38 @@ export interface Figures {
  * a chart beside it.
  */
 export function report(figures: Figures, { write }: { readonly write: boolean }): void {
-  const text = table(figures);
+  const { name, title, columns, rows, drawn } = figures;
+  const bars = rows.map((row) => ({ name: row.name, value: row.values[drawn] ?? 0 }));
+  const panel = {
+    title: `${title}: ${columns[drawn]?.name}`,
+    digits: columns[drawn]?.digits ?? 0,
+    bars,
+  };
+  const text = `${table(figures)}\n\n![${title}](performance/${name}.svg)\n\n${machine()}.`;
+  publish({ name, text, json: { machine: machine(), ...figures }, panels: [panel] }, { write });
+}
+
+/** What is published of one benchmark. */
+export interface Publication {
+  /** Names the files and the part of the page. */
+  readonly name: string;
+  readonly text: string;
+  readonly json: object;
+  readonly panels: readonly Panel[];
+}
+
+/** Prints the text, and with `write` puts it into docs/performance.md, the figures and the chart beside it. */
+export function publish(
+  { name, text, json, panels }: Publication,
+  { write }: { readonly write: boolean },
+): void {
   process.stdout.write(`${text}\n`);
   if (!write) return;
   const folder = join(DOCS, 'performance');
   mkdirSync(folder, { recursive: true });
-  const { name } = figures;
-  const json = { machine: machine(), ...figures };
   writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(json, undefined, 2)}\n`);
-  writeFileSync(join(folder, `${name}.svg`), chart(figures));
-  writePart(name, `${text}\n\n![${figures.title}](performance/${name}.svg)\n\n${machine()}.`);
+  writeFileSync(join(folder, `${name}.svg`), barChart(panels));
+  writePart(name, text);
 }
 
 function table({ columns, rows, reference }: Figures): string {
@@ -48,33 +71,6 @@ function table({ columns, rows, reference }: Figures): string {
     `|---|${head.map(() => '--:|').join('')}`,
     ...rows.map(({ name, values }) => `| ${name} | ${cells(values).join(' | ')} |`),
   ].join('\n');
-}
-
-const BAR = 22;
-const LABELS = 130;
-const WIDTH = 640;
-
-/** Bars, drawn so that they can be read on a light and on a dark page. */
-function chart({ title, columns, rows, drawn }: Figures): string {
-  const values = rows.map((row) => row.values[drawn] ?? 0);
-  const scale = (WIDTH - LABELS - 90) / Math.max(...values);
-  const digits = columns[drawn]?.digits ?? 0;
-  const height = 40 + rows.length * BAR;
-  const bars = rows.map(({ name }, i) => {
-    const value = values[i] ?? 0;
-    const y = 34 + i * BAR;
-    const end = LABELS + value * scale;
-    const fill = name.startsWith('sidestub') ? '#2a7de1' : '#8a94a0';
-    return (
-      `<text x="${LABELS - 8}" y="${y + 13}" text-anchor="end">${name}</text>` +
-      `<rect x="${LABELS}" y="${y}" width="${(value * scale).toFixed(1)}" height="${BAR - 6}" fill="${fill}"/>` +
-      `<text x="${(end + 6).toFixed(1)}" y="${y + 13}">${value.toFixed(digits)}</text>`
-    );
-  });
-  return (
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="13" fill="#707a85">\n` +
-    `<text x="0" y="16" font-weight="bold">${title}: ${columns[drawn]?.name ?? ''}</text>\n${bars.join('\n')}\n</svg>\n`
-  );
 }
 
 /** The machine that measures, in one line. */
