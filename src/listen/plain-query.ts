@@ -92,7 +92,7 @@ export class PlainQuery {
       at += 1 + length;
     }
     this.wordCount = (to + 3) >> 2;
-    this.key.fill(0, to, 4 * this.wordCount);
+    for (let at = to; at < 4 * this.wordCount; at++) this.key[at] = 0;
     return at + 1;
   }
 
