@@ -12,13 +12,14 @@ const IPV6_GROUPS = 8;
 export function addressOctets(text: string): Uint8Array {
   const [address = ''] = text.split('%');
   if (isIPv4(address)) return Uint8Array.from(address.split('.'), Number);
-  const [head = '', tail] = withoutDots(address).split('::');
-  const before = groupsOf(head);
-  const after = groupsOf(tail ?? '');
-  const zeros = Array.from({ length: IPV6_GROUPS - before.length - after.length }, () => 0);
+  const [head = '', tail = ''] = withoutDots(address).split('::');
+  // The zeros between them are there already.
   const octets = new Uint8Array(2 * IPV6_GROUPS);
-  [...before, ...zeros, ...after].forEach((group, index) => {
+  groupsOf(head).forEach((group, index) => {
     putUint16(octets, 2 * index, group);
+  });
+  groupsOf(tail).forEach((group, index, { length }) => {
+    putUint16(octets, 2 * (IPV6_GROUPS - length + index), group);
   });
   return octets;
 }
@@ -40,7 +41,7 @@ function groupsOf(text: string): number[] {
 
 /** `::ffff:192.0.2.1` with its last four octets as two groups. */
 function withoutDots(address: string): string {
-  const match = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address);
+  const match = /(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)/.exec(address);
   if (match === null) return address;
   const [, head = '', ...quad] = match;
   const [a = 0, b = 0, c = 0, d = 0] = quad.map(Number);

@@ -74,7 +74,7 @@ export function readEde(
     const length = uint16(octets, at + 2);
     const isEde = uint16(octets, at) === EDE_OPTION && length >= 2 && at + 4 + length <= end;
     if (isEde && uint16(octets, at + 4) === code) {
-      return Buffer.from(octets.subarray(at + 6, at + 4 + length)).toString('utf8');
+      return Buffer.from(octets.subarray(at + 6, at + 4 + length)).toString();
     }
     at += 4 + length;
   }
@@ -82,24 +82,34 @@ export function readEde(
 }
 
 /** The OPT record that goes into a message of ours: built anew on each hop (RFC 6891 §6.1.1). */
-export function optRecord(options: {
+export function optRecord({
+  rcode,
+  dnssecOk,
+  ede,
+}: {
   rcode: number;
   dnssecOk: boolean;
   ede?: Ede | undefined;
 }): Uint8Array {
-  const text = options.ede === undefined ? undefined : Buffer.from(options.ede.text, 'utf8');
-  const rdlength = text === undefined ? 0 : 6 + text.length;
-  const record = new Uint8Array(11 + rdlength);
+  const option = ede === undefined ? NO_OPTION : edeOption(ede);
+  const record = new Uint8Array(11 + option.length);
   putUint16(record, 1, OPT_TYPE);
   putUint16(record, 3, EDNS_UDP_OCTETS);
-  record[5] = options.rcode >> 4;
-  putUint16(record, 7, options.dnssecOk ? DO_FLAG : 0);
-  putUint16(record, 9, rdlength);
-  if (options.ede !== undefined && text !== undefined) {
-    putUint16(record, 11, EDE_OPTION);
-    putUint16(record, 13, 2 + text.length);
-    putUint16(record, 15, options.ede.code);
-    record.set(text, 17);
-  }
+  record[5] = rcode >> 4;
+  putUint16(record, 7, dnssecOk ? DO_FLAG : 0);
+  putUint16(record, 9, option.length);
+  record.set(option, 11);
   return record;
+}
+
+const NO_OPTION = new Uint8Array(0);
+
+function edeOption({ code, text }: Ede): Uint8Array {
+  const octets = Buffer.from(text);
+  const option = new Uint8Array(6 + octets.length);
+  putUint16(option, 0, EDE_OPTION);
+  putUint16(option, 2, 2 + octets.length);
+  putUint16(option, 4, code);
+  option.set(octets, 6);
+  return option;
 }

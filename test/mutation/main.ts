@@ -59,8 +59,17 @@ function mutate(source: string): Promise<MutantResult[]> {
     logLevel: 'error' as LogLevel,
     // Stryker would rewrite tsconfig.json with an API that TypeScript 7 does not have, and Node reads none.
     tsconfigFile: 'none',
-    // Without biome.json, so that the copy is no second root for a Biome that runs meanwhile.
-    ignorePatterns: ['biome.json', 'dist', 'build', 'k8s', 'test/e2e', 'test/bench', 'test/inject'],
+    // Without what tests leave behind while they run beside it, and without a second root for Biome.
+    ignorePatterns: [
+      '.tap',
+      'biome.json',
+      'dist',
+      'build',
+      'k8s',
+      'test/e2e',
+      'test/bench',
+      'test/inject',
+    ],
   }).runMutationTest();
 }
 

@@ -24,10 +24,16 @@ const STORIES: ReadonlyMap<string, readonly string[]> = new Map([
   ['wildcard-guard', ['wildcard']],
 ]);
 
+/** Files that another file's tests show as well, by their names. */
+const SHOWN_BY: ReadonlyMap<string, readonly string[]> = new Map([
+  ['message-writer', ['render', 'truncation']],
+]);
+
 /**
  * The test files that a mutant of a source file has to survive, those first that kill most: the file's own, those of
- * its folder that import it, and stories; where there are none, those of the files that import it. Each is a process of
- * a fifth of a second, so what only passes through the file on its way elsewhere is left out.
+ * its folder that import it, those of a file that shows it, and stories; where there are none, those of the files that
+ * import it. Each is a process of a fifth of a second, so what only passes through the file on its way elsewhere is left
+ * out.
  *
  * @param source - From the root of the repository: `src/wire/name.ts`.
  */
@@ -36,8 +42,11 @@ export function testsOf(source: string): string[] {
   const folder = join('test', relative('src', dirname(source)));
   const own = join(folder, `${name}.test.ts`);
   const near = testFiles(folder).filter((path) => imports(path, source));
+  const others = (SHOWN_BY.get(name) ?? []).map((other) => join(folder, `${other}.test.ts`));
   const stories = (STORIES.get(name) ?? []).map((story) => `test/scenario/${story}.test.ts`);
-  const chosen = [own, ...near, ...stories].filter((path) => existsSync(join(ROOT, path)));
+  const chosen = [own, ...near, ...others, ...stories].filter((path) =>
+    existsSync(join(ROOT, path)),
+  );
   return [...new Set(chosen.length > 0 ? chosen : testsOfImporters(source, folder))];
 }
 

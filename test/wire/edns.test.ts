@@ -95,6 +95,7 @@ test('readEde finds the text of its INFO-CODE among other options, and none in o
   t.equal(read(ede(8, 'other')), undefined);
   t.equal(read(option(10, 0, 7)), undefined, 'a cookie that begins like it');
   t.equal(read([...option(15, 0), ...ede(7, 'text')]), 'text', 'too short for an INFO-CODE');
+  t.equal(read([...option(15), ...option(7, 1)]), undefined, 'nor does the next option begin one');
   t.equal(read(ede(7, 'text'), 9), undefined, 'cut short');
   t.equal(read(ede(7, 'text'), 3), undefined, 'cut in its header');
   t.end();

@@ -192,6 +192,29 @@ test('an RCODE past 15 needs OPT: without it the client is told SERVFAIL (RFC 68
   t.end();
 });
 
+test('every RCODE of the header reaches a client without OPT too', (t) => {
+  for (let rcode = 0; rcode <= 0xf; rcode++) {
+    t.equal(
+      readResponse(renderReply(request('a.'), { ...EMPTY, rcode }, whole)).message.rcode,
+      rcode,
+    );
+  }
+  t.end();
+});
+
+test('what upstream cut short is cut short for the client too (RFC 1035 §4.1.1)', (t) => {
+  const cut = (sent: Message) => readResponse(renderReply(request('a.'), sent, whole)).truncated;
+  t.equal(cut({ ...EMPTY, truncated: true }), true);
+  t.equal(cut(EMPTY), false);
+  t.end();
+});
+
+test('an answer of ours claims no authority (RFC 1035 §4.1.1: AA)', (t) => {
+  const { header } = readResponse(renderError(request('a.'), Rcode.REFUSED));
+  t.equal(header.flags & Flag.AA, 0);
+  t.end();
+});
+
 test('AD reaches a client that shows that it understands it (RFC 6840 §5.8)', (t) => {
   const secure: Message = { ...EMPTY, authenticData: true };
   const ad = (client: Request, sent: Message) =>

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { test } from 'tap';
+import { RrType } from '../../src/wire/codes.ts';
 import { readResponse } from '../../src/wire/message.ts';
 import { canonicalName, encodeName } from '../../src/wire/name.ts';
 import type { Rr } from '../../src/wire/record.ts';
@@ -85,6 +86,29 @@ test('additional goes first, then authority, then answers (L4)', (t) => {
   t.same(counts(400), [1, 1, 0, false]);
   t.same(counts(260), [1, 0, 0, false]);
   t.same(counts(100), [0, 0, 0, true]);
+  t.end();
+});
+
+test('of a section that is left out nothing stays, not even what would have fitted', (t) => {
+  const answer = [txt('a.', 200)];
+  const client = request('a.', 65_280, { edns });
+  const authority = [txt('b.', 50), txt('c.', 400)];
+  const whole = reply(client, { answer }, 400);
+  t.equal(reply(client, { answer, authority }, 400).size, whole.size);
+  t.end();
+});
+
+test('an RRset that only fitted because of a lost one goes too: a name past 16 KiB is written out (RFC 1035 §4.1.4)', (t) => {
+  const long = `${'x'.repeat(60)}.${'y'.repeat(60)}.example.`;
+  const lost = (host: string) => record('q.', RrType.NS, encodeName(host));
+  const late = Array.from({ length: 1_000 }, (_, i) => a(long, `192.0.${i >> 8}.${i & 0xff}`));
+  const filler = txt('f.', 17_000);
+  const client = request('q.', 255, { edns });
+  const fits = [lost(long), filler, ...late];
+  // Room for all but the second NS; without the first, none of the addresses may point to its name.
+  const { size } = reply(client, { answer: fits }, 0xffff);
+  const { message: seen } = reply(client, { answer: [...fits, lost('other.example.')] }, size);
+  t.same(seen.answer, [filler]);
   t.end();
 });
 
