@@ -61,7 +61,8 @@ export class ClusterZone {
       clock,
       ask: upstream,
       onVerdict: (verdict, reason) => {
-        if (verdict !== 'conforming') this.cuts.clear();
+        // There are none where a server begins to conform.
+        this.cuts.clear();
         onVerdict(verdict, reason);
       },
     });
@@ -104,9 +105,8 @@ export class ClusterZone {
     return seen !== undefined && this.options.clock.now() - seen < NAMESPACE_LIFE;
   }
 
-  /** The point whose denial would answer every name with this base's last label under its suffix (N3). */
+  /** The point whose denial would answer every name with this base's last label under its suffix (N3); none elsewhere. */
   pointFor(expansion: Expansion): Name | undefined {
-    if (!expansion.inZone) return undefined;
     const point = joinNames(`${lastLabel(expansion.base)}.`, expansion.suffix);
     return cutPoints(point, this.domain).includes(point) ? point : undefined;
   }
@@ -131,15 +131,15 @@ export class ClusterZone {
 
   /** Takes note of an answer to a question of a client in the zone; data below a live cut ends all of them (N3). */
   saw(query: Query, answer: Answer): void {
-    if (!this.conforms) return;
+    const { conformance } = this;
+    if (conformance?.verdict !== 'conforming') return;
     const verdict = verdictOf(answer.message, query);
     if (verdict === 'nxdomain') {
       const proof = negativeProof(answer.message, query.qname);
       // A zone inside Z that somebody else serves has an MNAME of its own.
-      if (proof?.zone === this.domain) this.conformance?.sawMname(proof.mname);
+      if (proof?.zone === this.domain) conformance.sawMname(proof.mname);
     } else if (verdict !== 'failure' && this.cuts.covering(query.qname) !== undefined) {
-      this.cuts.clear();
-      this.conformance?.suspend(`data below a cut: ${relativeTo(query.qname, this.domain)}`);
+      conformance.suspend(`data below a cut: ${relativeTo(query.qname, this.domain)}`);
     }
   }
 

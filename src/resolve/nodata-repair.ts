@@ -40,8 +40,12 @@ const WALK_GOES_ON: Ede = {
 export function nodataRepair(options: NodataRepairOptions): Stage {
   return (next) => {
     const walks = new Walks(next, options);
-    return (query) =>
-      isAddressQuery(query) && query.client !== undefined ? walks.answer(query) : next(query);
+    return (query) => {
+      const { client } = query;
+      return isAddressQuery(query) && client !== undefined
+        ? walks.answer(query, client)
+        : next(query);
+    };
   };
 }
 
@@ -57,9 +61,8 @@ class Walks {
     this.steps = lruMap(MAX_STEPS);
   }
 
-  answer(query: Query): Promise<Answer> {
+  answer(query: Query, client: string): Promise<Answer> {
     const { list, clock } = this.options;
-    const { client = '' } = query;
     const now = clock.now();
     const own = list.stepName(query.qname);
     if (own !== undefined) this.steps.set(stepKey(client, own), now);

@@ -12,9 +12,10 @@ import { verdictOf } from './verdict.ts';
 
 export interface SearchOptions {
   readonly list: SearchList;
+  /** Absent where there is no cluster, or nothing is to be proven of it. */
   readonly zone: ClusterZone | undefined;
   readonly clock: Clock;
-  /** `off` proves nothing; what is denied by configuration is denied in every mode. */
+  /** `off` fetches nothing early; what is denied by configuration is denied in every mode. */
   readonly mode: 'prove' | 'off';
   /** Expansions that the operator denies: pins (N6), and what `assume` assumes (N5). */
   readonly isDenied: (expansion: Expansion) => boolean;
@@ -62,9 +63,8 @@ class Steps {
   }
 
   answer(query: Query, expansion: Expansion): Promise<Answer> {
-    const { isDenied, mode, fates } = this.options;
-    const proves = mode === 'prove';
-    if (proves && isAddressQuery(query)) this.speculation.begin(query, expansion);
+    const { isDenied, mode, fates, zone } = this.options;
+    if (mode === 'prove' && isAddressQuery(query)) this.speculation.begin(query, expansion);
     if (isDenied(expansion)) {
       fates.add('pin');
       return Promise.resolve(deniedByUs(expansion));
@@ -73,32 +73,31 @@ class Steps {
       fates.add('cache');
       return this.next(query);
     }
-    return proves && expansion.inZone ? this.prove(query, expansion) : this.ask(query);
+    return zone === undefined ? this.ask(query) : this.prove(zone, query, expansion);
   }
 
-  /** N3: a live cut answers; else the question goes up, and at the same time the probe that may become one. */
-  private async prove(query: Query, expansion: Expansion): Promise<Answer> {
-    const { zone } = this.options;
-    if (zone === undefined) return this.ask(query);
-    const covered = this.fromCut(query);
+  /**
+   * N3: a live cut answers; else the question goes up, and at the same time the probe that may become one. Outside the
+   * zone there is neither.
+   */
+  private async prove(zone: ClusterZone, query: Query, expansion: Expansion): Promise<Answer> {
+    const covered = this.fromCut(zone, query);
     if (covered !== undefined) return covered;
     const point = zone.conforms && isAddressQuery(query) ? zone.pointFor(expansion) : undefined;
     if (point === undefined) return this.ask(query);
     await zone.awaitProbe(point);
-    return this.fromCut(query) ?? this.race(query, point);
+    return this.fromCut(zone, query) ?? this.race(zone, query, point);
   }
 
-  private fromCut(query: Query): Answer | undefined {
-    const cut = this.options.zone?.covering(query.qname);
+  private fromCut(zone: ClusterZone, query: Query): Answer | undefined {
+    const cut = zone.covering(query.qname);
     if (cut !== undefined) this.options.fates.add('cut');
     return cut;
   }
 
   /** The question's own answer, or a cut that stands before it comes: a lost datagram then costs nothing. */
-  private race(query: Query, point: Name): Promise<Answer> {
-    const { zone } = this.options;
+  private race(zone: ClusterZone, query: Query, point: Name): Promise<Answer> {
     const own = this.ask(query);
-    if (zone === undefined) return own;
     const denied = zone.denied(point);
     void Promise.all([own, denied]).then(
       ([answer]) => zone.saw(query, answer),
@@ -109,7 +108,7 @@ class Steps {
     return new Promise((resolve, reject) => {
       own.then(resolve, reject);
       void denied.then(() => {
-        const cut = this.options.zone?.covering(query.qname);
+        const cut = zone.covering(query.qname);
         if (cut !== undefined) resolve(cut);
       });
     });
@@ -140,7 +139,6 @@ class Steps {
   }
 
   private lastKnown(query: Query): Answer | undefined {
-    if (this.options.mode !== 'prove') return undefined;
     const known = this.options.zone?.lastKnown(query.qname);
     if (known === undefined) return undefined;
     const ede = { code: EdeCode.STALE_NXDOMAIN, text: 'denied within the last five minutes' };

@@ -58,11 +58,13 @@ export class Speculation {
 
   /** Whether the expansion is denied: by the probe that serves all its kind, or by its own A without proofs (N4). */
   private askInZone(query: Query, other: Expansion & { qname: Name }): Promise<boolean> {
-    const point =
-      this.options.zone?.conforms === true ? this.options.zone.pointFor(other) : undefined;
-    if (point !== undefined) return this.options.zone?.denied(point) ?? Promise.resolve(false);
+    const { zone } = this.options;
+    if (zone?.conforms === true) {
+      const point = zone.pointFor(other);
+      if (point !== undefined) return zone.denied(point);
+    }
     return this.ask(query, other.qname, RrType.A, other).then(
-      (answer) => answer !== undefined && deniesName(answer.message, { ...query, qtype: RrType.A }),
+      (answer) => answer !== undefined && deniesName(answer.message, query),
     );
   }
 

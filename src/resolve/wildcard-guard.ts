@@ -53,7 +53,7 @@ class Guard {
   /** By suffix and type: what a name that nobody made has there. */
   private readonly probes: LRUCache<
     string,
-    { readonly at: Milliseconds; readonly found: Promise<Set<string> | undefined> }
+    { readonly at: Milliseconds; readonly found: Promise<ReadonlySet<string>> }
   >;
 
   constructor(next: Resolve, options: WildcardGuardOptions) {
@@ -76,12 +76,10 @@ class Guard {
 
   private async isWildcards(own: Answer, query: Query, { suffix }: Expansion): Promise<boolean> {
     const wildcard = await this.probe(suffix, query.qtype);
-    return (
-      wildcard !== undefined && addressesOf(own, query.qtype).every((each) => wildcard.has(each))
-    );
+    return addressesOf(own, query.qtype).every((each) => wildcard.has(each));
   }
 
-  private probe(suffix: Name, qtype: number): Promise<Set<string> | undefined> {
+  private probe(suffix: Name, qtype: number): Promise<ReadonlySet<string>> {
     const { clock } = this.options;
     const key = `${qtype} ${suffix}`;
     const known = this.probes.get(key);
@@ -89,14 +87,11 @@ class Guard {
     // Nobody has a host with 64 random bits for a name.
     const random = ownQuery(joinNames(`${randomBytes(8).toString('hex')}.`, suffix), qtype);
     const found = this.next(random).then(
-      (answer) =>
-        verdictOf(answer.message, random) === 'data'
-          ? new Set(addressesOf(answer, qtype))
-          : undefined,
+      (answer) => new Set(addressesOf(answer, qtype)),
       () => {
         // No answer says nothing: the next name asks again.
         this.probes.delete(key);
-        return undefined;
+        return new Set<string>();
       },
     );
     this.probes.set(key, { at: clock.now(), found });
@@ -111,8 +106,7 @@ class Guard {
         () => false,
       );
     });
-    const [a = false, aaaa = false] = await Promise.all(families);
-    return a || aaaa;
+    return (await Promise.all(families)).some((has) => has);
   }
 }
 

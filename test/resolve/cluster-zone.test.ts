@@ -1,6 +1,6 @@
 import { test } from 'tap';
 import { ClusterZone } from '../../src/resolve/cluster-zone.ts';
-import type { Resolve } from '../../src/resolve/stage.ts';
+import type { Query, Resolve } from '../../src/resolve/stage.ts';
 import { UpstreamError } from '../../src/upstream/exchange.ts';
 import { Rcode, RrType, typeName } from '../../src/wire/codes.ts';
 import type { Message } from '../../src/wire/message.ts';
@@ -18,15 +18,18 @@ async function setup({
   sameRoute = true,
   conforming = true,
 }: {
+  /** Read at each question: a test may change them. */
   lines?: Record<string, Message | UpstreamError>;
   sameRoute?: boolean;
   conforming?: boolean;
 } = {}) {
   const clock = new HandClock();
   const asked: string[] = [];
-  const script = answerFrom({ lines });
+  const queries: Query[] = [];
+  const script = (asking: Query) => answerFrom({ lines })(asking);
   const next: Resolve = (asking) => {
     asked.push(`${asking.qname} ${typeName(asking.qtype)}`);
+    queries.push(asking);
     const said = script(asking);
     return new Promise((resolve, reject) => {
       clock.after(RTT, () => {
@@ -46,7 +49,7 @@ async function setup({
   if (conforming) zone.test(next);
   await clock.advance(RTT);
   asked.length = 0;
-  return { zone, clock, asked, verdicts, next };
+  return { zone, clock, asked, queries, verdicts, next };
 }
 
 /** Asks whether `point` is denied and winds the clock until it is known. */
@@ -88,6 +91,46 @@ test('N3: a probe asks for A once, and its denial is a cut', async (t) => {
   t.equal(scene.asked.length, 1);
 });
 
+test('N3: a probe asks as the first step of a name under that suffix, early and on nobody’s account', async (t) => {
+  const scene = await setup();
+  await denied(scene, COM);
+  t.match(scene.queries.at(-1), {
+    speculative: true,
+    expansion: { base: 'com.', suffix: 'svc.cluster.local.', inZone: true },
+  });
+  t.notOk('client' in (scene.queries.at(-1) ?? {}));
+});
+
+test('N1: a probe that finds a name below svc.Z has met a namespace, for ten minutes', async (t) => {
+  const scene = await setup({
+    lines: { 'dev.svc.cluster.local.': nodata(ZONE), 'io.svc.cluster.local.': nodata(ZONE) },
+  });
+  await scene.clock.advance(600_000);
+  t.equal(scene.zone.isNamespace('dev'), false, 'not before');
+  await denied(scene, 'dev.svc.cluster.local.');
+  t.equal(scene.zone.isNamespace('dev'), true);
+  t.equal(scene.zone.isNamespace('io'), false);
+  await scene.clock.advance(599_999);
+  t.equal(scene.zone.isNamespace('dev'), true);
+  await scene.clock.advance(1);
+  t.equal(scene.zone.isNamespace('dev'), false);
+});
+
+test('N1: what is denied, fails, or stands elsewhere is no namespace', async (t) => {
+  const cases: [string, Message | UpstreamError][] = [
+    ['dev.svc.cluster.local.', nxdomain(ZONE)],
+    ['dev.svc.cluster.local.', message({ rcode: Rcode.SERVFAIL })],
+    ['dev.svc.cluster.local.', new UpstreamError('timeout', 'no answer')],
+    ['dev.cluster.local.', nodata(ZONE)],
+    ['dev.job.svc.cluster.local.', nodata(ZONE)],
+  ];
+  for (const [point, said] of cases) {
+    const scene = await setup({ lines: { [point]: said } });
+    await denied(scene, point);
+    t.equal(scene.zone.isNamespace('dev'), false, point);
+  }
+});
+
 test('N3: what exists, fails or is only an alias is not denied; a probe never rejects', async (t) => {
   const cases: [string, Message | UpstreamError][] = [
     ['NODATA', nodata(ZONE)],
@@ -126,6 +169,17 @@ test('N3: a question waits a moment for the probe that left before it', async (t
   });
   await clock.advance(RTT);
   t.equal(waited, 10, 'no longer than the jitter');
+  const late = 'late.svc.cluster.local.';
+  void zone.denied(late);
+  await clock.advance(RTT - 4);
+  let answered = false;
+  const before = clock.timers;
+  void zone.awaitProbe(late).then(() => {
+    answered = true;
+  });
+  await clock.advance(4);
+  t.ok(answered, 'nor longer than the probe');
+  t.equal(clock.timers, before, 'the cut has a timer where the probe had one, and nobody waits');
   let done = false;
   void zone.awaitProbe('org.svc.cluster.local.').then(() => {
     done = true;
@@ -158,22 +212,60 @@ test('N3: NODATA below a live cut is a contradiction as well; a failure is not',
   t.equal(scene.zone.cutCount, 0);
 });
 
+test('N3: data that no cut covers contradicts nothing', async (t) => {
+  const scene = await setup();
+  await denied(scene, COM);
+  scene.zone.saw(query('nginx.job.svc.cluster.local.'), answer({ answer: [a('x.', '10.0.0.1')] }));
+  t.equal(scene.zone.verdict, 'conforming');
+  t.equal(scene.zone.cutCount, 1);
+});
+
+test('N2: a server that conforms no longer takes its cuts with it', async (t) => {
+  const lines: Record<string, Message> = {};
+  const scene = await setup({ lines });
+  await scene.clock.advance(600_000 - 1_000);
+  await denied(scene, COM);
+  lines['svc.cluster.local.'] = nxdomain(ZONE);
+  await scene.clock.advance(1_000 + RTT);
+  t.equal(scene.zone.verdict, 'nonconforming');
+  t.equal(scene.zone.cutCount, 0);
+});
+
+/** NXDOMAIN from `zone`, signed by another server than the world has. */
+function signedByAnother(zone: string): Message {
+  const said = nxdomain(zone);
+  const [soa] = said.authority;
+  if (soa === undefined) throw new Error('no SOA');
+  const rdata = Uint8Array.from(soa.rdata);
+  // The first letter of MNAME.
+  rdata[1] = 'x'.charCodeAt(0);
+  return { ...said, authority: [{ ...soa, rdata }] };
+}
+
+test('N2: only a zone that conforms listens to who denies, and a denial without SOA says nothing of that', async (t) => {
+  const name = 'a.svc.cluster.local.';
+  const fresh = await setup({ conforming: false });
+  t.doesNotThrow(() => fresh.zone.saw(query(name), answer(signedByAnother(ZONE))));
+  const failing = await setup({ lines: { 'svc.cluster.local.': nxdomain(ZONE) } });
+  await failing.clock.advance(60_000);
+  failing.zone.saw(query(name), answer(signedByAnother(ZONE)));
+  t.equal(failing.zone.verdict, 'nonconforming');
+  t.same(failing.asked, [], 'its test comes when it is due');
+  const scene = await setup();
+  scene.zone.saw(query(name), answer(message({ rcode: Rcode.NXDOMAIN })));
+  t.equal(scene.zone.verdict, 'conforming');
+});
+
 test('N2: a denial signed by another MNAME has the zone tested anew; one of a zone inside Z has not', async (t) => {
   const scene = await setup();
   await scene.clock.advance(60_000);
   scene.asked.length = 0;
-  const other = (zone: string) => {
-    const said = nxdomain(zone);
-    const [soa] = said.authority;
-    if (soa === undefined) throw new Error('no SOA');
-    const rdata = Uint8Array.from(soa.rdata);
-    // The first letter of MNAME.
-    rdata[1] = 'x'.charCodeAt(0);
-    return answer({ ...said, authority: [{ ...soa, rdata }] });
-  };
-  scene.zone.saw(query('a.stub.svc.cluster.local.'), other('stub.svc.cluster.local.'));
+  scene.zone.saw(
+    query('a.stub.svc.cluster.local.'),
+    answer(signedByAnother('stub.svc.cluster.local.')),
+  );
   t.equal(scene.zone.verdict, 'conforming');
-  scene.zone.saw(query('a.svc.cluster.local.'), other(ZONE));
+  scene.zone.saw(query('a.svc.cluster.local.'), answer(signedByAnother(ZONE)));
   t.equal(scene.zone.verdict, 'unknown');
   t.equal(scene.asked.length, 6);
 });
@@ -187,4 +279,9 @@ test('stop leaves no timer and no cut, though a probe and a test are out', async
   t.equal(zone.cutCount, 0);
   t.equal(clock.timers, 0);
   t.equal(asked.length, 1);
+});
+
+test('stop before any test is harmless', async (t) => {
+  const { zone } = await setup({ conforming: false });
+  t.doesNotThrow(() => zone.stop());
 });

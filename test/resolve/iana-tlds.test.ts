@@ -25,7 +25,9 @@ test('N4: internationalised TLDs are known as A-labels (RFC 5890)', async (t) =>
   for (const label of ['xn--p1ai', 'xn--fiqs8s', 'xn--vermgensberatung-pwb', 'xn--mgbaam7a8h']) {
     t.equal(isIanaTld(label), true, label);
   }
-  t.equal(isIanaTld('рф'), false, 'no U-label ever comes over the wire');
+  for (const label of ['рф', 'vermögensberatung']) {
+    t.equal(isIanaTld(label), false, `no U-label ever comes over the wire: ${label}`);
+  }
   const other = tlds.filter((tld: string) => !/^[a-z]+$/.test(tld));
   t.ok(other.length > 100, `${other.length} of them in the list`);
 });

@@ -65,4 +65,5 @@ test('stop leaves no timer, and an answer that comes later begins nothing', asyn
   t.equal(told(), 0);
   t.equal(clock.timers, 0);
   t.equal(asked.length, 1);
+  t.doesNotThrow(() => setup().readiness.stop(), 'nor does it mind one that never began');
 });

@@ -55,6 +55,128 @@ test('N4: the other expansions are those under every other suffix, in the order 
   );
 });
 
+/** A daemon on a node: what it knows is the list of a pod of its own, and the namespaces that it has met. */
+const onNode = (suffixes: readonly string[] = SUFFIXES) =>
+  new SearchList({
+    suffixes,
+    zone: 'cluster.local.',
+    routedZones: [],
+    isNamespace: (label) => label === 'dev',
+  });
+
+/** No cluster at all. */
+const outside = new SearchList({
+  suffixes: ['corp.example.', 'lab.example.'],
+  zone: undefined,
+  routedZones: [],
+});
+
+test('N1: a name that a pod of another namespace may have made is read in both ways, the likelier first', async (t) => {
+  const inNamespace = (namespace: string, base: string) => [
+    base,
+    `${namespace}.svc.cluster.local.`,
+  ];
+  const underSvc = (base: string) => [base, 'svc.cluster.local.'];
+  const cases: [string, string[][]][] = [
+    ['a.b.team-a', [inNamespace('team-a', 'a.b.'), underSvc('a.b.team-a.')]],
+    ['git.com.dev', [inNamespace('dev', 'git.com.'), underSvc('git.com.dev.')]],
+    ['git.com.io', [underSvc('git.com.io.')]],
+    ['api.team-a', [underSvc('api.team-a.')]],
+    ['api.dev', [underSvc('api.dev.')]],
+    ['git.com.job', [inNamespace('job', 'git.com.')]],
+  ];
+  for (const [name, readings] of cases) {
+    t.same(
+      onNode()
+        .readingsOf(`${name}.svc.cluster.local.`)
+        .map(({ base, suffix }) => [base, suffix]),
+      readings,
+      name,
+    );
+  }
+  t.equal(
+    list.readingsOf('git.com.dev.svc.cluster.local.').length,
+    1,
+    'a TLD is no namespace where nobody has met one',
+  );
+});
+
+test('N1: the list of another namespace is what kubelet writes, and then what the node adds', async (t) => {
+  const others = (of: SearchList, suffix: string) =>
+    of.otherExpansions({ base: 'git.com.', suffix, inZone: true }).map((each) => each.suffix);
+  t.same(others(onNode(), 'team-a.svc.cluster.local.'), [
+    'svc.cluster.local.',
+    'cluster.local.',
+    'corp.example.',
+  ]);
+  const corporate = onNode(['corp.example.']);
+  t.same(others(corporate, 'svc.cluster.local.'), ['cluster.local.', 'corp.example.']);
+  const isFirst = (suffix: string) =>
+    onNode().isFirstStep({ base: 'git.com.', suffix, inZone: true });
+  t.equal(isFirst('team-a.svc.cluster.local.'), true);
+  t.equal(isFirst('job.svc.cluster.local.'), true);
+  t.equal(isFirst('svc.cluster.local.'), false);
+});
+
+test('N1: every pod searches svc.Z and Z, whether or not the list that is known names them', async (t) => {
+  const suffixOf = (qname: string) => onNode(['corp.example.']).expansionOf(qname)?.suffix;
+  t.equal(suffixOf('nginx.svc.cluster.local.'), 'svc.cluster.local.');
+  t.equal(suffixOf('nginx.cluster.local.'), 'cluster.local.');
+});
+
+test('N1: the longest suffix wins wherever it stands in the list', async (t) => {
+  const nested = new SearchList({
+    suffixes: ['example.', 'corp.example.'],
+    zone: undefined,
+    routedZones: [],
+  });
+  t.equal(nested.expansionOf('git.corp.example.')?.suffix, 'corp.example.');
+});
+
+test('N7: a question is remembered as a step without its namespace, unless nothing can come after it', async (t) => {
+  const node = onNode([...SUFFIXES, 'lab.example.']);
+  const cases: [string, string | undefined][] = [
+    ['nginx.job.svc.cluster.local.', 'nginx.*.svc.cluster.local.'],
+    ['a.b.team-a.svc.cluster.local.', 'a.b.*.svc.cluster.local.'],
+    ['nginx.svc.cluster.local.', 'nginx.svc.cluster.local.'],
+    ['nginx.cluster.local.', 'nginx.cluster.local.'],
+    ['nginx.corp.example.', 'nginx.corp.example.'],
+    ['nginx.lab.example.', undefined],
+    ['git.example.com.', undefined],
+  ];
+  for (const [qname, step] of cases) t.equal(node.stepName(qname), step, qname);
+  t.equal(outside.stepName('nginx.corp.example.'), 'nginx.corp.example.');
+});
+
+test('N7: the step before is under the suffix before, and before `x.svc.Z` in a namespace, whichever', async (t) => {
+  const node = onNode([...SUFFIXES, 'lab.example.']);
+  const cases: [string, string[]][] = [
+    ['git.corp.example.', ['git.cluster.local.']],
+    ['git.lab.example.', ['git.corp.example.']],
+    ['nginx.svc.cluster.local.', ['nginx.*.svc.cluster.local.']],
+    ['nginx.job.svc.cluster.local.', []],
+    ['nginx.cluster.local.', []],
+    ['git.example.com.', []],
+  ];
+  for (const [qname, steps] of cases) t.same(node.precedingSteps(qname), steps, qname);
+  const short = onNode(['job.svc.cluster.local.', 'corp.example.']);
+  t.same(short.precedingSteps('git.corp.example.'), ['git.*.svc.cluster.local.']);
+  t.same(
+    onNode(['corp.example.']).precedingSteps('git.corp.example.'),
+    ['git.cluster.local.'],
+    'every list that the node adds to ends in Z before',
+  );
+  t.same(outside.precedingSteps('git.corp.example.'), []);
+  t.same(outside.precedingSteps('git.lab.example.'), ['git.corp.example.']);
+});
+
+test('N7: a step that would not fit the wire was never asked', async (t) => {
+  const base = `${['x', 'y', 'z'].map((letter) => letter.repeat(60)).join('.')}.${'w'.repeat(57)}.`;
+  const qname = `${base}corp.example.`;
+  t.ok(fitsWire(qname));
+  t.same(list.precedingSteps(qname), []);
+});
+
 test('N4: an expansion that would not fit the wire is left out, as the client leaves it out', async (t) => {
   const label = 'x'.repeat(60);
   const base = `${[label, label, label].join('.')}.${'y'.repeat(50)}.com.`;

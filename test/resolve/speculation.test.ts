@@ -3,7 +3,7 @@ import { Tally } from '../../src/observe/tally.ts';
 import { ClusterZone } from '../../src/resolve/cluster-zone.ts';
 import { SearchList } from '../../src/resolve/search-list.ts';
 import { Speculation } from '../../src/resolve/speculation.ts';
-import type { Query, Resolve } from '../../src/resolve/stage.ts';
+import { ownQuery, type Query, type Resolve } from '../../src/resolve/stage.ts';
 import { UpstreamError } from '../../src/upstream/exchange.ts';
 import { RrType, typeName } from '../../src/wire/codes.ts';
 import type { Message } from '../../src/wire/message.ts';
@@ -63,13 +63,14 @@ async function setup({ world = {}, conforming = true, zone = true, pin = [] }: S
     isDenied: ({ base }) => pin.includes(base),
     begun,
   });
-  const begin = (qname: string, qtype: number = RrType.A, more: Partial<Query> = {}) => {
-    const first = list.expansionOf(qname);
-    if (first === undefined) throw new Error(`no expansion: ${qname}`);
-    speculation.begin(query(qname, qtype, more), first);
+  const beginWith = (asking: Query) => {
+    const first = list.expansionOf(asking.qname);
+    if (first === undefined) throw new Error(`no expansion: ${asking.qname}`);
+    speculation.begin(asking, first);
   };
+  const begin = (...asking: Parameters<typeof query>) => beginWith(query(...asking));
   const taken = () => asked.splice(0).map(({ qname, qtype }) => `${qname} ${typeName(qtype)}`);
-  return { clock, asked, taken, begin, begun, cluster };
+  return { clock, asked, taken, begin, beginWith, begun, cluster };
 }
 
 test('N4: the first expansion of a public name starts everything at once', async (t) => {
@@ -157,6 +158,13 @@ test('N4: a live cut is the guard: the next name under that TLD does not wait', 
   t.same(taken(), ['web.dev. A', 'web.dev. AAAA', 'web.dev.corp.example. A']);
 });
 
+test('N4: the guard asks for the namespace, even where the walk begins below svc.Z', async (t) => {
+  const { begin, taken, clock } = await setup({ world: { nodes: ['dev.svc.cluster.local.'] } });
+  begin('api.dev.svc.cluster.local.');
+  await clock.advance(2 * RTT);
+  t.notOk(taken().some((each) => /^api\.dev\. |^api\.dev\.corp/.test(each)));
+});
+
 test('N4: in a zone that does not conform the guard is the denial of each expansion itself', async (t) => {
   const { begin, taken, clock } = await setup({ conforming: false });
   begin('api.dev.job.svc.cluster.local.');
@@ -202,13 +210,40 @@ test('N4: what is fetched says that it is early, and asks as the client does (C1
   });
 });
 
+test('S1: what is fetched counts for the client that walks, where there is one', async (t) => {
+  // Without proofs there are no probes, which are on nobody's account.
+  const { begin, beginWith, asked } = await setup({ conforming: false });
+  begin('git.example.com.job.svc.cluster.local.');
+  t.ok(asked.length > 0 && asked.every(({ client }) => client === '127.0.0.1'));
+  asked.length = 0;
+  beginWith(ownQuery('www.example.com.job.svc.cluster.local.', RrType.A));
+  t.ok(asked.length > 0 && asked.every((each) => !('client' in each)));
+});
+
+test('N4: a base that is an expansion itself is asked as one, any other is none', async (t) => {
+  const { begin, asked, clock } = await setup();
+  begin('registry.corp.example.job.svc.cluster.local.');
+  await clock.advance(RTT);
+  const [own] = asked.filter(({ qname }) => qname === 'registry.corp.example.');
+  t.same(own?.expansion, { base: 'registry.', suffix: 'corp.example.', inZone: false });
+  begin('git.example.com.job.svc.cluster.local.');
+  const [other] = asked.filter(({ qname }) => qname === 'git.example.com.');
+  t.notOk('expansion' in (other ?? {}));
+});
+
 test('N4: its own failures are nobody else’s: nothing rejects', async (t) => {
   const failing = new UpstreamError('timeout', 'no answer');
-  const { begin, clock } = await setup({
-    world: { lines: { 'git.example.com.': failing, 'com.svc.cluster.local.': failing } },
-  });
-  begin('git.example.com.job.svc.cluster.local.');
-  await clock.advance(1_000);
+  const lines = {
+    'git.example.com.': failing,
+    'com.svc.cluster.local.': failing,
+    'api.dev.svc.cluster.local.': failing,
+  };
+  for (const conforming of [true, false]) {
+    const { begin, clock } = await setup({ world: { lines }, conforming });
+    begin('git.example.com.job.svc.cluster.local.');
+    begin('api.dev.job.svc.cluster.local.');
+    await clock.advance(1_000);
+  }
   t.pass('no rejection is left unhandled: tap would fail');
 });
 

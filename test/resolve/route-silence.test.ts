@@ -1,0 +1,84 @@
+import { test } from 'tap';
+import type { Router } from '../../src/resolve/forward.ts';
+import { RouteSilence } from '../../src/resolve/route-silence.ts';
+import { Rcode } from '../../src/wire/codes.ts';
+import { HandClock, settle } from '../support/hand-clock.ts';
+import { answer, below, query } from './queries.ts';
+
+const NAME = 'git.example.com.';
+
+/** Two routes, one for `corp.example.`; the clock has run for a while. */
+async function setup() {
+  const clock = new HandClock();
+  await clock.advance(50_000);
+  const routes = ['corp', 'rest'].map((name) => ({ upstream: { name } }));
+  const router = {
+    routeOf: (qname: string) => routes[qname.endsWith('corp.example.') ? 0 : 1],
+  } as unknown as Router;
+  const silence = new RouteSilence(router, clock);
+  const { next, asked } = below();
+  const resolve = silence.stage()(next);
+  const ask = (times: number, qname = NAME) => {
+    for (let i = 0; i < times; i++) resolve(query(qname)).catch(() => undefined);
+  };
+  return { clock, silence, asked, ask };
+}
+
+test('U1: a route is silent after three questions and three seconds without a word, not before', async (t) => {
+  const { clock, silence, ask } = await setup();
+  ask(2);
+  await clock.advance(5_000);
+  t.equal(silence.isSilent(NAME), false, 'two questions');
+  const other = await setup();
+  other.ask(3);
+  t.equal(other.silence.isSilent(NAME), false, 'at once');
+  await other.clock.advance(2_999);
+  t.equal(other.silence.isSilent(NAME), false);
+  await other.clock.advance(1);
+  t.equal(other.silence.isSilent(NAME), true);
+});
+
+test('U1: any word ends the silence, and it counts from the first question after that', async (t) => {
+  const { clock, silence, asked, ask } = await setup();
+  ask(3);
+  await clock.advance(3_000);
+  asked[1]?.resolve(answer({ rcode: Rcode.SERVFAIL }));
+  await settle();
+  t.equal(silence.isSilent(NAME), false);
+  t.equal(silence.heardAt(NAME), 53_000);
+  await clock.advance(20_000);
+  ask(3);
+  t.equal(silence.isSilent(NAME), false, 'owed since now');
+  await clock.advance(3_000);
+  t.equal(silence.isSilent(NAME), true);
+});
+
+test('an error is no word', async (t) => {
+  const { clock, silence, asked, ask } = await setup();
+  ask(3);
+  await clock.advance(3_000);
+  asked[0]?.reject(new Error('timeout'));
+  await settle();
+  t.equal(silence.isSilent(NAME), true);
+  t.equal(silence.heardAt(NAME), Number.NEGATIVE_INFINITY, 'never heard');
+});
+
+test('who has not been asked for ten seconds may be back', async (t) => {
+  const { clock, silence, ask } = await setup();
+  ask(3);
+  await clock.advance(9_999);
+  t.equal(silence.isSilent(NAME), true);
+  await clock.advance(1);
+  t.equal(silence.isSilent(NAME), false);
+});
+
+test('U1: each route is judged by itself', async (t) => {
+  const { clock, silence, asked, ask } = await setup();
+  ask(3);
+  ask(3, 'wiki.corp.example.');
+  asked[3]?.resolve(answer());
+  await clock.advance(3_000);
+  t.equal(silence.isSilent('other.example.net.'), true, 'whatever the name');
+  t.equal(silence.isSilent('git.corp.example.'), false);
+  t.equal(silence.heardAt('git.corp.example.'), 50_000);
+});

@@ -1,0 +1,108 @@
+import { test } from 'tap';
+import { serveStale } from '../../src/resolve/serve-stale.ts';
+import type { Answer, Query } from '../../src/resolve/stage.ts';
+import { Rcode, RrType } from '../../src/wire/codes.ts';
+import { HandClock, settle } from '../support/hand-clock.ts';
+import { a, nxdomain } from '../support/messages.ts';
+import { answer, below, query } from './queries.ts';
+
+const NAME = 'git.example.com.';
+const STALE = answer({ answer: [a(NAME, '192.0.2.1', 30)] }, { source: 'stale' });
+const FRESH = answer({ answer: [a(NAME, '192.0.2.2', 60)] });
+const SERVFAIL = answer({ rcode: Rcode.SERVFAIL });
+
+function setup({ stale = STALE, silent = false }: { stale?: Answer; silent?: boolean } = {}) {
+  const clock = new HandClock();
+  const { next, asked } = below();
+  const resolve = serveStale({ clock, stale: () => stale, isSilent: () => silent })(next);
+  /** How long the client waits, and for what. */
+  const ask = (more: Partial<Query> = {}) => {
+    const started = clock.now();
+    const told: { after?: number; answer?: Answer } = {};
+    void resolve(query(NAME, RrType.A, more)).then((got) => {
+      told.after = clock.now() - started;
+      told.answer = got;
+    });
+    return told;
+  };
+  return { clock, asked, ask };
+}
+
+test('C4: an answer in time is told as it is, and leaves no timer', async (t) => {
+  const { clock, asked, ask } = setup();
+  const told = ask();
+  await clock.advance(799);
+  asked[0]?.resolve(FRESH);
+  await settle();
+  t.same(told, { after: 799, answer: FRESH });
+  t.equal(clock.timers, 0);
+});
+
+test('C4: what nobody asked for yet is not answered with what is over', async (t) => {
+  const { clock, asked, ask } = setup();
+  const told = ask({ speculative: true });
+  await clock.advance(10_000);
+  t.same(told, {});
+  asked[0]?.resolve(FRESH);
+  await settle();
+  t.equal(told.answer, FRESH);
+});
+
+test('C4: a route that is silent is not waited for, and its failure is nobody’s', async (t) => {
+  const { clock, asked, ask } = setup({ silent: true });
+  const told = ask();
+  await settle();
+  t.same(told, { after: 0, answer: STALE });
+  t.equal(clock.timers, 0);
+  asked[0]?.reject(new Error('timeout'));
+  await settle();
+  t.equal(asked.length, 1, 'the question stayed out; a rejection that is left would fail the test');
+});
+
+test('RFC 8767 §5: for thirty seconds one wait in vain speaks for the name, then it is waited for again', async (t) => {
+  const { clock, ask } = setup();
+  ask();
+  await clock.advance(800);
+  const again = ask();
+  await settle();
+  t.equal(again.after, 0);
+  await clock.advance(30_000 - 801);
+  const last = ask();
+  await settle();
+  t.equal(last.after, 0);
+  await clock.advance(1);
+  const anew = ask();
+  await clock.advance(1_000);
+  t.equal(anew.after, 800);
+});
+
+test('C4: a word ends the wait in vain, a failure does not', async (t) => {
+  for (const [said, patience] of [
+    [FRESH, 800],
+    [SERVFAIL, 0],
+  ] as const) {
+    const { clock, asked, ask } = setup();
+    ask();
+    await clock.advance(1_000);
+    asked[0]?.resolve(said);
+    await settle();
+    const next = ask();
+    await clock.advance(1_000);
+    t.equal(next.after, patience, `RCODE ${said.message.rcode}`);
+  }
+});
+
+test('N9: a denial that is over is told on failure, never for impatience', async (t) => {
+  const denied = answer(nxdomain('example.com.'), { source: 'stale' });
+  for (const fail of ['SERVFAIL', 'error'] as const) {
+    const { clock, asked, ask } = setup({ stale: denied });
+    const told = ask();
+    await clock.advance(4_000);
+    t.same(told, {});
+    if (fail === 'error') asked[0]?.reject(new Error('timeout'));
+    else asked[0]?.resolve(SERVFAIL);
+    await settle();
+    t.equal(told.answer, denied, fail);
+    t.equal(clock.timers, 0);
+  }
+});
