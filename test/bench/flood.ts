@@ -1,7 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { CLIENT_CORE } from './bench-process.ts';
+import { CLIENT_CORE, spawnOn } from './bench-process.ts';
 import { type Bench, type Contestant, STATUS_OFFSET, startBench } from './bench-servers.ts';
 import { PROBES, type Probe, type ProbeOrder, type ProbeTimes } from './flood-probe.ts';
 import { readOptions } from './interleaved.ts';
@@ -108,8 +108,8 @@ async function measure(
 /** On the clients' core, and before everything else there: what it waits for is sidestub, not the flood's sender. */
 async function startProbe(): Promise<{ child: ChildProcess; upstream: number }> {
   const program = join(import.meta.dirname, 'flood-probe.ts');
-  const argv = ['-c', CLIENT_CORE, 'chrt', '--fifo', '1', process.execPath, program];
-  const child = spawn('taskset', argv, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const argv = ['chrt', '--fifo', '1', process.execPath, program];
+  const child = spawnOn(CLIENT_CORE, argv, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const [upstream] = (await once(child, 'message')) as [number];
   return { child, upstream };
 }

@@ -1,7 +1,6 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { BenchProcess } from './bench-process.ts';
-import { CLIENT_CORE } from './bench-process.ts';
+import { CLIENT_CORE, spawnOn } from './bench-process.ts';
 import { type Bench, DENIED_ZONE, ZONE } from './bench-servers.ts';
 
 /** What clients do in one run. */
@@ -50,17 +49,13 @@ export async function loadServer(
   load: Load,
 ): Promise<LoadResult> {
   const [cpuBefore, waitedBefore] = [server.cpu(), server.waited()];
-  const child = spawn('taskset', [
-    '-c',
-    CLIENT_CORE,
-    bench.compiled('load'),
-    ...argvOf(server, load),
-  ]);
+  const argv = [bench.compiled('load'), ...argvOf(server, load)];
+  const child = spawnOn(CLIENT_CORE, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
   let [text, problem] = ['', ''];
-  child.stdout.on('data', (chunk: Buffer) => {
+  child.stdout?.on('data', (chunk: Buffer) => {
     text += chunk.toString();
   });
-  child.stderr.on('data', (chunk: Buffer) => {
+  child.stderr?.on('data', (chunk: Buffer) => {
     problem += chunk.toString();
   });
   const [code] = (await once(child, 'close')) as [number | null];

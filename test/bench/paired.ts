@@ -139,9 +139,9 @@ const ONCE_BOUND = 20;
 
 /** The share of a slice that others may have of a core, and how often it is tried. */
 const DISTURBED = 0.05;
-const TRIES = 3;
+const TRIES = 2;
 
-/** The least disturbed of at most three, the others left out before anybody knows what they say. */
+/** The less disturbed of at most two, the other left out before anybody knows what they say. */
 async function slice(bench: Bench, server: BenchProcess, load: Load): Promise<LoadResult> {
   let best = await hits(bench, server, load);
   for (let tried = 1; tried < TRIES && best.disturbed > DISTURBED; tried++) {
