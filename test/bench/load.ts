@@ -33,7 +33,8 @@ export interface LoadResult {
   readonly p99: number;
   /** The server's, in microseconds for each query. */
   readonly cpu: number;
-  /** The share of the answers that said NXDOMAIN. */
+  /** The share of the answers that are {@link failures}, and of those that said NXDOMAIN. */
+  readonly failed: number;
   readonly denied: number;
   /** The share of the time in which the server or the client could have run and others had its core. */
   readonly disturbed: number;
@@ -63,11 +64,12 @@ export async function loadServer(
   const { received, denials, seconds, waited, ...result } = JSON.parse(text) as Told;
   const cpu = ((server.cpu() - cpuBefore) * 1e6) / received;
   const disturbed = (waited + server.waited() - waitedBefore) / seconds;
-  return { ...result, cpu, disturbed, denied: denials / received };
+  const [failed, denied] = [result.failures / received, denials / received];
+  return { ...result, cpu, disturbed, failed, denied };
 }
 
 /** What the generator prints. */
-interface Told extends Omit<LoadResult, 'cpu' | 'denied' | 'disturbed'> {
+interface Told extends Omit<LoadResult, 'cpu' | 'failed' | 'denied' | 'disturbed'> {
   readonly received: number;
   readonly denials: number;
   readonly seconds: number;
