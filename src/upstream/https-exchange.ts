@@ -1,4 +1,4 @@
-import type { Client, Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { Clock, Milliseconds, Timer } from '../clock.ts';
 import type { Message } from '../wire/message.ts';
 import { padQuery, QUERY_BLOCK_OCTETS } from '../wire/padding.ts';
@@ -24,8 +24,23 @@ export function httpsTransport(
   address: HttpsAddress,
   clock: Clock,
   tallies: UpstreamTallies,
+  connect: Connect = httpsClient,
 ): Transport {
-  return new HttpsTransport(address, clock, tallies);
+  return new HttpsTransport(address, clock, tallies, connect);
+}
+
+/** How a client is made: {@link httpsClient}, or a script in its place. */
+export type Connect = (...parts: Parameters<typeof httpsClient>) => Promise<HttpsClient>;
+
+/** What of a client is used. */
+export interface HttpsClient {
+  request(options: Dispatcher.RequestOptions): Promise<HttpsResponse>;
+  close(): Promise<void>;
+}
+
+/** What of a response is used. */
+export interface HttpsResponse extends Pick<Dispatcher.ResponseData, 'statusCode' | 'headers'> {
+  readonly body: { bytes(): Promise<Uint8Array> };
 }
 
 interface InFlight {
@@ -43,15 +58,19 @@ class HttpsTransport implements Transport {
   private readonly address: HttpsAddress;
   private readonly clock: Clock;
   private readonly tallies: UpstreamTallies;
+  private readonly connect: Connect;
   private readonly dialer: TlsDialer;
   private readonly waiting = new Set<InFlight>();
-  private current: { readonly client: Promise<Client>; readonly generation: number } | undefined;
+  private current:
+    | { readonly client: Promise<HttpsClient>; readonly generation: number }
+    | undefined;
   /** How many questions the connection has answered that was opened last. */
   private answered = 0;
   private lastHeard: Milliseconds = 0;
   private watch: Timer | undefined;
 
-  constructor(address: HttpsAddress, clock: Clock, tallies: UpstreamTallies) {
+  constructor(address: HttpsAddress, clock: Clock, tallies: UpstreamTallies, connect: Connect) {
+    this.connect = connect;
     this.address = address;
     this.clock = clock;
     this.tallies = tallies;
@@ -127,7 +146,7 @@ class HttpsTransport implements Transport {
 
   private read(
     question: Outgoing,
-    { statusCode, headers }: Dispatcher.ResponseData,
+    { statusCode, headers }: HttpsResponse,
     body: Uint8Array,
   ): Reply {
     const { name } = this.address;
@@ -144,14 +163,14 @@ class HttpsTransport implements Transport {
     throw new UpstreamError('malformed', `malformed https reply from ${name}`);
   }
 
-  private client(): Promise<Client> {
+  private client(): Promise<HttpsClient> {
     const { generation } = this.dialer;
     if (this.current?.generation !== generation) this.renew();
     const onConnect = () => {
       this.answered = 0;
     };
     this.current ??= {
-      client: httpsClient(this.address.origin, this.dialer, onConnect),
+      client: this.connect(this.address.origin, this.dialer, onConnect),
       generation,
     };
     return this.current.client;

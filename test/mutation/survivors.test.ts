@@ -21,11 +21,9 @@ test("a mutant meets its file's own tests first, and always some", async (t) => 
     testsOf('src/wire/name.ts').includes('test/wire/corpus.test.ts'),
     'skipped without corpus',
   );
-  t.same(
-    testsOf('src/upstream/tls-dialer.ts'),
-    ['test/upstream/https-exchange.test.ts', 'test/upstream/tls-exchange.test.ts'],
-    'what no test imports is seen in what imports it',
-  );
+  const ofDialer = testsOf('src/upstream/tls-dialer.ts');
+  t.ok(ofDialer.includes('test/upstream/tls-exchange.test.ts'), 'seen in what imports it');
+  t.notOk(ofDialer.includes('test/upstream/ask.test.ts'));
   for (const source of ['src/wire/message-writer.ts', 'src/upstream/socket-error.ts']) {
     const tests = testsOf(source);
     t.ok(

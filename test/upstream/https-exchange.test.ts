@@ -1,275 +1,346 @@
-import { once } from 'node:events';
-import {
-  createSecureServer,
-  type Http2SecureServer,
-  type IncomingHttpHeaders,
-  type SecureServerOptions,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from 'node:http2';
-import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { copyFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Test, test } from 'tap';
+import type { Milliseconds } from '../../src/clock.ts';
 import { httpsTransport } from '../../src/upstream/https-exchange.ts';
+import type { Reply } from '../../src/upstream/reply.ts';
 import { parseServerAddress } from '../../src/upstream/server-address.ts';
 import { createUpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
-import { uint16 } from '../../src/wire/header.ts';
-import { HandClock } from '../support/hand-clock.ts';
-import { a, message, responseOctets, soa } from '../support/messages.ts';
-import { type Identity, makeCa } from './certificates.ts';
-import { closedPort, outgoing, sendBy } from './loopback.ts';
-
-// What the machine trusts beside Node's own must not decide.
-delete process.env['NODE_EXTRA_CA_CERTS'];
+import { putUint16, uint16 } from '../../src/wire/header.ts';
+import { readRequest } from '../../src/wire/request.ts';
+import { HandClock, settle } from '../support/hand-clock.ts';
+import { a, message, responseOctets } from '../support/messages.ts';
+import { makeCa } from './certificates.ts';
+import { outgoing } from './loopback.ts';
+import { type ScriptedClient, scriptedConnect } from './scripted-client.ts';
 
 const truth = message({ answer: [a('api.example.', '192.0.2.1')] });
-const HEADERS = { ':status': 200, 'content-type': 'application/dns-message' };
+const NAME = 'https://192.0.2.53:443/dns-query';
 
-/** A request as it came. */
-interface Asked {
-  readonly query: Buffer;
-  readonly headers: IncomingHttpHeaders;
-  readonly session: number;
-}
-
-type OnRequest = (asked: Asked, stream: ServerHttp2Stream) => void;
-
-function answer(stream: ServerHttp2Stream, query: Uint8Array, headers = {}, word = truth): void {
-  stream.respond({ ...HEADERS, ...headers });
-  stream.end(responseOctets(query, word));
-}
-
-const answerAll: OnRequest = ({ query }, stream) => answer(stream, query);
-
-/** A DoH server on the loopback. */
-async function dohServer(
-  t: Test,
-  { key, cert }: Pick<Identity, 'key' | 'cert'>,
-  onRequest: OnRequest = answerAll,
-  options: SecureServerOptions = {},
-) {
-  const asked: Asked[] = [];
-  const sessions: ServerHttp2Session[] = [];
-  const resumed: boolean[] = [];
-  const server: Http2SecureServer = createSecureServer({ key, cert, ...options });
-  server.on('secureConnection', (socket) => resumed.push(socket.isSessionReused()));
-  server.on('session', (session) => {
-    session.on('error', () => undefined);
-    const number = sessions.push(session) - 1;
-    session.on('stream', (stream, headers) => {
-      const chunks: Buffer[] = [];
-      stream.on('error', () => undefined);
-      stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-      stream.on('end', () => {
-        const dns = new URL(headers[':path'] ?? '', 'https://x').searchParams.get('dns');
-        const query = dns === null ? Buffer.concat(chunks) : Buffer.from(dns, 'base64url');
-        const one = { query, headers, session: number };
-        asked.push(one);
-        onRequest(one, stream);
-      });
-    });
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    for (const session of sessions) session.destroy();
-    server.close();
-  });
-  return { port: (server.address() as AddressInfo).port, asked, sessions, resumed };
-}
-
-function transportTo(t: Test, url: string) {
-  const address = parseServerAddress(url);
+/** A transport whose HTTP clients the test plays. */
+function setup(t: Test, parameters = '') {
+  const address = parseServerAddress(`https://192.0.2.53/dns-query${parameters}`);
   if (address.transport !== 'https') throw new Error('not https');
+  const { clients, origins, connect } = scriptedConnect();
   const clock = new HandClock();
   const tallies = createUpstreamTallies();
-  const transport = httpsTransport(address, clock, tallies);
-  t.teardown(() => transport.close());
-  return { transport, clock, tallies, address };
+  const transport = httpsTransport(address, clock, tallies, connect);
+  /** Sends a question; `heard` fills as things come of it. */
+  const ask = async (question = outgoing('api.example.'), edns = true) => {
+    const heard: { replies: Reply[]; errors: Error[] } = { replies: [], errors: [] };
+    const exchange = transport.send(question, edns, {
+      onReply: (reply) => heard.replies.push(reply),
+      onFailure: (error) => heard.errors.push(error),
+    });
+    await settle();
+    return { ...heard, close: () => exchange.close() };
+  };
+  const client = (n = 0): ScriptedClient => {
+    const made = clients[n];
+    if (made === undefined) throw new Error(`no client: ${n}`);
+    return made;
+  };
+  /** The n-th client is used until `span` is over, and then no more. */
+  const losesAfter = async (span: Milliseconds, n: number) => {
+    await clock.advance(span - 1);
+    t.equal(client(n).isClosed, false);
+    await clock.advance(1);
+    t.equal(client(n).isClosed, true);
+  };
+  const sends = () => tallies.sends.get('https');
+  return { transport, clock, tallies, clients, origins, ask, client, losesAfter, sends };
 }
 
-const ask = (transport: Parameters<typeof sendBy>[0], qname = 'api.example.') =>
-  sendBy(transport, outgoing(qname)).reply;
-
-test('POST and GET over HTTP/2, with ID 0 and padded (RFC 8484 §4.1, RFC 8467)', async (t) => {
-  const ca = makeCa(t);
-  const { port, asked, sessions } = await dohServer(t, ca.issue(['DNS:dns.example']));
-  for (const method of ['post', 'get']) {
-    const query = `bootstrap=127.0.0.1&ca=${ca.certFile}&method=${method}`;
-    const { transport, tallies } = transportTo(t, `https://dns.example:${port}/dns-query?${query}`);
-    t.same((await ask(transport)).message, truth, method);
-    t.equal(tallies.sends.get('https'), 1);
-  }
-  for (const { query } of asked) t.same([uint16(query, 0), query.length], [0, 128]);
-  const [post, get] = asked.map(({ headers }) => headers);
-  t.match(post, {
-    ':method': 'POST',
-    ':path': '/dns-query',
-    ':authority': `dns.example:${port}`,
-    accept: 'application/dns-message',
-    'content-type': 'application/dns-message',
+test('a question is posted with ID 0, padded, as it was asked (RFC 8484 §4.1, RFC 8467)', async (t) => {
+  const { origins, ask, client, sends } = setup(t);
+  await ask({ ...outgoing('api.example.'), dnssecOk: true, checkingDisabled: true });
+  await ask(outgoing('api.example.'), false);
+  const [whole, bare] = client().requests;
+  t.match(whole?.options, {
+    method: 'POST',
+    path: /^\/dns-query$/,
+    headers: { accept: /^application\/dns-message$/, 'content-type': /^application\/dns-message$/ },
   });
-  t.match(get, { ':method': 'GET', ':path': /^\/dns-query\?dns=[\w-]+$/ });
-  t.ok(sessions.every((session) => session.alpnProtocol === 'h2'));
+  const octets = whole?.query ?? new Uint8Array(0);
+  t.same([uint16(octets, 0), octets.length], [0, 128]);
+  const { header, edns } = readRequest(octets);
+  t.match(edns, { dnssecOk: true });
+  t.equal(header.flags & 0x10, 0x10, 'CD');
+  const question = 12 + 13 + 4;
+  t.equal(bare?.query.length, question, 'without EDNS there is no place for padding');
+  t.same(origins, ['https://192.0.2.53'], 'over one client');
+  t.equal(sends(), 2);
 });
 
-test('many questions share one connection, and answers come in any order', async (t) => {
-  const ca = makeCa(t);
-  const held: (() => void)[] = [];
-  const { port, sessions } = await dohServer(t, ca.issue(['IP:127.0.0.1']), ({ query }, stream) => {
-    held.push(() => answer(stream, query));
-    if (held.length === 20) for (const release of held.reverse()) release();
-  });
-  const { transport } = transportTo(t, `https://127.0.0.1:${port}/dns-query?ca=${ca.certFile}`);
-  await Promise.all(Array.from({ length: 20 }, (_, i) => ask(transport, `n${i}.example.`)));
-  t.equal(sessions.length, 1);
+test('GET has the same octets in its path, and no body (RFC 8484 §4.1)', async (t) => {
+  const get = setup(t, '?method=get');
+  const post = setup(t);
+  await get.ask();
+  await post.ask();
+  const { options } = get.client().nth(0);
+  t.equal(options.method, 'GET');
+  t.same(options.headers, { accept: 'application/dns-message' });
+  t.equal(options.body, undefined);
+  const dns = Buffer.from(post.client().nth(0).query).toString('base64url');
+  t.equal(options.path, `/dns-query?dns=${dns}`);
 });
 
-test('Age is taken off every TTL, never below 0 (RFC 8484 §5.1)', async (t) => {
-  const ca = makeCa(t);
-  const word = message({
-    answer: [a('api.example.', '192.0.2.1', 60), a('api.example.', '192.0.2.2', 20)],
-    authority: [soa('example.', { ttl: 100 })],
-  });
-  const { port } = await dohServer(t, ca.issue(['IP:127.0.0.1']), ({ query }, stream) => {
-    answer(stream, query, { age: '25' }, word);
-  });
-  const { transport } = transportTo(t, `https://127.0.0.1:${port}/dns-query?ca=${ca.certFile}`);
-  const { message: got } = await ask(transport);
-  t.same(
-    [...got.answer, ...got.authority].map(({ ttl }) => ttl),
-    [35, 0, 75],
-  );
+test('an answer reaches who asked, once', async (t) => {
+  const { clock, ask, client } = setup(t);
+  const first = await ask();
+  const second = await ask();
+  await client().nth(1).answer(truth);
+  t.match([first.replies.length, second.replies], [0, [{ message: truth }]]);
+  t.ok(client().nth(1).isAborted, 'nothing of it is waited for');
+  second.close();
+  await client().nth(0).answer(truth);
+  t.match([first.replies.length, second.replies.length], [1, 1]);
+  t.equal(clock.timers, 0);
 });
 
-test('what is no 2xx is a failure, whatever its body says; so is another media type or question', async (t) => {
-  const ca = makeCa(t);
-  const { port } = await dohServer(t, ca.issue(['IP:127.0.0.1']), ({ query, headers }, stream) => {
-    const path = headers[':path'] ?? '';
-    if (path.includes('status')) answer(stream, query, { ':status': Number(path.slice(-3)) });
-    else if (path.includes('html')) answer(stream, query, { 'content-type': 'text/html' });
-    else answer(stream, query.fill(0x7a, 13, 14));
-  });
-  const fails = async (path: string, expected: object) => {
-    const { transport, tallies } = transportTo(
-      t,
-      `https://127.0.0.1:${port}${path}?ca=${ca.certFile}`,
-    );
-    await t.rejects(ask(transport), { name: 'UpstreamError', ...expected }, path);
-    t.equal(tallies.sends.get('https'), 1, 'not asked again');
-  };
-  for (const status of [301, 404, 503]) {
-    await fails(`/status${status}`, { reason: 'refused', message: new RegExp(`HTTP ${status}$`) });
-  }
-  await fails('/html', { reason: 'malformed' });
-  await fails('/another-question', { reason: 'malformed' });
-});
-
-test('a server that is not who it should be, or has no HTTP/2, hears no question (U5)', async (t) => {
-  const ca = makeCa(t);
-  const { port, asked } = await dohServer(t, ca.issue(['DNS:evil.example']));
-  const query = `bootstrap=127.0.0.1&ca=${ca.certFile}`;
-  const { transport } = transportTo(t, `https://dns.example:${port}/dns-query?${query}`);
-  await t.rejects(ask(transport), {
-    reason: 'untrusted',
-    message: /is for another name: subject CN=evil/,
-  });
-  t.same(asked, []);
-
-  let requests = 0;
-  const { key, cert } = ca.issue(['DNS:dns.example']);
-  const old = createHttpsServer({ key, cert, ALPNProtocols: ['http/1.1'] }, () => requests++);
-  old.listen(0, '127.0.0.1');
-  await once(old, 'listening');
-  t.teardown(() => {
-    old.closeAllConnections();
-    old.close();
-  });
-  const oldPort = (old.address() as AddressInfo).port;
-  const toOld = transportTo(t, `https://dns.example:${oldPort}/dns-query?${query}`);
-  await t.rejects(ask(toOld.transport), { name: 'UpstreamError', reason: 'network' });
-  t.equal(requests, 0);
-});
-
-test('a refused connection fails at once, and is not tried again (U2)', async (t) => {
-  const port = await closedPort();
-  const { transport, tallies } = transportTo(t, `https://127.0.0.1:${port}/dns-query`);
-  await t.rejects(ask(transport), { reason: 'refused', message: /ECONNREFUSED$/ });
-  t.equal(tallies.sends.get('https'), 1);
-});
-
-test('a server that closes after each answer loses nothing', async (t) => {
-  const ca = makeCa(t);
-  for (const end of ['close', 'destroy'] as const) {
-    const { port, sessions, resumed } = await dohServer(
-      t,
-      ca.issue(['IP:127.0.0.1']),
-      ({ query }, stream) => {
-        answer(stream, query);
-        const { session } = stream;
-        // When the answer is out.
-        stream.on('close', () => setImmediate(() => session?.[end]()));
-      },
-    );
-    const { transport } = transportTo(t, `https://127.0.0.1:${port}/dns-query?ca=${ca.certFile}`);
-    for (let i = 0; i < 3; i++) t.same((await ask(transport)).message, truth);
-    const replies = await Promise.all(Array.from({ length: 6 }, () => ask(transport)));
-    t.equal(replies.filter(({ message: got }) => got.answer.length === 1).length, 6, end);
-    t.ok(sessions.length > 1);
-    t.ok(resumed.includes(true), 'TLS sessions are resumed');
+test('any 2xx is an answer, nothing else is, whatever its body says (RFC 8484 §4.2.1)', async (t) => {
+  for (const [status, isAnswer] of [
+    [199, false],
+    [200, true],
+    [299, true],
+    [300, false],
+    [503, false],
+  ] as const) {
+    const { ask, client, sends } = setup(t);
+    const { replies, errors } = await ask();
+    await client().nth(0).answer(truth, { status });
+    t.equal(replies.length, isAnswer ? 1 : 0, `${status}`);
+    if (isAnswer) continue;
+    t.match(errors, [{ reason: 'refused' }]);
+    t.equal(errors[0]?.message, `${NAME} answered HTTP ${status}`);
+    t.equal(sends(), 1, 'not asked again');
   }
 });
 
-test('a server that closes on every question is asked twice, no more', async (t) => {
-  const ca = makeCa(t);
-  const { port, asked } = await dohServer(t, ca.issue(['IP:127.0.0.1']), (_, stream) => {
-    stream.session?.destroy();
-  });
-  const { transport } = transportTo(t, `https://127.0.0.1:${port}/dns-query?ca=${ca.certFile}`);
-  await t.rejects(ask(transport), { name: 'UpstreamError', reason: 'network' });
-  t.equal(asked.length, 2);
+test('an answer has the media type of one, whatever its case and parameters (RFC 8484 §6)', async (t) => {
+  const types: [string | string[] | undefined, boolean][] = [
+    ['application/dns-message', true],
+    ['Application/DNS-Message; charset=x', true],
+    ['application/dns-message ;x=y', true],
+    ['application/dns-messages', false],
+    ['application/dns-message x', false],
+    ['xapplication/dns-message', false],
+    ['text/html', false],
+    [['application/dns-message'], false],
+    [undefined, false],
+  ];
+  for (const [type, isAnswer] of types) {
+    const { ask, client, tallies } = setup(t);
+    const { replies, errors } = await ask();
+    await client()
+      .nth(0)
+      .answer(truth, { headers: { 'content-type': type } });
+    t.equal(replies.length, isAnswer ? 1 : 0, `${type}`);
+    t.equal(errors[0]?.message, isAnswer ? undefined : `malformed https reply from ${NAME}`);
+    t.equal(tallies.malformed.value + tallies.mismatched.value, 0);
+  }
 });
 
-test('1 s of silence: new questions get another connection, old ones are still heard (U1)', async (t) => {
-  const ca = makeCa(t);
-  const held = Promise.withResolvers<() => void>();
-  const { port, sessions } = await dohServer(
-    t,
-    ca.issue(['IP:127.0.0.1']),
-    ({ query, session }, stream) => {
-      if (session === 0) held.resolve(() => answer(stream, query));
-      else answer(stream, query);
+test('what is no answer to the question fails it, and is counted (U3)', async (t) => {
+  for (const kind of ['mismatched', 'malformed'] as const) {
+    const { ask, client, tallies, sends } = setup(t);
+    const { errors } = await ask();
+    const request = client().nth(0);
+    const octets = responseOctets(request.query, truth);
+    putUint16(octets, kind === 'malformed' ? 6 : 0, 40);
+    await request.answerWith(octets);
+    t.match(errors, [{ reason: 'malformed', message: `malformed https reply from ${NAME}` }]);
+    t.match([tallies[kind].value, tallies.malformed.value + tallies.mismatched.value], [1, 1]);
+    t.equal(sends(), 1);
+  }
+});
+
+test('Age is whole seconds, and comes off the TTLs of every section (RFC 9111 §5.1)', async (t) => {
+  const rr = a('api.example.', '192.0.2.1', 60);
+  const word = message({ answer: [rr], authority: [rr], additional: [rr] });
+  const ages: [string | string[] | undefined, number][] = [
+    ['25', 35],
+    ['60', 0],
+    ['61', 0],
+    ['4294967296', 0],
+    ['0', 60],
+    ['12345678901', 60],
+    ['25x', 60],
+    ['x25', 60],
+    ['', 60],
+    [['25'], 60],
+    [undefined, 60],
+  ];
+  for (const [age, ttl] of ages) {
+    const { ask, client } = setup(t);
+    const { replies } = await ask();
+    await client().nth(0).answer(word, { headers: { age } });
+    const { answer = [], authority = [], additional = [] } = replies[0]?.message ?? {};
+    const ttls = [...answer, ...authority, ...additional].map((each) => each.ttl);
+    t.same(ttls, [ttl, ttl, ttl], `Age: ${age}`);
+  }
+});
+
+test('what waits is bounded: one more fails, later, and is not sent (S1)', async (t) => {
+  const { ask, client, transport, sends } = setup(t);
+  const waiting = await Promise.all(Array.from({ length: 4_096 }, () => ask()));
+  let told: Error | undefined;
+  transport.send(outgoing('api.example.'), true, {
+    onReply: () => undefined,
+    onFailure: (error) => {
+      told = error;
     },
-  );
-  const { transport, clock } = transportTo(
-    t,
-    `https://127.0.0.1:${port}/dns-query?ca=${ca.certFile}`,
-  );
-  const slow = ask(transport);
-  const release = await held.promise;
-  await clock.advance(1_000);
-  t.same((await ask(transport)).message, truth);
-  t.equal(sessions.length, 2);
-  release();
-  t.same((await slow).message, truth);
+  });
+  t.equal(told, undefined, 'nothing before send returns');
+  await settle();
+  t.match(told, { reason: 'full', message: `https questions waiting for ${NAME}: 4096` });
+  t.equal(sends(), 4_096);
+  waiting[0]?.close();
+  await ask();
+  t.equal(sends(), 4_097, 'who gives up makes room');
+  t.equal(client().requests.length, 4_097);
+});
+
+test('what a lost connection left is asked again, once and no more where it answered nothing', async (t) => {
+  const ofUndici = 'UND_ERR_SOCKET UND_ERR_INFO UND_ERR_CLOSED UND_ERR_DESTROYED';
+  const ofNode =
+    'ECONNRESET EPIPE ERR_HTTP2_GOAWAY_SESSION ERR_HTTP2_SESSION_ERROR ERR_HTTP2_STREAM_ERROR';
+  for (const code of `${ofUndici} ${ofNode}`.split(' ')) {
+    const { ask, client, sends } = setup(t);
+    const { errors } = await ask();
+    await client().nth(0).fail(code);
+    t.equal(errors.length, 0, code);
+    await client().nth(1).fail(code);
+    t.match(errors, [{ reason: 'network', message: `https socket to ${NAME}: ${code}` }]);
+    t.equal(sends(), 2);
+  }
+});
+
+test('a server that answers others before it closes is asked 16 times, no more', async (t) => {
+  const { ask, client, sends } = setup(t);
+  const { errors } = await ask();
+  for (let n = 0; n < 16; n++) {
+    t.equal(errors.length, 0);
+    const left = client().requests.length - 1;
+    client().stand();
+    await ask(outgoing('other.example.'));
+    await client()
+      .nth(left + 1)
+      .answer(truth);
+    await client().nth(left).fail('ECONNRESET');
+  }
+  t.match(errors, [{ reason: 'network' }]);
+  t.equal(sends(), 32);
+});
+
+test('answers of the connection before do not count for the one that is lost', async (t) => {
+  const { ask, client, sends } = setup(t);
+  await ask();
+  await client().nth(0).answer(truth);
+  const { errors } = await ask();
+  client().stand();
+  await client().nth(1).fail('ECONNRESET');
+  await client().nth(2).fail('ECONNRESET');
+  t.equal(errors.length, 1);
+  t.equal(sends(), 3);
+});
+
+test('what no second attempt mends fails at once', async (t) => {
+  const { ask, client, sends } = setup(t);
+  const refused = await ask();
+  await client().nth(0).fail('ECONNREFUSED');
+  t.match(refused.errors, [
+    { reason: 'refused', message: `https socket to ${NAME}: ECONNREFUSED` },
+  ]);
+  const tooLong = await ask();
+  await client().nth(1).fail('UND_ERR_RES_EXCEEDED_MAX_SIZE');
+  t.match(tooLong.errors, [{ reason: 'network' }]);
+  const bug = new TypeError('a bug');
+  const broken = await ask();
+  await client().nth(2).failWith(bug);
+  t.equal(broken.errors[0], bug, 'goes on to where bugs are reported');
+  const odd = await ask();
+  await client().nth(3).failWith('ECONNRESET');
+  t.match(odd.errors, [{ message: 'https threw: ECONNRESET' }]);
+  t.equal(sends(), 4);
+});
+
+test('closing the exchange aborts its request, and nothing is heard or asked any more', async (t) => {
+  const { clock, ask, client, sends } = setup(t);
+  const given = await ask();
+  t.equal(client().nth(0).isAborted, false);
+  given.close();
+  t.equal(client().nth(0).isAborted, true);
+  await client().nth(0).fail('ECONNRESET');
+  t.match([given.replies.length, given.errors.length, sends()], [0, 0, 1]);
   t.equal(clock.timers, 0);
 });
 
-test('a closed exchange hears nothing; closing the transport fails what is out', async (t) => {
-  const ca = makeCa(t);
-  const arrived = Promise.withResolvers<void>();
-  const { port } = await dohServer(t, ca.issue(['IP:127.0.0.1']), () => arrived.resolve());
-  const { transport, clock } = transportTo(
-    t,
-    `https://127.0.0.1:${port}/dns-query?ca=${ca.certFile}`,
-  );
-  const given = sendBy(transport, outgoing('api.example.'));
-  const kept = sendBy(transport, outgoing('api.example.'));
-  await arrived.promise;
-  given.exchange.close();
-  given.exchange.close();
+test('closing the transport fails what waits, and lets the client go', async (t) => {
+  const { transport, clock, ask, client } = setup(t);
+  const given = await ask();
+  const kept = await ask();
+  given.close();
   transport.close();
-  await t.rejects(kept.reply, { name: 'UpstreamError', reason: 'closed' });
-  t.equal(await Promise.race([given.reply, Promise.resolve('silent')]), 'silent');
+  await settle();
+  t.match(kept.errors, [{ reason: 'closed', message: `https to ${NAME} was closed` }]);
+  t.equal(given.errors.length, 0);
+  t.equal(client().isClosed, true);
   t.equal(clock.timers, 0);
+});
+
+test('1 s without a word: new questions get another client, what waits is still heard (U1)', async (t) => {
+  const { clock, clients, ask, client } = setup(t);
+  const slow = await ask();
+  await clock.advance(999);
+  await ask();
+  t.equal(clients.length, 1, 'a question is no word');
+  await clock.advance(1);
+  t.equal(client(0).isClosed, true, 'as far as nothing waits on it');
+  await ask();
+  t.equal(clients.length, 2);
+  await client(0).nth(0).answer(truth);
+  t.equal(slow.replies.length, 1);
+});
+
+test('silence counts from the last word, and from the first question after a rest', async (t) => {
+  const { clock, clients, ask, client, losesAfter } = setup(t);
+  const first = await ask();
+  await ask();
+  await clock.advance(400);
+  await client().nth(0).answer(truth);
+  t.equal(first.replies.length, 1);
+  await losesAfter(1_000, 0);
+  await client().nth(1).answer(truth);
+  t.equal(clock.timers, 0, 'nobody waits, nothing is watched');
+  await clock.advance(5_000);
+  await ask();
+  await losesAfter(1_000, 1);
+  t.equal(clients.length, 2);
+});
+
+test('each further second of silence costs the client of its questions', async (t) => {
+  const { clients, ask, losesAfter } = setup(t);
+  await ask();
+  await losesAfter(1_000, 0);
+  await ask();
+  await losesAfter(1_000, 1);
+  t.equal(clients.length, 2);
+});
+
+test('after the CA file has changed, new questions get another client (U5)', async (t) => {
+  const ca = makeCa(t);
+  const file = join(ca.folder, 'trusted.pem');
+  copyFileSync(ca.certFile, file);
+  const { clock, clients, ask, client } = setup(t, `?ca=${file}`);
+  await ask();
+  writeFileSync(file, `${ca.cert}${ca.cert}`);
+  await clock.advance(900);
+  await ask();
+  t.equal(clients.length, 1, 'not looked at yet');
+  await client().nth(0).answer(truth);
+  await clock.advance(100);
+  await ask();
+  t.equal(clients.length, 2);
+  t.equal(client(0).isClosed, true);
 });

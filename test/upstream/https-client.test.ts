@@ -1,0 +1,275 @@
+import { once } from 'node:events';
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  type IncomingHttpHeaders,
+  type SecureServerOptions,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import { createServer as createHttpsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { type Test, test } from 'tap';
+import { httpsTransport } from '../../src/upstream/https-exchange.ts';
+import { parseServerAddress } from '../../src/upstream/server-address.ts';
+import { createUpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
+import { uint16 } from '../../src/wire/header.ts';
+import { HandClock } from '../support/hand-clock.ts';
+import { a, message, responseOctets, soa } from '../support/messages.ts';
+import { type Identity, makeCa } from './certificates.ts';
+import { closedPort, outgoing, sendBy } from './loopback.ts';
+
+// What the machine trusts beside Node's own must not decide.
+delete process.env['NODE_EXTRA_CA_CERTS'];
+
+const truth = message({ answer: [a('api.example.', '192.0.2.1')] });
+const HEADERS = { ':status': 200, 'content-type': 'application/dns-message' };
+
+/** A request as it came. */
+interface Asked {
+  readonly query: Buffer;
+  readonly headers: IncomingHttpHeaders;
+  readonly session: number;
+}
+
+type OnRequest = (asked: Asked, stream: ServerHttp2Stream) => void;
+
+function answer(stream: ServerHttp2Stream, query: Uint8Array, headers = {}, word = truth): void {
+  stream.respond({ ...HEADERS, ...headers });
+  stream.end(responseOctets(query, word));
+}
+
+const answerAll: OnRequest = ({ query }, stream) => answer(stream, query);
+
+/** A DoH server on the loopback. */
+async function dohServer(
+  t: Test,
+  { key, cert }: Pick<Identity, 'key' | 'cert'>,
+  onRequest: OnRequest = answerAll,
+  options: SecureServerOptions = {},
+) {
+  const asked: Asked[] = [];
+  const sessions: ServerHttp2Session[] = [];
+  const resumed: boolean[] = [];
+  const server: Http2SecureServer = createSecureServer({ key, cert, ...options });
+  server.on('secureConnection', (socket) => resumed.push(socket.isSessionReused()));
+  server.on('session', (session) => {
+    session.on('error', () => undefined);
+    const number = sessions.push(session) - 1;
+    session.on('stream', (stream, headers) => {
+      const chunks: Buffer[] = [];
+      stream.on('error', () => undefined);
+      stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+      stream.on('end', () => {
+        const dns = new URL(headers[':path'] ?? '', 'https://x').searchParams.get('dns');
+        const query = dns === null ? Buffer.concat(chunks) : Buffer.from(dns, 'base64url');
+        const one = { query, headers, session: number };
+        asked.push(one);
+        onRequest(one, stream);
+      });
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => {
+    for (const session of sessions) session.destroy();
+    server.close();
+  });
+  return { port: (server.address() as AddressInfo).port, asked, sessions, resumed };
+}
+
+function transportTo(t: Test, url: string) {
+  const address = parseServerAddress(url);
+  if (address.transport !== 'https') throw new Error('not https');
+  const clock = new HandClock();
+  const tallies = createUpstreamTallies();
+  const transport = httpsTransport(address, clock, tallies);
+  t.teardown(() => transport.close());
+  return { transport, clock, tallies, address };
+}
+
+const ask = (transport: Parameters<typeof sendBy>[0], qname = 'api.example.') =>
+  sendBy(transport, outgoing(qname)).reply;
+
+test('POST and GET over HTTP/2, with ID 0 and padded (RFC 8484 §4.1, RFC 8467)', async (t) => {
+  const ca = makeCa(t);
+  const { port, asked, sessions } = await dohServer(t, ca.issue(['DNS:dns.example']));
+  for (const method of ['post', 'get']) {
+    const query = `bootstrap=127.0.0.1&ca=${ca.certFile}&method=${method}`;
+    const { transport, tallies } = transportTo(t, `https://dns.example:${port}/dns-query?${query}`);
+    t.same((await ask(transport)).message, truth, method);
+    t.equal(tallies.sends.get('https'), 1);
+  }
+  for (const { query } of asked) t.same([uint16(query, 0), query.length], [0, 128]);
+  const [post, get] = asked.map(({ headers }) => headers);
+  t.match(post, {
+    ':method': 'POST',
+    ':path': '/dns-query',
+    ':authority': `dns.example:${port}`,
+    accept: 'application/dns-message',
+    'content-type': 'application/dns-message',
+  });
+  t.match(get, { ':method': 'GET', ':path': /^\/dns-query\?dns=[\w-]+$/ });
+  t.ok(sessions.every((session) => session.alpnProtocol === 'h2'));
+});
+
+test('many questions share one connection, and answers come in any order', async (t) => {
+  const ca = makeCa(t);
+  const held: (() => void)[] = [];
+  const { port, sessions } = await dohServer(t, ca.issue(['IP:127.0.0.1']), ({ query }, stream) => {
+    held.push(() => answer(stream, query));
+    if (held.length === 20) for (const release of held.reverse()) release();
+  });
+  const { transport } = transportTo(t, `https://127.0.0.1:${port}/dns-query?ca=${ca.certFile}`);
+  await Promise.all(Array.from({ length: 20 }, (_, i) => ask(transport, `n${i}.example.`)));
+  t.equal(sessions.length, 1);
+});
+
+test('Age is taken off every TTL, never below 0 (RFC 8484 §5.1)', async (t) => {
+  const ca = makeCa(t);
+  const word = message({
+    answer: [a('api.example.', '192.0.2.1', 60), a('api.example.', '192.0.2.2', 20)],
+    authority: [soa('example.', { ttl: 100 })],
+  });
+  const { port } = await dohServer(t, ca.issue(['IP:127.0.0.1']), ({ query }, stream) => {
+    answer(stream, query, { age: '25' }, word);
+  });
+  const { transport } = transportTo(t, `https://127.0.0.1:${port}/dns-query?ca=${ca.certFile}`);
+  const { message: got } = await ask(transport);
+  t.same(
+    [...got.answer, ...got.authority].map(({ ttl }) => ttl),
+    [35, 0, 75],
+  );
+});
+
+test('what is no 2xx is a failure, whatever its body says; so is another media type or question', async (t) => {
+  const ca = makeCa(t);
+  const { port } = await dohServer(t, ca.issue(['IP:127.0.0.1']), ({ query, headers }, stream) => {
+    const path = headers[':path'] ?? '';
+    if (path.includes('status')) answer(stream, query, { ':status': Number(path.slice(-3)) });
+    else if (path.includes('html')) answer(stream, query, { 'content-type': 'text/html' });
+    else answer(stream, query.fill(0x7a, 13, 14));
+  });
+  const fails = async (path: string, expected: object) => {
+    const { transport, tallies } = transportTo(
+      t,
+      `https://127.0.0.1:${port}${path}?ca=${ca.certFile}`,
+    );
+    await t.rejects(ask(transport), { name: 'UpstreamError', ...expected }, path);
+    t.equal(tallies.sends.get('https'), 1, 'not asked again');
+  };
+  for (const status of [301, 404, 503]) {
+    await fails(`/status${status}`, { reason: 'refused', message: new RegExp(`HTTP ${status}$`) });
+  }
+  await fails('/html', { reason: 'malformed' });
+  await fails('/another-question', { reason: 'malformed' });
+});
+
+test('a server that is not who it should be, or has no HTTP/2, hears no question (U5)', async (t) => {
+  const ca = makeCa(t);
+  const { port, asked } = await dohServer(t, ca.issue(['DNS:evil.example']));
+  const query = `bootstrap=127.0.0.1&ca=${ca.certFile}`;
+  const { transport } = transportTo(t, `https://dns.example:${port}/dns-query?${query}`);
+  await t.rejects(ask(transport), {
+    reason: 'untrusted',
+    message: /is for another name: subject CN=evil/,
+  });
+  t.same(asked, []);
+
+  let requests = 0;
+  const { key, cert } = ca.issue(['DNS:dns.example']);
+  const old = createHttpsServer({ key, cert, ALPNProtocols: ['http/1.1'] }, () => requests++);
+  old.listen(0, '127.0.0.1');
+  await once(old, 'listening');
+  t.teardown(() => {
+    old.closeAllConnections();
+    old.close();
+  });
+  const oldPort = (old.address() as AddressInfo).port;
+  const toOld = transportTo(t, `https://dns.example:${oldPort}/dns-query?${query}`);
+  await t.rejects(ask(toOld.transport), { name: 'UpstreamError', reason: 'network' });
+  t.equal(requests, 0);
+});
+
+test('a refused connection fails at once, and is not tried again (U2)', async (t) => {
+  const port = await closedPort();
+  const { transport, tallies } = transportTo(t, `https://127.0.0.1:${port}/dns-query`);
+  await t.rejects(ask(transport), { reason: 'refused', message: /ECONNREFUSED$/ });
+  t.equal(tallies.sends.get('https'), 1);
+});
+
+test('a server that closes after each answer loses nothing', async (t) => {
+  const ca = makeCa(t);
+  for (const end of ['close', 'destroy'] as const) {
+    const { port, sessions, resumed } = await dohServer(
+      t,
+      ca.issue(['IP:127.0.0.1']),
+      ({ query }, stream) => {
+        answer(stream, query);
+        const { session } = stream;
+        // When the answer is out.
+        stream.on('close', () => setImmediate(() => session?.[end]()));
+      },
+    );
+    const { transport } = transportTo(t, `https://127.0.0.1:${port}/dns-query?ca=${ca.certFile}`);
+    for (let i = 0; i < 3; i++) t.same((await ask(transport)).message, truth);
+    const replies = await Promise.all(Array.from({ length: 6 }, () => ask(transport)));
+    t.equal(replies.filter(({ message: got }) => got.answer.length === 1).length, 6, end);
+    t.ok(sessions.length > 1);
+    t.ok(resumed.includes(true), 'TLS sessions are resumed');
+  }
+});
+
+test('a server that closes on every question is asked twice, no more', async (t) => {
+  const ca = makeCa(t);
+  const { port, asked } = await dohServer(t, ca.issue(['IP:127.0.0.1']), (_, stream) => {
+    stream.session?.destroy();
+  });
+  const { transport } = transportTo(t, `https://127.0.0.1:${port}/dns-query?ca=${ca.certFile}`);
+  await t.rejects(ask(transport), { name: 'UpstreamError', reason: 'network' });
+  t.equal(asked.length, 2);
+});
+
+test('1 s of silence: new questions get another connection, old ones are still heard (U1)', async (t) => {
+  const ca = makeCa(t);
+  const held = Promise.withResolvers<() => void>();
+  const { port, sessions } = await dohServer(
+    t,
+    ca.issue(['IP:127.0.0.1']),
+    ({ query, session }, stream) => {
+      if (session === 0) held.resolve(() => answer(stream, query));
+      else answer(stream, query);
+    },
+  );
+  const { transport, clock } = transportTo(
+    t,
+    `https://127.0.0.1:${port}/dns-query?ca=${ca.certFile}`,
+  );
+  const slow = ask(transport);
+  const release = await held.promise;
+  await clock.advance(1_000);
+  t.same((await ask(transport)).message, truth);
+  t.equal(sessions.length, 2);
+  release();
+  t.same((await slow).message, truth);
+  t.equal(clock.timers, 0);
+});
+
+test('a closed exchange hears nothing; closing the transport fails what is out', async (t) => {
+  const ca = makeCa(t);
+  const arrived = Promise.withResolvers<void>();
+  const { port } = await dohServer(t, ca.issue(['IP:127.0.0.1']), () => arrived.resolve());
+  const { transport, clock } = transportTo(
+    t,
+    `https://127.0.0.1:${port}/dns-query?ca=${ca.certFile}`,
+  );
+  const given = sendBy(transport, outgoing('api.example.'));
+  const kept = sendBy(transport, outgoing('api.example.'));
+  await arrived.promise;
+  given.exchange.close();
+  given.exchange.close();
+  transport.close();
+  await t.rejects(kept.reply, { name: 'UpstreamError', reason: 'closed' });
+  t.equal(await Promise.race([given.reply, Promise.resolve('silent')]), 'silent');
+  t.equal(clock.timers, 0);
+});
