@@ -13,7 +13,7 @@ import type { TlsDialer } from './tls-dialer.ts';
  */
 export async function httpsClient(
   origin: string,
-  dialer: TlsDialer,
+  dialer: Dialer,
   onConnect: () => void,
 ): Promise<Client> {
   const { Client } = await import('undici');
@@ -27,13 +27,16 @@ export async function httpsClient(
   });
 }
 
+/** What of a dialer is used. */
+type Dialer = Pick<TlsDialer, 'name' | 'dial'>;
+
 /** As over TCP: below what servers close after on their own. */
 const IDLE: Milliseconds = 5_000;
 /** RFC 8484 §6. */
 const MAX_MESSAGE_OCTETS = 65_535;
 
 /** Hands out a socket when the server has proven who it is and agreed to HTTP/2. */
-function connector(dialer: TlsDialer, onConnect: () => void): buildConnector.connector {
+function connector(dialer: Dialer, onConnect: () => void): buildConnector.connector {
   return (_options, callback) => {
     let told = false;
     const tell = (error: Error | null, opened?: TLSSocket) => {

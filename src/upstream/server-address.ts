@@ -22,7 +22,7 @@ export interface PlainAddress extends Place {
 /** A server whose word counts when it has proven who it is (U5). */
 export interface SecureAddress extends Place {
   readonly authentication: Authentication;
-  /** What the server is asked to be (SNI), where that is known. */
+  /** What the server is asked to be (SNI), where that is known; never an address (RFC 6066 §3). */
   readonly serverName: string | undefined;
 }
 

@@ -1,4 +1,4 @@
-import { isIP, Socket } from 'node:net';
+import { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Clock, Milliseconds } from '../clock.ts';
 import { whyUntrusted } from './authentication.ts';
@@ -73,8 +73,7 @@ export class TlsDialer {
       // read what is in it. `whyUntrusted` is both, and comes before the first octet of ours.
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
-      // RFC 6066 §3: never an address.
-      ...(serverName === undefined || isIP(serverName) !== 0 ? {} : { servername: serverName }),
+      ...(serverName === undefined ? {} : { servername: serverName }),
       ...(session === undefined ? {} : { session }),
     });
     socket.setNoDelay(true);

@@ -21,9 +21,9 @@ test("a mutant meets its file's own tests first, and always some", async (t) => 
     testsOf('src/wire/name.ts').includes('test/wire/corpus.test.ts'),
     'skipped without corpus',
   );
-  const ofDialer = testsOf('src/upstream/tls-dialer.ts');
-  t.ok(ofDialer.includes('test/upstream/tls-exchange.test.ts'), 'seen in what imports it');
-  t.notOk(ofDialer.includes('test/upstream/ask.test.ts'));
+  const ofReplies = testsOf('src/listen/replies.ts');
+  t.ok(ofReplies.includes('test/listen/udp.test.ts'), 'seen in what imports it');
+  t.notOk(ofReplies.includes('test/listen/admit.test.ts'));
   for (const source of ['src/wire/message-writer.ts', 'src/upstream/socket-error.ts']) {
     const tests = testsOf(source);
     t.ok(

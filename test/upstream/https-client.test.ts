@@ -7,11 +7,13 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
-import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, Socket } from 'node:net';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import { type Test, test } from 'tap';
+import { httpsClient } from '../../src/upstream/https-client.ts';
 import { httpsTransport } from '../../src/upstream/https-exchange.ts';
 import { parseServerAddress } from '../../src/upstream/server-address.ts';
+import { TlsDialer } from '../../src/upstream/tls-dialer.ts';
 import { createUpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
 import { uint16 } from '../../src/wire/header.ts';
 import { HandClock } from '../support/hand-clock.ts';
@@ -176,19 +178,32 @@ test('a server that is not who it should be, or has no HTTP/2, hears no question
   });
   t.same(asked, []);
 
-  let requests = 0;
-  const { key, cert } = ca.issue(['DNS:dns.example']);
-  const old = createHttpsServer({ key, cert, ALPNProtocols: ['http/1.1'] }, () => requests++);
-  old.listen(0, '127.0.0.1');
-  await once(old, 'listening');
-  t.teardown(() => {
-    old.closeAllConnections();
-    old.close();
-  });
-  const oldPort = (old.address() as AddressInfo).port;
-  const toOld = transportTo(t, `https://dns.example:${oldPort}/dns-query?${query}`);
-  await t.rejects(ask(toOld.transport), { name: 'UpstreamError', reason: 'network' });
-  t.equal(requests, 0);
+  const identity = ca.issue(['DNS:dns.example']);
+  const refusals: [TlsOptions, RegExp][] = [
+    [{ ALPNProtocols: ['http/1.1'] }, /NO_APPLICATION_PROTOCOL$/],
+    [{}, / does not speak HTTP\/2$/],
+  ];
+  for (const [options, says] of refusals) {
+    let heard = 0;
+    const old = createTlsServer(
+      { key: identity.key, cert: identity.cert, ...options },
+      (socket) => {
+        socket.on('data', () => heard++);
+      },
+    );
+    old.on('tlsClientError', () => undefined);
+    old.listen(0, '127.0.0.1');
+    await once(old, 'listening');
+    t.teardown(() => old.close());
+    const { port: oldPort } = old.address() as AddressInfo;
+    const toOld = transportTo(t, `https://dns.example:${oldPort}/dns-query?${query}`);
+    await t.rejects(ask(toOld.transport), {
+      name: 'UpstreamError',
+      reason: 'network',
+      message: says,
+    });
+    t.equal(heard, 0);
+  }
 });
 
 test('a refused connection fails at once, and is not tried again (U2)', async (t) => {
@@ -272,4 +287,35 @@ test('a closed exchange hears nothing; closing the transport fails what is out',
   await t.rejects(kept.reply, { name: 'UpstreamError', reason: 'closed' });
   t.equal(await Promise.race([given.reply, Promise.resolve('silent')]), 'silent');
   t.equal(clock.timers, 0);
+});
+
+test('a client says when a connection stands, once for all that is asked over it', async (t) => {
+  const ca = makeCa(t);
+  const { port } = await dohServer(t, ca.issue(['IP:127.0.0.1']), (_, stream) => {
+    stream.respond({ ':status': 204 });
+    stream.end();
+  });
+  const address = parseServerAddress(`https://127.0.0.1:${port}/dns-query?ca=${ca.certFile}`);
+  if (address.transport !== 'https') throw new Error('not https');
+  let connected = 0;
+  const dialer = new TlsDialer(address, ['h2'], new HandClock());
+  const client = await httpsClient(address.origin, dialer, () => connected++);
+  t.teardown(() => client.destroy());
+  t.equal(connected, 0, 'nothing is dialled before something is asked');
+  const request = { method: 'GET', path: '/dns-query' } as const;
+  for (let i = 0; i < 2; i++) await (await client.request(request)).body.bytes();
+  t.equal(connected, 1);
+});
+
+test('a socket that is gone before it was ready fails what was asked', async (t) => {
+  let connected = 0;
+  const dialer = { name: 'https://192.0.2.53:443/dns-query', dial: () => new Socket().destroy() };
+  const client = await httpsClient('https://192.0.2.53', dialer, () => connected++);
+  t.teardown(() => client.destroy());
+  await t.rejects(client.request({ method: 'GET', path: '/dns-query' }), {
+    name: 'UpstreamError',
+    reason: 'network',
+    message: 'https://192.0.2.53:443/dns-query closed before it was ready',
+  });
+  t.equal(connected, 0);
 });

@@ -1,9 +1,56 @@
+import { once } from 'node:events';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { test } from 'tap';
+import { connect, createServer, type SecureContext, type TlsOptions } from 'node:tls';
+import { type Test, test } from 'tap';
 import { readRoots, TrustedRoots } from '../../src/upstream/trusted-roots.ts';
 import { HandClock } from '../support/hand-clock.ts';
-import { makeCa } from './certificates.ts';
+import { type Identity, makeCa } from './certificates.ts';
+
+/** Whether a server is believed that shows `identity`. @throws {Error} If no handshake comes about. */
+async function believes(
+  t: Test,
+  context: SecureContext,
+  { key, cert }: Identity,
+  options: TlsOptions = {},
+): Promise<boolean> {
+  const server = createServer({ key, cert, ...options }, (socket) => socket.resume());
+  server.on('tlsClientError', () => undefined);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const socket = connect({ port, secureContext: context, rejectUnauthorized: false });
+  t.teardown(() => socket.destroy());
+  await once(socket, 'secureConnect');
+  return socket.authorized;
+}
+
+test('what is below a CA of the file is believed, nothing else, and nothing over TLS 1.1 (U5)', async (t) => {
+  const ca = makeCa(t);
+  const mine = ca.issue(['DNS:localhost']);
+  const theirs = makeCa(t, 'Other CA').issue(['DNS:localhost']);
+  const { context } = new TrustedRoots(ca.certFile, new HandClock()).current();
+  t.equal(await believes(t, context, mine), true);
+  t.equal(await believes(t, context, theirs), false);
+  const old: TlsOptions = {
+    minVersion: 'TLSv1',
+    maxVersion: 'TLSv1.1',
+    ciphers: 'DEFAULT@SECLEVEL=0',
+  };
+  await t.rejects(believes(t, context, mine, old));
+});
+
+test('without a file those count that come with Node, once and for all', async (t) => {
+  const clock = new HandClock();
+  const roots = new TrustedRoots(undefined, clock);
+  const first = roots.current();
+  t.equal(first.generation, 1);
+  await clock.advance(10_000);
+  t.equal(roots.current(), first);
+  t.equal(await believes(t, first.context, makeCa(t).issue(['DNS:localhost'])), false);
+});
 
 test('a CA file that cannot be used is an error that names it', (t) => {
   const { folder, cert } = makeCa(t);
@@ -27,6 +74,7 @@ test('the file is looked at each second; what cannot be read changes nothing', a
   const clock = new HandClock();
   const roots = new TrustedRoots(file, clock);
   const first = roots.current();
+  t.equal(first.generation, 1);
   await clock.advance(1_000);
   t.equal(roots.current(), first, 'unchanged');
   rmSync(file);

@@ -1,8 +1,8 @@
 import { type Test, test } from 'tap';
 import type { LaneOrder } from '../../src/upstream/lanes.ts';
-import type { ServerAddress } from '../../src/upstream/server-address.ts';
+import { parseServerAddress, type ServerAddress } from '../../src/upstream/server-address.ts';
 import { createUpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
-import { upstreamFor } from '../../src/upstream/upstreams.ts';
+import { type UpstreamOptions, upstreamFor } from '../../src/upstream/upstreams.ts';
 import { Rcode, RrType } from '../../src/wire/codes.ts';
 import { Deframer, frame } from '../../src/wire/frame.ts';
 import { HandClock } from '../support/hand-clock.ts';
@@ -15,10 +15,11 @@ const other = message({ answer: [aaaa('api.example.', '2001:db8::1')] });
 const A = outgoing('api.example.');
 const AAAA = outgoing('api.example.', RrType.AAAA);
 
-function build(t: Test, servers: ServerAddress[][], order = serial) {
+function build(t: Test, servers: ServerAddress[][], options: Partial<UpstreamOptions> = {}) {
   const tallies = createUpstreamTallies();
   // Nothing here may depend on time: the clock stands still.
-  const upstream = upstreamFor({ servers, order, clock: new HandClock(), tallies });
+  const parts = { servers, order: serial, clock: new HandClock(), tallies };
+  const upstream = upstreamFor({ ...parts, ...options });
   t.teardown(() => upstream.close());
   return { upstream, tallies };
 }
@@ -79,6 +80,72 @@ test('over TCP both of a pair are pipelined at once (F2)', async (t) => {
   t.teardown(server.close);
   const { upstream } = build(t, [[server.address]]);
   t.same(await Promise.all([upstream.ask(A), upstream.ask(AAAA)]), [truth, other]);
+});
+
+test('where any server is asked over UDP a pair goes one after the other, whoever is first (F2)', async (t) => {
+  let open = 0;
+  const inFlight: number[] = [];
+  const server = await tcpServer((socket) => {
+    const deframer = new Deframer();
+    socket.on('data', (chunk: Buffer) => {
+      for (const query of deframer.push(chunk)) {
+        inFlight.push(++open);
+        setImmediate(() => {
+          open--;
+          socket.write(frame(responseOctets(query, truth)));
+        });
+      }
+    });
+  });
+  t.teardown(server.close);
+  const { upstream } = build(t, [[server.address], [serverAt('udp', await closedPort())]]);
+  await Promise.all([upstream.ask(A), upstream.ask(AAAA)]);
+  t.same(inFlight, [1, 1]);
+});
+
+test('sockets and what waits on connections are bounded together (S1)', async (t) => {
+  let full = 0;
+  const limit = { udpSockets: { sockets: 2, full: { add: () => full++ } } };
+  const held = Promise.withResolvers<void>();
+  let queries = 0;
+  const tcp = await tcpAnswering(() => {
+    if (++queries === 4) held.resolve();
+    return [];
+  });
+  t.teardown(tcp.close);
+  const overTcp = build(t, [[tcp.address]], limit);
+  const waiting = Array.from({ length: 4 }, () => overTcp.upstream.ask(A).catch(() => undefined));
+  await held.promise;
+  await t.rejects(overTcp.upstream.ask(A), { name: 'UpstreamError', reason: 'full' });
+  overTcp.upstream.close();
+  await Promise.all(waiting);
+
+  const arrived = Promise.withResolvers<void>();
+  let datagrams = 0;
+  const udp = await udpServer(() => {
+    if (++datagrams === 2) arrived.resolve();
+  });
+  t.teardown(udp.close);
+  const overUdp = build(t, [[udp.address]], limit);
+  const names = ['a.example.', 'b.example.', 'c.example.'];
+  const asked = names.map((name) => overUdp.upstream.ask(outgoing(name)).catch(() => undefined));
+  await arrived.promise;
+  t.equal(overUdp.tallies.tcpFallbacks.get('full'), 1);
+  t.equal(full, 1);
+  overUdp.upstream.close();
+  await Promise.all(asked);
+});
+
+test('whoever is not believed is told of, over TLS and over HTTPS (U5)', async (t) => {
+  for (const url of ['tls://127.0.0.1', 'https://127.0.0.1/dns-query']) {
+    const servers = [[parseServerAddress(`${url}?ca=/nowhere/ca.pem`)]];
+    const told: string[] = [];
+    const { upstream } = build(t, servers, { onUntrusted: (message) => told.push(message) });
+    await t.rejects(upstream.ask(A), { name: 'UpstreamError', reason: 'untrusted' });
+    t.match(told, [/ENOENT/], url);
+    const untold = build(t, servers).upstream.ask(A);
+    await t.rejects(untold, { name: 'UpstreamError', reason: 'untrusted' }, 'or nobody is');
+  }
 });
 
 test('a refused first server: the second answers at once (U1, U2)', async (t) => {
