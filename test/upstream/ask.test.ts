@@ -1,6 +1,7 @@
 import { test } from 'tap';
 import { Rcode } from '../../src/wire/codes.ts';
 import { a, message } from '../support/messages.ts';
+import { outgoing } from './loopback.ts';
 import { begin, reasonOf, scriptedServer } from './scripted-server.ts';
 
 const truth = message({ answer: [a('api.example.', '192.0.2.1')] });
@@ -25,7 +26,9 @@ test('silence: again after 150 ms, and after 300 more over UDP and TCP; then ove
   t.equal(heard.error, undefined, 'a spent budget ends sending, not waiting');
   await clock.advance(1);
   t.equal(reasonOf(heard.error), 'timeout');
+  t.equal(heard.error?.message, 'no answer from udp://127.0.0.1:53: timeout');
   t.equal(udp.listening + tcp.listening, 0);
+  t.equal(clock.timers, 0);
   t.equal(tallies.tcpFallbacks.get('silence'), 1);
   t.equal(tallies.retransmissions.value, 4);
 });
@@ -40,6 +43,42 @@ test('the answer to any send wins, and the others are closed (F1)', async (t) =>
     t.equal(udp.listening + tcp.listening, 0);
     t.equal(clock.timers, 0);
   }
+});
+
+test('an answer is a rescue where a resend brought it before the first datagram was answered (F1)', async (t) => {
+  const rescues = async (...answered: number[]) => {
+    const { clock, udp, tallies, server } = scriptedServer();
+    begin(server);
+    await clock.advance(150);
+    for (const place of answered) udp.nth(place).answer(truth);
+    return tallies.rescues.value;
+  };
+  t.equal(await rescues(0), 0);
+  t.equal(await rescues(1), 1);
+  const { udp, tallies, server } = scriptedServer();
+  begin(server);
+  udp.nth(0).answer(message({ rcode: Rcode.FORMERR }), { edns: false });
+  udp.nth(1).answer(truth);
+  t.equal(tallies.rescues.value, 0, 'what is sent for another reason is none');
+});
+
+test('AD is believed of a server that nobody can speak for (RFC 6840 §5.7)', (t) => {
+  const authentic = { ...truth, authenticData: true };
+  const cases: [string, boolean][] = [
+    ['udp://127.0.0.53', true],
+    ['udp://[::1]', true],
+    ['tls://192.0.2.53', true],
+    ['https://192.0.2.53/dns-query', true],
+    ['udp://192.0.2.127', false],
+    ['tcp://[2001:db8::1]', false],
+  ];
+  for (const [url, isTrusted] of cases) {
+    const { udp, tcp, secure, server } = scriptedServer(url);
+    const { heard } = begin(server);
+    for (const { sends } of [udp, tcp, secure]) sends[0]?.answer(authentic);
+    t.same(heard.answer, { ...truth, authenticData: isTrusted }, url);
+  }
+  t.end();
 });
 
 test('the timer follows what was measured, by class (U2)', async (t) => {
@@ -81,6 +120,8 @@ test('a resend may be taken over: this server keeps listening', async (t) => {
   const { heard } = begin(server, 'api.example.', () => true);
   await clock.advance(200);
   t.same(udp.times, [0]);
+  await clock.advance(3_000);
+  t.same(udp.times, [0, 450], 'and goes on by its own rounds, no more');
   udp.nth(0).answer(truth);
   t.same(heard.answer, truth);
 });
@@ -94,6 +135,23 @@ test('20 resends, then each waits 400 ms: a slow server is not sent double its l
   t.equal(udp.sends.length, 25 + 20);
   await clock.advance(1);
   t.equal(udp.sends.length, 25 + 25);
+});
+
+test('where no token is left, the wait counts from the last datagram, whatever went over TCP (U2)', async (t) => {
+  const { clock, udp, server } = scriptedServer();
+  for (let i = 0; i < 20; i++) begin(server, `n${i}.example.`);
+  await clock.advance(150);
+  const before = udp.sends.length;
+  begin(server, 'last.example.');
+  await clock.advance(100);
+  udp.nth(before).suspect('wrong-id');
+  await clock.advance(299);
+  const resends = () => udp.sends.slice(before + 1).filter(isLast).length;
+  const isLast = ({ question }: { question: { qname: string } }) =>
+    question.qname === 'last.example.';
+  t.equal(resends(), 0);
+  await clock.advance(1);
+  t.equal(resends(), 1);
 });
 
 test('tokens come back when the original stays unanswered, not when it was only slow (U2)', async (t) => {
@@ -145,6 +203,56 @@ test('TC and no TCP: what the truncated reply holds counts, at refusal or after 
   }
 });
 
+test('TC and no TCP any more: what the truncated reply holds counts at once (U4)', (t) => {
+  const words: [ReturnType<typeof message>, string | undefined][] = [
+    [truth, undefined],
+    [message({ rcode: Rcode.NXDOMAIN }), undefined],
+    [message(), 'network'],
+  ];
+  for (const [word, reason] of words) {
+    const { clock, udp, tcp, tallies, server } = scriptedServer();
+    const { heard } = begin(server);
+    udp.nth(0).suspect('wrong-id');
+    tcp.nth(0).fail('refused');
+    udp.nth(0).answer(word, { truncated: true });
+    t.same(heard.answer, reason === undefined ? { ...word, truncated: true } : undefined);
+    t.equal(reasonOf(heard.error), reason);
+    t.equal(tallies.tcpFallbacks.get('truncated'), 0);
+    t.equal(clock.timers, 0);
+  }
+  t.end();
+});
+
+test('TC over TCP is all there is, and says so', (t) => {
+  const { tcp, server } = scriptedServer('tcp://127.0.0.1');
+  const { heard } = begin(server);
+  tcp.nth(0).answer(truth, { truncated: true });
+  t.same(heard.answer, { ...truth, truncated: true });
+  t.end();
+});
+
+test('what a truncated reply holds counts as soon as TCP fails, though a datagram is still out', async (t) => {
+  const { clock, udp, tcp, server } = scriptedServer();
+  const { heard } = begin(server);
+  await clock.advance(150);
+  udp.nth(1).answer(truth, { truncated: true });
+  tcp.nth(0).fail('network');
+  t.same(heard.answer, { ...truth, truncated: true });
+});
+
+test('the first truncated reply counts, and 1 s from it is the wait (U2)', async (t) => {
+  const { clock, udp, server } = scriptedServer();
+  const { heard } = begin(server);
+  await clock.advance(200);
+  udp.nth(0).answer(truth, { truncated: true });
+  await clock.advance(500);
+  udp.nth(1).answer(message({ rcode: Rcode.NXDOMAIN }), { truncated: true });
+  await clock.advance(499);
+  t.equal(heard.answer, undefined);
+  await clock.advance(1);
+  t.same(heard.answer, { ...truth, truncated: true });
+});
+
 test('an empty truncated reply is no NODATA', (t) => {
   const { udp, tcp, server } = scriptedServer();
   const { heard } = begin(server);
@@ -190,6 +298,45 @@ test('a malformed reply costs two upstream queries and no more: no retry storm (
   t.equal(clock.timers, 0);
 });
 
+test('malformed over UDP and no TCP: the truth may still come the same way (U3)', async (t) => {
+  const failures: ((script: ReturnType<typeof scriptedServer>) => void)[] = [
+    ({ udp, tcp }) => {
+      udp.nth(0).suspect('malformed');
+      tcp.nth(0).fail('refused');
+    },
+    ({ udp, tcp }) => {
+      udp.nth(0).suspect('wrong-id');
+      tcp.nth(0).fail('refused');
+      udp.nth(0).suspect('malformed');
+    },
+  ];
+  for (const fail of failures) {
+    const comes = scriptedServer();
+    const first = begin(comes.server);
+    fail(comes);
+    t.equal(first.heard.error, undefined);
+    comes.udp.nth(0).answer(truth);
+    t.same(first.heard.answer, truth);
+    const staysAway = scriptedServer();
+    const second = begin(staysAway.server);
+    fail(staysAway);
+    await staysAway.clock.advance(999);
+    t.equal(second.heard.error, undefined);
+    await staysAway.clock.advance(1);
+    t.equal(reasonOf(second.heard.error), 'malformed');
+  }
+});
+
+test('malformed and truncated, and no TCP: the truncated reply counts at once', async (t) => {
+  const { clock, udp, tcp, server } = scriptedServer();
+  const { heard } = begin(server);
+  await clock.advance(150);
+  udp.nth(0).suspect('malformed');
+  tcp.nth(0).fail('refused');
+  udp.nth(1).answer(truth, { truncated: true });
+  t.same(heard.answer, { ...truth, truncated: true });
+});
+
 test('malformed over UDP and silent over TCP: over after 1 s', async (t) => {
   const { clock, udp, tcp, server } = scriptedServer();
   const { heard } = begin(server);
@@ -217,6 +364,93 @@ test('a resend that is refused does not end the wait of the first', async (t) =>
   t.equal(heard.error, undefined);
   udp.nth(0).answer(truth);
   t.same(heard.answer, truth);
+});
+
+test('TCP that fails does not end the wait for a datagram', async (t) => {
+  const { clock, udp, tcp, server } = scriptedServer();
+  const { heard } = begin(server);
+  await clock.advance(450);
+  tcp.nth(0).fail('network');
+  t.equal(heard.error, undefined);
+  udp.nth(2).answer(truth);
+  t.same(heard.answer, truth);
+});
+
+test('closed from below ends it at once, whatever else is out', async (t) => {
+  const { clock, udp, server } = scriptedServer();
+  const { heard } = begin(server);
+  await clock.advance(150);
+  udp.nth(1).fail('closed');
+  t.equal(reasonOf(heard.error), 'closed');
+  t.equal(clock.timers, 0);
+});
+
+test('no socket: over TCP, unless a datagram is out, or has been out for 200 ms (S1)', async (t) => {
+  const resend = scriptedServer();
+  const first = begin(resend.server);
+  await resend.clock.advance(150);
+  resend.udp.nth(1).fail('full');
+  t.equal(resend.tcp.sends.length, 0);
+  resend.udp.nth(0).answer(truth);
+  t.same(first.heard.answer, truth);
+  for (const [out, reason] of [
+    [199, undefined],
+    [200, 'full'],
+  ] as const) {
+    const { clock, udp, tcp, tallies, server } = scriptedServer();
+    const { heard } = begin(server, 'api.example.', () => true);
+    await clock.advance(out);
+    udp.nth(0).fail('full');
+    t.equal(reasonOf(heard.error), reason, `${out} ms`);
+    t.equal(tcp.sends.length, reason === undefined ? 1 : 0);
+    t.equal(tallies.tcpFallbacks.get('full'), tcp.sends.length);
+  }
+});
+
+test('no socket and no TCP: full is what it fails with, and the server is not blamed (S1)', (t) => {
+  const { udp, tcp, server, own } = scriptedServer();
+  const { heard } = begin(server);
+  udp.nth(0).suspect('wrong-id');
+  tcp.nth(0).fail('refused');
+  udp.nth(0).fail('full');
+  t.equal(heard.error?.message, 'scripted: full');
+  const second = begin(server);
+  udp.nth(1).fail('full');
+  tcp.nth(1).fail('full');
+  t.equal(reasonOf(second.heard.error), 'full');
+  t.equal(own?.unanswered.value, 0);
+  t.end();
+});
+
+test('a question that stays unanswered is counted once: at 1 s, or when it fails (U1)', async (t) => {
+  const { clock, udp, server, own } = scriptedServer();
+  begin(server);
+  await clock.advance(999);
+  t.equal(own?.unanswered.value, 0);
+  await clock.advance(1);
+  t.equal(own?.unanswered.value, 1);
+  await clock.advance(3_500);
+  t.equal(own?.unanswered.value, 1);
+  begin(server);
+  udp.sends.at(-1)?.fail('refused');
+  t.equal(own?.unanswered.value, 2);
+});
+
+test('a server that has said anything has not left the question unanswered (U1)', async (t) => {
+  const words: ((script: ReturnType<typeof scriptedServer>) => void)[] = [
+    ({ udp }) => udp.nth(0).answer(message(), { truncated: true }),
+    ({ udp }) => udp.nth(0).suspect('malformed'),
+    ({ udp }) => udp.nth(0).answer(message({ rcode: Rcode.FORMERR }), { edns: false }),
+  ];
+  for (const say of words) {
+    const script = scriptedServer();
+    const { cancel } = begin(script.server);
+    await script.clock.advance(200);
+    say(script);
+    await script.clock.advance(5_000);
+    t.equal(script.own?.unanswered.value, 0);
+    cancel();
+  }
 });
 
 test('a bug below is passed on as it is', (t) => {
@@ -254,6 +488,49 @@ test('a FORMERR that has nothing to do with EDNS is the answer, and not remember
   begin(server).cancel();
   t.equal(udp.nth(2).edns, true);
   t.end();
+});
+
+test('a refusal that has an OPT of its own is not remembered, whatever comes without (U4)', (t) => {
+  const { udp, server } = scriptedServer();
+  const { heard } = begin(server);
+  udp.nth(0).answer(message({ rcode: Rcode.FORMERR }), { edns: true });
+  udp.nth(1).answer(truth);
+  t.same(heard.answer, truth);
+  begin(server).cancel();
+  t.equal(udp.nth(2).edns, true);
+  t.end();
+});
+
+test('a question to a server that is known to refuse EDNS is answered like any other (U4)', (t) => {
+  const { udp, tallies, server } = scriptedServer();
+  begin(server);
+  udp.nth(0).answer(message({ rcode: Rcode.FORMERR }), { edns: false });
+  udp.nth(1).answer(truth);
+  const { heard } = begin(server);
+  udp.nth(2).answer(truth);
+  t.same(heard.answer, truth);
+  t.equal(tallies.ednsFallbacks.value, 1);
+  t.end();
+});
+
+test('two refusals of EDNS: what goes without is waited for; where nothing is out any more, they are the answer', async (t) => {
+  const formerr = message({ rcode: Rcode.FORMERR });
+  const { clock, udp, tallies, server } = scriptedServer();
+  const { heard } = begin(server);
+  await clock.advance(150);
+  udp.nth(0).answer(formerr, { edns: false });
+  udp.nth(1).answer(formerr, { edns: false });
+  t.equal(heard.answer, undefined);
+  t.equal(tallies.ednsFallbacks.value, 1);
+  udp.nth(2).answer(truth);
+  t.same(heard.answer, truth);
+
+  const spent = scriptedServer();
+  const last = begin(spent.server);
+  await spent.clock.advance(1_300);
+  for (const send of [...spent.udp.sends.slice(1), ...spent.tcp.sends]) send.fail('network');
+  spent.udp.nth(0).answer(formerr, { edns: false });
+  t.same(last.heard.answer, formerr);
 });
 
 test('a server that refused EDNS once and took it once is not remembered for refusing', async (t) => {
@@ -298,7 +575,7 @@ test('SERVFAIL is an answer like any other: RCODEs are data', (t) => {
 });
 
 test('tcp:// is asked over TCP only', async (t) => {
-  const { clock, udp, tcp, server } = scriptedServer('tcp');
+  const { clock, udp, tcp, server } = scriptedServer('tcp://127.0.0.1');
   const { heard } = begin(server);
   await clock.advance(249);
   tcp.nth(0).answer(truth);
@@ -308,7 +585,7 @@ test('tcp:// is asked over TCP only', async (t) => {
 });
 
 test('tcp:// silent for 250 ms: UDP comes to the rescue, with its own rounds', async (t) => {
-  const { clock, udp, tcp, tallies, server } = scriptedServer('tcp');
+  const { clock, udp, tcp, tallies, server } = scriptedServer('tcp://127.0.0.1');
   const { heard } = begin(server);
   await clock.advance(2_000);
   t.same(udp.times, [250, 400, 700]);
@@ -320,7 +597,7 @@ test('tcp:// silent for 250 ms: UDP comes to the rescue, with its own rounds', a
 });
 
 test('tcp:// that is only slow: 20 rescues, then none before a second is over (U2)', async (t) => {
-  const { clock, udp, tcp, server } = scriptedServer('tcp');
+  const { clock, udp, tcp, server } = scriptedServer('tcp://127.0.0.1');
   for (let i = 0; i < 25; i++) begin(server, `n${i}.example.`);
   await clock.advance(999);
   t.equal(new Set(udp.sends.map(({ question }) => question.qname)).size, 20);
@@ -330,18 +607,69 @@ test('tcp:// that is only slow: 20 rescues, then none before a second is over (U
 });
 
 test('tcp:// whose connections break: UDP at once; refused: over at once', async (t) => {
-  const broken = scriptedServer('tcp');
+  const broken = scriptedServer('tcp://127.0.0.1');
   const first = begin(broken.server);
   broken.tcp.nth(0).fail('network');
   t.same(broken.udp.times, [0]);
   broken.udp.nth(0).fail('refused');
   t.equal(reasonOf(first.heard.error), 'refused');
-  const refused = scriptedServer('tcp');
+  const refused = scriptedServer('tcp://127.0.0.1');
   const second = begin(refused.server);
   refused.tcp.nth(0).fail('refused');
   t.equal(reasonOf(second.heard.error), 'refused');
   t.equal(refused.udp.sends.length, 0);
   t.equal(broken.clock.timers + refused.clock.timers, 0);
+});
+
+test('tcp:// rescued once is not rescued again, and an answer leaves no timer', async (t) => {
+  const { clock, udp, tcp, server } = scriptedServer('tcp://127.0.0.1');
+  const { heard } = begin(server);
+  await clock.advance(250);
+  tcp.nth(0).fail('network');
+  t.equal(udp.sends.length, 1);
+  t.equal(heard.error, undefined);
+  udp.nth(0).answer(truth);
+  t.same(heard.answer, truth);
+  begin(server);
+  tcp.nth(1).fail('network');
+  udp.nth(1).answer(truth);
+  t.equal(clock.timers, 0);
+});
+
+test('tls:// silent for 1 s is asked once more, on another connection, and nothing goes in clear text (U5)', async (t) => {
+  const { clock, udp, tcp, secure, tallies, server } = scriptedServer('tls://192.0.2.53');
+  const { heard } = begin(server);
+  await clock.advance(999);
+  t.equal(heard.slow, 0);
+  t.same(secure.times, [0]);
+  await clock.advance(1);
+  t.equal(heard.slow, 1);
+  t.same(secure.times, [0, 1_000]);
+  await clock.advance(3_499);
+  t.equal(secure.sends.length, 2);
+  t.equal(heard.error, undefined);
+  await clock.advance(1);
+  t.equal(reasonOf(heard.error), 'timeout');
+  t.equal(udp.sends.length + tcp.sends.length, 0);
+  t.equal(tallies.retransmissions.value, 0);
+  t.equal(clock.timers, 0);
+});
+
+test('tls:// that has said something is not left, and one that breaks is over at once (U5)', async (t) => {
+  const speaking = scriptedServer('tls://192.0.2.53');
+  const first = begin(speaking.server);
+  speaking.secure.nth(0).answer(message({ rcode: Rcode.FORMERR }), { edns: false });
+  await speaking.clock.advance(2_000);
+  t.same(speaking.secure.times, [0, 0]);
+  t.equal(first.heard.slow, 0);
+  for (const reason of ['network', 'refused', 'untrusted'] as const) {
+    const { clock, secure, server } = scriptedServer('tls://192.0.2.53');
+    const { heard } = begin(server);
+    secure.nth(0).fail(reason);
+    t.equal(reasonOf(heard.error), reason);
+    t.equal(heard.slow, 0);
+    t.equal(clock.timers, 0);
+  }
 });
 
 test('cancelled: nothing is told, everything is closed', async (t) => {
@@ -353,4 +681,40 @@ test('cancelled: nothing is told, everything is closed', async (t) => {
   t.equal(udp.listening + tcp.listening, 0);
   t.equal(clock.timers, 0);
   t.same(heard, { slow: 1 });
+});
+
+test('only a server that was overtaken after its timer is blamed for it (U6)', async (t) => {
+  const early = scriptedServer();
+  const first = begin(early.server);
+  await early.clock.advance(149);
+  first.cancel();
+  t.equal(early.own?.unanswered.value, 0);
+  t.equal(early.server.expectedRoundTrip(outgoing('api.example.')), undefined);
+  const late = scriptedServer();
+  const second = begin(late.server);
+  await late.clock.advance(150);
+  second.cancel();
+  t.equal(late.own?.unanswered.value, 1);
+  t.equal(late.server.expectedRoundTrip(outgoing('api.example.')), 150);
+});
+
+test('cancelled when it is over: nothing is counted any more', async (t) => {
+  const { clock, server, own } = scriptedServer();
+  const { cancel } = begin(server);
+  await clock.advance(4_500);
+  cancel();
+  t.equal(own?.unanswered.value, 1);
+  t.equal(server.expectedRoundTrip(outgoing('api.example.')), undefined);
+});
+
+test('each answer is measured from its own send; what TCP took says nothing of the datagrams (U2)', async (t) => {
+  const { clock, udp, tcp, server, own } = scriptedServer();
+  begin(server);
+  await clock.advance(170);
+  udp.nth(1).answer(message(), { truncated: true });
+  t.equal(own?.latency.sum, 0.02);
+  await clock.advance(300);
+  tcp.nth(0).answer(truth);
+  t.equal(own?.latency.count, 2);
+  t.equal(server.expectedRoundTrip(outgoing('api.example.')), 20);
 });

@@ -1,26 +1,28 @@
 import { UpstreamError } from '../../src/upstream/exchange.ts';
 import { Server } from '../../src/upstream/server.ts';
+import { parseServerAddress } from '../../src/upstream/server-address.ts';
 import { createUpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
 import type { Message } from '../../src/wire/message.ts';
 import { HandClock } from '../support/hand-clock.ts';
-import { outgoing, serverAt } from './loopback.ts';
+import { outgoing } from './loopback.ts';
 import { ScriptedTransport } from './scripted-transport.ts';
 
-/** A server over two transports that the test plays. */
-export function scriptedServer(first: 'udp' | 'tcp' = 'udp') {
+/** A server over transports that the test plays: UDP and TCP, or `secure` where the URL says TLS or HTTPS. */
+export function scriptedServer(url = 'udp://127.0.0.1') {
   const clock = new HandClock();
   const udp = new ScriptedTransport(clock);
   const tcp = new ScriptedTransport(clock);
+  const secure = new ScriptedTransport(clock);
   const tallies = createUpstreamTallies();
-  const address = serverAt(first, 53);
+  const address = parseServerAddress(url);
   const server = new Server({
     address,
-    transports: { udp, tcp },
+    transports: 'authentication' in address ? { [address.transport]: secure } : { udp, tcp },
     clock,
     tallies,
     timerClass: ({ qname }) => (qname.endsWith('.local.') ? 'zone' : 'other'),
   });
-  return { clock, udp, tcp, tallies, server, own: tallies.servers.get(address.name) };
+  return { clock, udp, tcp, secure, tallies, server, own: tallies.servers.get(address.name) };
 }
 
 /** Begins a question at a server; `heard` fills as things come of it. */

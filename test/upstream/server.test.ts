@@ -1,8 +1,12 @@
 import { test } from 'tap';
-import { Rcode } from '../../src/wire/codes.ts';
+import { Server } from '../../src/upstream/server.ts';
+import { createUpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
+import { Rcode, RrType } from '../../src/wire/codes.ts';
+import { HandClock } from '../support/hand-clock.ts';
 import { a, message } from '../support/messages.ts';
-import { outgoing } from './loopback.ts';
+import { outgoing, serverAt } from './loopback.ts';
 import { begin, reasonOf, scriptedServer } from './scripted-server.ts';
+import { ScriptedTransport } from './scripted-transport.ts';
 
 const truth = message({ answer: [a('api.example.', '192.0.2.1')] });
 
@@ -47,6 +51,10 @@ test('silent for 3 s with three questions unanswered: known dead, and probed unt
   t.equal(own?.dead, true);
   await clock.advance(3_750);
   const probes = udp.sends.filter(({ question }) => question.qname === '.');
+  t.match(probes[0], {
+    question: { qtype: RrType.NS, qclass: 1, dnssecOk: false, checkingDisabled: false },
+    edns: true,
+  });
   t.same(
     probes.map(({ at }) => at),
     // From the second miss on.
@@ -94,6 +102,61 @@ test('two unanswered questions are not death, nor are three when one is answered
   udp.sends.at(-1)?.answer(truth);
   await clock.advance(3_900);
   t.equal(server.dead, false);
+});
+
+test('a server is probed the way it is asked, never another (U5)', async (t) => {
+  for (const url of ['tcp://192.0.2.53', 'tls://192.0.2.53', 'https://192.0.2.53/dns-query']) {
+    const { clock, udp, tcp, secure, server } = scriptedServer(url);
+    for (let i = 0; i < 2; i++) begin(server, `n${i}.example.`);
+    await clock.advance(1_000);
+    const probed = [udp, tcp, secure].map(({ sends }) =>
+      sends.some(({ question }) => question.qname === '.'),
+    );
+    t.same(probed, url.startsWith('tcp') ? [false, true, false] : [false, false, true], url);
+  }
+});
+
+test('a probe that fails changes nothing', async (t) => {
+  const { clock, udp, server } = scriptedServer();
+  for (let i = 0; i < 3; i++) begin(server, `n${i}.example.`);
+  await clock.advance(3_000);
+  const probes = udp.sends.filter(({ question }) => question.qname === '.');
+  probes.at(-1)?.fail('refused');
+  t.equal(server.dead, true);
+});
+
+test('those who listen are told of each death, and of no return (U1)', async (t) => {
+  const { clock, udp, server } = scriptedServer();
+  const told: string[] = [];
+  server.onDeath(() => told.push('first'));
+  server.onDeath(() => told.push('second'));
+  for (const times of [1, 2]) {
+    for (let i = 0; i < 3; i++) begin(server, `n${i}.example.`);
+    await clock.advance(3_000);
+    t.equal(told.length, 2 * times);
+    udp.sends.at(-1)?.answer(message());
+    t.equal(server.dead, false);
+    t.equal(told.length, 2 * times);
+    await clock.advance(5_000);
+  }
+  t.same(told, ['first', 'second', 'first', 'second']);
+});
+
+test('without classes all questions go by one timer', async (t) => {
+  const clock = new HandClock();
+  const udp = new ScriptedTransport(clock);
+  const address = serverAt('udp', 53);
+  const server = new Server({
+    address,
+    transports: { udp },
+    clock,
+    tallies: createUpstreamTallies(),
+  });
+  begin(server, 'kubernetes.default.svc.cluster.local.');
+  await clock.advance(20);
+  udp.nth(0).answer(truth);
+  t.equal(server.expectedRoundTrip(outgoing('api.example.')), 20);
+  t.equal(server.address, address);
 });
 
 test('closing fails what is in flight', (t) => {

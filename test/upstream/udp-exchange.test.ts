@@ -303,8 +303,49 @@ test('closing the transport fails what is out', async (t) => {
   const first = sendBy(transport, outgoing('a.example.'));
   const second = sendBy(transport, outgoing('b.example.'));
   transport.close();
-  await t.rejects(first.reply, { name: 'UpstreamError', reason: 'closed' });
+  const message = `udp exchange with ${server.address.name} was closed`;
+  await t.rejects(first.reply, { name: 'UpstreamError', reason: 'closed', message });
   await t.rejects(second.reply, { name: 'UpstreamError', reason: 'closed' });
+});
+
+test('what is closed in the turn of its making is never sent', async (t) => {
+  let datagrams = 0;
+  const server = await udpServer(() => datagrams++);
+  t.teardown(server.close);
+  const transport = udpTo(server.address, createUpstreamTallies());
+  sendBy(transport, outgoing('a.example.')).exchange.close();
+  await quiet();
+  t.equal(datagrams, 0);
+});
+
+test('who does not want to hear of suspicions need not', async (t) => {
+  const server = await udpServer((query, reply) => {
+    for (const lie of Object.values(decoys(query))) reply(lie);
+    reply(responseOctets(query, truth));
+  });
+  t.teardown(server.close);
+  const transport = udpTo(server.address, createUpstreamTallies());
+  const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+  transport.send(outgoing('api.example.'), true, { onReply: resolve, onFailure: reject });
+  t.match(await promise, { message: truth });
+});
+
+test('a bug in reading ends its question, not the process', async (t) => {
+  let broken = false;
+  const server = await udpServer((query, reply) => {
+    broken = true;
+    reply(responseOctets(query, truth));
+  });
+  t.teardown(server.close);
+  const question = {
+    ...outgoing('api.example.'),
+    get qname() {
+      if (broken) throw new TypeError('a bug');
+      return 'api.example.';
+    },
+  };
+  const { reply } = sendBy(udpTo(server.address, createUpstreamTallies()), question);
+  await t.rejects(reply, { name: 'TypeError', message: 'a bug' });
 });
 
 /** Some turns of the event loop, in each of which a datagram on the loopback would have been read. */
@@ -323,16 +364,20 @@ test('S1: with no socket left the oldest message of 200 ms gives way, else the n
   const second = sendBy(transport, outgoing('b.example.'));
   await clock.advance(199);
   const third = sendBy(transport, outgoing('c.example.'));
-  t.equal(await reasonWhy(third), 'full');
+  const message = `udp sockets to ${server.address.name}: 2`;
+  await t.rejects(third.reply, { name: 'UpstreamError', reason: 'full', message });
+  const unheard = sendBy(transport, outgoing('c.example.'));
+  unheard.exchange.close();
+  t.equal(await Promise.race([unheard.reply, quiet()]), undefined, 'nor is it told once closed');
   await clock.advance(1);
   const fourth = sendBy(transport, outgoing('d.example.'));
   t.equal(await reasonWhy(first), 'full');
-  t.equal(full.value, 2);
+  t.equal(full.value, 3);
   const given = sendBy(transport, outgoing('e.example.'));
   t.equal(await reasonWhy(second), 'full');
   for (const { exchange } of [fourth, given]) exchange.close();
   sendBy(transport, outgoing('f.example.')).exchange.close();
-  t.equal(full.value, 3, 'what was closed is free');
+  t.equal(full.value, 4, 'what was closed is free');
 });
 
 async function reasonWhy({ reply }: Sent): Promise<string> {
