@@ -56,6 +56,11 @@ export const SURVIVORS: readonly Survivor[] = [
     why: 'a copy is equal; the original only saves making one',
   },
   {
+    file: 'src/upstream/stream-connection.ts',
+    code: 'this.unsent = [];',
+    why: 'a connection opens once; it is emptied to let go of what it held',
+  },
+  {
     file: 'src/upstream/stream-transport.ts',
     code: 'this.connections.clear();',
     why: 'nobody waits on what was destroyed; it is let go of, no more',

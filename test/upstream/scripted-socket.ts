@@ -17,8 +17,8 @@ export class ScriptedSocket extends Socket {
     this.open = open;
   }
 
-  override write(octets: Uint8Array | string): boolean {
-    if (typeof octets !== 'string') this.queries.push(...this.deframer.push(octets));
+  override write(octets: Uint8Array): boolean {
+    this.queries.push(...this.deframer.push(Buffer.from(octets)));
     return true;
   }
 

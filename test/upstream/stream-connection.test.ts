@@ -199,6 +199,11 @@ test('closed by the server: the owner is told once, with what waits, oldest firs
     const last = ask();
     if (ending === 'error') socket.emit('error', error);
     else socket.emit(ending);
+    t.equal(
+      owner.lost.length,
+      ending === 'error' ? 0 : 1,
+      'a half-closed one has said its last word',
+    );
     socket.emit('close');
     t.equal(owner.lost.length, 1, ending);
     t.match(owner.lost[0]?.error, { reason: 'network', message: says });
@@ -304,6 +309,19 @@ test('retired while it rests: closed at once; retired again: said once', (t) => 
   t.same(busy.owner, { retired: 1, lost: [] });
   busy.giveUp(given);
   t.equal(busy.owner.lost.length, 1, 'nobody waits any more');
+  t.end();
+});
+
+test('retired, it stays until the last of those that wait is answered', (t) => {
+  const { connection, socket, owner, ask, answerTo } = opened();
+  const first = ask();
+  const last = ask();
+  connection.retire();
+  socket.arrive(answerTo(0));
+  t.equal(owner.lost.length, 0);
+  socket.arrive(answerTo(1));
+  t.equal(owner.lost.length, 1);
+  t.same([first.replies.length, last.replies.length], [1, 1]);
   t.end();
 });
 
