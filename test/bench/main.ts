@@ -20,7 +20,8 @@ const [name, ...args] = process.argv.slice(2);
 const load = name === undefined ? undefined : benchmarks.get(name);
 if (load === undefined) {
   process.stderr.write(
-    `usage: npm run bench -- ${[...benchmarks.keys()].join('|')} [ARGUMENT...]\n`,
+    `usage: npm run bench -- ${[...benchmarks.keys()].join('|')} [ARGUMENT...]\n` +
+      'docs/performance.md says what hits, latency, flood, misses, memory and start take: --write, --runs=N, --seconds=S, contestants\n',
   );
   process.exitCode = 64;
 } else {

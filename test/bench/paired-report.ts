@@ -1,3 +1,4 @@
+import type { Panel } from './bar-chart.ts';
 import type { Contestant } from './bench-servers.ts';
 import { type LoadResult, median } from './load.ts';
 import type { Course, PairedOptions, Situation } from './paired.ts';
@@ -42,30 +43,35 @@ export function reportPaired(
   { name, tables, courses }: PairedFigures,
   { runs, seconds, contestants, write }: PairedOptions,
 ): void {
-  const filled = tables
-    .filter(({ columns }) => columns.length > 0)
-    .map((table) => fill(table, courses, contestants));
-  const parts = filled.map(({ heading, columns, rows, ratios }, i) => {
-    const lines = [
-      `| | ${columns.map((column) => column.name).join(' | ')} |`,
-      `|---|${columns.map(() => '--:|').join('')}`,
-      ...rows.map((row) => lineOf(row.name, row.values, (n) => columns[n]?.digits ?? 0)),
-      ...ratios.map((row) => lineOf(`**${row.name}**`, row.values, () => 2)),
-    ];
-    const chart = i === 0 ? `\n\n![${heading}](performance/${name}.svg)` : '';
-    return `${heading}:\n\n${lines.join('\n')}${chart}`;
-  });
-  const drawn = filled[0];
-  const panels = (drawn?.columns ?? []).map((column, i) => ({
-    title: `${drawn?.heading}, ${column.name}`,
-    digits: column.digits,
-    bars: (drawn?.rows ?? [])
+  const filled = fillTables(tables, courses, contestants);
+  const [first = '', ...others] = filled.map(tableText);
+  const chart = `![${filled[0]?.heading}](performance/${name}.svg)`;
+  const rounds = `${runs} rounds of slices of ${seconds} s. ${disturbance(courses)} ${machine()}.`;
+  const text = [first, chart, ...others, rounds].join('\n\n');
+  const json = { machine: machine(), rounds: runs, slice: seconds, tables: filled };
+  publish({ name, text, json, panels: filled.slice(0, 1).flatMap(panelsOf) }, { write });
+}
+
+/** In Markdown: a row for each contestant, and one for each ratio that goals name. */
+export function tableText({ heading, columns, rows, ratios }: FilledTable): string {
+  return [
+    `${heading}:`,
+    '',
+    `| | ${columns.map((column) => column.name).join(' | ')} |`,
+    `|---|${columns.map(() => '--:|').join('')}`,
+    ...rows.map((row) => lineOf(row.name, row.values, (n) => columns[n]?.digits ?? 0)),
+    ...ratios.map((row) => lineOf(`**${row.name}**`, row.values, () => 2)),
+  ].join('\n');
+}
+
+function panelsOf({ heading, columns, rows }: FilledTable): Panel[] {
+  return columns.map(({ name, digits }, i) => ({
+    title: `${heading}, ${name}`,
+    digits,
+    bars: rows
       .map((row) => ({ name: row.name, value: row.values[i] ?? Number.NaN }))
       .filter(({ value }) => !Number.isNaN(value)),
   }));
-  const rounds = `${runs} rounds of slices of ${seconds} s. ${disturbance(courses)} ${machine()}.`;
-  const json = { machine: machine(), rounds: runs, slice: seconds, tables: filled };
-  publish({ name, text: `${parts.join('\n\n')}\n\n${rounds}`, json, panels }, { write });
 }
 
 interface Row {
@@ -78,6 +84,17 @@ interface FilledTable {
   readonly columns: readonly { readonly name: string; readonly digits: number }[];
   readonly rows: readonly Row[];
   readonly ratios: readonly Row[];
+}
+
+/** Medians and ratios; without the tables that none of the chosen situations has a figure for. */
+export function fillTables(
+  tables: readonly PairedTable[],
+  courses: readonly Course[],
+  contestants: readonly Contestant[],
+): FilledTable[] {
+  return tables
+    .filter(({ columns }) => columns.length > 0)
+    .map((table) => fill(table, courses, contestants));
 }
 
 function fill(

@@ -39,10 +39,10 @@ const ROUNDS = 9;
 export function readPairedOptions(args: readonly string[]): PairedOptions {
   const isOnly = (arg: string) => arg.startsWith('--only=');
   const others = args.filter((arg) => !isOnly(arg));
-  return {
-    ...readOptions(others, { runs: ROUNDS, seconds: SLICE }),
-    only: args.filter(isOnly).flatMap((arg) => arg.slice('--only='.length).split(',')),
-  };
+  const options = readOptions(others, { runs: ROUNDS, seconds: SLICE });
+  const only = args.filter(isOnly).flatMap((arg) => arg.slice('--only='.length).split(','));
+  if (options.write && only.length > 0) throw new Error('--only: the page has every situation');
+  return { ...options, only };
 }
 
 /** Those of the situations that the options want. @throws {Error} If there is none. */
