@@ -330,3 +330,82 @@ test('U2: a failure is told while the other family is silent', async (t) => {
     t.equal((await watch(stage, 'A first')).last, FIRST + 700);
   }
 });
+
+test('each repair is counted for what it was', async (t) => {
+  for (const [v6, kind] of [
+    ['nxdomain', 'nxdomain_beside_addresses'],
+    ['servfail', 'failure_beside_addresses'],
+    ['timeout', 'failure_beside_addresses'],
+    ['silence', 'silence_beside_addresses'],
+    ['addresses', undefined],
+    ['nodata', undefined],
+  ] as const) {
+    const stage = scene({ kind: 'base', a: 'addresses', aaaa: v6, earlier: 'A' });
+    await watch(stage, 'A first');
+    const counted = REPAIR_KINDS.filter((each) => stage.repairs.get(each) > 0);
+    t.same(counted, kind === undefined ? [] : [kind], v6);
+  }
+});
+
+/** A silent AAAA beside an A that is asked anew once it was answered, which takes `delay`. */
+async function silentBeside(a4: Answer, delay: number, asksA: boolean) {
+  const clock = new HandClock();
+  await clock.advance(50_000);
+  const repairs = new TallySet(REPAIR_KINDS);
+  let flight: Promise<Answer> | undefined;
+  const resolve = families({ clock, repair: true, repairs })(({ qtype }) => {
+    if (qtype === RrType.AAAA) return new Promise(() => undefined);
+    flight ??= new Promise((told) => {
+      clock.after(delay, () => {
+        flight = undefined;
+        told(a4);
+      });
+    });
+    return flight;
+  });
+  let after: number | undefined;
+  const started = clock.now();
+  if (asksA) void resolve(query(NAME, RrType.A));
+  void resolve(query(NAME, RrType.AAAA)).then(() => {
+    after = clock.now() - started;
+  });
+  await clock.advance(4_500);
+  return { after, timers: clock.timers };
+}
+
+test('F5: a silent family is given up 700 ms after the other had addresses, or after the question for what was there', async (t) => {
+  const fresh = answer({ answer: [a(NAME, '192.0.2.1', 0)] });
+  t.same(
+    await silentBeside(fresh, 300, true),
+    { after: 1_000, timers: 0 },
+    'though they are asked for once more',
+  );
+  t.same(await silentBeside(fresh, 900, true), { after: 1_600, timers: 0 });
+  const cached = { ...fresh, source: 'cache' } as const;
+  t.same(await silentBeside(cached, 0, true), { after: 700, timers: 0 });
+  t.same(await silentBeside(cached, 0, false), { after: 700, timers: 0 });
+});
+
+test('F5, C4: addresses that are stale say nothing of the other family', async (t) => {
+  const stale = answer({ answer: [a(NAME, '192.0.2.1')] }, { source: 'stale' });
+  t.same(await silentBeside(stale, 0, true), { after: undefined, timers: 0 });
+});
+
+test('F5: a family that answers while the other is looked at is told, and leaves no timer', async (t) => {
+  const clock = new HandClock();
+  const repairs = new TallySet(REPAIR_KINDS);
+  const v6 = answer({ answer: [aaaa(NAME, '2001:db8::1')] });
+  const resolve = families({ clock, repair: true, repairs })(({ qtype }) => {
+    const isA = qtype === RrType.A;
+    return new Promise((told) => {
+      // AAAA comes between the end of its patience and the word on A.
+      clock.after(isA ? 100 : 750, () =>
+        told(isA ? answer({ answer: [a(NAME, '192.0.2.1')] }) : v6),
+      );
+    });
+  });
+  const told = resolve(query(NAME, RrType.AAAA));
+  await clock.advance(900);
+  t.equal(await told, v6);
+  t.equal(clock.timers, 0);
+});
