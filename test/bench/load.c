@@ -8,7 +8,7 @@
  * Asks A of NAMES names from n<FIRST>.ZONE on, each once or in random order until the time is over; so much of a hundred
  * below the denied zone, or with --once each name below both. Over UDP, or over one TCP connection. A rate comes at random
  * moments (a Poisson process), as from many clients. Prints one line of JSON. A reply counts when its ID is out; what has
- * no answer after a second of silence is lost. Latencies are those between the system calls.
+ * no answer after a second is lost, with --once only in a second of silence. Latencies are those between the system calls.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -32,8 +32,9 @@
 #define OCTETS 2048
 /* Microseconds, the last bucket takes the rest. */
 #define BUCKETS 20000
-/* Nanoseconds without an answer after which all that is out is lost. */
-#define SILENCE 1000000000ull
+/* Nanoseconds after which a query is lost, and between two looks for such. */
+#define PATIENCE 1000000000ull
+#define LOOK 100000000ull
 /* Of a stream: more than the answers to a window. */
 #define STREAM 262144
 
@@ -185,6 +186,12 @@ static int receive(uint64_t due_at) {
   return over_tcp ? receive_stream() : receive_datagrams();
 }
 
+/* What is lost would keep its place in the window for ever. */
+static void give_up(uint64_t at) {
+  for (unsigned i = 0; i < 65536; i++)
+    if (is_out[i] && at > asked_at[i] + PATIENCE) is_out[i] = 0, waiting--, lost++;
+}
+
 static double percentile(double part) {
   uint64_t seen = 0;
   for (int i = 0; i <= BUCKETS; i++) {
@@ -244,7 +251,7 @@ int main(int argc, char **argv) {
   }
   double waited_before = waited();
   uint64_t total = once ? (given[DENIED] ? 2ull : 1ull) * names : UINT64_MAX;
-  uint64_t started = now(), end = started + (uint64_t)(number(SECONDS) * 1e9), last = started, due_at = started;
+  uint64_t started = now(), end = started + (uint64_t)(number(SECONDS) * 1e9), last = started, looked = started, due_at = started;
   unsigned window = (unsigned)number(WINDOW);
   for (;;) {
     uint64_t at = now();
@@ -257,13 +264,10 @@ int main(int argc, char **argv) {
     }
     send_batch(count);
     sent += count, waiting += count;
-    if (receive(due_at)) {
-      last = now();
-    } else if (waiting == 0) {
-      last = at;
-    } else if (at > last + SILENCE) {
-      lost += waiting, waiting = 0, last = at;
-      memset(is_out, 0, sizeof is_out);
+    if (receive(due_at)) last = now();
+    if (at > looked + LOOK) {
+      looked = at;
+      if (!once || at > last + PATIENCE) give_up(at);
     }
   }
   double took = (double)(now() - started) / 1e9;

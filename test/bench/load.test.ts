@@ -69,6 +69,16 @@ test('counts failures', { skip }, async (t) => {
   t.equal(failures, 500);
 });
 
+test('what is lost leaves its place to others', { skip }, async (t) => {
+  const { upstream, run } = await setup(t);
+  upstream.script = (asked) => {
+    if (upstream.asked.length > 20) tellTruth(asked);
+  };
+  const { lost } = await run({ seconds: 2, names: 1_000_000, rate: 100, order: 'random' });
+  t.equal(lost, 20);
+  t.ok(upstream.asked.length > 50, `${upstream.asked.length} queries`);
+});
+
 test('a connection that is closed is an error', { skip }, async (t) => {
   const { upstream, run } = await setup(t);
   upstream.script = (asked) => asked.socket?.end();
