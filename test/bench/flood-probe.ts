@@ -1,5 +1,5 @@
-// A client and an upstream in one process, which `flood.ts` starts with priority over the flood: told whom to ask, it
-// asks for some seconds and says how long each kind of thing took.
+// A client and an upstream in one process, which `flood.ts` starts beside the flood: told whom to ask, it asks for some
+// seconds and says how long each kind of thing took.
 import { get } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Milliseconds, monotonicClock } from '../../src/clock.ts';

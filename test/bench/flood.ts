@@ -105,11 +105,15 @@ async function measure(
   }
 }
 
-/** On the clients' core, and before everything else there: what it waits for is sidestub, not the flood's sender. */
+/**
+ * On the clients' core, of equal right with the flood's sender, which sleeps whenever it waits for replies. Ahead of it
+ * (SCHED_FIFO) the probe would leave no flood: the sender was starved on Linux 6.18.
+ */
 async function startProbe(): Promise<{ child: ChildProcess; upstream: number }> {
   const program = join(import.meta.dirname, 'flood-probe.ts');
-  const argv = ['chrt', '--fifo', '1', process.execPath, program];
-  const child = spawnOn(CLIENT_CORE, argv, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const child = spawnOn(CLIENT_CORE, [process.execPath, program], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
   const [upstream] = (await once(child, 'message')) as [number];
   return { child, upstream };
 }

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import type { BenchProcess } from './bench-process.ts';
 import { CLIENT_CORE, spawnOn } from './bench-process.ts';
 import { type Bench, DENIED_ZONE, ZONE } from './bench-servers.ts';
@@ -36,7 +37,7 @@ export interface LoadResult {
   /** The share of the answers that are {@link failures}, and of those that said NXDOMAIN. */
   readonly failed: number;
   readonly denied: number;
-  /** The share of the time in which the server or the client could have run and others had its core. */
+  /** The share of the time in which the server or the client could have run and others, or another machine, had its core. */
   readonly disturbed: number;
 }
 
@@ -49,7 +50,7 @@ export async function loadServer(
   server: Asked,
   load: Load,
 ): Promise<LoadResult> {
-  const [cpuBefore, waitedBefore] = [server.cpu(), server.waited()];
+  const [cpuBefore, waitedBefore] = [server.cpu(), server.waited() + stolen()];
   const argv = [bench.compiled('load'), ...argvOf(server, load)];
   const child = spawnOn(CLIENT_CORE, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
   let [text, problem] = ['', ''];
@@ -63,7 +64,7 @@ export async function loadServer(
   if (code !== 0) throw new Error(`load: exit code ${code}: ${problem}`);
   const { received, denials, seconds, waited, ...result } = JSON.parse(text) as Told;
   const cpu = ((server.cpu() - cpuBefore) * 1e6) / received;
-  const disturbed = (waited + server.waited() - waitedBefore) / seconds;
+  const disturbed = (waited + server.waited() + stolen() - waitedBefore) / seconds;
   const [failed, denied] = [result.failures / received, denials / received];
   return { ...result, cpu, disturbed, failed, denied };
 }
@@ -74,6 +75,12 @@ interface Told extends Omit<LoadResult, 'cpu' | 'failed' | 'denied' | 'disturbed
   readonly denials: number;
   readonly seconds: number;
   readonly waited: number;
+}
+
+/** Seconds so far in which the virtual machine had no processor, of all cores: in ticks of 10 ms. */
+function stolen(): number {
+  const [, , , , , , , , steal] = readFileSync('/proc/stat', 'utf8').split(/ +/, 9);
+  return Number(steal) / 100;
 }
 
 function argvOf({ endpoint }: Asked, load: Load): string[] {
