@@ -43,6 +43,12 @@ test('what was held for its walk alone is not repeated (N4)', async (t) => {
   t.equal(repeat('a.example.', { message: addresses(1), age: 1, freshAt: NOW - 1_000 }), undefined);
 });
 
+test('data of an expansion is data: it hangs on nothing', async (t) => {
+  const repeat = await setup();
+  const kept = repeat('nginx.svc.cluster.local.', { message: addresses(60), freshAt: NOW });
+  t.same(kept, { agedAt: NOW, until: NOW + 54_000, isExpansion: true });
+});
+
 test('failures, stale answers, repairs and answers with a remark are for once (C4, F5)', async (t) => {
   const repeat = await setup();
   const data = addresses(60);
@@ -50,6 +56,7 @@ test('failures, stale answers, repairs and answers with a remark are for once (C
   t.equal(repeat('a.example.', { message: data, source: 'stale' }), undefined);
   t.equal(repeat('a.example.', { message: data, source: 'failure' }), undefined);
   t.equal(repeat('a.example.', { message: data, ede: { code: 0, text: '' } }), undefined);
+  t.equal(repeat('a.example.', { message: { ...data, truncated: true } }), undefined, 'cut short');
   t.equal(repeat('a.example.', { message: { ...data, rcode: Rcode.SERVFAIL } }), undefined);
   t.equal(repeat('a.example.', { message: { ...data, rcode: Rcode.REFUSED } }), undefined);
   t.equal(repeat('a.example.', { message: message() }), undefined, 'NODATA without SOA');
@@ -70,6 +77,16 @@ test('a cut or a pin answers for one walk, then the search stage sees the next (
     freshAt: NOW - 4_500,
   } as const;
   t.equal(repeat('git.com.svc.cluster.local.', old)?.until, NOW + 500, 'no longer than the cut');
+});
+
+test('a cut and a pin are as short for other types, and a pin is made when it is asked (N4)', async (t) => {
+  const repeat = await setup();
+  const denied = nxdomain('cluster.local', 30);
+  const cut = { message: denied, source: 'cut', freshAt: NOW } as const;
+  t.equal(repeat('_a._tcp.com.svc.cluster.local.', cut, RrType.SRV)?.until, NOW + 2_000);
+  const pin = repeat('git.com.svc.cluster.local.', { message: denied, source: 'pin' }, RrType.SRV);
+  t.equal(pin?.agedAt, NOW);
+  t.equal(pin?.until, NOW + 2_000);
 });
 
 test('a denial of an address hangs on the other family (F3, F4, N7)', async (t) => {
