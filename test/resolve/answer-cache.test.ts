@@ -3,11 +3,11 @@ import { test } from 'tap';
 import { Tally } from '../../src/observe/tally.ts';
 import { AnswerCache, answerCache, cacheFill } from '../../src/resolve/answer-cache.ts';
 import type { Query } from '../../src/resolve/stage.ts';
-import { Rcode, RrType } from '../../src/wire/codes.ts';
+import { EdeCode, Rcode, RrType } from '../../src/wire/codes.ts';
 import type { Message } from '../../src/wire/message.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { a, cname, message, nodata, nxdomain, soa } from '../support/messages.ts';
-import { below, query } from './queries.ts';
+import { answer, below, query } from './queries.ts';
 
 const NAME = 'api.example.com.';
 const ADDRESS = message({ answer: [a(NAME, '192.0.2.1', 60)] });
@@ -342,6 +342,76 @@ test('C4: an answer is stale from the end of its life for a day, to the millisec
   t.ok(cache.stale(query(NAME)));
   await clock.advance(1);
   t.equal(cache.stale(query(NAME)), undefined);
+});
+
+test('C4: a stale answer is told for thirty seconds, record by record, and says why (RFC 8767 §4)', async (t) => {
+  const { cache, clock } = setup();
+  const sections = {
+    answer: [a(NAME, '192.0.2.1', 60)],
+    authority: [a('ns.example.', '192.0.2.2', 600)],
+    additional: [a('more.example.', '192.0.2.3', 1)],
+  };
+  cache.store(query(NAME), message(sections));
+  await clock.advance(60_000);
+  const thirty = (records: typeof sections.answer) => records.map((rr) => ({ ...rr, ttl: 30 }));
+  const stale = cache.stale(query(NAME));
+  t.same(stale, {
+    message: message({
+      answer: thirty(sections.answer),
+      authority: thirty(sections.authority),
+      additional: thirty(sections.additional),
+    }),
+    source: 'stale',
+    age: 0,
+    ede: {
+      code: EdeCode.STALE_ANSWER,
+      text: 'upstream does not answer; this was its word before',
+    },
+  });
+});
+
+test('N9: a denial is stale for five minutes, and is called one', async (t) => {
+  const { cache, clock } = setup();
+  cache.store(query(NAME), nxdomain('example.com.', 10));
+  await clock.advance(10_000);
+  t.equal(cache.stale(query(NAME))?.ede?.code, EdeCode.STALE_NXDOMAIN);
+  await clock.advance(5 * 60_000 - 1);
+  t.ok(cache.stale(query(NAME)));
+  await clock.advance(1);
+  t.equal(cache.stale(query(NAME)), undefined);
+});
+
+test('C4: what was only held for its walk is never stale, nor what nobody asked', async (t) => {
+  const { cache, clock } = setup();
+  const early = query(NAME, RrType.A, { speculative: true });
+  cache.store(early, message({ answer: [a(NAME, '192.0.2.1', 0)] }));
+  t.ok(cache.peek(query(NAME)));
+  await clock.advance(2_000);
+  t.equal(cache.stale(query(NAME)), undefined);
+  t.equal(cache.stale(query('other.example.com.')), undefined);
+});
+
+test('C3, C4: what stands in for upstream is used, and evicted after what is not', async (t) => {
+  const names = ['1.example.com.', '2.example.com.', '3.example.com.'];
+  const answerTo = (name: string) => message({ answer: [a(name, '192.0.2.1', 60)] });
+  const one = setup();
+  one.cache.store(query('1.example.com.'), answerTo('1.example.com.'));
+  const { cache, clock } = setup({ octets: 2 * one.cache.sizes.positive.octets });
+  for (const name of names.slice(0, 2)) cache.store(query(name), answerTo(name));
+  await clock.advance(60_000);
+  t.ok(cache.stale(query('1.example.com.')));
+  cache.store(query('3.example.com.'), answerTo('3.example.com.'));
+  t.ok(cache.stale(query('1.example.com.')));
+  t.equal(cache.stale(query('2.example.com.')), undefined);
+});
+
+test('C5: a refresh passes the cache by', async (t) => {
+  const { cache } = setup();
+  cache.store(query(NAME), ADDRESS);
+  const fresh = answer();
+  const resolve = answerCache(cache)(async () => fresh);
+  t.equal((await resolve(query(NAME))).source, 'cache');
+  t.equal(await resolve(query(NAME, RrType.A, { refresh: true })), fresh);
 });
 
 test('hits and misses are counted, each as what it is', async (t) => {
