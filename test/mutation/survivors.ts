@@ -291,6 +291,11 @@ export const SURVIVORS: readonly Survivor[] = [
     becomes: 'false',
     why: 'without an EDE to lose the second draft is the first, written again',
   },
+  {
+    file: 'src/wire/packed-message.ts',
+    code: 'if (size > room.length) room = Buffer.alloc(size);',
+    why: 'new room does as well; keeping what is large enough only saves making it',
+  },
 ];
 
 /**
