@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
+import { randomHex } from '../random.ts';
 
 /** Everybody in the pod has to be able to read it. */
 const MODE = 0o644;
@@ -16,7 +16,7 @@ const MODE = 0o644;
 export async function publishResolvConf(path: string, content: string): Promise<void> {
   // Random, because a container's process IDs are the same after every restart.
   const { rename, rm } = await files();
-  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}`);
+  const temporary = join(dirname(path), `.${basename(path)}.${randomHex(16)}`);
   try {
     await writeThrough(temporary, content);
     await rename(temporary, path);

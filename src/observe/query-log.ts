@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { createWriteStream, openSync } from 'node:fs';
 import type { Milliseconds } from '../clock.ts';
 import type { AnswerSource } from './label-sets.ts';
@@ -57,7 +56,7 @@ const MAX_WAITING = 1 << 20;
  * Drawn at random: every tenth would be A or AAAA only, since clients ask both in turn.
  */
 export function createQueryLog(options: QueryLogOptions): QueryLog {
-  const { stream, sample, wallClock, dropped, random = randomInt } = options;
+  const { stream, sample, wallClock, dropped, random = drawBelow } = options;
   return {
     add({ took, ...query }): void {
       if (sample > 1 && random(sample) !== 0) return;
@@ -115,4 +114,8 @@ function openFile(path: string, onFailure: (error: Error) => void): Omit<QueryLo
       stream.end();
     },
   };
+}
+
+function drawBelow(bound: number): number {
+  return process.getBuiltinModule('node:crypto').randomInt(bound);
 }

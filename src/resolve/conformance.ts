@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import type { Clock, Milliseconds, Timer } from '../clock.ts';
 import type { ConformanceState } from '../observe/label-sets.ts';
+import { randomHex } from '../random.ts';
 import { RrType } from '../wire/codes.ts';
 import type { Message } from '../wire/message.ts';
 import { isAtOrBelow, type Name } from '../wire/name.ts';
@@ -141,7 +141,7 @@ export class Conformance {
 
   private async mustBeDenied(parent: Name): Promise<string | undefined> {
     // Nobody has a service or a namespace with 64 random bits for a name.
-    const name = `${randomBytes(8).toString('hex')}.${parent}`;
+    const name = `${randomHex(8)}.${parent}`;
     const { verdict, message } = await this.ask(name, RrType.A);
     if (verdict !== 'nxdomain') return `a random name below ${parent} is not denied: ${verdict}`;
     const proof = negativeProof(message, name);

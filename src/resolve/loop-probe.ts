@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomHex } from '../random.ts';
 import { RrType } from '../wire/codes.ts';
 import { joinNames, type Name } from '../wire/name.ts';
 import { ownQuery, type Resolve, type Stage } from './stage.ts';
@@ -16,7 +16,7 @@ export class LoopProbe {
    * @param onLoop - Called when the question arrives at our own listener.
    */
   constructor(zone: Name, onLoop: () => void) {
-    this.name = joinNames(`${randomBytes(16).toString('hex')}.sidestub-probe.`, zone);
+    this.name = joinNames(`${randomHex(16)}.sidestub-probe.`, zone);
     this.onLoop = onLoop;
   }
 

@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import type { LRUCache } from 'lru-cache';
 import type { Clock, Milliseconds } from '../clock.ts';
 import { lruMap } from '../lru-map.ts';
+import { randomHex } from '../random.ts';
 import { EdeCode, Rcode, RrType } from '../wire/codes.ts';
 import type { Ede } from '../wire/edns.ts';
 import { joinNames, type Name } from '../wire/name.ts';
@@ -85,7 +85,7 @@ class Guard {
     const known = this.probes.get(key);
     if (known !== undefined && clock.now() - known.at < PROBE_LIFE) return known.found;
     // Nobody has a host with 64 random bits for a name.
-    const random = ownQuery(joinNames(`${randomBytes(8).toString('hex')}.`, suffix), qtype);
+    const random = ownQuery(joinNames(`${randomHex(8)}.`, suffix), qtype);
     const found = this.next(random).then(
       (answer) => new Set(addressesOf(answer, qtype)),
       () => {

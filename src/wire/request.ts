@@ -1,4 +1,4 @@
-import { randomInt } from 'node:crypto';
+import { randomUint16 } from '../random.ts';
 import { type Edns, optRecord } from './edns.ts';
 import { Flag, HEADER_OCTETS, type Header, putUint16, readHeader } from './header.ts';
 import { readEdns, spanSections } from './message.ts';
@@ -62,5 +62,5 @@ export function buildQuery(question: Question, options: QueryOptions): Uint8Arra
 
 /** An unpredictable message ID (RFC 5452 §4.3; CVE-2019-19794 is what a weak generator costs). */
 export function randomId(): number {
-  return randomInt(0x10000);
+  return randomUint16();
 }
