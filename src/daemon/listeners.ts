@@ -6,7 +6,7 @@ import { listenTcp, type TcpEvents, type TcpLimits } from '../listen/tcp.ts';
 import type { chooseUdp } from '../listen/udp-io.ts';
 
 export interface ListenersOptions {
-  readonly listenUdp: Awaited<ReturnType<typeof chooseUdp>>;
+  readonly listenUdp: ReturnType<typeof chooseUdp>;
   readonly responder: Responder;
   readonly clock: Clock;
   /** How many threads listen on the addresses, this one among them. */

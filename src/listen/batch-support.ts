@@ -13,13 +13,13 @@ const PATIENCE = 1_000;
  * Finds out whether batches work on this machine, by sending some: struct layouts that are not what we think show
  * themselves before a client's datagram is at stake.
  */
-export async function batchSupport(): Promise<BatchSupport> {
+export function batchSupport(): BatchSupport {
   const { platform, arch } = process;
   if (platform !== 'linux' || !['x64', 'arm64'].includes(arch) || endianness() !== 'LE') {
     return { reason: `not tried on ${platform} ${arch}` };
   }
   try {
-    const libc = await loadLibc();
+    const libc = loadLibc();
     const reason = batchFailure(libc);
     return reason === undefined ? { libc } : { reason };
   } catch (error) {

@@ -28,8 +28,8 @@ export interface Libc {
  *
  * @throws {Error} Where koffi or a function is not there.
  */
-export async function loadLibc(): Promise<Libc> {
-  const { default: koffi } = await import('koffi');
+export function loadLibc(): Libc {
+  const koffi = loadKoffi();
   // What the process itself is linked against, glibc or musl: no file name has to be guessed.
   const library = koffi.load(null);
   return {
@@ -48,4 +48,29 @@ export async function loadLibc(): Promise<Libc> {
       return { at: Number(koffi.address(pointer)), buffer, free: () => koffi.free(pointer) };
     },
   };
+}
+
+type Koffi = typeof import('koffi')['default'];
+
+/**
+ * koffi's addon by itself where it stands where it is expected, and else by koffi's own way to it.
+ *
+ * That way takes 8 ms and 5 MiB for deprecated names of functions: it looks at every property of `node:util`, some of
+ * which load others. The addon takes 1 ms and 1 MiB.
+ */
+export function loadKoffi(addon = addonOf(process.arch)): Koffi {
+  const { createRequire } = process.getBuiltinModule('node:module');
+  const require = createRequire(import.meta.url);
+  try {
+    // From koffi's own folder: its builds are its dependencies, not ours.
+    return createRequire(require.resolve('koffi'))(addon);
+  } catch {
+    // Of musl, or laid out in another way.
+    return require('koffi').default;
+  }
+}
+
+/** Where the build for glibc is; on musl the linker refuses it. */
+function addonOf(arch: string): string {
+  return `@koromix/koffi-linux-${arch}/linux_${arch}/koffi.node`;
 }

@@ -27,15 +27,15 @@ export type ListenUdp = (
  * @param onFallback - Called once with the reason, where `auto` has to do without batches.
  * @throws {ListenError} Where batches are asked for and do not work here.
  */
-export async function chooseUdp(
+export function chooseUdp(
   io: UdpIo,
   { clock, threads }: { readonly clock: Clock; readonly threads: number },
   onFallback: (reason: string) => void,
-): Promise<ListenUdp> {
+): ListenUdp {
   const plain: ListenUdp = (endpoint, responder, fd) =>
     listenUdp(endpoint, responder, { fd, threads });
   if (io === 'dgram') return plain;
-  const support = await batchSupport();
+  const support = batchSupport();
   if ('libc' in support) {
     const { libc } = support;
     return (endpoint, responder, fd) =>

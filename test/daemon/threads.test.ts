@@ -8,7 +8,7 @@ import { RrType } from '../../src/wire/codes.ts';
 import { startSidestub } from '../observe/running-sidestub.ts';
 import { queryOctets } from '../support/messages.ts';
 
-const support = await batchSupport();
+const support = batchSupport();
 const skip = 'libc' in support ? false : `no batches here: ${support.reason}`;
 const settings = { threads: 2, rehearsal: false };
 /** One for each thread: the kernel chooses by the address. */

@@ -5,7 +5,7 @@ import { BatchSocket } from '../../src/listen/batch-socket.ts';
 import { batchSupport } from '../../src/listen/batch-support.ts';
 import { LOOPBACKS } from './loopback.ts';
 
-const support = await batchSupport();
+const support = batchSupport();
 const skip = 'libc' in support ? false : `no batches here: ${support.reason}`;
 
 /** Sends one datagram from each of `count` ports of an address, and resolves when the kernel has them. */
