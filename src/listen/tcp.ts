@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock, Milliseconds, Timer } from '../clock.ts';
-import { type Endpoint, isIpv6Address } from '../endpoint.ts';
+import type { Endpoint } from '../endpoint.ts';
+import { listenAt } from '../listen-at.ts';
 import { Deframer, frame } from '../wire/frame.ts';
 import { listenError } from './listen-error.ts';
 import type { Listener } from './listener.ts';
@@ -116,13 +117,9 @@ async function bind(
   endpoint: Endpoint,
   { fd, reusePort }: { readonly fd: number | undefined; readonly reusePort: boolean },
 ): Promise<void> {
-  const ipv6Only = isIpv6Address(endpoint.address);
-  if (fd !== undefined) server.listen({ fd, exclusive: true });
-  else {
-    const { address: host, port } = endpoint;
-    server.listen({ host, port, ipv6Only, reusePort, exclusive: true });
-  }
   try {
+    if (fd === undefined) listenAt(server, endpoint, { ipv6Only: true, reusePort });
+    else server.listen({ fd, exclusive: true });
     await once(server, 'listening');
   } catch (error) {
     throw listenError(endpoint, 'tcp', error as NodeJS.ErrnoException);

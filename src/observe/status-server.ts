@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Milliseconds } from '../clock.ts';
 import { type Endpoint, formatEndpoint } from '../endpoint.ts';
+import { listenAt } from '../listen-at.ts';
 import type { Exposition } from './exposition.ts';
 
 export interface StatusServerOptions {
@@ -192,13 +193,13 @@ function send(response: ServerResponse, { status, type, body, headers = {} }: Pa
   response.end(body);
 }
 
-async function listen(server: Server, { address, port }: Endpoint): Promise<void> {
+async function listen(server: Server, address: Endpoint): Promise<void> {
   try {
-    server.listen({ host: address, port });
+    listenAt(server, address);
     await once(server, 'listening');
   } catch (error) {
     const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    throw new Error(`status server ${formatEndpoint({ address, port })}: ${reason}`, {
+    throw new Error(`status server ${formatEndpoint(address)}: ${reason}`, {
       cause: error,
     });
   }
