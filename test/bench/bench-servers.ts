@@ -2,8 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Milliseconds } from '../../src/clock.ts';
 import { freePort } from '../support/free-port.ts';
-import { type BenchProcess, startProcess } from './bench-process.ts';
+import { type BenchProcess, CLIENT_CORE, startProcess } from './bench-process.ts';
 
 /** Names `n0` to `n99999` of this zone have an address each. */
 export const ZONE = 'bench.example';
@@ -42,8 +43,10 @@ export interface Bench {
   readonly folder: string;
   /** A contestant in front of it, or of another upstream on the loopback, after its first answer. */
   start(contestant: Contestant, place?: StartPlace): Promise<BenchProcess>;
+  /** An upstream that knows every name and answers after a while; it runs on the clients' core. */
+  startDelayed(delay: Milliseconds): Promise<BenchProcess>;
   /** The program made from a C source beside this file. */
-  compiled(name: 'load' | 'echo'): string;
+  compiled(name: 'load' | 'echo' | 'delayed'): string;
   close(): Promise<void>;
 }
 
@@ -80,6 +83,11 @@ export async function startBench(): Promise<Bench> {
           ? [compileProgram(folder, 'echo'), address, String(port)]
           : commandOf(contestant, place);
       return startProcess(argv, { address, port }, question);
+    },
+    startDelayed: (delay) => {
+      port++;
+      const argv = [compileProgram(folder, 'delayed'), String(port), String(delay * 1_000)];
+      return startProcess(argv, { address: '127.0.0.1', port }, question, CLIENT_CORE);
     },
     close: async () => {
       await nsd.stop();
@@ -136,7 +144,10 @@ function zoneOf(folder: string, zone: string, minimum: number, records: readonly
   return `zone:\n  name: ${zone}\n  zonefile: "${file}"\n`;
 }
 
-/** Each as a plain caching forwarder with one thread: its defaults, room for all the names, and for many queries of a connection. */
+/**
+ * Each as a plain caching forwarder with one thread: its defaults, room for all the names, for many queries of a connection and for 5,000
+ * in flight, and the socket buffer that sidestub asks for where there is a setting for it.
+ */
 function commandOf(contestant: Exclude<Contestant, 'echo'>, place: Place): string[] {
   switch (contestant) {
     case 'sidestub':
@@ -183,6 +194,11 @@ function unbound({ folder, address, port, upstream }: Place): string[] {
     'msg-cache-size: 64m',
     'rrset-cache-size: 64m',
     'stream-wait-size: 64m',
+    'outgoing-range: 8192',
+    'num-queries-per-thread: 8192',
+    'so-rcvbuf: 4m',
+    // Debian has it in 1.17 too: 1,000 questions of one client address, and here is only one.
+    'wait-limit: 0',
   ];
   const lines = server.map((line) => `  ${line}\n`).join('');
   const forward = `forward-zone:\n  name: "."\n  forward-addr: 127.0.0.1@${upstream}\n`;
@@ -200,7 +216,8 @@ function dnsdist({ folder, address, port, upstream }: Place): string[] {
   const config = write(
     folder,
     `dnsdist-${port}.conf`,
-    `setLocal('${local}', { maxInFlight = 100 })\nnewServer('127.0.0.1:${upstream}')\ngetPool(''):setCache(newPacketCache(200000))\n`,
+    `setUDPSocketBufferSizes(4194304, 4194304)\nsetMaxUDPOutstanding(65535)\nsetLocal('${local}', { maxInFlight = 100 })\n` +
+      `newServer({ address = '127.0.0.1:${upstream}', sockets = 64 })\ngetPool(''):setCache(newPacketCache(200000))\n`,
   );
   return ['dnsdist', '--supervised', '--disable-syslog', '-C', config];
 }
