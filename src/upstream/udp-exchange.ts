@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import type { Clock, Milliseconds } from '../clock.ts';
-import { type Endpoint, isIpv6Address } from '../endpoint.ts';
+import { isIpv6Address } from '../endpoint.ts';
 import { buildQuery, randomId } from '../wire/request.ts';
 import { UDP_PATIENCE } from './ask.ts';
 import { type Outgoing, UpstreamError } from './exchange.ts';
@@ -109,16 +109,22 @@ class UdpExchange implements Exchange {
       checkingDisabled,
       edns: edns ? { dnssecOk } : undefined,
     });
-    this.socket = connected(endpoint);
-    this.socket.on('error', (error) => this.fail(socketError('udp', name, error)));
+    const { address, port } = endpoint;
+    const type = isIpv6Address(address) ? 'udp6' : 'udp4';
+    this.socket = createSocket({ type, lookup: literal });
+    // Node may tell at once that there is no file descriptor left, and nobody hears anything before `send` returns.
+    const onError = (error: Error) =>
+      queueMicrotask(() => this.fail(socketError('udp', name, error)));
+    this.socket.on('error', onError);
     this.socket.on('message', (reply) => this.onMessage(reply));
-    this.socket.on('connect', () => {
-      // Closed in the turn of its making: node tells all the same, and would throw where nobody catches.
-      if (!this.open.has(this)) return;
+    this.socket.connect(port, address);
+    try {
       this.socket.send(octets, (error) => {
-        if (error !== null) this.fail(socketError('udp', name, error));
+        if (error !== null) onError(error);
       });
-    });
+    } catch {
+      // It is not connected, and the socket's own error says why.
+    }
   }
 
   close(): void {
@@ -164,18 +170,12 @@ class UdpExchange implements Exchange {
   }
 }
 
-function connected({ address, port }: Endpoint): Socket {
-  const socket = createSocket({ type: isIpv6Address(address) ? 'udp6' : 'udp4', lookup: literal });
-  socket.connect(port, address);
-  return socket;
-}
-
 /**
- * node:dgram looks every address up, numeric ones too. This gives them back as they are, a turn later, as the real one
- * does: errors are then never thrown into the caller of `send`.
+ * node:dgram looks every address up, numeric ones too. This gives them back as they are and at once: the socket is then
+ * bound and connected when `connect` returns, and the datagram is with the kernel when `send` does.
  */
 function literal(address: string, _options: unknown, callback: LookupCallback): void {
-  queueMicrotask(() => callback(null, address, isIpv6Address(address) ? 6 : 4));
+  callback(null, address, isIpv6Address(address) ? 6 : 4);
 }
 
 type LookupCallback = (error: null, address: string, family: number) => void;
