@@ -22,9 +22,18 @@ export interface Clock {
 /** The machine's monotonic clock. Its timers do not keep the process alive: only listeners do. */
 export const monotonicClock: Clock = {
   now: () => performance.now(),
-  after: (delay, fire) => {
-    const handle = setTimeout(fire, Math.max(0, delay));
-    handle.unref();
-    return { cancel: () => clearTimeout(handle) };
-  },
+  after: (delay, fire) => new MonotonicTimer(delay, fire),
 };
+
+/** A class and no closure: a question has several, and thousands of questions wait at a time. */
+class MonotonicTimer implements Timer {
+  private readonly handle: NodeJS.Timeout;
+
+  constructor(delay: Milliseconds, fire: () => void) {
+    this.handle = setTimeout(fire, Math.max(0, delay)).unref();
+  }
+
+  cancel(): void {
+    clearTimeout(this.handle);
+  }
+}

@@ -108,16 +108,15 @@ class Pairs {
         if (!settled) timer = clock.after(left, () => resolve('silent'));
       };
       let timer = clock.after(PATIENCE, () => void patienceEnds());
-      own
-        .then(
-          (answer) =>
-            resolve(verdictOf(answer.message, query) === 'failure' ? 'failed' : 'answered'),
-          () => resolve('failed'),
-        )
-        .finally(() => {
-          settled = true;
-          timer.cancel();
-        });
+      const settle = (outcome: 'answered' | 'failed'): void => {
+        settled = true;
+        timer.cancel();
+        resolve(outcome);
+      };
+      own.then(
+        (answer) => settle(verdictOf(answer.message, query) === 'failure' ? 'failed' : 'answered'),
+        () => settle('failed'),
+      );
     });
   }
 

@@ -10,9 +10,12 @@ export interface Router {
 
 /** The end of the path: asks the route's upstream, and lets nothing foreign or overlong back up (C1, C2). */
 export function forward(routes: Router, bounds: TtlBounds, progress?: Progress): Resolve {
-  return async (query): Promise<Answer> => {
+  return (query): Promise<Answer> => {
     const { upstream } = routes.routeOf(query.qname);
-    const message = await upstream.ask(query, progress);
-    return { message: scrub(message, query, bounds), source: 'upstream', age: 0 };
+    return upstream.ask(query, progress).then((message) => ({
+      message: scrub(message, query, bounds),
+      source: 'upstream',
+      age: 0,
+    }));
   };
 }

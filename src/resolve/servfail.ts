@@ -26,18 +26,19 @@ export function servfail({ clock, onBug }: ServfailOptions): Stage {
   return (next) => (query) =>
     new Promise<Answer>((resolve) => {
       const late = clock.after(DEADLINE, () => resolve(failure(NO_ANSWER)));
-      // A stage that throws before it returns is answered as well.
-      const asked = new Promise<Answer>((begin) => begin(next(query)));
-      asked.then(
-        (answer) => {
+      const fail = (error: unknown) => {
+        late.cancel();
+        resolve(failure(reasonOf(error, onBug)));
+      };
+      try {
+        next(query).then((answer) => {
           late.cancel();
           resolve(understood(query, answer));
-        },
-        (error: unknown) => {
-          late.cancel();
-          resolve(failure(reasonOf(error, onBug)));
-        },
-      );
+        }, fail);
+      } catch (bug) {
+        // A stage that throws before it returns is answered as well.
+        fail(bug);
+      }
     });
 }
 

@@ -97,7 +97,16 @@ export function singleFlight(flights: Flights, options: SingleFlightOptions): St
       // Whoever gave way may have a successor by now.
       if (flights.get(key) === flight) remove(key, flight);
     };
-    next(query).finally(land).then(resolve, reject);
+    next(query).then(
+      (answer) => {
+        land();
+        resolve(answer);
+      },
+      (error: unknown) => {
+        land();
+        reject(error);
+      },
+    );
     return promise;
   };
 }

@@ -6,7 +6,8 @@ import { type Outgoing, UpstreamError, type UpstreamFailure } from './exchange.t
 import type { Health } from './health.ts';
 import type { Reply } from './reply.ts';
 import { RESEND_WITHOUT_TOKEN, type ResendBudget, type RoundTrips } from './retransmission.ts';
-import type { Exchange, Suspicion, Transport } from './transport.ts';
+import { Send, type SendOwner } from './send.ts';
+import type { Suspicion, Transport } from './transport.ts';
 import type {
   ServerTallies,
   TcpFallback,
@@ -47,7 +48,6 @@ export interface AskParts {
   /** Where one is not here, nothing goes that way, whatever happens: over TLS nothing ever falls back to clear text. */
   readonly transports: Transports;
   readonly clock: Clock;
-  readonly roundTrips: RoundTrips;
   readonly budget: ResendBudget;
   readonly edns: EdnsMemory;
   readonly health: Health;
@@ -61,13 +61,6 @@ export type Transports = Readonly<Partial<Record<TransportKind, Transport>>>;
 /** S1: a datagram that has been out for so long gives its socket to a newer question. */
 export const UDP_PATIENCE: Milliseconds = 200;
 
-interface Send {
-  readonly transport: TransportKind;
-  readonly at: Milliseconds;
-  readonly edns: boolean;
-  readonly exchange: Exchange;
-}
-
 /** RFC 9520 §3.1, U2: per server and transport. */
 const MAX_SENDS = 3;
 
@@ -78,16 +71,18 @@ const MAX_SENDS = 3;
  * alone (U2); every datagram has its own socket, all of them listen, and the first reply that matches wins. Silence spends
  * sends, never the wait: it ends at the deadline.
  */
-export class Ask {
+export class Ask implements SendOwner {
   private readonly parts: AskParts;
+  private readonly roundTrips: RoundTrips;
   private readonly question: Outgoing;
   private readonly listener: AskListener;
   private readonly startedAt: Milliseconds;
   private readonly timeout: Milliseconds;
-  private readonly open = new Set<Send>();
+  /** In the order of sending. */
+  private readonly open: Send[] = [];
   private readonly sends = { udp: 0, tcp: 0, tls: 0, https: 0 };
-  private readonly deadline: Timer;
-  private readonly silence: Timer;
+  private deadline: Timer | undefined;
+  private silence: Timer | undefined;
   private round: Timer | undefined;
   private patience: Timer | undefined;
   private rounds = 1;
@@ -106,18 +101,31 @@ export class Ask {
   /** What the server said to EDNS; from then on this question goes without. */
   private refusal: Reply | undefined;
 
-  constructor(parts: AskParts, question: Outgoing, listener: AskListener) {
+  /** @param roundTrips - Of the question's class. */
+  constructor(parts: AskParts, roundTrips: RoundTrips, question: Outgoing, listener: AskListener) {
     this.parts = parts;
+    this.roundTrips = roundTrips;
     this.question = question;
     this.listener = listener;
     this.startedAt = parts.clock.now();
-    this.timeout = parts.roundTrips.timeout;
-    this.deadline = parts.clock.after(DEADLINE, () => this.conclude('timeout'));
-    this.silence = parts.clock.after(SILENCE, () => this.onSilence());
+    this.timeout = roundTrips.timeout;
     parts.budget.earn();
     this.original = this.send(parts.first);
     if (parts.first === 'udp') this.nextRoundAfter(this.timeout);
     else if (parts.first === 'tcp') this.rescueAfter(Math.max(this.timeout, TCP_PATIENCE));
+    else this.watch();
+  }
+
+  /**
+   * From when the first timer is over: it is shorter than silence, and nearly every question is answered before it. Timers
+   * that nobody needs are a tenth of what a question costs.
+   */
+  private watch(): void {
+    if (this.deadline !== undefined) return;
+    const { clock } = this.parts;
+    const elapsed = clock.now() - this.startedAt;
+    this.deadline = clock.after(DEADLINE - elapsed, () => this.conclude('timeout'));
+    this.silence = clock.after(SILENCE - elapsed, () => this.onSilence());
   }
 
   /** Ends the question without a word to the listener: somebody else has answered. */
@@ -127,7 +135,7 @@ export class Ask {
       this.countMissed();
       // A server that others keep overtaking would never be measured, and so be chosen for ever.
       const now = this.parts.clock.now();
-      this.parts.roundTrips.sampleAtLeast(now - this.startedAt, now);
+      this.roundTrips.sampleAtLeast(now - this.startedAt, now);
     }
     this.settle();
   }
@@ -139,14 +147,10 @@ export class Ask {
     this.sends[transport]++;
     const now = clock.now();
     const withEdns = this.refusal === undefined && edns.usable;
-    const exchange = carrier.send(this.question, withEdns, {
-      onReply: (reply) => this.onReply(send, reply),
-      onFailure: (error) => this.onFailure(send, error),
-      onSuspicion: (suspicion) => this.onSuspicion(suspicion),
-    });
-    const send: Send = { transport, at: now, edns: withEdns, exchange };
+    const send = new Send(this, transport, now, withEdns);
+    send.exchange = carrier.send(this.question, withEdns, send);
     if (transport === 'udp') this.lastSentAt = now;
-    this.open.add(send);
+    this.open.push(send);
     return send;
   }
 
@@ -155,6 +159,7 @@ export class Ask {
   }
 
   private onRound(): void {
+    this.watch();
     this.reportSlow();
     const wait = this.waitForToken();
     if (wait > 0) {
@@ -184,16 +189,16 @@ export class Ask {
     return 0;
   }
 
-  private onReply(send: Send, reply: Reply): void {
-    this.open.delete(send);
+  onReply(send: Send, reply: Reply): void {
+    this.remove(send);
     this.heard = true;
     if (send === this.original) this.originalAnswered = true;
-    const { health, roundTrips, serverTallies, clock, first } = this.parts;
+    const { health, serverTallies, clock, first } = this.parts;
     health.heard();
     const now = clock.now();
     const elapsed = now - send.at;
     // What the other transport takes, connection setup included, says nothing about the timer or the choice.
-    if (send.transport === first) roundTrips.sample(elapsed, now);
+    if (send.transport === first) this.roundTrips.sample(elapsed, now);
     serverTallies.latency.observe(elapsed / 1000);
     if (reply.truncated && send.transport === 'udp') this.onTruncated(reply.message);
     else if (send.edns && refusesEdns(reply)) this.onEdnsRefused(send, reply);
@@ -215,7 +220,7 @@ export class Ask {
       if (this.send(transport) !== undefined) return;
     }
     // Sent with EDNS before the refusal was known; what goes without is still out.
-    if (this.open.size === 0) this.answer(reply.message);
+    if (this.open.length === 0) this.answer(reply.message);
   }
 
   private onTruncated(message: Message): void {
@@ -223,7 +228,7 @@ export class Ask {
     this.leaveUdp('truncated');
   }
 
-  private onSuspicion(suspicion: Suspicion): void {
+  onSuspicion(suspicion: Suspicion): void {
     if (suspicion === 'wrong-id') {
       // U3: a guesser cannot follow to TCP; whoever is first with the truth wins.
       this.startTcp('wrong-id');
@@ -238,6 +243,7 @@ export class Ask {
   /** The server has spoken, and over UDP it will not say anything better: no more datagrams, TCP or nothing. */
   private leaveUdp(cause: TcpFallback): void {
     this.round?.cancel();
+    this.watch();
     this.reportSlow();
     this.startTcp(cause);
     this.patience ??= this.parts.clock.after(SILENCE, () => this.conclude('timeout'));
@@ -255,19 +261,19 @@ export class Ask {
     this.send('tcp');
   }
 
-  private onFailure(send: Send, error: Error): void {
-    this.open.delete(send);
+  onFailure(send: Send, error: Error): void {
+    this.remove(send);
     const reason = error instanceof UpstreamError ? error.reason : undefined;
     if (reason === undefined || reason === 'closed') this.fail(error);
     else if (send.transport !== 'udp') this.onStreamFailure(reason, error);
     else if (reason === 'full') this.onNoSocket(send, error);
     // Another send may have met another server behind the same address: it is heard out.
-    else if (this.open.size === 0) this.conclude(reason, error);
+    else if (this.open.length === 0) this.conclude(reason, error);
   }
 
   /** S1: where there is no socket, TCP has one for many questions; what has given way to a newer question is over. */
   private onNoSocket({ at }: Send, error: Error): void {
-    if (this.open.size > 0) return;
+    if (this.open.length > 0) return;
     const gaveWay = this.parts.clock.now() - at >= UDP_PATIENCE;
     if (this.sends.tcp === 0 && !gaveWay) this.leaveUdp('full');
     else this.conclude('full', error);
@@ -280,7 +286,7 @@ export class Ask {
     const hasRescue = this.parts.transports.udp !== undefined && this.sends.udp === 0;
     const rescuable = reason === 'network' && hasRescue;
     if (rescuable && !spoken) this.rescue();
-    else if (spoken || this.open.size === 0) this.conclude(reason, error);
+    else if (spoken || this.open.length === 0) this.conclude(reason, error);
   }
 
   private onSilence(): void {
@@ -292,6 +298,7 @@ export class Ask {
   /** Before the second is over that silence takes, as far as tokens allow: a slow recursion is not asked twice (U2). */
   private rescueAfter(delay: Milliseconds): void {
     this.round = this.parts.clock.after(delay, () => {
+      this.watch();
       if (!this.parts.budget.take()) return;
       this.tokens++;
       this.rescue();
@@ -302,6 +309,7 @@ export class Ask {
   private rescue(): void {
     if (this.sends.udp > 0) return;
     this.round?.cancel();
+    this.watch();
     this.reportSlow();
     this.send('udp');
     this.nextRoundAfter(this.timeout);
@@ -316,8 +324,12 @@ export class Ask {
   }
 
   private isOpen(transport: TransportKind): boolean {
-    for (const send of this.open) if (send.transport === transport) return true;
-    return false;
+    return this.open.some((send) => send.transport === transport);
+  }
+
+  private remove(send: Send): void {
+    const at = this.open.indexOf(send);
+    if (at >= 0) this.open.splice(at, 1);
   }
 
   private reportSlow(): void {
@@ -364,8 +376,7 @@ export class Ask {
   private settle(): void {
     this.settled = true;
     for (const timer of [this.deadline, this.silence, this.round, this.patience]) timer?.cancel();
-    for (const { exchange } of this.open) exchange.close();
-    this.open.clear();
+    for (const { exchange } of this.open.splice(0)) exchange?.close();
     if (!this.originalAnswered) this.parts.budget.giveBack(this.tokens);
   }
 }

@@ -96,7 +96,16 @@ class Lanes implements Upstream {
       release(askedAt);
       progress?.onRetransmit();
     };
-    return this.upstream.ask(question, { ...progress, onRetransmit }).finally(() => release());
+    return this.upstream.ask(question, { ...progress, onRetransmit }).then(
+      (message) => {
+        release();
+        return message;
+      },
+      (error: unknown) => {
+        release();
+        throw error;
+      },
+    );
   }
 
   private startNext(lane: Lane, silentSince: Milliseconds | undefined): void {

@@ -28,6 +28,8 @@ export interface Candidate<S extends Selectable> {
 export class Selection<S extends Selectable> {
   private readonly groups: readonly (readonly S[])[];
   private readonly clock: Clock;
+  /** Where there is nothing to choose. */
+  private readonly only: Candidate<S>[] | undefined;
   private readonly pairs = lruMap<Name, { readonly server: S; readonly until: Milliseconds }>(
     MAX_PAIRS,
   );
@@ -36,10 +38,14 @@ export class Selection<S extends Selectable> {
   constructor(groups: readonly (readonly S[])[], clock: Clock) {
     this.groups = groups;
     this.clock = clock;
+    const [first, second] = groups.flat();
+    this.only =
+      first !== undefined && second === undefined ? [{ server: first, group: 0 }] : undefined;
   }
 
   /** Every server once, in the order to ask them. */
-  candidates(question: Question): Candidate<S>[] {
+  candidates(question: Question): readonly Candidate<S>[] {
+    if (this.only !== undefined) return this.only;
     const ordered = this.groups.flatMap((servers, group) =>
       this.order(servers, question).map((server) => ({ server, group })),
     );

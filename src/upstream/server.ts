@@ -25,7 +25,7 @@ export interface ServerOptions {
 export class Server {
   readonly address: ServerAddress;
   private readonly options: ServerOptions;
-  private readonly shared: Omit<AskParts, 'roundTrips'>;
+  private readonly shared: AskParts;
   private readonly health: Health;
   private readonly deathListeners: (() => void)[] = [];
   private readonly roundTrips: Readonly<Record<TimerClass, RoundTrips>> = {
@@ -77,8 +77,7 @@ export class Server {
 
   /** Sends the question. Nothing of `listener` is called before this returns. */
   begin(question: Outgoing, listener: AskListener): Pick<Ask, 'cancel'> {
-    const parts = { ...this.shared, roundTrips: this.roundTripsOf(question) };
-    return new Ask(parts, question, listener);
+    return new Ask(this.shared, this.roundTripsOf(question), question, listener);
   }
 
   /** Has `listener` called whenever the server is found dead. */

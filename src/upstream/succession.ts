@@ -43,19 +43,16 @@ export function succession({ name, groups, clock, tallies }: SuccessionOptions):
   const closedError = () => new UpstreamError('closed', `${name} was closed`);
   return {
     name,
-    async ask(question, progress): Promise<Message> {
+    ask(question, progress): Promise<Message> {
       // Whoever asks on after a failure must not wake what was closed: its sockets would keep the process alive.
-      if (closed) throw closedError();
-      const walk = new Walk(name, selection.candidates(question), question, clock, tallies);
-      walks.add(walk);
-      try {
-        return await walk.run(progress);
-      } catch (error) {
-        if (error instanceof UpstreamError) tallies.failures.add(error.reason);
-        throw error;
-      } finally {
-        walks.delete(walk);
-      }
+      if (closed) return Promise.reject(closedError());
+      const walk = new Walk(question, selection.candidates(question), {
+        name,
+        clock,
+        tallies,
+        walks,
+      });
+      return walk.run(progress);
     },
     close(): void {
       closed = true;
@@ -72,16 +69,22 @@ interface Word {
   readonly place: number;
 }
 
+/** What the questions of one succession share. */
+interface WalkParts extends Pick<SuccessionOptions, 'name' | 'clock' | 'tallies'> {
+  /** Those under way. */
+  readonly walks: Set<Walk>;
+}
+
 /** One question on its way through the candidates. */
 class Walk {
-  private readonly name: string;
-  private readonly candidates: readonly Candidate<Askable>[];
   private readonly question: Outgoing;
-  private readonly clock: Clock;
-  private readonly tallies: Pick<UpstreamTallies, 'failovers'>;
-  private readonly open = new Map<number, { cancel(): void }>();
+  private readonly candidates: readonly Candidate<Askable>[];
+  private readonly parts: WalkParts;
+  /** Those that have not answered, in the order they were asked. */
+  private readonly open: Asking[] = [];
   private readonly settled = Promise.withResolvers<Message>();
   private progress: Progress | undefined;
+  private deadlineAt: Milliseconds = 0;
   private deadline: Timer | undefined;
   private patience: Timer | undefined;
   private asked = 0;
@@ -90,34 +93,30 @@ class Walk {
   private slow = false;
   private hedged = false;
 
-  constructor(
-    name: string,
-    candidates: readonly Candidate<Askable>[],
-    question: Outgoing,
-    clock: Clock,
-    tallies: Pick<UpstreamTallies, 'failovers'>,
-  ) {
-    this.name = name;
-    this.candidates = candidates;
+  constructor(question: Outgoing, candidates: readonly Candidate<Askable>[], parts: WalkParts) {
     this.question = question;
-    this.clock = clock;
-    this.tallies = tallies;
+    this.candidates = candidates;
+    this.parts = parts;
   }
 
   run(progress: Progress | undefined): Promise<Message> {
     this.progress = progress;
+    this.parts.walks.add(this);
+    const now = this.parts.clock.now();
     // U2: nobody is kept waiting for servers that have all been silent for 3 s; they are asked all the same.
     const hopeless = this.candidates.every(({ server }) => server.dead);
-    const waited = this.clock.now() - (progress?.since ?? this.clock.now());
-    const left = (hopeless ? DEADLINE_WHEN_DEAD : DEADLINE) - waited;
-    this.deadline = this.clock.after(left, () => this.giveUp());
-    this.askNext();
-    this.beginPatience(SILENCE - this.silentFor());
+    const left = hopeless ? DEADLINE_WHEN_DEAD : DEADLINE;
+    this.deadlineAt = (progress?.since ?? now) + left;
+    // How long the first server has been silent already: it owes an answer to the other question of the pair.
+    const patience = SILENCE - (now - (progress?.silentSince ?? now));
+    if (this.deadlineAt - now <= patience) this.watchDeadline();
+    this.askNext(patience);
     return this.settled.promise;
   }
 
   fail(error: Error): void {
     this.end();
+    if (error instanceof UpstreamError) this.parts.tallies.failures.add(error.reason);
     this.settled.reject(error);
   }
 
@@ -127,21 +126,21 @@ class Walk {
   }
 
   /** Asks the next candidate, and with it those behind it, as long as what was asked is known dead. */
-  private askNext(): void {
-    if (this.asked > 0) this.tallies.failovers.add();
+  private askNext(patience = SILENCE): void {
+    if (this.asked > 0) this.parts.tallies.failovers.add();
     while (this.begin()?.dead === true);
-    this.beginPatience();
-  }
-
-  /** How long the first server has been silent already: it owes an answer to the other question of the pair. */
-  private silentFor(): Milliseconds {
-    const now = this.clock.now();
-    return now - (this.progress?.silentSince ?? now);
+    this.beginPatience(patience);
   }
 
   private beginPatience(patience = SILENCE): void {
     this.patience?.cancel();
-    this.patience = this.clock.after(patience, () => this.onSilence());
+    this.patience = this.parts.clock.after(patience, () => this.onSilence());
+  }
+
+  /** From the first silence or failure on: before, patience ends sooner, and a timer is no small part of a question. */
+  private watchDeadline(): void {
+    const { clock } = this.parts;
+    this.deadline ??= clock.after(this.deadlineAt - clock.now(), () => this.giveUp());
   }
 
   private get latest(): Candidate<Askable> | undefined {
@@ -159,18 +158,19 @@ class Walk {
     if (candidate === undefined) return undefined;
     this.asked++;
     const { server, group } = candidate;
-    const asking = server.begin(this.question, {
-      onAnswer: (message) => this.onAnswer(place, message),
-      onFailure: (error) => this.onFailure(place, error),
-      onSlow: () => this.reportSlow(),
-      takeResend: () => this.hedge(place, group),
-    });
-    this.open.set(place, asking);
+    const asking = new Asking(this, place, group);
+    asking.ask = server.begin(this.question, asking);
+    this.open.push(asking);
     return server;
   }
 
+  private close(place: number): void {
+    const at = this.open.findIndex((asking) => asking.place === place);
+    if (at >= 0) this.open.splice(at, 1);
+  }
+
   /** The first resend goes to another equal: what did not answer in time may be the server, not the network. */
-  private hedge(place: number, group: number): boolean {
+  hedge(place: number, group: number): boolean {
     const { next } = this;
     if (this.hedged || next === undefined) return false;
     if (next.server.dead || next.server.doubtful) return false;
@@ -181,8 +181,8 @@ class Walk {
     return true;
   }
 
-  private onAnswer(place: number, message: Message): void {
-    this.open.delete(place);
+  onAnswer(place: number, message: Message): void {
+    this.close(place);
     if (message.rcode !== Rcode.SERVFAIL && message.rcode !== Rcode.REFUSED) {
       this.answer(message);
       return;
@@ -191,17 +191,18 @@ class Walk {
     this.moveOn(place);
   }
 
-  private onFailure(place: number, error: Error): void {
-    this.open.delete(place);
+  onFailure(place: number, error: Error): void {
+    this.close(place);
     this.error ??= error;
     this.moveOn(place);
   }
 
   private moveOn(place: number): void {
+    this.watchDeadline();
     if (this.nextWorthAsking) {
       // Where a later one was asked already, silence has moved on before this one spoke.
-      if (place === this.asked - 1 || this.open.size === 0) this.askNext();
-    } else if (this.open.size === 0) {
+      if (place === this.asked - 1 || this.open.length === 0) this.askNext();
+    } else if (this.open.length === 0) {
       this.giveUp();
     } else if (this.word !== undefined) {
       this.beginPatience();
@@ -209,6 +210,7 @@ class Walk {
   }
 
   private onSilence(): void {
+    this.watchDeadline();
     this.reportSlow();
     if (this.nextWorthAsking) this.askNext();
     else if (this.word !== undefined && !this.hasOpenBefore(this.word.place)) this.giveUp();
@@ -222,11 +224,10 @@ class Walk {
 
   /** Whether one is still silent that stands before the word: without a second server, it would be waited for too. */
   private hasOpenBefore(place: number): boolean {
-    for (const other of this.open.keys()) if (other < place) return true;
-    return false;
+    return this.open.some((asking) => asking.place < place);
   }
 
-  private reportSlow(): void {
+  reportSlow(): void {
     if (this.slow) return;
     this.slow = true;
     this.progress?.onRetransmit();
@@ -235,7 +236,7 @@ class Walk {
   /** Nobody has an answer: the first word stands, else what went wrong first. */
   private giveUp(): void {
     if (this.word !== undefined) this.answer(this.word.message);
-    else this.fail(this.error ?? new UpstreamError('timeout', `no answer from ${this.name}`));
+    else this.fail(this.error ?? new UpstreamError('timeout', `no answer from ${this.parts.name}`));
   }
 
   private answer(message: Message): void {
@@ -244,9 +245,41 @@ class Walk {
   }
 
   private end(): void {
+    this.parts.walks.delete(this);
     this.deadline?.cancel();
     this.patience?.cancel();
-    for (const asking of this.open.values()) asking.cancel();
+    for (const { ask } of this.open.splice(0)) ask?.cancel();
+  }
+}
+
+/** A walk's question at one candidate. */
+class Asking implements AskListener {
+  readonly place: number;
+  /** Absent only while it begins. */
+  ask: { cancel(): void } | undefined;
+  private readonly walk: Walk;
+  private readonly group: number;
+
+  constructor(walk: Walk, place: number, group: number) {
+    this.walk = walk;
+    this.place = place;
+    this.group = group;
+  }
+
+  onAnswer(message: Message): void {
+    this.walk.onAnswer(this.place, message);
+  }
+
+  onFailure(error: Error): void {
+    this.walk.onFailure(this.place, error);
+  }
+
+  onSlow(): void {
+    this.walk.reportSlow();
+  }
+
+  takeResend(): boolean {
+    return this.walk.hedge(this.place, this.group);
   }
 }
 
