@@ -37,15 +37,19 @@ function belongs(rr: Rr, chain: readonly Name[]): boolean {
   return chain.includes(owner);
 }
 
-function levelTtls(records: readonly Rr[], min: Seconds, max: Seconds): Rr[] {
+function levelTtls(records: readonly Rr[], min: Seconds, max: Seconds): readonly Rr[] {
+  // Most sections are that small, and names of records are made for nothing else.
+  if (records.length < 2) return records.map((rr) => withTtl(rr, rr.ttl, min, max));
   const lowest = new Map<string, Seconds>();
   const keys = records.map((rr) => `${rr.type} ${rr.klass} ${canonicalName(rr.owner)}`);
   records.forEach((rr, index) => {
     const key = keys[index] ?? '';
     lowest.set(key, Math.min(lowest.get(key) ?? rr.ttl, rr.ttl));
   });
-  return records.map((rr, index) => {
-    const ttl = Math.min(max, Math.max(min, lowest.get(keys[index] ?? '') ?? rr.ttl));
-    return ttl === rr.ttl ? rr : { ...rr, ttl };
-  });
+  return records.map((rr, index) => withTtl(rr, lowest.get(keys[index] ?? '') ?? rr.ttl, min, max));
+}
+
+function withTtl(rr: Rr, wanted: Seconds, min: Seconds, max: Seconds): Rr {
+  const ttl = Math.min(max, Math.max(min, wanted));
+  return ttl === rr.ttl ? rr : { ...rr, ttl };
 }

@@ -40,6 +40,7 @@ const MAX_CHAIN = 32;
  * @see RFC 1034 §3.6.2
  */
 export function chainOf(answer: readonly Rr[], qname: Name): Name[] {
+  if (!answer.some((rr) => rr.type === RrType.CNAME)) return [qname];
   const targets = new Map<Name, Name>();
   for (const rr of answer) {
     if (rr.type === RrType.CNAME) targets.set(canonicalName(rr.owner), canonicalName(rr.rdata));

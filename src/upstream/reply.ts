@@ -1,7 +1,7 @@
 import { Opcode, Rcode } from '../wire/codes.ts';
 import { Flag, HEADER_OCTETS, type Header, readHeader } from '../wire/header.ts';
 import { type Message, readResponse } from '../wire/message.ts';
-import { type Question, readQuestion } from '../wire/question.ts';
+import { type Question, type ReadQuestion, readQuestion } from '../wire/question.ts';
 import { EMPTY } from '../wire/render.ts';
 import { WireError } from '../wire/wire-error.ts';
 
@@ -34,9 +34,10 @@ export function judgeReply(octets: Uint8Array, id: number, question: Question): 
   if (header.id !== id) return WRONG_ID;
   if ((header.flags & Flag.QR) === 0 || header.opcode !== Opcode.QUERY) return MISMATCHED;
   if (header.qdcount === 0) return judgeBareHeader(octets, header);
-  if (!asks(octets, question)) return MISMATCHED;
+  const asked = questionOf(octets);
+  if (asked === undefined || !isSame(asked, question)) return MISMATCHED;
   try {
-    const { message, truncated, edns } = readResponse(octets);
+    const { message, truncated, edns } = readResponse(octets, asked);
     return { kind: 'reply', reply: { message, truncated, edns: edns !== undefined } };
   } catch (error) {
     if (error instanceof WireError) return { kind: 'malformed' };
@@ -69,13 +70,17 @@ function headerOf(octets: Uint8Array): Header | undefined {
   return octets.length < HEADER_OCTETS ? undefined : readHeader(octets);
 }
 
-/** Canonical names are compared, so a server may change the case (RFC 4343); nothing may follow but one question. */
-function asks(octets: Uint8Array, { qname, qtype, qclass }: Question): boolean {
+/** `undefined` where it cannot be read. */
+function questionOf(octets: Uint8Array): ReadQuestion | undefined {
   try {
-    const asked = readQuestion(octets, HEADER_OCTETS);
-    return asked.qname === qname && asked.qtype === qtype && asked.qclass === qclass;
+    return readQuestion(octets, HEADER_OCTETS);
   } catch (error) {
-    if (error instanceof WireError) return false;
+    if (error instanceof WireError) return undefined;
     throw error;
   }
+}
+
+/** Canonical names are compared, so a server may change the case (RFC 4343). */
+function isSame(asked: Question, { qname, qtype, qclass }: Question): boolean {
+  return asked.qname === qname && asked.qtype === qtype && asked.qclass === qclass;
 }

@@ -43,13 +43,15 @@ const HOP_BY_HOP: ReadonlySet<number> = new Set([RrType.OPT, RrType.TSIG]);
  * Reads a response, every octet of it that a section count claims.
  *
  * @param octets - A whole message; nothing of it is kept.
+ * @param known - Its question, where somebody has read it already.
  * @throws {WireError} If anything in it is malformed: what this returns can be rendered anew.
  */
-export function readResponse(octets: Uint8Array): Response {
+export function readResponse(octets: Uint8Array, known?: ReadQuestion): Response {
   const header = readHeader(octets);
   if ((header.flags & Flag.QR) === 0) throw new WireError('response without QR');
   if (header.qdcount > 1) throw new WireError(`questions in a response: ${header.qdcount}`);
-  const question = header.qdcount === 1 ? readQuestion(octets, HEADER_OCTETS) : undefined;
+  const question =
+    header.qdcount === 1 ? (known ?? readQuestion(octets, HEADER_OCTETS)) : undefined;
   const spans = spanSections(octets, header, question?.end ?? HEADER_OCTETS);
   const edns = readEdns(octets, spans.additional);
   for (const span of [...spans.answer, ...spans.authority]) {

@@ -20,7 +20,7 @@ const POINTER = 0xc0;
  */
 const MAX_POINTERS = 127;
 
-/** Where {@link readName} gathers a name before its length is known; never read outside one call. */
+/** Where a name is gathered before its length is known; never read outside one call. */
 const scratch = new Uint8Array(MAX_NAME_OCTETS);
 
 /**
@@ -95,15 +95,27 @@ export function sameName(a: Uint8Array, b: Uint8Array): boolean {
  * @param octets - Holds an uncompressed name at `offset`, as {@link readName} gives it.
  */
 export function canonicalName(octets: Uint8Array, offset = 0): Name {
-  let name = '';
+  let written = 0;
   let at = offset;
-  for (;;) {
-    const length = octets[at] ?? 0;
-    if (length === 0) return name === '' ? '.' : name;
-    for (let i = at + 1; i <= at + length; i++) name += canonicalText[octets[i] ?? 0];
-    name += '.';
-    at += 1 + length;
+  for (let length = octets[at] ?? 0; length > 0; length = octets[at] ?? 0) {
+    const end = at + 1 + length;
+    written = writeLabel(octets, at + 1, end, written);
+    text[written++] = DOT;
+    at = end;
   }
+  return written === 0 ? '.' : text.toString('latin1', 0, written);
+}
+
+/** @returns Where the next octet of the text goes. */
+function writeLabel(octets: Uint8Array, from: number, to: number, start: number): number {
+  let written = start;
+  for (let at = from; at < to; at++) {
+    const octet = octets[at] ?? 0;
+    const plain = plainText[octet] ?? 0;
+    if (plain === 0) written += text.write(escapeOf(octet), written, 'latin1');
+    else text[written++] = plain;
+  }
+  return written;
 }
 
 /**
@@ -114,6 +126,8 @@ export function canonicalName(octets: Uint8Array, offset = 0): Name {
  */
 export function encodeName(text: string): Uint8Array {
   if (text === '.' || text === '') return Uint8Array.of(0);
+  const plain = encodePlainName(text);
+  if (plain !== undefined) return plain;
   const name: number[] = [];
   let lengthAt = 0;
   name.push(0);
@@ -139,6 +153,26 @@ export function encodeName(text: string): Uint8Array {
   if (name.length > MAX_NAME_OCTETS)
     throw new WireError(`name is longer than ${MAX_NAME_OCTETS} octets: ${text}`);
   return Uint8Array.from(name);
+}
+
+/** Nearly every name: ASCII, absolute, nothing escaped, no label too long; `undefined` for all others. */
+function encodePlainName(text: string): Uint8Array | undefined {
+  if (text.length >= MAX_NAME_OCTETS || !text.endsWith('.')) return undefined;
+  let lengthAt = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === BACKSLASH || code > 0x7f) return undefined;
+    if (code !== DOT) {
+      scratch[i + 1] = code;
+      continue;
+    }
+    const length = i - lengthAt;
+    if (length === 0 || length > MAX_LABEL_OCTETS) return undefined;
+    scratch[lengthAt] = length;
+    lengthAt = i + 1;
+  }
+  scratch[lengthAt] = 0;
+  return scratch.slice(0, lengthAt + 1);
 }
 
 /** The canonical form of a name that a person wrote. @throws {WireError} As {@link encodeName}. */
@@ -206,10 +240,18 @@ function fold(octet: number): number {
 const DOT = 0x2e;
 const BACKSLASH = 0x5c;
 
-const canonicalText: readonly string[] = Array.from({ length: 256 }, (_, octet) => {
+/** What stands for each octet in a canonical name; 0 where it is escaped. */
+const plainText = Uint8Array.from({ length: 256 }, (_, octet) => {
   const plain = octet > 0x20 && octet < 0x7f && octet !== DOT && octet !== BACKSLASH;
-  return plain ? String.fromCharCode(octet).toLowerCase() : `\\${String(octet).padStart(3, '0')}`;
+  return plain ? fold(octet) : 0;
 });
+
+function escapeOf(octet: number): string {
+  return `\\${String(octet).padStart(3, '0')}`;
+}
+
+/** Where {@link canonicalName} writes: put together from characters a name would leave forty strings behind. */
+const text = Buffer.alloc(4 * MAX_NAME_OCTETS);
 
 function endOfPointer(octets: Uint8Array, at: number): number {
   if (at + 2 > octets.length) throw new WireError(`pointer at ${at} runs past the message`);

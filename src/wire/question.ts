@@ -1,5 +1,5 @@
 import { uint16 } from './header.ts';
-import { canonicalName, type Name, readName, skipName } from './name.ts';
+import { canonicalName, MAX_LABEL_OCTETS, type Name, skipName } from './name.ts';
 import { WireError } from './wire-error.ts';
 
 /** What is asked, in canonical form. */
@@ -30,14 +30,24 @@ export function readQuestion(octets: Uint8Array, offset: number): ReadQuestion {
   const nameEnd = skipName(octets, offset);
   const end = nameEnd + FIXED_OCTETS;
   if (end > octets.length) throw new WireError(`question at ${offset} runs past the message`);
-  const name = readName(octets, offset);
   // A pointer from the first name can only lead into the header.
-  if (name.length !== nameEnd - offset) throw new WireError(`compressed question at ${offset}`);
+  if (endsInPointer(octets, offset)) throw new WireError(`compressed question at ${offset}`);
   return {
-    qname: canonicalName(name),
+    qname: canonicalName(octets, offset),
     qtype: uint16(octets, nameEnd),
     qclass: uint16(octets, nameEnd + 2),
     octets: octets.slice(offset, end),
     end,
   };
+}
+
+/** @param offset - Where a name starts that {@link skipName} has found to be well formed. */
+function endsInPointer(octets: Uint8Array, offset: number): boolean {
+  let at = offset;
+  let length = octets[at] ?? 0;
+  while (length > 0 && length <= MAX_LABEL_OCTETS) {
+    at += 1 + length;
+    length = octets[at] ?? 0;
+  }
+  return length !== 0;
 }

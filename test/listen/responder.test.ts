@@ -134,7 +134,7 @@ test('L4: what is too large for UDP is TC there, and whole over TCP', async (t) 
     if (asked !== undefined) asked.answer(addressesOf(asked.query, 200));
     await settle();
   }
-  const [udp, tcp] = sent.map(readResponse);
+  const [udp, tcp] = sent.map((octets) => readResponse(octets));
   t.equal(udp?.truncated, true);
   t.ok((sent[0]?.length ?? 9_999) <= 1_232);
   t.equal(tcp?.truncated, false);
