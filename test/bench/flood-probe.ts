@@ -6,27 +6,7 @@ import { type Milliseconds, monotonicClock } from '../../src/clock.ts';
 import { askServer } from '../../src/commands/query/ask-server.ts';
 import { RrClass, RrType } from '../../src/wire/codes.ts';
 import { startUpstream, tellTruth } from '../hostile/hostile-upstream.ts';
-
-/** Whom to ask, and for how long. */
-export interface ProbeOrder {
-  readonly port: number;
-  readonly statusPort: number;
-  readonly seconds: number;
-}
-
-/** What is asked, in the order of asking. */
-export const PROBES = [
-  'hit, UDP',
-  'miss, UDP',
-  'miss, TCP',
-  'hit, new TCP connection',
-  'GET /ready',
-  'miss, first question lost',
-] as const;
-export type Probe = (typeof PROBES)[number];
-
-/** How long each took, every time. */
-export type ProbeTimes = Record<Probe, Milliseconds[]>;
+import { PROBES, type Probe, type ProbeOrder, type ProbeTimes } from './probes.ts';
 
 /** Between two probes. */
 const PAUSE: Milliseconds = 2;

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { CLIENT_CORE, spawnOn } from './bench-process.ts';
 import { type Bench, type Contestant, STATUS_OFFSET, startBench } from './bench-servers.ts';
-import { PROBES, type Probe, type ProbeOrder, type ProbeTimes } from './flood-probe.ts';
 import { readOptions } from './interleaved.ts';
 import { type LoadResult, loadServer, median, warm } from './load.ts';
+import { PROBES, type Probe, type ProbeOrder, type ProbeTimes } from './probes.ts';
 import { machine, publish } from './report.ts';
 
 /** Queries of the flood that are out at once: the socket's queue is never empty. */
