@@ -52,6 +52,8 @@ export interface ResolverTallies {
   readonly cache: CacheTallies;
   readonly coalesced: { add(): void };
   readonly flights: Pick<SingleFlightOptions, 'full' | 'crowded'>;
+  /** Questions for a route that says nothing and that enough others wait for. */
+  readonly unheard: { add(): void };
   readonly repairs: FamiliesOptions['repairs'];
   readonly fates: SearchOptions['fates'];
   readonly speculations: SearchOptions['speculations'];
@@ -104,7 +106,7 @@ export function assembleResolver(parts: ResolverParts): Resolver {
     isNamespace: (label) => zone?.isNamespace(label) ?? false,
   });
   const flights: Flights = new Map();
-  const silence = new RouteSilence(routes, clock);
+  const silence = new RouteSilence(routes, clock, tallies.unheard);
   const upstream = silence.stage()(forward(routes, settings.cache));
   const readiness = new Readiness({
     probeName: domain === undefined ? '.' : `kubernetes.default.svc.${domain}`,

@@ -285,6 +285,7 @@ function resolverTallies(metrics: Metrics): ResolverTallies {
       full: metrics.limits.reached.tally('flights'),
       crowded: metrics.limits.reached.tally('waiting'),
     },
+    unheard: metrics.limits.reached.tally('unheard'),
     repairs: metrics.families.repairs,
     fates: metrics.search.fates,
     speculations: metrics.search.speculations,
@@ -333,7 +334,10 @@ function watch(metrics: Metrics, current: () => Resolver): void {
   metrics.search.cuts.readBy(() => current().zone?.cutCount ?? 0);
 }
 
-function responderEvents({ listen }: Metrics, onBug: (error: unknown) => void): ResponderEvents {
+function responderEvents(
+  { listen, limits }: Metrics,
+  onBug: (error: unknown) => void,
+): ResponderEvents {
   return {
     asked: (transport, qtype) => listen.queries.add(transport, typeClass(qtype)),
     answered: (rcode, source, took) => {
@@ -342,6 +346,7 @@ function responderEvents({ listen }: Metrics, onBug: (error: unknown) => void): 
     },
     rejected: (rcode) => listen.responses.add(rcodeClass(rcode), 'local'),
     dropped: (reason) => listen.dropped.add(reason),
+    crowded: () => limits.reached.add('backlog'),
     bug: onBug,
   };
 }

@@ -41,6 +41,7 @@ export async function rehearse(
     tallies: {
       cache: { hits: nothing, misses: nothing, evictions: nothing },
       flights: { full: nothing, crowded: nothing },
+      unheard: nothing,
       coalesced: nothing,
       repairs: nothing,
       fates: nothing,
@@ -57,6 +58,7 @@ export async function rehearse(
       answered: () => undefined,
       rejected: () => undefined,
       dropped: () => undefined,
+      crowded: () => undefined,
       bug: () => undefined,
     },
   });

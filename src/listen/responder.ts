@@ -1,11 +1,12 @@
 import type { Clock, Milliseconds } from '../clock.ts';
 import type { Answer, Query, Resolve, Source } from '../resolve/stage.ts';
-import { Rcode } from '../wire/codes.ts';
+import { EdeCode, Rcode } from '../wire/codes.ts';
 import { SOURCE_INFO } from '../wire/edns.ts';
-import { renderError, renderReply, TCP_OCTETS, udpLimit } from '../wire/render.ts';
+import { EMPTY, renderError, renderReply, TCP_OCTETS, udpLimit } from '../wire/render.ts';
 import type { Request } from '../wire/request.ts';
 import { admit } from './admit.ts';
 import type { Allows } from './allow-list.ts';
+import { Backlog } from './backlog.ts';
 import type { ReadyAnswers } from './ready-answers.ts';
 
 /** How a query came. */
@@ -20,8 +21,32 @@ export interface ResponderEvents {
   /** An error of the listener's own left: no resolving was done. */
   rejected(rcode: number): void;
   dropped(reason: 'response' | 'malformed'): void;
+  /** A question had to give way to another before it was its turn (S1). */
+  crowded(): void;
   bug(error: unknown): void;
 }
+
+/** Who asks, and by what way. */
+interface Asker {
+  readonly transport: Transport;
+  readonly address: string;
+}
+
+/** A question that was admitted. */
+interface Admitted {
+  readonly request: Request;
+  readonly from: Asker;
+  readonly since: Milliseconds;
+  readonly reply: (octets: Uint8Array) => void;
+}
+
+/**
+ * How long questions that are new may hold up everything else before they wait for the next turn of the event loop. A
+ * flood of them must not keep datagrams waiting that can be answered at once: the kernel holds 30 ms of such a flood.
+ */
+const SHARE: Milliseconds = 0.5;
+/** S1: as many as are answered within about 100 ms. */
+const BACKLOG = 512;
 
 /**
  * Turns a client's octets into the octets of its reply, for every listener.
@@ -38,6 +63,11 @@ export class Responder {
   allows: Allows | undefined;
   /** Queries whose reply has not left: what shutdown waits for (S2). */
   private waiting = 0;
+  /** Questions that came when the turn's share was used up. */
+  private readonly backlog = new Backlog<Admitted>(BACKLOG);
+  /** When the share began to be used, and when it was used last. */
+  private shareBegan: Milliseconds = Number.NEGATIVE_INFINITY;
+  private shareUsed: Milliseconds = Number.NEGATIVE_INFINITY;
   /** Whoever waits for the last reply. */
   private readonly whenIdle: (() => void)[] = [];
 
@@ -73,11 +103,7 @@ export class Responder {
    * @param reply - Called once, perhaps before this returns.
    * @returns Whether a reply comes: not for what is dropped.
    */
-  respond(
-    octets: Uint8Array,
-    from: { readonly transport: Transport; readonly address: string },
-    reply: (octets: Uint8Array) => void,
-  ): boolean {
+  respond(octets: Uint8Array, from: Asker, reply: (octets: Uint8Array) => void): boolean {
     if (this.allows?.(from.address) === false) return this.refuse(octets, reply);
     const hit = this.ready?.copy(octets, from.transport);
     if (hit !== undefined) {
@@ -94,12 +120,50 @@ export class Responder {
       reply(admission.octets);
       return true;
     }
+    this.queue({ request: admission.request, from, reply, since: this.clock.now() });
+    return true;
+  }
+
+  /** Begins with the question where there is time, and has it wait for its turn else. */
+  private queue(admitted: Admitted): void {
+    const { request, from, since } = admitted;
     this.waiting++;
-    void this.answer(admission.request, from)
-      .then(reply)
+    this.events.asked(from.transport, request.question.qtype);
+    if (since - this.shareUsed > SHARE) this.shareBegan = since;
+    if (this.backlog.size === 0 && since - this.shareBegan < SHARE) {
+      this.begin(admitted);
+      this.shareUsed = this.clock.now();
+      return;
+    }
+    if (this.backlog.size === 0) setImmediate(this.takeTurn);
+    const crowded = this.backlog.push(from.address, admitted);
+    if (crowded !== undefined) this.giveWay(crowded);
+  }
+
+  private readonly takeTurn = (): void => {
+    const began = this.clock.now();
+    do {
+      const next = this.backlog.shift();
+      if (next === undefined) return;
+      this.begin(next);
+    } while (this.clock.now() - began < SHARE);
+    if (this.backlog.size > 0) setImmediate(this.takeTurn);
+  };
+
+  private begin(admitted: Admitted): void {
+    void this.answer(admitted)
+      .then(admitted.reply)
       .catch((error: unknown) => this.events.bug(error))
       .finally(() => this.done());
-    return true;
+  }
+
+  private giveWay({ request, from, since, reply }: Admitted): void {
+    this.events.crowded();
+    this.events.answered(Rcode.SERVFAIL, 'failure', this.clock.now() - since);
+    const message = { ...EMPTY, rcode: Rcode.SERVFAIL };
+    const ede = { code: EdeCode.OTHER, text: 'too many questions at once' };
+    reply(renderReply(request, message, { age: 0, limit: limitOf(request, from), ede }));
+    this.done();
   }
 
   /** REFUSED says to a client that waiting is of no use; over UDP it is no larger than the question (no amplification). */
@@ -114,28 +178,24 @@ export class Responder {
     return true;
   }
 
-  private async answer(
-    request: Request,
-    { transport, address }: { readonly transport: Transport; readonly address: string },
-  ): Promise<Uint8Array> {
-    const started = this.clock.now();
-    this.events.asked(transport, request.question.qtype);
+  private async answer({ request, from, since }: Admitted): Promise<Uint8Array> {
+    const { address } = from;
     const epoch = this.ready?.epoch ?? 0;
     try {
       const query = queryOf(request, address);
       const answer = await this.resolve(query);
       const { message, age, source, ede } = answer;
-      const limit = transport === 'udp' ? udpLimit(request) : TCP_OCTETS;
+      const limit = limitOf(request, from);
       const asksSource = request.edns?.asksSource === true && isLoopback(address);
       const told = asksSource ? { code: SOURCE_INFO, text: sourceText(answer) } : ede;
       const octets = renderReply(request, message, { age, limit, ede: told });
-      this.events.answered(message.rcode, source, this.clock.now() - started);
+      this.events.answered(message.rcode, source, this.clock.now() - since);
       // A reply that tells its source is for who asked for it.
       if (!asksSource) this.ready?.keep({ request, query, answer, epoch }, octets);
       return octets;
     } catch (error) {
       this.events.bug(error);
-      this.events.answered(Rcode.SERVFAIL, 'failure', this.clock.now() - started);
+      this.events.answered(Rcode.SERVFAIL, 'failure', this.clock.now() - since);
       return renderError(request, Rcode.SERVFAIL);
     }
   }
@@ -145,6 +205,10 @@ export class Responder {
     if (this.waiting > 0) return;
     for (const resolve of this.whenIdle.splice(0)) resolve();
   }
+}
+
+function limitOf(request: Request, { transport }: Asker): number {
+  return transport === 'udp' ? udpLimit(request) : TCP_OCTETS;
 }
 
 /** Only what decides the answer goes on: options of the client's OPT are its own (U4). */

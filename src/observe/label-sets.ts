@@ -166,9 +166,11 @@ export const TCP_FALLBACKS: readonly TcpFallback[] = [
 
 /** What is bounded, told when the bound was met (S1); docs/security.md says of each what happens then. */
 export type Limit =
+  | 'backlog'
   | 'flights'
   | 'waiting'
   | 'upstream_sockets'
+  | 'unheard'
   | 'tcp_connections'
   | 'tcp_queries'
   | 'tcp_idle'
@@ -178,9 +180,11 @@ export type Limit =
   | 'status_request'
   | 'log_lines';
 export const LIMITS: readonly Limit[] = [
+  'backlog',
   'flights',
   'waiting',
   'upstream_sockets',
+  'unheard',
   'tcp_connections',
   'tcp_queries',
   'tcp_idle',

@@ -1,4 +1,5 @@
 import type { Clock, Milliseconds } from '../clock.ts';
+import { UpstreamError } from '../upstream/exchange.ts';
 import type { Name } from '../wire/name.ts';
 import type { Router } from './forward.ts';
 import type { Stage } from './stage.ts';
@@ -8,6 +9,12 @@ const SILENCE: Milliseconds = 3_000;
 const QUESTIONS = 3;
 /** Who has not been asked for so long may be back. */
 const MEMORY: Milliseconds = 10_000;
+/**
+ * S1: so many questions may wait for a route that has not said a word for so long. Each is sent again and again; a flood
+ * of them would take the time in which others are answered, and one reply is enough to let all in again.
+ */
+const CROWD = 512;
+const CROWD_PATIENCE: Milliseconds = 150;
 
 interface Hearing {
   heardAt: Milliseconds;
@@ -15,6 +22,8 @@ interface Hearing {
   owedSince: Milliseconds;
   askedAt: Milliseconds;
   unanswered: number;
+  /** Questions that are out. */
+  waiting: number;
 }
 
 /**
@@ -24,12 +33,15 @@ interface Hearing {
 export class RouteSilence {
   private readonly router: Router;
   private readonly clock: Clock;
+  private readonly crowded: { add(): void };
   /** By route, so that one which a reload took away is forgotten with it. */
   private readonly routes = new WeakMap<object, Hearing>();
 
-  constructor(router: Router, clock: Clock) {
+  /** @param crowded - Told of each question that is refused since too many wait for a silent route already. */
+  constructor(router: Router, clock: Clock, crowded: { add(): void }) {
     this.router = router;
     this.clock = clock;
+    this.crowded = crowded;
   }
 
   /** Listens at the end of the path: what passes here goes upstream. */
@@ -38,14 +50,24 @@ export class RouteSilence {
       const hearing = this.hearingOf(query.qname);
       const now = this.clock.now();
       if (hearing.unanswered === 0) hearing.owedSince = now;
+      if (hearing.waiting >= CROWD && now - hearing.owedSince >= CROWD_PATIENCE) {
+        this.crowded.add();
+        const reason = `${hearing.waiting} questions wait for a word already`;
+        return Promise.reject(new UpstreamError('full', reason));
+      }
       hearing.unanswered++;
+      hearing.waiting++;
       hearing.askedAt = now;
-      return next(query).then((answer) => {
-        // Whatever it says: somebody is there.
-        hearing.unanswered = 0;
-        hearing.heardAt = this.clock.now();
-        return answer;
-      });
+      return next(query)
+        .finally(() => {
+          hearing.waiting--;
+        })
+        .then((answer) => {
+          // Whatever it says: somebody is there.
+          hearing.unanswered = 0;
+          hearing.heardAt = this.clock.now();
+          return answer;
+        });
     };
   }
 
@@ -65,7 +87,13 @@ export class RouteSilence {
     const route = this.router.routeOf(qname);
     const known = this.routes.get(route);
     if (known !== undefined) return known;
-    const hearing = { heardAt: Number.NEGATIVE_INFINITY, owedSince: 0, askedAt: 0, unanswered: 0 };
+    const hearing = {
+      heardAt: Number.NEGATIVE_INFINITY,
+      owedSince: 0,
+      askedAt: 0,
+      unanswered: 0,
+      waiting: 0,
+    };
     this.routes.set(route, hearing);
     return hearing;
   }

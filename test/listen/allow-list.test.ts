@@ -65,6 +65,7 @@ async function setup(t: Test, ...prefixes: string[]) {
       answered: () => undefined,
       rejected: (rcode) => rejected.push(rcode),
       dropped: () => undefined,
+      crowded: () => undefined,
       bug: (error) => t.fail(String(error)),
     },
   });

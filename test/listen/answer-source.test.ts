@@ -29,6 +29,7 @@ function setup() {
     answered: no,
     rejected: no,
     dropped: no,
+    crowded: () => undefined,
     bug: (e: unknown) => bugs.push(e),
   };
   let resolved = 0;

@@ -42,6 +42,7 @@ export function echo(resolve?: Resolve): Echo {
       events.push(`answered ${rcode} ${source} ${elapsed}`),
     rejected: (rcode) => events.push(`rejected ${rcode}`),
     dropped: (reason) => events.push(`dropped ${reason}`),
+    crowded: () => events.push('crowded'),
     bug: (error) => bugs.push(error),
   };
   const wait: Resolve = (query) =>

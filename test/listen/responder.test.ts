@@ -1,10 +1,12 @@
+import { setImmediate } from 'node:timers/promises';
 import { test } from 'tap';
-import { Rcode, RrType } from '../../src/wire/codes.ts';
+import { Responder } from '../../src/listen/responder.ts';
+import { Rcode, RrType, rcodeName } from '../../src/wire/codes.ts';
 import { Flag, readHeader } from '../../src/wire/header.ts';
 import { readResponse } from '../../src/wire/message.ts';
-import { settle } from '../support/hand-clock.ts';
+import { HandClock, settle } from '../support/hand-clock.ts';
 import { a, message, queryOctets } from '../support/messages.ts';
-import { addressesOf, echo } from './echo.ts';
+import { addressesOf, addressOf, echo } from './echo.ts';
 
 const UDP = { transport: 'udp', address: '192.0.2.9' } as const;
 const TCP = { transport: 'tcp', address: '192.0.2.9' } as const;
@@ -149,4 +151,62 @@ test('C2: the age of an answer comes off its TTLs', async (t) => {
   waiting[0]?.answer({ message: aged, source: 'cache', age: 7 });
   await settle();
   t.equal(readResponse(sent[0] ?? new Uint8Array()).message.answer[0]?.ttl, 53);
+});
+
+/** A responder to whose clock each new question costs `cost`. */
+function busy(cost: number) {
+  const clock = new HandClock();
+  let now = 0;
+  const asked: string[] = [];
+  const events: string[] = [];
+  const nothing = () => undefined;
+  const responder = new Responder({
+    resolve: (query) => {
+      now += cost;
+      asked.push(query.qname);
+      return Promise.resolve(addressOf(query));
+    },
+    clock: { now: () => now, after: (delay, fire) => clock.after(delay, fire) },
+    events: {
+      asked: nothing,
+      answered: (rcode) => events.push(rcodeName(rcode)),
+      rejected: nothing,
+      dropped: nothing,
+      crowded: () => events.push('crowded'),
+      bug: (error) => events.push(String(error)),
+    },
+  });
+  const replies: Uint8Array[] = [];
+  const ask = (name: string, address = '192.0.2.9') =>
+    responder.respond(queryOctets(name), { transport: 'udp', address }, (reply) =>
+      replies.push(reply),
+    );
+  return { responder, asked, events, replies, ask };
+}
+
+test('S1: questions that are new wait for the next turn of the loop once they have used their share of this one', async (t) => {
+  const { responder, asked, replies, ask } = busy(0.2);
+  for (let i = 0; i < 7; i++) t.equal(ask(`n${i}.`), true);
+  t.same(asked, ['n0.', 'n1.', 'n2.']);
+  t.equal(responder.inFlight, 7, 'a shutdown waits for all of them');
+  await setImmediate();
+  t.same(asked, ['n0.', 'n1.', 'n2.', 'n3.', 'n4.', 'n5.'], 'half a millisecond of them');
+  await responder.drained();
+  t.equal(asked.length, 7);
+  t.equal(replies.length, 7);
+});
+
+test('S1: of 512 that wait for their turn the oldest of the client with most gives way, with SERVFAIL and the reason', async (t) => {
+  const { responder, asked, events, replies, ask } = busy(1);
+  ask('first.');
+  ask('quiet.', '192.0.2.1');
+  for (let i = 0; i < 512; i++) ask(`n${i}.`);
+  t.same(events, ['crowded', 'SERVFAIL']);
+  const { header, edns } = readResponse(replies[0] ?? new Uint8Array());
+  t.equal(header.rcode, Rcode.SERVFAIL);
+  t.equal(edns, undefined, 'EDE is for clients with EDNS');
+  await responder.drained();
+  t.equal(asked.length, 513, 'all others are asked');
+  t.notOk(asked.includes('n0.'));
+  t.ok(asked.indexOf('quiet.') <= 2, 'a client with one question does not wait behind the flood');
 });

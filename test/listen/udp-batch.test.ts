@@ -57,6 +57,7 @@ async function serve(
     answered: ignore,
     rejected: ignore,
     dropped: ignore,
+    crowded: () => undefined,
     bug: t.error,
   };
   const responder = new Responder({ resolve, clock, events, ready });

@@ -1,4 +1,5 @@
 import { test } from 'tap';
+import { Tally } from '../../src/observe/tally.ts';
 import type { Router } from '../../src/resolve/forward.ts';
 import { RouteSilence } from '../../src/resolve/route-silence.ts';
 import { Rcode } from '../../src/wire/codes.ts';
@@ -10,18 +11,19 @@ const NAME = 'git.example.com.';
 /** Two routes, one for `corp.example.`; the clock has run for a while. */
 async function setup() {
   const clock = new HandClock();
+  const refused = new Tally();
   await clock.advance(50_000);
   const routes = ['corp', 'rest'].map((name) => ({ upstream: { name } }));
   const router = {
     routeOf: (qname: string) => routes[qname.endsWith('corp.example.') ? 0 : 1],
   } as unknown as Router;
-  const silence = new RouteSilence(router, clock);
+  const silence = new RouteSilence(router, clock, refused);
   const { next, asked } = below();
   const resolve = silence.stage()(next);
   const ask = (times: number, qname = NAME) => {
     for (let i = 0; i < times; i++) resolve(query(qname)).catch(() => undefined);
   };
-  return { clock, silence, asked, ask };
+  return { clock, silence, asked, ask, refused };
 }
 
 test('U1: a route is silent after three questions and three seconds without a word, not before', async (t) => {
@@ -81,4 +83,37 @@ test('U1: each route is judged by itself', async (t) => {
   t.equal(silence.isSilent('other.example.net.'), true, 'whatever the name');
   t.equal(silence.isSilent('git.corp.example.'), false);
   t.equal(silence.heardAt('git.corp.example.'), 50_000);
+});
+
+test('S1: of 512 questions that nobody says a word to for 150 ms one more is refused, until a word comes', async (t) => {
+  const { clock, silence, asked, ask, refused } = await setup();
+  ask(600);
+  t.equal(asked.length, 600, 'all at once, while there is hope');
+  await clock.advance(149);
+  ask(1);
+  t.equal(asked.length, 601);
+  await clock.advance(1);
+  await t.rejects(silence.stage()(() => Promise.reject(new Error('asked')))(query(NAME)), {
+    reason: 'full',
+    message: '601 questions wait for a word already',
+  });
+  t.equal(refused.value, 1);
+  ask(1, 'api.corp.example.');
+  t.equal(asked.length, 602, 'the other route');
+  asked[7]?.resolve(answer({ rcode: Rcode.NXDOMAIN }));
+  await settle();
+  ask(1);
+  t.equal(asked.length, 603, 'somebody is there');
+  t.equal(refused.value, 1);
+});
+
+test('S1: those that have ended, whichever way, are no crowd', async (t) => {
+  const { clock, asked, ask, refused } = await setup();
+  ask(512);
+  await clock.advance(1_000);
+  for (const each of asked.slice(0, 2)) each.reject(new Error('silence'));
+  await settle();
+  ask(3);
+  t.equal(asked.length, 514);
+  t.equal(refused.value, 1);
 });

@@ -128,7 +128,14 @@ function byTheDoor(stub: Stub): House['enter'] {
   const ready = new ReadyAnswers({ table, repeat, clock, onHits: () => undefined });
   const bug = (error: unknown) => stub.bugs.push(error);
   const nothing = () => undefined;
-  const events = { asked: nothing, answered: nothing, rejected: nothing, dropped: nothing, bug };
+  const events = {
+    asked: nothing,
+    answered: nothing,
+    rejected: nothing,
+    dropped: nothing,
+    crowded: nothing,
+    bug,
+  };
   const responder = new Responder({ resolve: stub.resolve, clock, events, ready });
   let verdicts = stub.verdicts.length;
   return (qname, qtype) => {

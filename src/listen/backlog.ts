@@ -1,0 +1,59 @@
+/**
+ * Who waits for a turn, by client: each client in its turn has its oldest taken, and where there is no room the client
+ * that has most waiting gives its oldest up, so that one that floods takes nothing from the others (S1).
+ */
+export class Backlog<T> {
+  /** The client whose turn it is comes first; none is there without something that waits. */
+  private readonly queues = new Map<string, T[]>();
+  private readonly limit: number;
+  private count = 0;
+
+  constructor(limit: number) {
+    this.limit = limit;
+  }
+
+  get size(): number {
+    return this.count;
+  }
+
+  /** @returns What has to give way for it; `undefined` where there is room. */
+  push(client: string, item: T): T | undefined {
+    const queue = this.queues.get(client);
+    if (queue === undefined) this.queues.set(client, [item]);
+    else queue.push(item);
+    this.count++;
+    return this.count > this.limit ? this.takeFrom(this.longest()) : undefined;
+  }
+
+  /** What has waited longest of the client whose turn it is. */
+  shift(): T | undefined {
+    const [client] = this.queues.keys();
+    if (client === undefined) return undefined;
+    const item = this.takeFrom(client);
+    const rest = this.queues.get(client);
+    if (rest !== undefined) {
+      this.queues.delete(client);
+      this.queues.set(client, rest);
+    }
+    return item;
+  }
+
+  private takeFrom(client: string): T | undefined {
+    const queue = this.queues.get(client);
+    const item = queue?.shift();
+    if (item !== undefined) this.count--;
+    if (queue?.length === 0) this.queues.delete(client);
+    return item;
+  }
+
+  private longest(): string {
+    let longest = '';
+    let most = 0;
+    for (const [client, { length }] of this.queues) {
+      if (length <= most) continue;
+      longest = client;
+      most = length;
+    }
+    return longest;
+  }
+}
