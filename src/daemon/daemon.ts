@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { Resolver, ResolverTallies } from '../assemble.ts';
 import type { Clock, Milliseconds } from '../clock.ts';
 import type { Settings } from '../config/settings.ts';
@@ -18,6 +17,7 @@ import { createMetrics, type Metrics } from '../observe/metrics.ts';
 import { createQueryLog, type LineStream } from '../observe/query-log.ts';
 import type { ConfiguredValue } from '../observe/status-view.ts';
 import { type Totals, totalsFields, totalsOf } from '../observe/totals.ts';
+import { randomUint16 } from '../random.ts';
 import type { FamiliesOptions } from '../resolve/families.ts';
 import type { HostsLookup } from '../resolve/local-names.ts';
 import { Generations, type Reloadable } from './generations.ts';
@@ -101,7 +101,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     octets: settings.cache.octets,
     negativeOctets: settings.cache.negativeOctets,
     maxKinds: MAX_KINDS,
-    seed: randomBytes(4).readInt32LE(),
+    seed: (randomUint16() << 16) | randomUint16(),
   });
   const onVerdict: ConstructorParameters<typeof Generations>[0]['onVerdict'] = (
     zone,
@@ -155,7 +155,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   });
   responder.allows = allowList(settings.listen.allow);
   const closers: (() => Promise<void>)[] = [];
-  const listeners = await listenersOf(parts, metrics, responder);
+  const listeners = listenersOf(parts, metrics, responder);
   closers.push(() => listeners.close());
   const closeAll = async (): Promise<void> => {
     generations.stop();
@@ -226,11 +226,11 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   }
 }
 
-async function listenersOf(
+function listenersOf(
   { settings, clock, log, passed = [] }: DaemonParts,
   metrics: Metrics,
   responder: Responder,
-): Promise<Listeners> {
+): Listeners {
   let open = 0;
   metrics.listen.tcpOpen.readBy(() => open);
   const events = {
@@ -245,7 +245,7 @@ async function listenersOf(
     limited: (limit: TcpLimit) => metrics.limits.reached.add(limit),
   };
   const { threads } = settings;
-  const listenUdp = await chooseUdp(settings.listen.io, { clock, threads }, (reason) =>
+  const listenUdp = chooseUdp(settings.listen.io, { clock, threads }, (reason) =>
     log.info('no_batches', { reason }),
   );
   return new Listeners({

@@ -18,7 +18,7 @@ import { a, message, queryOctets } from '../support/messages.ts';
 import { echo, soon } from './echo.ts';
 import { LOOPBACKS } from './loopback.ts';
 
-const support = await batchSupport();
+const support = batchSupport();
 const skip = 'libc' in support ? false : `no batches here: ${support.reason}`;
 
 /** A listener whose names are known after they were asked once, but for those that begin with `slow`. */
