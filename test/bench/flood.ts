@@ -32,7 +32,11 @@ export async function run(args: string[]): Promise<void> {
     publish(
       {
         name: 'flood',
-        text: `${parts.map(textOf).join('\n\n')}\n\n${runs} runs of ${seconds} s of each. ${machine()}.`,
+        text: [
+          ...parts.map(textOf),
+          '![What each took](performance/flood.svg)',
+          `${runs} runs of ${seconds} s of each. ${machine()}.`,
+        ].join('\n\n'),
         json: { machine: machine(), parts },
         panels: parts.flatMap(panelsOf),
       },
