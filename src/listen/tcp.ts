@@ -46,6 +46,8 @@ const PATIENCE: Milliseconds = 200;
 
 /** How many octets of answers may wait in a connection that its client does not read. */
 const MAX_UNREAD = 256 * 1024;
+/** Replies that are gathered before they leave. */
+const MAX_CORKED = 64 * 1_024;
 
 /**
  * Takes queries over TCP: pipelined, answered in whatever order answers come, on connections that stay open (RFC 7766).
@@ -217,12 +219,15 @@ class Connection {
   /** Takes what has come while fewer than the limit wait; past it the client waits for its own answers (S1). */
   private advance(): void {
     this.advancing = true;
+    // What is answered at once leaves in one system call, however many queries a chunk had.
+    this.socket.cork();
     while (this.backlog !== undefined && this.inFlight < this.options.limits.maxInFlight) {
       const { value: message } = this.backlog.next();
       if (message === undefined) this.backlog = undefined;
       else this.take(message);
     }
     this.advancing = false;
+    this.socket.uncork();
     if (this.backlog === undefined) {
       this.socket.resume();
     } else {
@@ -233,7 +238,7 @@ class Connection {
 
   private take(message: Uint8Array): void {
     // Only whole messages count: one octet now and then keeps nothing open (slowloris).
-    this.restartIdle();
+    this.lastUsed = this.options.clock.now();
     const from = { transport: 'tcp', address: this.client } as const;
     this.inFlight++;
     const replies = this.responder.respond(message, from, (reply) => this.write(reply));
@@ -243,8 +248,12 @@ class Connection {
   private write(reply: Uint8Array): void {
     this.inFlight--;
     if (this.socket.destroyed) return;
-    this.restartIdle();
+    this.lastUsed = this.options.clock.now();
     this.socket.write(frame(reply));
+    if (this.advancing && this.socket.writableLength > MAX_CORKED) {
+      this.socket.uncork();
+      this.socket.cork();
+    }
     // A client that asks and never reads is cut off before it fills memory (S1).
     if (this.socket.writableLength > MAX_UNREAD) this.cut('tcp_unread');
     else if (this.ended && this.inFlight === 0) this.socket.destroySoon();
@@ -252,9 +261,12 @@ class Connection {
   }
 
   private startIdle(): Timer {
-    return this.options.clock.after(this.options.limits.idle, () => {
+    const { clock, limits } = this.options;
+    // One timer that looks when it was used last: a new one for each message would cost more than the answer.
+    return clock.after(this.lastUsed + limits.idle - clock.now(), () => {
       // Who waits for an answer is not idle (RFC 7766 §6.2.3); the answer comes in seconds, were it SERVFAIL (U2).
-      if (this.inFlight > 0) this.restartIdle();
+      if (this.inFlight > 0) this.lastUsed = clock.now();
+      if (clock.now() - this.lastUsed < limits.idle) this.idle = this.startIdle();
       else this.cut('tcp_idle');
     });
   }
@@ -275,11 +287,5 @@ class Connection {
     this.life.cancel();
     this.onGone();
     this.onGone = () => undefined;
-  }
-
-  private restartIdle(): void {
-    this.lastUsed = this.options.clock.now();
-    this.idle.cancel();
-    this.idle = this.startIdle();
   }
 }

@@ -364,6 +364,19 @@ test('S1: who asks and never reads is cut off before it fills memory', async (t)
   t.equal(server.clock.timers, 0);
 });
 
+test('what is answered at once to many queries of one segment leaves together, and cuts nobody off who reads', async (t) => {
+  const server = echo();
+  // 800 kB of answers that are known, three times what may wait for a client.
+  const ready = { copy: (query: Uint8Array) => Uint8Array.from({ ...query, length: 4_000 }) };
+  Object.assign(server.responder, { ready });
+  const { open, limited } = await listen(t, server);
+  const client = await open();
+  const ids = Array.from({ length: 200 }, (_, i) => i);
+  client.ask(...ids);
+  t.same(await client.ids(200), ids);
+  t.same(limited, []);
+});
+
 test('an answer to a connection that is gone is dropped, and leaves no timer', async (t) => {
   const server = echo();
   const { open, count } = await listen(t, server);
