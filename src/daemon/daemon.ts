@@ -20,6 +20,7 @@ import { type Totals, totalsFields, totalsOf } from '../observe/totals.ts';
 import { randomUint16 } from '../random.ts';
 import type { FamiliesOptions } from '../resolve/families.ts';
 import type { HostsLookup } from '../resolve/local-names.ts';
+import { answerFirst } from './answer-first.ts';
 import { Generations, type Reloadable } from './generations.ts';
 import { Listeners } from './listeners.ts';
 import { type ReadyGate, ReadyState } from './ready-state.ts';
@@ -83,8 +84,8 @@ export interface Daemon {
 }
 
 /**
- * Starts the daemon: upstreams, stages, listeners, status server, in this order, so that nobody is listened to who could
- * not be answered.
+ * Starts the daemon: upstreams, stages, listeners, first answers, status server, in this order, so that nobody is listened
+ * to who could not be answered, and nobody waits for what only Prometheus reads.
  *
  * @throws {ListenError} When an address cannot be bound; what was bound before is closed again.
  */
@@ -167,6 +168,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   try {
     await listeners.change(settings.listen.addresses);
     const { endpoints } = listeners;
+    await answerFirst(responder, clock);
     await parts.others?.start(endpoints, metrics);
     const server = await startStatus({
       ...parts,
