@@ -125,13 +125,13 @@ function writeLabel(octets: Uint8Array, from: number, to: number, start: number)
  * @throws {WireError} If a label is empty or longer than 63 octets, the name longer than 255, or an escape is cut off.
  */
 export function encodeName(text: string): Uint8Array {
-  if (text === '.' || text === '') return Uint8Array.of(0);
+  if (text === '.') return Uint8Array.of(0);
   const plain = encodePlainName(text);
   if (plain !== undefined) return plain;
   const name: number[] = [];
   let lengthAt = 0;
   name.push(0);
-  const source = Buffer.from(text, 'utf8');
+  const source = Buffer.from(text);
   for (let at = 0; at < source.length; at++) {
     const octet = source[at] ?? 0;
     if (octet === DOT) {
@@ -209,13 +209,6 @@ export function lastLabel(name: Name): string {
   return name.slice(name.lastIndexOf('.', name.length - 2) + 1, -1);
 }
 
-/** The last `count` labels of a name that has at least as many; the root for 0. */
-export function lastLabels(name: Name, count: number): Name {
-  let start = name.length - 1;
-  for (let i = 0; i < count && start > 0; i++) start = name.lastIndexOf('.', start - 1);
-  return start === name.length - 1 ? '.' : name.slice(start + 1);
-}
-
 /** How many labels a canonical name has; 0 for the root. */
 export function countLabels(name: Name): number {
   if (name === '.') return 0;
@@ -228,7 +221,6 @@ export function countLabels(name: Name): number {
 export function fitsWire(name: Name): boolean {
   // Without escapes the wire form is one octet longer than the text; escapes only make the text longer.
   if (name.length + 1 <= MAX_NAME_OCTETS) return true;
-  if (!name.includes('\\')) return false;
   return name.replace(/\\\d{3}/g, '_').length + 1 <= MAX_NAME_OCTETS;
 }
 
@@ -290,7 +282,7 @@ function closeLabel(name: number[], lengthAt: number, text: string): void {
 }
 
 function readEscape(source: Buffer, at: number, text: string): { octet: number; last: number } {
-  const digits = /^\d{3}/.exec(source.toString('latin1', at + 1, at + 4));
+  const digits = /\d{3}/.exec(source.toString('latin1', at + 1, at + 4));
   if (digits !== null) {
     const octet = Number(digits[0]);
     if (octet > 0xff) throw new WireError(`escape \\${digits[0]} in name: ${text}`);

@@ -292,6 +292,12 @@ export const SURVIVORS: readonly Survivor[] = [
     why: 'without an EDE to lose the second draft is the first, written again',
   },
   {
+    file: 'src/wire/name.ts',
+    code: 'if (a.length !== b.length) return false;',
+    becomes: 'false',
+    why: 'names of different lengths differ at the latest where the shorter one has its root',
+  },
+  {
     file: 'src/wire/packed-message.ts',
     code: 'if (size > room.length) room = Buffer.alloc(size);',
     why: 'new room does as well; keeping what is large enough only saves making it',
