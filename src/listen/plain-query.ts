@@ -4,10 +4,8 @@ import { Flag, HEADER_OCTETS, uint16 } from '../wire/header.ts';
 import { MAX_LABEL_OCTETS, MAX_NAME_OCTETS } from '../wire/name.ts';
 import type { Request } from '../wire/request.ts';
 
-/** What a key begins with: DO and CD, then QTYPE; the QNAME in lower case follows (C1). */
-const KEY_FIXED = 3;
-/** Whole words, so that keys are compared and hashed four octets at a time. */
-const MAX_KEY_WORDS = Math.ceil((KEY_FIXED + MAX_NAME_OCTETS) / 4);
+/** The QNAME in lower case, zeros up to a whole word, and a word of QTYPE, DO and CD (C1). */
+const MAX_KEY_WORDS = Math.ceil(MAX_NAME_OCTETS / 4) + 1;
 const KEY_DO = 1;
 const KEY_CD = 2;
 
@@ -18,11 +16,6 @@ const PLAIN_OPT_OCTETS = 11;
 /** RFC 1035 §4.2.1. */
 const PLAIN_UDP_OCTETS = 512;
 
-/** ASCII letters to lower case, every other octet to itself (RFC 4343 §3); length octets are at most 63, below letters. */
-const fold = Uint8Array.from({ length: 256 }, (_, octet) =>
-  octet >= 0x41 && octet <= 0x5a ? octet + 0x20 : octet,
-);
-
 /**
  * Reads the queries that libcs send: one question of class IN, nothing behind it but an OPT without options.
  *
@@ -30,10 +23,12 @@ const fold = Uint8Array.from({ length: 256 }, (_, octet) =>
  * the ordinary way, which understands it or answers with an error; so a refusal is never wrong, only slower.
  */
 export class PlainQuery {
-  /** The question's identity; zero behind its end, up to a whole word. */
+  /** The question's identity, {@link wordCount} of them. */
   readonly words = new Int32Array(MAX_KEY_WORDS);
-  private readonly key = new Uint8Array(this.words.buffer);
   wordCount = 0;
+  /** What was read last, four octets at a time: batches stand in the same octets each time. */
+  private octets: Uint8Array = new Uint8Array();
+  private view: DataView = new DataView(this.octets.buffer);
   /** Keyed with the seed; all 32 bits, signed. */
   hash = 0;
   /** Where the question ends, from the message's first octet. */
@@ -79,28 +74,36 @@ export class PlainQuery {
     this.finish(question.octets, question.octets.length - 4);
   }
 
-  /** Folds the name into the key. @returns Its end; 0 where it is no plain name that ends before `limit`. */
+  /**
+   * Folds the name into the key; four octets behind it are there to be read.
+   *
+   * @returns Its end; 0 where it is no plain name that ends before `limit`.
+   */
   private readName(octets: Uint8Array, from: number, limit: number): number {
-    let at = from;
-    let to = KEY_FIXED;
+    let end = from;
     for (;;) {
-      const length = octets[at] ?? 0;
-      if (length > MAX_LABEL_OCTETS || at + length >= limit) return 0;
-      if (to + length >= KEY_FIXED + MAX_NAME_OCTETS) return 0;
-      to = this.foldLabel(octets, at, length, to);
+      const length = octets[end] ?? 0;
+      if (length > MAX_LABEL_OCTETS || end + length >= limit) return 0;
+      if (end - from + length >= MAX_NAME_OCTETS) return 0;
+      end += 1 + length;
       if (length === 0) break;
-      at += 1 + length;
     }
-    this.wordCount = (to + 3) >> 2;
-    for (let at = to; at < 4 * this.wordCount; at++) this.key[at] = 0;
-    return at + 1;
+    if (octets !== this.octets) this.look(octets);
+    const { words, view } = this;
+    const whole = (end - from) >> 2;
+    for (let i = 0; i < whole; i++) words[i] = fold(view.getInt32(from + 4 * i, true));
+    this.wordCount = whole;
+    const rest = (end - from) & 3;
+    if (rest > 0) {
+      const part = view.getInt32(from + 4 * whole, true) & ((1 << (8 * rest)) - 1);
+      words[this.wordCount++] = fold(part);
+    }
+    return end;
   }
 
-  /** @returns Where the next label goes. */
-  private foldLabel(octets: Uint8Array, at: number, length: number, to: number): number {
-    const { key } = this;
-    for (let i = 0; i <= length; i++) key[to + i] = fold[octets[at + i] ?? 0] ?? 0;
-    return to + 1 + length;
+  private look(octets: Uint8Array): void {
+    this.octets = octets;
+    this.view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
   }
 
   private readRest(
@@ -141,12 +144,21 @@ export class PlainQuery {
   }
 
   private finish(octets: Uint8Array, typeAt: number): void {
-    const { key } = this;
-    key[0] = (this.dnssecOk ? KEY_DO : 0) | ((this.flags & Flag.CD) !== 0 ? KEY_CD : 0);
-    key[1] = octets[typeAt] ?? 0;
-    key[2] = octets[typeAt + 1] ?? 0;
+    const bits = (this.dnssecOk ? KEY_DO : 0) | ((this.flags & Flag.CD) !== 0 ? KEY_CD : 0);
+    this.words[this.wordCount++] = (uint16(octets, typeAt) << 8) | bits;
     this.hash = hashOf(this.words, this.wordCount, this.seed);
   }
+}
+
+/**
+ * ASCII letters to lower case in four octets at once, every other octet as it is (RFC 4343 §3); length octets are at most
+ * 63, below letters.
+ */
+function fold(word: number): number {
+  const low = word & 0x7f7f7f7f;
+  // The top bit of each octet: from `A` on, not beyond `Z`, and ASCII.
+  const isUpper = (low + 0x3f3f3f3f) & ~(low + 0x25252525) & ~word & 0x80808080;
+  return word | (isUpper >>> 2);
 }
 
 /** MurmurHash3 over whole words: its mixing is enough for a table whose buckets are bounded and whose seed is secret. */
