@@ -93,7 +93,7 @@ class UdpExchange implements Exchange {
   private readonly tallies: UpstreamTallies;
   private readonly open: Set<UdpExchange>;
   private readonly socket: Socket;
-  private readonly reported = new Set<Suspicion>();
+  private readonly reported: Suspicion[] = [];
 
   constructor(parts: UdpExchangeParts, sentAt: Milliseconds) {
     const { question, edns, listener, tallies, open } = parts;
@@ -164,8 +164,8 @@ class UdpExchange implements Exchange {
   }
 
   private report(suspicion: Suspicion): void {
-    if (this.reported.has(suspicion)) return;
-    this.reported.add(suspicion);
+    if (this.reported.includes(suspicion)) return;
+    this.reported.push(suspicion);
     this.listener.onSuspicion?.(suspicion);
   }
 }

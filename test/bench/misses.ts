@@ -20,13 +20,12 @@ const BOUND = 20;
 export async function run(args: string[]): Promise<void> {
   const columns = [
     { name: 'added p50 us, 2 ms', digits: 0 },
-    { name: 'added p99 us', digits: 0 },
     { name: 'us CPU', digits: 1 },
     { name: 'k/s, 5,000 out, 20 ms', digits: 1 },
     { name: 'us CPU ', digits: 1 },
     { name: 'lost', digits: 0 },
   ];
-  const figures = { name: 'misses', title: 'Names that are not cached', columns, drawn: 3 };
+  const figures = { name: 'misses', title: 'Names that are not cached', columns, drawn: 2 };
   await interleaved(readOptions(args), figures, async (bench, contestant) => [
     ...(await behind(bench, contestant, NEAR, (server, upstream) =>
       oneByOne(bench, server, upstream),
@@ -61,7 +60,7 @@ async function oneByOne(
   await loadServer(bench, server, { ...load, first: 50_000 });
   const direct = await loadServer(bench, upstream, load);
   const through = await loadServer(bench, server, load);
-  return [through.p50 - direct.p50, through.p99 - direct.p99, through.cpu];
+  return [through.p50 - direct.p50, through.cpu];
 }
 
 async function atOnce(bench: Bench, server: BenchProcess): Promise<readonly number[]> {

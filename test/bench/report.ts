@@ -64,7 +64,9 @@ function table({ columns, rows, reference }: Figures): string {
   const cells = (values: readonly number[]): string[] =>
     columns.flatMap(({ digits }, i) => {
       const value = values[i] ?? Number.NaN;
-      return [value.toFixed(digits), (value / (base[i] ?? Number.NaN)).toFixed(2)];
+      const ratio = value / (base[i] ?? Number.NaN);
+      // Of what the reference has none of, as of lost answers.
+      return [value.toFixed(digits), Number.isFinite(ratio) ? ratio.toFixed(2) : ''];
     });
   return [
     `| | ${head.join(' | ')} |`,
