@@ -1,6 +1,6 @@
 import { type Endpoint, formatEndpoint, parseEndpoint } from '../endpoint.ts';
 import type { Authentication } from './authentication.ts';
-import { hostName, pin, UrlParameters, writeParameters } from './url-parameters.ts';
+import { hostName, pin, splitBefore, UrlParameters, writeParameters } from './url-parameters.ts';
 
 /** Where an upstream server listens, and how it is asked first. */
 export type ServerAddress = PlainAddress | TlsAddress | HttpsAddress;
@@ -50,8 +50,10 @@ export interface HttpsAddress extends SecureAddress {
  * @throws {Error} If it is none, with a message that names the text, or what of it is no secret.
  */
 export function parseServerAddress(text: string): ServerAddress {
-  const [, scheme = 'udp', rest = ''] = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(.*)$/is.exec(text) ?? [];
-  switch (scheme.toLowerCase()) {
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1];
+  const rest = scheme === undefined ? text : text.slice(`${scheme}://`.length);
+  switch (scheme?.toLowerCase()) {
+    case undefined:
     case 'udp':
       return plainAddress('udp', rest, text);
     case 'tcp':
@@ -81,11 +83,11 @@ function plainAddress(transport: 'udp' | 'tcp', rest: string, text: string): Pla
 }
 
 function tlsAddress(rest: string, text: string): TlsAddress {
-  const { before, query } = split(rest);
+  const [before, query] = splitBefore(rest, '?');
   const endpoint = endpointIn(before, TLS_PORT);
   if (endpoint === undefined) throw noAddress(text);
   const base = `tls://${formatEndpoint(endpoint)}`;
-  const given = new UrlParameters(base, query, ['name', 'ca', 'pin']);
+  const given = new UrlParameters(base, query.slice(1), ['name', 'ca', 'pin']);
   const serverName = given.one('name', hostName);
   const ca = given.one('ca', String);
   const pins = given.all('pin', pin);
@@ -99,14 +101,14 @@ function tlsAddress(rest: string, text: string): TlsAddress {
 }
 
 function httpsAddress(rest: string): HttpsAddress {
-  const { before, query } = split(rest);
-  const [, authority = '', path = ''] = /^([^/]*)(.*)$/s.exec(before) ?? [];
+  const [before, query] = splitBefore(rest, '?');
+  const [authority, path] = splitBefore(before, '/');
   const host: Host = endpointIn(authority, HTTPS_PORT) ?? namedHost(authority);
   const { port } = host;
   const shownHost = host.name === undefined ? formatEndpoint(host) : `${host.name}:${port}`;
   const base = `https://${shownHost}${shownPath(path)}`;
   checkPath(path, base);
-  const given = new UrlParameters(base, query, ['ca', 'pin', 'method', 'bootstrap']);
+  const given = new UrlParameters(base, query.slice(1), ['ca', 'pin', 'method', 'bootstrap']);
   const ca = given.one('ca', String);
   const pins = given.all('pin', pin);
   const method = given.one('method', readMethod);
@@ -148,12 +150,6 @@ function authentication(
   return { identity, caFile, pins };
 }
 
-function split(rest: string): { before: string; query: string } {
-  const at = rest.indexOf('?');
-  if (at === -1) return { before: rest, query: '' };
-  return { before: rest.slice(0, at), query: rest.slice(at + 1) };
-}
-
 function endpointIn(text: string, defaultPort: number): Endpoint | undefined {
   const endpoint = parseEndpoint(text, defaultPort);
   return endpoint?.port === 0 ? undefined : endpoint;
@@ -186,8 +182,8 @@ function namedHost(authority: string): NamedHost {
   if (authority.includes('@')) {
     throw new Error('upstream with a user name is not supported: https://***@');
   }
-  const [, host = '', digits] = /^([^:]*)(?::(\d{1,5}))?$/.exec(authority) ?? [];
-  const port = digits === undefined ? HTTPS_PORT : Number(digits);
+  const [host, rest] = splitBefore(authority, ':');
+  const port = rest === '' ? HTTPS_PORT : Number(/^:(\d{1,5})$/.exec(rest)?.[1]);
   try {
     if (port > 0 && port <= 0xffff) return { name: hostName(host), port };
   } catch {

@@ -38,16 +38,22 @@ export class UrlParameters {
   }
 
   private read(pair: string, keys: readonly string[]): readonly [string, string] {
-    const [, key = '', written = ''] = /^([^=]*)=?(.*)$/s.exec(pair) ?? [];
+    const [key, rest] = splitBefore(pair, '=');
     if (!keys.includes(key)) {
       throw new Error(`upstream parameter is not one of ${keys.join(', ')}: ${key}, ${this.base}`);
     }
-    const value = decoded(written);
+    const value = decoded(rest.slice(1));
     if (value === undefined || value === '') {
       throw new Error(`upstream parameter ${key} has no readable value: ${this.base}`);
     }
     return [key, value];
   }
+}
+
+/** What stands before the first `mark`, and the rest, which begins with it where it is there. */
+export function splitBefore(text: string, mark: string): [before: string, rest: string] {
+  const at = text.indexOf(mark);
+  return at === -1 ? [text, ''] : [text.slice(0, at), text.slice(at)];
 }
 
 /** The form that {@link UrlParameters} reads, without white space or commas, which end a URL in a list of them. */
@@ -70,7 +76,7 @@ export function hostName(written: string): string {
 
 /** `sha256/BASE64`, as RFC 7858 §4.2 and openssl make it; what stands behind the slash. @throws {Error} If it is none. */
 export function pin(written: string): Pin {
-  const [, base64] = /^sha256\/([A-Za-z0-9+/]{43}=)$/.exec(written) ?? [];
+  const base64 = /^sha256\/([A-Za-z0-9+/]{43}=)$/.exec(written)?.[1];
   if (base64 === undefined) throw new Error('not sha256/ with 44 characters of base64');
   return base64;
 }

@@ -31,6 +31,9 @@ test('what is no upstream is refused, with the text in the message', (t) => {
     '[10.96.0.10]:53',
     'udp://udp://10.96.0.10',
     ' 10.96.0.10',
+    ' quic://10.96.0.10',
+    '1udp://10.96.0.10',
+    'udp:/10.96.0.10',
   ];
   for (const text of notAnAddress) {
     const message = `upstream is not an address with an optional port: ${text}`;
