@@ -252,7 +252,7 @@ export class Ask implements SendOwner {
 
   /** U3: a malformed datagram may have been somebody else's; without TCP the truth can still come the same way. */
   private get mayStillCome(): boolean {
-    return this.malformed && this.truncated === undefined && this.isOpen('udp');
+    return this.truncated === undefined && this.isOpen('udp');
   }
 
   private startTcp(cause: TcpFallback): void {
@@ -285,7 +285,7 @@ export class Ask implements SendOwner {
     if (reason !== 'malformed' && this.mayStillCome) return;
     const hasRescue = this.parts.transports.udp !== undefined && this.sends.udp === 0;
     const rescuable = reason === 'network' && hasRescue;
-    if (rescuable && !spoken) this.rescue();
+    if (rescuable) this.rescue();
     else if (spoken || this.open.length === 0) this.conclude(reason, error);
   }
 

@@ -64,8 +64,8 @@ class HttpsTransport implements Transport {
   private current:
     | { readonly client: Promise<HttpsClient>; readonly generation: number }
     | undefined;
-  /** How many questions the connection has answered that was opened last. */
-  private answered = 0;
+  /** Whether the connection that was opened last has answered anything. */
+  private hasAnswered = false;
   private lastHeard: Milliseconds = 0;
   private watch: Timer | undefined;
 
@@ -106,7 +106,7 @@ class HttpsTransport implements Transport {
         const reply = await this.ask(inFlight);
         this.settle(inFlight, () => inFlight.listener.onReply(reply));
       } catch (error) {
-        if (this.answered === 0) inFlight.fruitless++;
+        if (!this.hasAnswered) inFlight.fruitless++;
         if (!mayAskAgain(inFlight, error)) this.fail(inFlight, this.explained(error));
       }
     }
@@ -118,7 +118,7 @@ class HttpsTransport implements Transport {
     const response = await client.request(this.requestOf(inFlight));
     const body = await response.body.bytes();
     this.lastHeard = this.clock.now();
-    this.answered++;
+    this.hasAnswered = true;
     return this.read(inFlight.question, response, body);
   }
 
@@ -167,7 +167,7 @@ class HttpsTransport implements Transport {
     const { generation } = this.dialer;
     if (this.current?.generation !== generation) this.renew();
     const onConnect = () => {
-      this.answered = 0;
+      this.hasAnswered = false;
     };
     this.current ??= {
       client: this.connect(this.address.origin, this.dialer, onConnect),
@@ -184,8 +184,6 @@ class HttpsTransport implements Transport {
   }
 
   private watchFor(span: Milliseconds): void {
-    this.watch?.cancel();
-    this.lastHeard = Math.max(this.lastHeard, this.clock.now() - SILENCE + span);
     this.watch = this.clock.after(span, () => this.onWatch());
   }
 
@@ -197,8 +195,8 @@ class HttpsTransport implements Transport {
 
   private explained(error: unknown): Error {
     if (!(error instanceof Error)) return new Error(`https threw: ${error}`);
-    // A bug of ours has no code, and goes on to where bugs are reported.
-    if (error instanceof UpstreamError || !('code' in error)) return error;
+    // An UpstreamError has no code, nor has a bug of ours, which goes on to where bugs are reported.
+    if (!('code' in error)) return error;
     return socketError('https', this.address.name, error);
   }
 
@@ -230,8 +228,7 @@ const MAX_ASKED = 16;
 
 /** What a connection left behind is asked again; a connection that never stood would fail again, and so would a word. */
 function mayAskAgain({ asked, fruitless }: InFlight, error: unknown): boolean {
-  if (error instanceof UpstreamError || !(error instanceof Error)) return false;
-  const lost = 'code' in error && LOST.has(String(error.code));
+  const lost = error instanceof Error && 'code' in error && LOST.has(String(error.code));
   return lost && fruitless < MAX_FRUITLESS && asked < MAX_ASKED;
 }
 

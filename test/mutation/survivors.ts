@@ -56,6 +56,22 @@ export const SURVIVORS: readonly Survivor[] = [
     why: 'a copy is equal; the original only saves making one',
   },
   {
+    file: 'src/upstream/https-exchange.ts',
+    code: 'if (this.waiting.size === 0) this.watch?.cancel();',
+    becomes: 'this.watch.cancel',
+    why: 'what ends has begun with a watch; the question mark is for the compiler',
+  },
+  {
+    file: 'src/upstream/https-exchange.ts',
+    code: "const lost = error instanceof Error && 'code' in error",
+    why: 'what has no code has none of those that are looked for',
+  },
+  {
+    file: 'src/upstream/https-exchange.ts',
+    code: 'if (age === 0) return message;',
+    why: 'a copy is equal; the original only saves making one',
+  },
+  {
     file: 'src/upstream/stream-connection.ts',
     code: 'this.unsent = [];',
     why: 'a connection opens once; it is emptied to let go of what it held',
@@ -77,7 +93,7 @@ export const SURVIVORS: readonly Survivor[] = [
   },
   {
     file: 'src/upstream/succession.ts',
-    code: 'if (error instanceof UpstreamError) tallies',
+    code: 'if (error instanceof UpstreamError) this.parts.tallies',
     becomes: 'true',
     why: 'a bug has no reason, and a set counts nothing that is not in it',
   },
@@ -95,15 +111,27 @@ export const SURVIVORS: readonly Survivor[] = [
   },
   {
     file: 'src/upstream/succession.ts',
-    code: 'if (other < place) return true;',
-    becomes: 'other <= place',
+    code: 'this.open.some((asking) => asking.place < place)',
+    becomes: 'asking.place <= place',
     why: 'a place that has had its word is not open any more',
   },
   {
     file: 'src/upstream/succession.ts',
-    code: 'this.deadline?.cancel();',
-    becomes: 'this.deadline.cancel',
-    why: 'a walk begins with its timers; the question mark is for the compiler',
+    code: 'this.patience?.cancel();\n    for (const',
+    becomes: 'this.patience.cancel',
+    why: 'a walk begins with patience; the question mark is for the compiler',
+  },
+  {
+    file: 'src/upstream/succession.ts',
+    code: 'for (const { ask } of this.open.splice(0)) ask?.cancel();',
+    becomes: 'ask.cancel',
+    why: 'nothing ends a walk while it begins a question; the question mark is for the compiler',
+  },
+  {
+    file: 'src/upstream/succession.ts',
+    code: 'if (at >= 0) this.open.splice(at, 1);',
+    becomes: 'true',
+    why: 'a place that speaks is open',
   },
   {
     file: 'src/upstream/url-parameters.ts',

@@ -12,7 +12,7 @@ import { HandClock, settle } from '../support/hand-clock.ts';
 import { a, message, responseOctets } from '../support/messages.ts';
 import { makeCa } from './certificates.ts';
 import { outgoing } from './loopback.ts';
-import { type ScriptedClient, scriptedConnect } from './scripted-client.ts';
+import { type ScriptedClient, type ScriptedRequest, scriptedConnect } from './scripted-client.ts';
 
 const truth = message({ answer: [a('api.example.', '192.0.2.1')] });
 const NAME = 'https://192.0.2.53:443/dns-query';
@@ -273,6 +273,16 @@ test('closing the exchange aborts its request, and nothing is heard or asked any
   t.equal(client().nth(0).isAborted, true);
   await client().nth(0).fail('ECONNRESET');
   t.match([given.replies.length, given.errors.length, sends()], [0, 0, 1]);
+  const endings: ((request: ScriptedRequest) => Promise<void>)[] = [
+    (request) => request.fail('UND_ERR_ABORTED'),
+    (request) => request.answer(truth),
+  ];
+  for (const [i, end] of endings.entries()) {
+    const other = await ask();
+    other.close();
+    await end(client().nth(i + 1));
+    t.match([other.replies.length, other.errors.length], [0, 0]);
+  }
   t.equal(clock.timers, 0);
 });
 
