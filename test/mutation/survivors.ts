@@ -56,6 +56,29 @@ export const SURVIVORS: readonly Survivor[] = [
     why: 'a copy is equal; the original only saves making one',
   },
   {
+    file: 'src/upstream/ask.ts',
+    code: 'if (this.rounds === 2) {',
+    becomes: 'this.rounds <= 2',
+    why: 'it is the second round at least: it has just begun',
+  },
+  {
+    file: 'src/upstream/ask.ts',
+    code: 'this.watch();\n    this.reportSlow();\n    this.startTcp(cause);',
+    why: 'what leaves UDP before the first timer is over in a second, by patience of its own',
+  },
+  {
+    file: 'src/upstream/ask.ts',
+    code: 'const isForeign = message.authenticData && !this.parts.trustsAd;',
+    becomes: 'true',
+    why: 'a copy without AD of what has none is equal; the original only saves making one',
+  },
+  {
+    file: 'src/upstream/ask.ts',
+    code: 'if (this.settled) return;\n    this.settle();',
+    becomes: 'false',
+    why: 'a question that is over has closed all that could fail it',
+  },
+  {
     file: 'src/upstream/https-exchange.ts',
     code: 'if (this.waiting.size === 0) this.watch?.cancel();',
     becomes: 'this.watch.cancel',
@@ -70,6 +93,12 @@ export const SURVIVORS: readonly Survivor[] = [
     file: 'src/upstream/https-exchange.ts',
     code: 'if (age === 0) return message;',
     why: 'a copy is equal; the original only saves making one',
+  },
+  {
+    file: 'src/upstream/server.ts',
+    code: 'transports[address.transport]?.send(PROBE',
+    becomes: 'transports[address.transport].send',
+    why: 'the transport that the address names is always there; the question mark is for the compiler',
   },
   {
     file: 'src/upstream/stream-connection.ts',
@@ -105,6 +134,18 @@ export const SURVIVORS: readonly Survivor[] = [
   },
   {
     file: 'src/upstream/succession.ts',
+    code: 'if (this.deadlineAt - now <= patience)',
+    becomes: 'true',
+    why: 'a timer that patience makes needless, no more',
+  },
+  {
+    file: 'src/upstream/succession.ts',
+    code: 'if (this.deadlineAt - now <= patience)',
+    becomes: 'this.deadlineAt - now < patience',
+    why: 'where both end at once, the end of patience sees the deadline',
+  },
+  {
+    file: 'src/upstream/succession.ts',
     code: 'if (this.word === undefined || place < this.word.place)',
     becomes: 'place <= this.word.place',
     why: 'a place has one word',
@@ -132,6 +173,29 @@ export const SURVIVORS: readonly Survivor[] = [
     code: 'if (at >= 0) this.open.splice(at, 1);',
     becomes: 'true',
     why: 'a place that speaks is open',
+  },
+  {
+    file: 'src/upstream/udp-exchange.ts',
+    code: 'if (oldest === undefined || limit.clock.now()',
+    becomes: 'false',
+    why: 'there is one where there is no room; the default is for the compiler',
+  },
+  {
+    file: 'src/upstream/udp-exchange.ts',
+    code: 'if (error !== null) onError(error);',
+    becomes: 'false',
+    why: 'no test can have the kernel refuse what it has let connect',
+  },
+  {
+    file: 'src/upstream/udp-exchange.ts',
+    code: 'if (!this.open.has(this)) return;\n    const verdict',
+    becomes: 'false',
+    why: 'node hands out nothing of a closed socket, and promises it nowhere',
+  },
+  {
+    file: 'src/upstream/udp-exchange.ts',
+    code: 'callback(null, address, isIpv6Address(address) ? 6 : 4);',
+    why: 'node:dgram looks at the address alone',
   },
   {
     file: 'src/upstream/url-parameters.ts',

@@ -159,6 +159,36 @@ test('without classes all questions go by one timer', async (t) => {
   t.equal(server.address, address);
 });
 
+test('nobody can speak for a server over TLS, nor for one on this machine: its AD is believed (RFC 6840 §5.7)', (t) => {
+  const authentic = { ...truth, authenticData: true };
+  const cases: [string, boolean][] = [
+    ['udp://127.0.0.53', true],
+    ['udp://[::1]', true],
+    ['tls://192.0.2.53', true],
+    ['https://192.0.2.53/dns-query', true],
+    ['udp://192.0.2.127', false],
+    ['tcp://[2001:db8::1]', false],
+  ];
+  for (const [url, isTrusted] of cases) {
+    const { udp, tcp, secure, server } = scriptedServer(url);
+    const { heard } = begin(server);
+    for (const { sends } of [udp, tcp, secure]) sends[0]?.answer(authentic);
+    t.same(heard.answer, { ...truth, authenticData: isTrusted }, url);
+  }
+  t.end();
+});
+
+test('closing ends the probes', async (t) => {
+  const { clock, udp, server } = scriptedServer();
+  for (let i = 0; i < 2; i++) begin(server, `n${i}.example.`);
+  await clock.advance(1_000);
+  const probe = udp.sends.find(({ question }) => question.qname === '.');
+  t.equal(probe?.isClosed, false);
+  server.close();
+  t.equal(probe?.isClosed, true);
+  t.equal(clock.timers, 0);
+});
+
 test('closing fails what is in flight', (t) => {
   const { clock, udp, tcp, server } = scriptedServer();
   const { heard } = begin(server);

@@ -276,6 +276,30 @@ test('the deadline counts from where the question came from (U2)', async (t) => 
   await failed;
 });
 
+test('who has waited elsewhere for 4 s has half a second left, less than silence takes (U2)', async (t) => {
+  const { clock, tallies, upstream } = setup(1, 1);
+  await clock.advance(4_000);
+  const progress = { onRetransmit: () => undefined, since: 0 };
+  const failed = t.rejects(upstream.ask(outgoing('api.example.'), progress));
+  await clock.advance(499);
+  t.equal(tallies.failures.get('timeout'), 0);
+  await clock.advance(1);
+  await failed;
+  t.equal(tallies.failures.get('timeout'), 1);
+});
+
+test('one failure after the other does not prolong the 4.5 s (U2)', async (t) => {
+  const { clock, servers, ask } = setup(1, 1, 1, 1, 1, 1);
+  const failed = t.rejects(ask(), { name: 'UpstreamError', reason: 'network' });
+  for (const server of servers.slice(0, 4)) {
+    await clock.advance(900);
+    server.fail('network');
+  }
+  await clock.advance(900);
+  await failed;
+  t.equal(clock.timers, 0);
+});
+
 test('while the first is known dead the others go first, and it is not waited for (U1)', async (t) => {
   const { servers, counts, ask } = setup(1, 1);
   const [first, second] = servers;

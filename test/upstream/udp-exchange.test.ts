@@ -318,6 +318,30 @@ test('closing the transport fails what is out', async (t) => {
   await t.rejects(second.reply, { name: 'UpstreamError', reason: 'closed' });
 });
 
+test('what is closed is not told why it could not be sent', async (t) => {
+  const noSuch = { address: 'fe80::1%nosuch0', port: 53 };
+  const address = { ...serverAt('udp', 53), endpoint: noSuch };
+  const { reply, exchange } = sendBy(
+    udpTo(address, createUpstreamTallies()),
+    outgoing('a.example.'),
+  );
+  exchange.close();
+  t.equal(await Promise.race([reply, quiet()]), undefined);
+});
+
+test('another question under the right ID is no guess of an ID (U3)', async (t) => {
+  const server = await udpServer((query, reply) => {
+    reply(decoys(query)['another name'] ?? query);
+    reply(responseOctets(query, truth));
+  });
+  t.teardown(server.close);
+  const tallies = createUpstreamTallies();
+  const { reply, suspicions } = sendBy(udpTo(server.address, tallies), outgoing('api.example.'));
+  t.same((await reply).message, truth);
+  t.same(suspicions, []);
+  t.equal(tallies.mismatched.value, 1);
+});
+
 test('who does not want to hear of suspicions need not', async (t) => {
   const server = await udpServer((query, reply) => {
     for (const lie of Object.values(decoys(query))) reply(lie);
