@@ -280,8 +280,8 @@ export const BREAKS: readonly Break[] = [
     rule: 'U3',
     what: 'the question of a reply is not looked at',
     file: 'src/upstream/reply.ts',
-    old: 'if (!asks(octets, question)) return MISMATCHED;',
-    broken: '',
+    old: 'if (asked === undefined || !isSame(asked, question)) return MISMATCHED;',
+    broken: 'if (asked === undefined) return MISMATCHED;',
     tests: ['test/upstream/reply.test.ts'],
   },
   {
