@@ -95,6 +95,35 @@ export const SURVIVORS: readonly Survivor[] = [
     why: 'a copy is equal; the original only saves making one',
   },
   {
+    file: 'src/upstream/selection.ts',
+    code: 'if (this.only !== undefined) return this.only;',
+    why: 'the whole choice comes to the same; this spares it',
+  },
+  {
+    file: 'src/upstream/selection.ts',
+    code: 'first !== undefined && second === undefined',
+    becomes: 'true',
+    why: 'there is a first; what is spared is only spared',
+  },
+  {
+    file: 'src/upstream/selection.ts',
+    code: 'if (servers.length === 1) return servers;',
+    becomes: 'false',
+    why: 'the whole choice comes to the same; this spares it',
+  },
+  {
+    file: 'src/upstream/selection.ts',
+    code: 'if (nearest === undefined) return undefined;',
+    becomes: 'false',
+    why: 'of nobody nobody is chosen, whatever the name',
+  },
+  {
+    file: 'src/upstream/selection.ts',
+    code: 'for (let i = 0; i < name.length; i++) {',
+    becomes: 'i <= name.length',
+    why: 'another hash, as even',
+  },
+  {
     file: 'src/upstream/server.ts',
     code: 'transports[address.transport]?.send(PROBE',
     becomes: 'transports[address.transport].send',

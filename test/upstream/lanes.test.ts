@@ -105,6 +105,15 @@ test('the time in the lane counts towards the deadline (U2)', async (t) => {
   t.equal(asked[1]?.progress?.since, 1_000);
 });
 
+test('the time before the lane counts too (U2)', async (t) => {
+  const { clock, asked, laned } = setup(serial);
+  void laned.ask(A);
+  await clock.advance(400);
+  void laned.ask(AAAA, { onRetransmit: () => undefined, since: 100 });
+  asked[0]?.progress?.onRetransmit();
+  t.equal(asked[1]?.progress?.since, 100);
+});
+
 test('whoever waits for one that stays silent is told since when; after an answer there is no silence (U1)', async (t) => {
   const { asked, clock, laned } = setup(serial);
   await clock.advance(1_000);
@@ -186,10 +195,14 @@ test('parallel: both at once', (t) => {
 });
 
 test('closing rejects who waits, and closes what is below', async (t) => {
-  const { laned, upstream } = setup(serial);
-  void laned.ask(A);
+  const { asked, laned, upstream } = setup(serial);
+  const first = laned.ask(A);
   const second = laned.ask(AAAA);
   laned.close();
-  await t.rejects(second, { name: 'UpstreamError', reason: 'closed' });
+  const text = 'udp://192.0.2.53:53 was closed';
+  await t.rejects(second, { name: 'UpstreamError', reason: 'closed', message: text });
   t.ok(upstream.isClosed);
+  asked[0]?.fail(new Error('closed'));
+  await t.rejects(first);
+  t.equal(asked.length, 1, 'who was rejected is not asked for');
 });

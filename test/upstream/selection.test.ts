@@ -110,6 +110,27 @@ test('one in doubt stands behind its equals, and no pair stays on it (U6)', (t) 
   t.end();
 });
 
+test('equals that are all in doubt share the names, and equals that are all dead are all there (U6)', (t) => {
+  const servers = [new FakeServer('a', 10), new FakeServer('b', 10)];
+  const { order, firsts } = setup([servers]);
+  for (const server of servers) server.doubtful = true;
+  t.same(firsts(), new Set(['a', 'b']));
+  for (const server of servers) server.dead = true;
+  t.same(order('api.example.'), ['a', 'b']);
+  t.end();
+});
+
+test('about as near is half as far again, and 5 ms (U1)', (t) => {
+  for (const [roundTrip, firsts] of [
+    [20, ['a', 'b']],
+    [20.1, ['a']],
+  ] as const) {
+    const equals = [new FakeServer('a', 10), new FakeServer('b', roundTrip)];
+    t.same(setup([equals]).firsts(), new Set(firsts), `${roundTrip} ms`);
+  }
+  t.end();
+});
+
 test('when the server of a pair dies, both questions stay on the next one', (t) => {
   const a = new FakeServer('a', 10);
   const b = new FakeServer('b', 50);
