@@ -86,6 +86,6 @@ function expectation({ identity, caFile, pins }: Authentication): string {
 const MAX_SHOWN = 200;
 
 function shown(names: string): string {
-  const line = names.trim().replaceAll('\n', ', ');
+  const line = names.replaceAll('\n', ', ');
   return line.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, MAX_SHOWN);
 }

@@ -68,13 +68,13 @@ export class TlsDialer {
       host: endpoint.address,
       port: endpoint.port,
       secureContext: context,
+      ...(session === undefined ? {} : { session }),
       ALPNProtocols: [...this.protocols],
       // Neither refusal nor name check by Node: it forgets the certificate with the socket, and the operator needs to
       // read what is in it. `whyUntrusted` is both, and comes before the first octet of ours.
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
       ...(serverName === undefined ? {} : { servername: serverName }),
-      ...(session === undefined ? {} : { session }),
     });
     socket.setNoDelay(true);
     let trusted = false;
