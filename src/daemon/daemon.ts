@@ -155,6 +155,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
         : undefined,
   });
   responder.allows = allowList(settings.listen.allow);
+  responder.maxBacklog = settings.limits.flights;
   const closers: (() => Promise<void>)[] = [];
   const listeners = listenersOf(parts, metrics, responder);
   closers.push(() => listeners.close());
@@ -203,6 +204,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       reload: async (next) => {
         await listeners.change(next.settings.listen.addresses);
         responder.allows = allowList(next.settings.listen.allow);
+        responder.maxBacklog = next.settings.limits.flights;
         generations.replace(next);
         await parts.others?.reload(next, listeners.endpoints);
         // What was said under the old settings is not repeated under the new ones.

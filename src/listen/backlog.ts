@@ -5,7 +5,8 @@
 export class Backlog<T> {
   /** The client whose turn it is comes first; none is there without something that waits. */
   private readonly queues = new Map<string, T[]>();
-  private readonly limit: number;
+  /** What is beyond it goes as others come. */
+  limit: number;
   private count = 0;
 
   constructor(limit: number) {

@@ -45,8 +45,8 @@ interface Admitted {
  * flood of them must not keep datagrams waiting that can be answered at once: the kernel holds 30 ms of such a flood.
  */
 const SHARE: Milliseconds = 0.5;
-/** S1: as many as are answered within about 100 ms. */
-const BACKLOG = 512;
+/** Where nobody says otherwise. */
+const BACKLOG = 1_000;
 
 /**
  * Turns a client's octets into the octets of its reply, for every listener.
@@ -82,6 +82,11 @@ export class Responder {
     this.clock = options.clock;
     this.events = options.events;
     this.ready = options.ready;
+  }
+
+  /** How many questions may wait for their turn (S1); a reload sets it anew (S2). */
+  set maxBacklog(limit: number) {
+    this.backlog.limit = limit;
   }
 
   get inFlight(): number {
@@ -131,7 +136,7 @@ export class Responder {
     this.events.asked(from.transport, request.question.qtype);
     if (since - this.shareUsed > SHARE) this.shareBegan = since;
     if (this.backlog.size === 0 && since - this.shareBegan < SHARE) {
-      this.begin(admitted);
+      void this.begin(admitted);
       this.shareUsed = this.clock.now();
       return;
     }
@@ -145,16 +150,20 @@ export class Responder {
     do {
       const next = this.backlog.shift();
       if (next === undefined) return;
-      this.begin(next);
+      void this.begin(next);
     } while (this.clock.now() - began < SHARE);
     if (this.backlog.size > 0) setImmediate(this.takeTurn);
   };
 
-  private begin(admitted: Admitted): void {
-    void this.answer(admitted)
-      .then(admitted.reply)
-      .catch((error: unknown) => this.events.bug(error))
-      .finally(() => this.done());
+  /** Never rejects. */
+  private async begin(admitted: Admitted): Promise<void> {
+    try {
+      admitted.reply(await this.answer(admitted));
+    } catch (error) {
+      this.events.bug(error);
+    } finally {
+      this.done();
+    }
   }
 
   private giveWay({ request, from, since, reply }: Admitted): void {

@@ -10,9 +10,9 @@ import { loadServer, warm } from './load.ts';
 export async function run(args: string[]): Promise<void> {
   const options = readOptions(args);
   const columns = ['idle', 'after load', '10,000 names', '100,000 names'].flatMap((when) =>
-    ['RSS', 'PSS', 'anonymous'].map((kind) => ({ name: `${kind} ${when}, MiB`, digits: 0 })),
+    [`${when}: RSS`, 'PSS', 'anonymous'].map((name) => ({ name, digits: 0 })),
   );
-  const figures = { name: 'memory', title: 'Memory', columns, drawn: 0 };
+  const figures = { name: 'memory', title: 'Memory in MiB', columns, drawn: 0, ratios: false };
   const of = (server: BenchProcess): number[] => {
     const { rss, pss, anonymous } = server.memory();
     return [rss, pss, anonymous];

@@ -17,6 +17,8 @@ export interface Figures {
   readonly reference: string;
   /** The column that is drawn. */
   readonly drawn: number;
+  /** `false` where the columns are too many to have each beside its ratio. */
+  readonly ratios?: boolean;
 }
 
 /**
@@ -58,15 +60,16 @@ export function publish(
   writePart(name, text);
 }
 
-function table({ columns, rows, reference }: Figures): string {
+function table({ columns, rows, reference, ratios = true }: Figures): string {
   const base = rows.find(({ name }) => name === reference)?.values ?? [];
-  const head = columns.flatMap(({ name }) => [name, `x ${reference}`]);
+  const head = columns.flatMap(({ name }) => (ratios ? [name, `x ${reference}`] : [name]));
   const cells = (values: readonly number[]): string[] =>
     columns.flatMap(({ digits }, i) => {
       const value = values[i] ?? Number.NaN;
       const ratio = value / (base[i] ?? Number.NaN);
       // Of what the reference has none of, as of lost answers.
-      return [value.toFixed(digits), Number.isFinite(ratio) ? ratio.toFixed(2) : ''];
+      const text = Number.isFinite(ratio) ? ratio.toFixed(2) : '';
+      return ratios ? [value.toFixed(digits), text] : [value.toFixed(digits)];
     });
   return [
     `| | ${head.join(' | ')} |`,

@@ -117,7 +117,7 @@ const STORIES: Readonly<Record<string, (t: Owner) => Promise<object>>> = {
   },
   starvation: async (t) => ({
     files64: await starve(t, { files: 64 }, 10, 2_000),
-    files64In96MiB: await starve(t, { files: 64, mebibytes: 96 }, 10, 2_000),
+    files64In64MiB: await starve(t, { files: 64, mebibytes: 64 }, 10, 2_000),
   }),
 };
 

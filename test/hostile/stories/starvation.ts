@@ -104,6 +104,7 @@ function optionsFor(t: Owner, { files, mebibytes }: Bounds): DaemonOptions {
   // The shell joins the group and becomes the daemon: all its memory is counted.
   return {
     compiled: true,
+    nodeFlags: SMALL_HEAP,
     prefix: ['sh', '-c', `echo $$ > ${group}/cgroup.procs && exec "$@"`, 'sh', ...limited],
   };
 }
