@@ -1,6 +1,7 @@
 import { optRecord } from '../wire/edns.ts';
 import { Flag, HEADER_OCTETS, readHeader } from '../wire/header.ts';
 import { type Message, spanSections } from '../wire/message.ts';
+import { fold } from '../wire/name.ts';
 import type { Seconds } from '../wire/record.ts';
 import { renderReply } from '../wire/render.ts';
 import type { Request } from '../wire/request.ts';
@@ -57,7 +58,7 @@ export function canonicalRecords(
   const { question } = request;
   const octets = question.octets.slice();
   // TYPE and CLASS are no letters.
-  for (let at = 0; at < octets.length - 4; at++) octets[at] = lowerCase(octets[at] ?? 0);
+  for (let at = 0; at < octets.length - 4; at++) octets[at] = fold(octets[at] ?? 0);
   const plain: Request = { ...request, question: { ...question, octets }, edns: undefined };
   const limit = HEADER_OCTETS + octets.length + MAX_KEPT_OCTETS;
   return recordsOf(plain, renderReply(plain, message, { age, limit }), message);
@@ -66,11 +67,7 @@ export function canonicalRecords(
 function isLowerCase(question: Uint8Array): boolean {
   for (let at = 0; at < question.length - 4; at++) {
     const octet = question[at] ?? 0;
-    if (octet !== lowerCase(octet)) return false;
+    if (octet !== fold(octet)) return false;
   }
   return true;
-}
-
-function lowerCase(octet: number): number {
-  return octet >= 0x41 && octet <= 0x5a ? octet + 0x20 : octet;
 }

@@ -1,8 +1,9 @@
 import type { Clock, Milliseconds } from '../clock.ts';
+import { failure } from '../resolve/servfail.ts';
 import type { Answer, Query, Resolve, Source } from '../resolve/stage.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
 import { SOURCE_INFO } from '../wire/edns.ts';
-import { EMPTY, renderError, renderReply, TCP_OCTETS, udpLimit } from '../wire/render.ts';
+import { renderError, renderReply, TCP_OCTETS, udpLimit } from '../wire/render.ts';
 import type { Request } from '../wire/request.ts';
 import { admit } from './admit.ts';
 import type { Allows } from './allow-list.ts';
@@ -168,10 +169,10 @@ export class Responder {
 
   private giveWay({ request, from, since, reply }: Admitted): void {
     this.events.crowded();
-    this.events.answered(Rcode.SERVFAIL, 'failure', this.clock.now() - since);
-    const message = { ...EMPTY, rcode: Rcode.SERVFAIL };
-    const ede = { code: EdeCode.OTHER, text: 'too many questions at once' };
-    reply(renderReply(request, message, { age: 0, limit: limitOf(request, from), ede }));
+    const why = { code: EdeCode.OTHER, text: 'too many questions at once' };
+    const { message, age, source, ede } = failure(why);
+    this.events.answered(message.rcode, source, this.clock.now() - since);
+    reply(renderReply(request, message, { age, limit: limitOf(request, from), ede }));
     this.done();
   }
 

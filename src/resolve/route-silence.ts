@@ -58,16 +58,20 @@ export class RouteSilence {
       hearing.unanswered++;
       hearing.waiting++;
       hearing.askedAt = now;
-      return next(query)
-        .finally(() => {
+      // One promise: `finally` would make three more for each question.
+      return next(query).then(
+        (answer) => {
           hearing.waiting--;
-        })
-        .then((answer) => {
           // Whatever it says: somebody is there.
           hearing.unanswered = 0;
           hearing.heardAt = this.clock.now();
           return answer;
-        });
+        },
+        (error: unknown) => {
+          hearing.waiting--;
+          throw error;
+        },
+      );
     };
   }
 

@@ -76,6 +76,7 @@ function reasonOf(error: unknown, onBug: (error: unknown) => void): Ede {
   return { code: EdeCode.OTHER, text: 'internal error' };
 }
 
-function failure(ede: Ede): Answer {
+/** No answer exists, and why (U2). */
+export function failure(ede: Ede): Answer {
   return { message: { ...EMPTY, rcode: Rcode.SERVFAIL }, source: 'failure', age: 0, ede };
 }

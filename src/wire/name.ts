@@ -225,7 +225,7 @@ export function fitsWire(name: Name): boolean {
 }
 
 /** Lower case for an ASCII letter: `toLowerCase` would also fold the letters of Latin-1. */
-function fold(octet: number): number {
+export function fold(octet: number): number {
   return octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet;
 }
 

@@ -18,7 +18,7 @@ const AUTHORITATIVE = 1;
 const AUTHENTIC_DATA = 2;
 const TRUNCATED = 4;
 
-/** Where messages are packed and unpacked, one at a time; it grows to the largest that there was. */
+/** Where messages are packed, one at a time; it grows to the largest that there was. */
 let room = Buffer.alloc(4_096);
 
 /** @returns The same for equal messages, and for no others. */
