@@ -17,6 +17,8 @@ const AT_ONCE = 100;
 /** Far more than there is room for. */
 const FLOOD = 3_000;
 const ROOM = 300;
+/** Of the pod that floods. */
+const SOCKETS = 30;
 
 const addressOf = (pod: number): string => `127.1.${pod >> 7}.${(pod & 127) + 1}`;
 
@@ -67,10 +69,13 @@ test('1,000 pods, and one more that floods', linux, async (t) => {
     },
   });
   sidestub.cluster.faults.missing = [{ suffix: 'flood.example.net.', a: 'silent', aaaa: 'silent' }];
-  const hog = await client('127.2.0.1', sidestub.dns);
+  // The kernel keeps some 270 answers for a socket: with one for all it would lose what it is told while it is not read.
+  const hog = await Promise.all(
+    Array.from({ length: SOCKETS }, () => client('127.2.0.1', sidestub.dns)),
+  );
   const flood = { answered: 0, refused: 0 };
   for (let i = 0; i < FLOOD; i++) {
-    void hog.ask(`${i}.flood.example.net.`, RrType.A).then(({ rcode }) => {
+    void hog[i % SOCKETS]?.ask(`${i}.flood.example.net.`, RrType.A).then(({ rcode }) => {
       flood.answered++;
       if (rcode === Rcode.SERVFAIL) flood.refused++;
     });
@@ -89,7 +94,7 @@ test('1,000 pods, and one more that floods', linux, async (t) => {
   t.same(wrong, [], `${PODS} pods find what is theirs, in ${PODS} namespaces`);
   t.ok(flood.refused >= FLOOD - ROOM, `who floods is told so: ${flood.refused} of ${FLOOD}`);
   t.equal(flood.answered, flood.refused, 'and has no answer from anywhere');
-  hog.close();
+  for (const { close } of hog) close();
 });
 
 /** What a pod looks up, and what there is to be found: its own service, or a host outside. */
