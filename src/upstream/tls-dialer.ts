@@ -68,7 +68,7 @@ export class TlsDialer {
       host: endpoint.address,
       port: endpoint.port,
       secureContext: context,
-      ...(session === undefined ? {} : { session }),
+      ...(session === undefined ? {} : { session: session.octets }),
       ALPNProtocols: [...this.protocols],
       // Neither refusal nor name check by Node: it forgets the certificate with the socket, and the operator needs to
       // read what is in it. `whyUntrusted` is both, and comes before the first octet of ours.
@@ -77,14 +77,11 @@ export class TlsDialer {
       ...(serverName === undefined ? {} : { servername: serverName }),
     });
     socket.setNoDelay(true);
-    let trusted = false;
+    let provenAt: Milliseconds | undefined;
     let offered: Buffer | undefined;
-    const keep = (octets: Buffer) => {
-      this.session = { octets, generation, at: this.clock.now() };
-    };
     socket.on('session', (octets) => {
       // TLS 1.2 offers it before the server is believed, TLS 1.3 behind its first data.
-      if (trusted) keep(octets);
+      if (provenAt !== undefined) this.session = { octets, generation, provenAt };
       else offered = octets;
     });
     socket.once('secureConnect', () => {
@@ -94,24 +91,27 @@ export class TlsDialer {
         socket.destroy(new UpstreamError('untrusted', problem));
         return;
       }
-      trusted = true;
-      if (offered !== undefined) keep(offered);
+      // A resumed session proves nothing anew, and servers renew it each time: it would have no end.
+      const resumed = socket.isSessionReused() ? session : undefined;
+      provenAt = resumed?.provenAt ?? this.clock.now();
+      if (offered !== undefined) this.session = { octets: offered, generation, provenAt };
       onOpen(socket);
     });
     return socket;
   }
 
-  private resumable(generation: number): Buffer | undefined {
+  private resumable(generation: number): Session | undefined {
     const { session } = this;
     if (session === undefined || session.generation !== generation) return undefined;
-    return this.clock.now() - session.at < SESSION_AGE ? session.octets : undefined;
+    return this.clock.now() - session.provenAt < SESSION_AGE ? session : undefined;
   }
 }
 
 interface Session {
   readonly octets: Buffer;
   readonly generation: number;
-  readonly at: Milliseconds;
+  /** When the server last showed its certificate. */
+  readonly provenAt: Milliseconds;
 }
 
 /** A resumed session is not checked for dates again: a certificate may outlive its end by this much, and no more. */

@@ -229,7 +229,7 @@ export const SURVIVORS: readonly Survivor[] = [
   },
   {
     file: 'src/upstream/tls-dialer.ts',
-    code: 'if (offered !== undefined) keep(offered);',
+    code: 'if (offered !== undefined) this.session =',
     why: 'node tells of a session when the handshake is over, also with TLS 1.2, and promises it nowhere',
   },
   {

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { copyFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
@@ -26,7 +28,25 @@ async function greeter(t: Test, { key, cert }: Identity, options: TlsOptions = {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.teardown(() => server.close());
-  return { port: (server.address() as AddressInfo).port, met };
+  const forget = () => server.setTicketKeys(randomBytes(48));
+  return { port: (server.address() as AddressInfo).port, met, forget };
+}
+
+/** OpenSSL's own server: unlike Node's it renews the ticket of a session each time that it is resumed. */
+async function renewer(t: Test, { keyFile, certFile }: Identity): Promise<number> {
+  const files = ['-key', keyFile, '-cert', certFile];
+  const server = spawn('openssl', ['s_server', '-accept', '127.0.0.1:0', '-www', ...files], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  t.teardown(() => server.kill());
+  server.stdout.setEncoding('latin1');
+  let said = '';
+  for await (const words of server.stdout.iterator({ destroyOnReturn: false })) {
+    said += words;
+    const port = /^ACCEPT .*:(\d+)\s/m.exec(said)?.[1];
+    if (port !== undefined) return Number(port);
+  }
+  throw new Error(`openssl does not listen: ${said}`);
 }
 
 function dialerTo(port: number, parameters: string, protocols: readonly string[] = []) {
@@ -37,13 +57,17 @@ function dialerTo(port: number, parameters: string, protocols: readonly string[]
 }
 
 /** A whole connection, to its end. @throws {Error} If it could never be written to. */
-async function meet(dialer: TlsDialer): Promise<TLSSocket> {
+async function meet(
+  dialer: TlsDialer,
+  onOpen: (socket: TLSSocket) => void = () => undefined,
+): Promise<TLSSocket> {
   const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
   const socket = dialer.dial(resolve);
   socket.on('error', reject);
   const closed = new Promise((resolve) => socket.once('close', resolve));
   const opened = await promise;
   opened.resume();
+  onOpen(opened);
   await closed;
   return opened;
 }
@@ -136,4 +160,35 @@ test('a session is resumed for less than an hour, and never across a change of t
       maxVersion,
     );
   }
+});
+
+test('a server that forgot the session and shows its certificate is believed for another hour (U5)', async (t) => {
+  const ca = makeCa(t);
+  const { port, met, forget } = await greeter(t, ca.issue(['IP:127.0.0.1']));
+  const { dialer, clock } = dialerTo(port, `ca=${ca.certFile}`);
+  await meet(dialer);
+  await clock.advance(1_800_000);
+  forget();
+  await meet(dialer);
+  await clock.advance(3_599_999);
+  await meet(dialer);
+  t.same(
+    met.map(({ resumed }) => resumed),
+    [false, false, true],
+  );
+});
+
+test('a session that is renewed each time it is resumed ends an hour after the first (U5)', async (t) => {
+  const ca = makeCa(t);
+  const port = await renewer(t, ca.issue(['IP:127.0.0.1']));
+  const { dialer, clock } = dialerTo(port, `ca=${ca.certFile}`);
+  const resumed: boolean[] = [];
+  for (const span of [0, 1_800_000, 1_799_999, 1, 1_800_000]) {
+    await clock.advance(span);
+    await meet(dialer, (socket) => {
+      resumed.push(socket.isSessionReused());
+      socket.write('GET / HTTP/1.0\r\n\r\n');
+    });
+  }
+  t.same(resumed, [false, true, true, false, true]);
 });
