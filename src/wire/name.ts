@@ -126,53 +126,32 @@ function writeLabel(octets: Uint8Array, from: number, to: number, start: number)
  */
 export function encodeName(text: string): Uint8Array {
   if (text === '.') return Uint8Array.of(0);
-  const plain = encodePlainName(text);
-  if (plain !== undefined) return plain;
-  const name: number[] = [];
+  // Each octet as a character; ASCII, so nearly every name, is that already.
+  const isAscii = Buffer.byteLength(text) === text.length;
+  const source = isAscii ? text : Buffer.from(text).toString('latin1');
   let lengthAt = 0;
-  name.push(0);
-  const source = Buffer.from(text);
+  let written = 1;
   for (let at = 0; at < source.length; at++) {
-    const octet = source[at] ?? 0;
+    const octet = source.charCodeAt(at);
     if (octet === DOT) {
-      closeLabel(name, lengthAt, text);
-      lengthAt = name.length;
-      name.push(0);
+      closeLabel(lengthAt, written, text);
+      lengthAt = written++;
     } else if (octet === BACKSLASH) {
       const escaped = readEscape(source, at, text);
-      name.push(escaped.octet);
+      scratch[written++] = escaped.octet;
       at = escaped.last;
     } else {
-      name.push(octet);
+      scratch[written++] = octet;
     }
   }
-  if (lengthAt !== name.length - 1) {
-    closeLabel(name, lengthAt, text);
-    name.push(0);
+  if (lengthAt !== written - 1) {
+    closeLabel(lengthAt, written, text);
+    lengthAt = written++;
   }
-  if (name.length > MAX_NAME_OCTETS)
+  if (written > MAX_NAME_OCTETS)
     throw new WireError(`name is longer than ${MAX_NAME_OCTETS} octets: ${text}`);
-  return Uint8Array.from(name);
-}
-
-/** Nearly every name: ASCII, absolute, nothing escaped, no label too long; `undefined` for all others. */
-function encodePlainName(text: string): Uint8Array | undefined {
-  if (text.length >= MAX_NAME_OCTETS || !text.endsWith('.')) return undefined;
-  let lengthAt = 0;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code === BACKSLASH || code > 0x7f) return undefined;
-    if (code !== DOT) {
-      scratch[i + 1] = code;
-      continue;
-    }
-    const length = i - lengthAt;
-    if (length === 0 || length > MAX_LABEL_OCTETS) return undefined;
-    scratch[lengthAt] = length;
-    lengthAt = i + 1;
-  }
   scratch[lengthAt] = 0;
-  return scratch.slice(0, lengthAt + 1);
+  return scratch.slice(0, written);
 }
 
 /** The canonical form of a name that a person wrote. @throws {WireError} As {@link encodeName}. */
@@ -273,24 +252,25 @@ function endOfLabel(octets: Uint8Array, at: number): number {
   return end;
 }
 
-function closeLabel(name: number[], lengthAt: number, text: string): void {
-  const length = name.length - lengthAt - 1;
+/** Writes the length of the label between its length octet and `end`. Past what a name may have it is not there. */
+function closeLabel(lengthAt: number, end: number, text: string): void {
+  const length = end - lengthAt - 1;
   if (length === 0) throw new WireError(`empty label in name: ${text}`);
   if (length > MAX_LABEL_OCTETS)
     throw new WireError(`label longer than ${MAX_LABEL_OCTETS} octets in name: ${text}`);
-  name[lengthAt] = length;
+  scratch[lengthAt] = length;
 }
 
-function readEscape(source: Buffer, at: number, text: string): { octet: number; last: number } {
-  const digits = /\d{3}/.exec(source.toString('latin1', at + 1, at + 4));
+function readEscape(source: string, at: number, text: string): { octet: number; last: number } {
+  const digits = /\d{3}/.exec(source.slice(at + 1, at + 4));
   if (digits !== null) {
     const octet = Number(digits[0]);
     if (octet > 0xff) throw new WireError(`escape \\${digits[0]} in name: ${text}`);
     return { octet, last: at + 3 };
   }
-  const octet = source[at + 1];
+  const octet = source.charCodeAt(at + 1);
   // A digit begins \DDD and nothing else (RFC 1035 §5.1).
-  if (octet === undefined || (octet >= 0x30 && octet <= 0x39)) {
+  if (Number.isNaN(octet) || (octet >= 0x30 && octet <= 0x39)) {
     throw new WireError(`escape cut off in name: ${text}`);
   }
   return { octet, last: at + 1 };

@@ -44,10 +44,9 @@ export function readQuestion(octets: Uint8Array, offset: number): ReadQuestion {
 /** @param offset - Where a name starts that {@link skipName} has found to be well formed. */
 function endsInPointer(octets: Uint8Array, offset: number): boolean {
   let at = offset;
-  let length = octets[at] ?? 0;
-  while (length > 0 && length <= MAX_LABEL_OCTETS) {
+  for (let length = octets[at] ?? 0; length > 0; length = octets[at] ?? 0) {
+    if (length > MAX_LABEL_OCTETS) return true;
     at += 1 + length;
-    length = octets[at] ?? 0;
   }
-  return length !== 0;
+  return false;
 }
