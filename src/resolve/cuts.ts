@@ -120,7 +120,7 @@ export class Cuts {
   }
 
   private set(point: Name, message: Message, life: Seconds, now: Milliseconds): void {
-    const authority = message.authority.map((rr) => (rr.ttl > life ? { ...rr, ttl: life } : rr));
+    const authority = message.authority.map((rr) => ({ ...rr, ttl: Math.min(rr.ttl, life) }));
     this.cuts.set(point, {
       message: { ...message, authority, additional: [] },
       storedAt: now,

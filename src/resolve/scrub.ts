@@ -40,13 +40,15 @@ function belongs(rr: Rr, chain: readonly Name[]): boolean {
 function levelTtls(records: readonly Rr[], min: Seconds, max: Seconds): readonly Rr[] {
   // Most sections are that small, and names of records are made for nothing else.
   if (records.length < 2) return records.map((rr) => withTtl(rr, rr.ttl, min, max));
-  const lowest = new Map<string, Seconds>();
-  const keys = records.map((rr) => `${rr.type} ${rr.klass} ${canonicalName(rr.owner)}`);
-  records.forEach((rr, index) => {
-    const key = keys[index] ?? '';
-    lowest.set(key, Math.min(lowest.get(key) ?? rr.ttl, rr.ttl));
+  const rrsets = new Map<string, { ttl: Seconds }>();
+  const placed = records.map((rr) => {
+    const key = `${rr.type} ${rr.klass} ${canonicalName(rr.owner)}`;
+    const rrset = rrsets.get(key) ?? { ttl: rr.ttl };
+    rrset.ttl = Math.min(rrset.ttl, rr.ttl);
+    rrsets.set(key, rrset);
+    return { rr, rrset };
   });
-  return records.map((rr, index) => withTtl(rr, lowest.get(keys[index] ?? '') ?? rr.ttl, min, max));
+  return placed.map(({ rr, rrset }) => withTtl(rr, rrset.ttl, min, max));
 }
 
 function withTtl(rr: Rr, wanted: Seconds, min: Seconds, max: Seconds): Rr {

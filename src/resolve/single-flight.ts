@@ -45,22 +45,22 @@ const PATIENCE: Milliseconds = 200;
 export function singleFlight(flights: Flights, options: SingleFlightOptions): Stage {
   const { limit, clock, coalesced, full, crowded } = options;
   let joined = 0;
-  const waiting = new Map<string | undefined, number>();
+  const waiting = new Map<string | undefined, { queries: number }>();
   const join = (flight: Flight, { client }: Query): Promise<Answer> => {
-    const own = waiting.get(client) ?? 0;
+    const own = waiting.get(client) ?? { queries: 0 };
     // Whoever waits for nothing yet is let in: a client that repeats itself takes nobody's place.
-    if (joined >= limit && own > 0) {
+    if (joined >= limit && own.queries > 0) {
       crowded.add();
       return Promise.reject(new FlightsFullError(`queries that wait for others': ${joined}`));
     }
     coalesced.add();
     joined++;
-    waiting.set(client, own + 1);
+    own.queries++;
+    waiting.set(client, own);
     return flight.answer.finally(() => {
       joined--;
-      const left = (waiting.get(client) ?? 1) - 1;
-      if (left === 0) waiting.delete(client);
-      else waiting.set(client, left);
+      own.queries--;
+      if (own.queries === 0) waiting.delete(client);
     });
   };
   const shares = new FlightShares();

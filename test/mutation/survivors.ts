@@ -39,15 +39,16 @@ export const SURVIVORS: readonly Survivor[] = [
     why: 'a cut that goes cancels its timer, so a timer that fires finds it',
   },
   {
-    file: 'src/resolve/scrub.ts',
-    code: "const key = keys[index] ?? '';",
-    why: 'there is a key for each record; the default is for the compiler',
+    file: 'src/resolve/families.ts',
+    code: "timer = clock.after(left, () => resolve('silent'));",
+    becomes: '""',
+    why: 'what is neither answered nor failed is silent, whatever it is called',
   },
   {
     file: 'src/resolve/scrub.ts',
-    code: "lowest.get(keys[index] ?? '')",
-    becomes: '"Stryker was here!"',
-    why: 'there is a key for each record; the default is for the compiler',
+    code: 'if (records.length < 2) return',
+    becomes: 'false',
+    why: 'a record alone is its RRset; this spares the look at it',
   },
   {
     file: 'src/resolve/scrub.ts',
@@ -351,6 +352,29 @@ export const SURVIVORS: readonly Survivor[] = [
     why: 'for the compiler: no name ends in `undefined` without a dot',
   },
   {
+    file: 'src/resolve/single-flight.ts',
+    code: 'if (own.queries === 0) waiting.delete(client);',
+    becomes: 'false',
+    why: 'a client that waits for nothing is let in like one that was never seen; it is let go of, no more',
+  },
+  {
+    file: 'src/resolve/single-flight.ts',
+    code: 'if (own.queries === 0) waiting.delete(client);',
+    becomes: ';',
+    why: 'a client that waits for nothing is let in like one that was never seen; it is let go of, no more',
+  },
+  {
+    file: 'src/resolve/single-flight.ts',
+    code: "const [key = ''] = largest;",
+    why: 'for the compiler: where there is no room somebody has a question in flight',
+  },
+  {
+    file: 'src/resolve/single-flight.ts',
+    code: 'if (oldest === undefined || (isFair',
+    becomes: 'false',
+    why: 'for the compiler: where there is no room somebody has a question in flight',
+  },
+  {
     file: 'src/resolve/speculation.ts',
     code: 'if (last !== undefined && clock.now() - last < ONE_WALK) return;',
     becomes: 'true',
@@ -367,6 +391,18 @@ export const SURVIVORS: readonly Survivor[] = [
     code: 'if (publicTlds.has(tld) || zone === undefined || list.inZone(base)) return true;',
     becomes: 'false',
     why: 'for the compiler: without a zone nobody asks what is absent from it',
+  },
+  {
+    file: 'src/resolve/verdict.ts',
+    code: 'if (!answer.some((rr) => rr.type === RrType.CNAME)) return [qname];',
+    becomes: 'false',
+    why: 'without an alias the walk ends where it begins; this spares it',
+  },
+  {
+    file: 'src/resolve/verdict.ts',
+    code: 'if (!answer.some((rr) => rr.type === RrType.CNAME)) return [qname];',
+    becomes: 'true',
+    why: 'without an alias the walk ends where it begins; this spares it',
   },
   {
     file: 'src/resolve/wildcard-guard.ts',

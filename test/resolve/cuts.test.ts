@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { test } from 'tap';
 import { Cuts, cutPoints } from '../../src/resolve/cuts.ts';
-import { Rcode } from '../../src/wire/codes.ts';
+import { Rcode, RrType } from '../../src/wire/codes.ts';
 import type { Message } from '../../src/wire/message.ts';
 import { joinNames, labelsOf, type Name } from '../../src/wire/name.ts';
 import { HandClock } from '../support/hand-clock.ts';
-import { a, cname, message, nodata, nxdomain, soa } from '../support/messages.ts';
+import { a, cname, message, nodata, nxdomain, record, soa } from '../support/messages.ts';
 import { answer, query } from './queries.ts';
 
 const ZONE = 'cluster.local.';
@@ -161,9 +161,26 @@ test('N3: the limit of 5 s counts from upstream’s word, not from when a cut is
 
 test('N3: a cut ages, so that no client is told more than is left', async (t) => {
   const { cuts, note, clock } = setup();
+  await clock.advance(60_000);
   note(COM, nxdomain(ZONE, 30));
   await clock.advance(7_900);
   t.equal(cuts.covering(COM)?.age, 7);
+});
+
+test('N3: a cut tells the proof alone, and no record of it for longer than it had', async (t) => {
+  const { cuts, note } = setup();
+  const nsec = record(ZONE, RrType.NSEC, new Uint8Array(3), 4);
+  const said = nxdomain(ZONE, 3_600);
+  note(COM, { ...said, authority: [...said.authority, nsec], additional: [a(ZONE, '192.0.2.1')] });
+  const { authority, additional } = cuts.covering(COM)?.message ?? message();
+  t.same(
+    authority.map(({ type, ttl }) => [type, ttl]),
+    [
+      [RrType.SOA, 30],
+      [RrType.NSEC, 4],
+    ],
+  );
+  t.same(additional, []);
 });
 
 test('N3: a cut that was used is refreshed at its end, an idle one is not', async (t) => {

@@ -4,6 +4,7 @@ import { scrub } from '../../src/resolve/scrub.ts';
 import { chainOf } from '../../src/resolve/verdict.ts';
 import { RrType } from '../../src/wire/codes.ts';
 import { canonicalName, encodeName } from '../../src/wire/name.ts';
+import type { Rr } from '../../src/wire/record.ts';
 import { a, aaaa, cname, message, nxdomain, record } from '../support/messages.ts';
 import { query } from './queries.ts';
 
@@ -43,14 +44,14 @@ test('C1: other types at the name stay: what is not understood passes (RFC 3597)
 });
 
 test('an RRset has its lowest TTL, owner by owner and type by type (RFC 2181 §5.2)', async (t) => {
-  const answer = [
-    a(NAME, '192.0.2.1', 300),
-    a('API.example.com.', '192.0.2.2', 20),
-    a(NAME, '192.0.2.3', 60),
-    aaaa(NAME, '2001:db8::1', 500),
-  ];
-  const ttls = scrub(message({ answer }), query(NAME), BOUNDS).answer.map((rr) => rr.ttl);
-  t.same(ttls, [20, 20, 20, 500]);
+  const ttls = (...answer: Rr[]) =>
+    scrub(message({ answer }), query(NAME), BOUNDS).answer.map((rr) => rr.ttl);
+  const first = a(NAME, '192.0.2.1', 300);
+  const second = a('API.example.com.', '192.0.2.2', 20);
+  const others = [a(NAME, '192.0.2.3', 60), aaaa(NAME, '2001:db8::1', 500)];
+  t.same(ttls(first, second, ...others), [20, 20, 20, 500]);
+  t.same(ttls(first, second), [20, 20], 'two records are a set');
+  t.same(ttls(first, { ...second, klass: 3 }), [300, 20], 'of a class');
 });
 
 test('C2: TTLs stay inside the bounds; the minimum is for answers, never for a denial', async (t) => {

@@ -70,7 +70,8 @@ test('S1: past the limit a new question is refused, and one in flight is still j
   const { resolve, asked, clock, full } = setup(3);
   for (const name of ['a.', 'b.', 'c.']) void resolve(query(name));
   await clock.advance(199);
-  await t.rejects(resolve(query('d.')), FlightsFullError);
+  const refused = new FlightsFullError('questions in flight: 3');
+  await t.rejects(resolve(query('d.')), refused);
   t.equal(full.value, 1, 'and that is counted');
   const joined = resolve(query('b.'));
   asked[1]?.resolve(answer());
@@ -87,8 +88,9 @@ test('S1: past the limit a question of 200 ms gives way, the oldest first, and w
   const younger = resolve(query('b.'));
   await clock.advance(100);
   const newest = resolve(query('c.'));
-  await t.rejects(oldest, FlightsFullError);
-  await t.rejects(follower, FlightsFullError);
+  const gaveWay = new FlightsFullError('gave way to another: 1 in flight');
+  await t.rejects(oldest, gaveWay);
+  await t.rejects(follower, gaveWay);
   t.equal(full.value, 1);
   await t.rejects(resolve(query('d.')), FlightsFullError, 'the next oldest is 100 ms old');
   const again = resolve(query('c.'));
@@ -118,17 +120,46 @@ test('S1: a question of the client that has most gives way to one that has fewer
   );
 });
 
+test('S1: who gave way may be asked again, and its late answer ends nothing', async (t) => {
+  const { resolve, asked, clock, flights } = setup(1);
+  const gaveWay = resolve(query('a.'));
+  await clock.advance(200);
+  const between = resolve(query('b.'));
+  await t.rejects(gaveWay, FlightsFullError);
+  await clock.advance(200);
+  const successor = resolve(query('a.'));
+  await t.rejects(between, FlightsFullError);
+  asked[0]?.resolve(answer());
+  await settle();
+  t.equal(flights.size, 1, 'the second is still out');
+  const said = answer();
+  asked[2]?.resolve(said);
+  t.equal(await successor, said);
+  t.equal(flights.size, 0);
+});
+
 test('S1: no more queries wait for others than questions may be out', async (t) => {
   const { resolve, asked, crowded } = setup(3);
   const waiting = Array.from({ length: 4 }, () => resolve(query(NAME)));
-  await t.rejects(resolve(query(NAME)), FlightsFullError);
+  await t.rejects(resolve(query(NAME)), new FlightsFullError("queries that wait for others': 3"));
   t.equal(crowded.value, 1);
   waiting.push(resolve(query(NAME, RrType.A, { client: '192.0.2.7' })));
   t.equal(crowded.value, 1, 'another client may wait for its first');
   asked[0]?.resolve(answer());
   await Promise.all(waiting);
-  void resolve(query(NAME));
-  await t.resolves(Promise.race([resolve(query(NAME)), settle()]), 'there is room again');
+  for (let i = 0; i < 4; i++) void resolve(query(NAME));
+  t.equal(crowded.value, 1, 'there is room again');
+});
+
+test('S1: a client waits for nothing once all that it waited for is answered, and not before', async (t) => {
+  const { resolve, asked, crowded } = setup(2);
+  for (const name of ['a.', 'b.']) void resolve(query(name));
+  const waiting = ['a.', 'b.'].map((name) => resolve(query(name)));
+  asked[0]?.resolve(answer());
+  await waiting[0];
+  void resolve(query('b.', RrType.A, { client: '192.0.2.7' }));
+  await t.rejects(resolve(query('b.')), FlightsFullError, 'for b. it still waits');
+  t.equal(crowded.value, 1);
 });
 
 test('S1: speculation has half of the room, so that it never keeps a client out', async (t) => {
