@@ -248,6 +248,21 @@ test('F3: NXDOMAIN of a base is held for the other family for 700 ms and no long
   }
 });
 
+test('F3: NXDOMAIN of a base is told as soon as the other family has failed', async (t) => {
+  for (const v6 of ['servfail', 'timeout'] as const) {
+    const stage = scene({ kind: 'base', a: 'nxdomain', aaaa: v6, earlier: 'A' });
+    t.equal((await watch(stage, 'A first')).last, SECOND, v6);
+  }
+});
+
+test('F3: whoever waited for the other family leaves no timer', async (t) => {
+  const stage = scene({ kind: 'base', a: 'nxdomain', aaaa: 'nodata', earlier: 'A' });
+  const { a: told } = stage.pair('A first');
+  await stage.clock.advance(SECOND);
+  t.equal((await told).message.rcode, Rcode.NXDOMAIN);
+  t.equal(stage.clock.timers, 0);
+});
+
 test('F5: the only family that the pod can route keeps its failure, and waits for no other', async (t) => {
   for (const [failing, told] of [
     ['servfail', 'servfail'],
@@ -348,7 +363,11 @@ test('each repair is counted for what it was', async (t) => {
 });
 
 /** A silent AAAA beside an A that is asked anew once it was answered, which takes `delay`. */
-async function silentBeside(a4: Answer, delay: number, asksA: boolean) {
+async function silentBeside(
+  says: () => Answer,
+  delay: number,
+  asked: { readonly a?: number; readonly aaaa?: number },
+) {
   const clock = new HandClock();
   await clock.advance(50_000);
   const repairs = new TallySet(REPAIR_KINDS);
@@ -358,16 +377,19 @@ async function silentBeside(a4: Answer, delay: number, asksA: boolean) {
     flight ??= new Promise((told) => {
       clock.after(delay, () => {
         flight = undefined;
-        told(a4);
+        told(says());
       });
     });
     return flight;
   });
+  const { a: aAt, aaaa: aaaaAt = 0 } = asked;
+  if (aAt !== undefined) clock.after(aAt, () => void resolve(query(NAME, RrType.A)));
   let after: number | undefined;
-  const started = clock.now();
-  if (asksA) void resolve(query(NAME, RrType.A));
-  void resolve(query(NAME, RrType.AAAA)).then(() => {
-    after = clock.now() - started;
+  clock.after(aaaaAt, () => {
+    const started = clock.now();
+    void resolve(query(NAME, RrType.AAAA)).then(() => {
+      after = clock.now() - started;
+    });
   });
   await clock.advance(4_500);
   return { after, timers: clock.timers };
@@ -375,20 +397,37 @@ async function silentBeside(a4: Answer, delay: number, asksA: boolean) {
 
 test('F5: a silent family is given up 700 ms after the other had addresses, or after the question for what was there', async (t) => {
   const fresh = answer({ answer: [a(NAME, '192.0.2.1', 0)] });
+  const says = () => fresh;
   t.same(
-    await silentBeside(fresh, 300, true),
+    await silentBeside(says, 300, { a: 0 }),
     { after: 1_000, timers: 0 },
     'though they are asked for once more',
   );
-  t.same(await silentBeside(fresh, 900, true), { after: 1_600, timers: 0 });
+  t.same(await silentBeside(says, 900, { a: 0 }), { after: 1_600, timers: 0 });
+  t.same(
+    await silentBeside(says, 300, { a: 0, aaaa: 300 }),
+    { after: 1_000, timers: 0 },
+    'they came in the millisecond of the question',
+  );
   const cached = { ...fresh, source: 'cache' } as const;
-  t.same(await silentBeside(cached, 0, true), { after: 700, timers: 0 });
-  t.same(await silentBeside(cached, 0, false), { after: 700, timers: 0 });
+  t.same(await silentBeside(() => cached, 0, { a: 0 }), { after: 700, timers: 0 });
+  t.same(await silentBeside(() => cached, 0, {}), { after: 700, timers: 0 });
+  t.same(
+    await silentBeside(() => cached, 0, { a: 300 }),
+    { after: 700, timers: 0 },
+    'whenever what was there is asked for',
+  );
+});
+
+test('F5: addresses that come after NODATA give a silent family 700 ms of their own', async (t) => {
+  const said = [answer(nodata('corp.example.')), answer({ answer: [a(NAME, '192.0.2.1', 0)] })];
+  const says = () => said.shift() ?? answer();
+  t.same(await silentBeside(says, 100, { a: 0 }), { after: 1_500, timers: 0 });
 });
 
 test('F5, C4: addresses that are stale say nothing of the other family', async (t) => {
   const stale = answer({ answer: [a(NAME, '192.0.2.1')] }, { source: 'stale' });
-  t.same(await silentBeside(stale, 0, true), { after: undefined, timers: 0 });
+  t.same(await silentBeside(() => stale, 0, { a: 0 }), { after: undefined, timers: 0 });
 });
 
 test('F5: a family that answers while the other is looked at is told, and leaves no timer', async (t) => {

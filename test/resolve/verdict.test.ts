@@ -55,6 +55,7 @@ test('a chain is followed by its names, whatever their order and case', async (t
     cname('b.example.com.', 'c.EXAMPLE.com.'),
     cname('A.example.com.', 'B.example.com.'),
     cname('x.example.com.', 'y.example.com.'),
+    a('d.example.com.', '1.0.0.1'),
   ];
   t.same(chainOf(links, 'a.example.com.'), [
     'a.example.com.',
@@ -73,11 +74,11 @@ test('a chain that loops, or goes on for ever, is bounded and names nothing twic
       pairs.map(([owner, target]) => cname(owner, target)),
       qname,
     );
-    return chain[0] === qname && chain.length <= 34 && new Set(chain).size === chain.length;
+    return chain[0] === qname && chain.length <= 33 && new Set(chain).size === chain.length;
   });
   t.doesNotThrow(() => fc.assert(property));
   const long = Array.from({ length: 1_000 }, (_, i) =>
     cname(`n${i}.example.`, `n${i + 1}.example.`),
   );
-  t.ok(chainOf(long, 'n0.example.').length <= 34);
+  t.equal(chainOf(long, 'n0.example.').length, 33, 'the name and 32 aliases');
 });
