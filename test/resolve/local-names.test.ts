@@ -2,6 +2,7 @@ import { test } from 'tap';
 import { localNames } from '../../src/resolve/local-names.ts';
 import { Rcode, RrType } from '../../src/wire/codes.ts';
 import { canonicalName } from '../../src/wire/name.ts';
+import { negativeProof } from '../../src/wire/soa.ts';
 import { addressOctets } from '../support/messages.ts';
 import { answer, below, query } from './queries.ts';
 
@@ -35,7 +36,9 @@ test('L6: localhost and what is below it is the loopback, in both families (RFC 
 test('L6: invalid does not exist (RFC 6761 §6.4)', async (t) => {
   const { resolve, asked } = setup();
   for (const qname of ['invalid.', 'git.invalid.']) {
-    t.equal((await resolve(query(qname))).message.rcode, Rcode.NXDOMAIN);
+    const { message } = await resolve(query(qname));
+    t.equal(message.rcode, Rcode.NXDOMAIN);
+    t.match(negativeProof(message, qname), { zone: 'invalid.', ttl: 86_400 });
   }
   t.same(asked, []);
 });

@@ -59,6 +59,8 @@ test('failures, stale answers, repairs and answers with a remark are for once (C
   t.equal(repeat('a.example.', { message: { ...data, truncated: true } }), undefined, 'cut short');
   t.equal(repeat('a.example.', { message: { ...data, rcode: Rcode.SERVFAIL } }), undefined);
   t.equal(repeat('a.example.', { message: { ...data, rcode: Rcode.REFUSED } }), undefined);
+  const failed = { ...nodata('example', 60), rcode: Rcode.SERVFAIL };
+  t.equal(repeat('a.example.', { message: failed }), undefined, 'a failure with an SOA');
   t.equal(repeat('a.example.', { message: message() }), undefined, 'NODATA without SOA');
 });
 

@@ -23,6 +23,8 @@ test('only the SOA of a zone that holds the name speaks for it, wherever it stan
   t.equal(proofOf(soa('example.org.')), undefined, 'another zone');
   t.equal(proofOf(soa(`below.${QNAME}`)), undefined, 'a zone below');
   t.equal(proofOf(soa('example.org.'), a('example.com.', '192.0.2.1'), soa('com.'))?.zone, 'com.');
+  const txt = record('example.com.', RrType.TXT, new Uint8Array(30));
+  t.equal(proofOf(txt, soa('com.'))?.zone, 'com.', 'however long another record is');
   t.equal(proofOf(soa('EXAMPLE.Com.'))?.zone, 'example.com.', 'in any case');
 });
 
