@@ -23,9 +23,16 @@ interface Setup {
   readonly conforming?: boolean;
   readonly zone?: boolean;
   readonly pin?: readonly string[];
+  readonly routedZones?: readonly string[];
 }
 
-async function setup({ world = {}, conforming = true, zone = true, pin = [] }: Setup = {}) {
+async function setup({
+  world = {},
+  conforming = true,
+  zone = true,
+  pin = [],
+  routedZones = [],
+}: Setup = {}) {
   const clock = new HandClock();
   const asked: Query[] = [];
   const script = answerFrom(world) as Script;
@@ -53,7 +60,7 @@ async function setup({ world = {}, conforming = true, zone = true, pin = [] }: S
   const list = new SearchList({
     suffixes: SUFFIXES,
     zone: zone ? ZONE : undefined,
-    routedZones: [],
+    routedZones,
   });
   const speculation = new Speculation(next, {
     list,
@@ -178,6 +185,18 @@ test('N4: in a zone that does not conform the guard is the denial of each expans
   service.begin('api.dev.job.svc.cluster.local.');
   await service.clock.advance(RTT);
   t.notOk(service.taken().some((each) => /^api\.dev\. |^api\.dev\.corp/.test(each)));
+});
+
+test('N4: where no probe may stand, at `dns`, each expansion is asked for itself (N3)', async (t) => {
+  const { begin, taken, clock } = await setup({ routedZones: ['corp.dns.'] });
+  begin('git.corp.dns.job.svc.cluster.local.');
+  t.same(taken().sort(), [
+    'dns.svc.cluster.local. A',
+    'git.corp.dns.cluster.local. A',
+    'git.corp.dns.svc.cluster.local. A',
+  ]);
+  await clock.advance(RTT);
+  t.same(taken(), ['git.corp.dns. A', 'git.corp.dns. AAAA', 'git.corp.dns.corp.example. A']);
 });
 
 test('N4: without a cluster zone there is nothing to guard', async (t) => {
