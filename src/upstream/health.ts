@@ -16,6 +16,7 @@ export class Health {
   private silentSince: Milliseconds = 0;
   private isDead = false;
   private probing: Exchange | undefined;
+  /** From the third unanswered question on, until it is heard. */
   private dying: Timer | undefined;
   private nextProbe: Timer | undefined;
 
@@ -53,7 +54,7 @@ export class Health {
     this.silentSince = this.unanswered === 0 ? since : Math.min(this.silentSince, since);
     this.unanswered++;
     if (this.doubtful && this.nextProbe === undefined) this.probeEvery(FIRST_PROBE);
-    if (this.isDead || this.dying !== undefined || this.unanswered < DEAD_QUESTIONS) return;
+    if (this.dying !== undefined || this.unanswered < DEAD_QUESTIONS) return;
     const left = this.silentSince + DEAD_SILENCE - this.clock.now();
     this.dying = this.clock.after(left, () => this.die());
   }

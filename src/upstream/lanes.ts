@@ -6,7 +6,7 @@ import { type Outgoing, type Progress, type Upstream, UpstreamError } from './ex
 /** The order in which the two questions of a pair go upstream (F2). */
 export type LaneOrder =
   /** The second when the first is answered, or when its retransmission timer fires. */
-  | { readonly kind: 'serial' }
+  | { readonly kind: 'serial'; readonly delay?: undefined }
   /** As `serial`, but after `delay` at the latest. */
   | { readonly kind: 'staggered'; readonly delay: Milliseconds }
   /** Both at once. */
@@ -19,7 +19,7 @@ export type LaneOrder =
  * Whoever wraps a server that is asked over TCP passes `parallel`: there is no race for a connection that exists.
  */
 export function lanes(order: LaneOrder, upstream: Upstream, clock: Clock): Upstream {
-  return order.kind === 'parallel' ? upstream : new Lanes(order, upstream, clock);
+  return order.kind === 'parallel' ? upstream : new Lanes(order.delay, upstream, clock);
 }
 
 /** Who waits in a lane. */
@@ -43,9 +43,10 @@ class Lanes implements Upstream {
   private readonly clock: Clock;
   private readonly busy = new Map<string, Lane>();
 
-  constructor(order: LaneOrder, upstream: Upstream, clock: Clock) {
+  /** @param delay - After which the second goes at the latest; without it there is no such time. */
+  constructor(delay: Milliseconds | undefined, upstream: Upstream, clock: Clock) {
     this.name = upstream.name;
-    this.delay = order.kind === 'staggered' ? order.delay : undefined;
+    this.delay = delay;
     this.upstream = upstream;
     this.clock = clock;
   }

@@ -28,7 +28,7 @@ export class Routes {
   routeOf(qname: Name): Route {
     // In a canonical name every dot ends a label, so the zones above a name are what follows its dots.
     let start = 0;
-    while (start < qname.length - 1) {
+    while (start < qname.length) {
       const route = this.byZone.get(qname.slice(start));
       if (route !== undefined) return route;
       start = qname.indexOf('.', start) + 1;

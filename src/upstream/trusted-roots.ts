@@ -30,9 +30,7 @@ export class TrustedRoots {
   /** @throws {Error} If the file could never be read. */
   current(): Trust {
     const now = this.clock.now();
-    if (this.trust !== undefined && (this.path === undefined || now - this.lookedAt < LOOK_EVERY)) {
-      return this.trust;
-    }
+    if (this.trust !== undefined && now - this.lookedAt < LOOK_EVERY) return this.trust;
     this.lookedAt = now;
     this.trust = this.look(this.trust);
     return this.trust;
@@ -63,8 +61,13 @@ export class TrustedRoots {
 export function readRoots(path: string): string[] {
   const found = contentOf(path).match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g);
   if (found === null) throw new Error(`no certificate in CA file: ${path}`);
+  const { X509Certificate } = process.getBuiltinModule('node:crypto');
   for (const [index, pem] of found.entries()) {
-    if (!isCertificate(pem)) throw new Error(`broken certificate ${index + 1} in CA file: ${path}`);
+    try {
+      new X509Certificate(pem);
+    } catch {
+      throw new Error(`broken certificate ${index + 1} in CA file: ${path}`);
+    }
   }
   return found;
 }
@@ -76,17 +79,8 @@ function contentOf(path: string): string {
   try {
     return readFileSync(path, 'latin1');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : error;
+    const { code } = error as NodeJS.ErrnoException;
     throw new Error(`cannot read CA file, ${code}: ${path}`);
-  }
-}
-
-function isCertificate(pem: string): boolean {
-  try {
-    new (process.getBuiltinModule('node:crypto').X509Certificate)(pem);
-    return true;
-  } catch {
-    return false;
   }
 }
 

@@ -80,6 +80,12 @@ export const SURVIVORS: readonly Survivor[] = [
     why: 'a question that is over has closed all that could fail it',
   },
   {
+    file: 'src/upstream/health.ts',
+    code: 'if (this.unanswered === 0) return;',
+    becomes: 'false',
+    why: 'where nothing went unanswered there is nothing to stop; this spares looking',
+  },
+  {
     file: 'src/upstream/https-client.ts',
     code: 'if (error === null && opened !== undefined) {',
     becomes: 'true',
@@ -112,6 +118,18 @@ export const SURVIVORS: readonly Survivor[] = [
     code: 'first !== undefined && second === undefined',
     becomes: 'true',
     why: 'there is a first; what is spared is only spared',
+  },
+  {
+    file: 'src/upstream/selection.ts',
+    code: 'first !== undefined && second === undefined',
+    becomes: 'false',
+    why: 'of one server the whole choice is the same; what is spared is only spared',
+  },
+  {
+    file: 'src/upstream/selection.ts',
+    code: 'first !== undefined && second === undefined',
+    becomes: 'first === undefined',
+    why: 'there is a first, so that nothing is spared any more; the whole choice comes to the same',
   },
   {
     file: 'src/upstream/selection.ts',

@@ -39,6 +39,10 @@ test('everything else passes through', async (t) => {
   script.nth(0).answer(truth);
   t.same((await reply).message, truth);
   t.same(suspicions, ['malformed']);
+  const undemanding = { onReply: () => undefined, onFailure: () => undefined };
+  transport.send(outgoing('api.example.'), true, undemanding);
+  t.doesNotThrow(() => script.nth(1).suspect('malformed'), 'to who wants to hear of it');
+  script.nth(1).close();
   sendBy(transport, outgoing('api.example.')).exchange.close();
   t.equal(script.listening, 0);
   transport.close();

@@ -48,6 +48,7 @@ test('two misses in a row are a doubt, and one is a lost datagram (U6)', async (
 test('a word at any moment begins anew, and is told once (U1)', async (t) => {
   const { clock, health, changes } = setup();
   for (let i = 0; i < 3; i++) health.missed(0);
+  health.missed(0);
   await clock.advance(2_999);
   health.heard();
   await clock.advance(10_000);
@@ -56,13 +57,14 @@ test('a word at any moment begins anew, and is told once (U1)', async (t) => {
   await clock.advance(0);
   t.equal(health.dead, true);
   health.heard();
+  t.equal(health.dead, false);
   health.heard();
   t.same(changes, [true, false]);
   t.equal(clock.timers, 0);
 });
 
 test('probes at 0, 250 ms, 500 ms later, then every second, one open at a time (U1)', async (t) => {
-  const { clock, health, probes, open } = setup();
+  const { clock, health, probes, changes, open } = setup();
   for (let i = 0; i < 3; i++) health.missed(-3_000);
   await clock.advance(4_000);
   t.same(probes, [0, 250, 750, 1_750, 2_750, 3_750]);
@@ -70,6 +72,7 @@ test('probes at 0, 250 ms, 500 ms later, then every second, one open at a time (
   health.missed(1_000);
   await clock.advance(100);
   t.equal(probes.length, 6, 'a miss of a dead server begins nothing');
+  t.same(changes, [true]);
   health.close();
   t.equal(open(), 0);
   t.equal(clock.timers, 0);

@@ -57,6 +57,7 @@ test('serial: the second goes when the timer of the first fires (F2)', async (t)
   void laned.ask(AAAA);
   asked[0]?.progress?.onRetransmit();
   t.same(types(), [RrType.A, RrType.AAAA]);
+  t.doesNotThrow(() => asked[1]?.progress?.onRetransmit(), 'nobody need wait above');
 });
 
 test('serial: the second goes when the first fails, and is not told of it', async (t) => {

@@ -13,6 +13,7 @@ const answers = [
   message({ answer: [cname('api.example.', 'b.example.'), a('b.example.', '192.0.2.2')] }),
   nxdomain('example.'),
 ];
+const QUESTION_OCTETS = 'api.example.'.length + 5;
 const honest = answers.map((answer) => responseOctets({ id: ID, question }, answer));
 
 test('an honest reply is the message that was sent', (t) => {
@@ -97,6 +98,20 @@ test('what matches and cannot be read is malformed: it comes from who knew ID an
   t.strictSame(judgeReply(cut, ID, question), { kind: 'malformed' });
 });
 
+test('a bug in reading is no malformed reply: it goes to where bugs are told', async (t) => {
+  const octets = honest[0] ?? new Uint8Array();
+  for (const place of [12, 12 + QUESTION_OCTETS]) {
+    const broken = new Proxy(octets, {
+      get: (_, key) => {
+        if (key === String(place)) throw new TypeError('a bug');
+        const value: unknown = Reflect.get(octets, key);
+        return typeof value === 'function' ? value.bind(octets) : value;
+      },
+    });
+    t.throws(() => judgeReply(broken, ID, question), new TypeError('a bug'), `octet ${place}`);
+  }
+});
+
 test('TC and OPT of a reply are told', async (t) => {
   const request = { id: ID, question };
   const truncated = judgeReply(withHeader([[2, 0x8380]]), ID, question);
@@ -124,6 +139,7 @@ test('a bare header is a reply where servers answer so, and nothing else is (U4)
     });
     t.strictSame(bare(rcode, 1, 0, 0), mismatched, 'that claims an answer');
     t.strictSame(bare(rcode, 0, 1, 0), mismatched, 'that claims an authority');
+    t.strictSame(bare(rcode, 1, 1, 0), mismatched, 'that claims both');
     t.strictSame(bare(rcode, 0, 0, 1), mismatched, 'that claims an additional record');
     t.strictSame(bare(rcode, 0, 0, 0, 1), mismatched, 'with something behind it');
   }
@@ -134,9 +150,5 @@ test('a bare header is a reply where servers answer so, and nothing else is (U4)
 /** ID, and the question without regard to case. */
 function asked(octets: Uint8Array): string {
   const text = Buffer.from(octets).toString('latin1');
-  return (
-    text.slice(0, 2) +
-    text.slice(4, 6) +
-    text.slice(12, 12 + 'api.example.'.length + 5).toLowerCase()
-  );
+  return text.slice(0, 2) + text.slice(4, 6) + text.slice(12, 12 + QUESTION_OCTETS).toLowerCase();
 }

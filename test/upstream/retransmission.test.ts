@@ -67,8 +67,13 @@ test('a measurement is forgotten after 30 s for the choice, and the next one rep
   t.equal(trips.smoothed(30_000), 300);
   t.equal(trips.smoothed(30_001), undefined);
   t.equal(trips.timeout, 400, 'the timer still goes by it');
-  trips.sample(8, 40_000);
-  t.equal(trips.smoothed(40_000), 8);
+  trips.sample(340, 30_000);
+  t.equal(trips.smoothed(30_000), 305, 'one in time is smoothed');
+  trips.sample(345, 50_000);
+  t.equal(trips.smoothed(50_000), 310);
+  trips.sample(8, 80_001);
+  t.equal(trips.smoothed(80_001), 8);
+  t.equal(trips.timeout, 30);
   t.end();
 });
 
@@ -80,6 +85,8 @@ test('a send that was given up is evidence only upwards', (t) => {
   trips.sampleAtLeast(180, 0);
   t.equal(trips.smoothed(0), 110);
   t.equal(trips.timeout, 100 + 4 * 50, 'of the choice, not of the timer');
+  trips.sampleAtLeast(110, 30_000);
+  t.equal(trips.smoothed(30_001), undefined, 'what was known is no news');
   t.end();
 });
 
@@ -92,6 +99,16 @@ test('what a silence seemed to say ends with it: nearer replaces, farther does n
   t.equal(trips.smoothed(0), 20);
   trips.forgive(300);
   t.equal(trips.smoothed(0), 20);
+  t.end();
+});
+
+test('the first answer decides, whatever a silence before it seemed to say', (t) => {
+  const trips = new RoundTrips();
+  trips.sampleAtLeast(150, 0);
+  t.equal(trips.timeout, 150);
+  trips.sample(40, 1_000);
+  t.equal(trips.smoothed(1_000), 40);
+  t.equal(trips.timeout, 40 + 4 * 20);
   t.end();
 });
 

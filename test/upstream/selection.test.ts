@@ -56,6 +56,16 @@ test('those known dead go behind all others, and none is left out (U1)', (t) => 
   t.end();
 });
 
+test('one server alone is asked, dead or in doubt', (t) => {
+  const server = new FakeServer('only');
+  const { selection } = setup([[server]]);
+  for (const state of ['alive', 'doubtful', 'dead'] as const) {
+    if (state !== 'alive') server[state] = true;
+    t.same(selection.candidates(outgoing('api.example.')), [{ server, group: 0 }], state);
+  }
+  t.end();
+});
+
 test('names are spread over equals that are about as near (U1)', (t) => {
   const { firsts } = setup([
     [new FakeServer('a', 10), new FakeServer('b', 12), new FakeServer('far', 80)],
