@@ -202,6 +202,7 @@ export class Ask implements SendOwner {
     serverTallies.latency.observe(elapsed / 1000);
     if (reply.truncated && send.transport === 'udp') this.onTruncated(reply.message);
     else if (send.edns && refusesEdns(reply)) this.onEdnsRefused(send, reply);
+    else if (reply.truncated && !saysSomething(reply.message)) this.conclude('malformed');
     else this.onAnswer(send, reply);
   }
 

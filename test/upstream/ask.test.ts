@@ -226,7 +226,21 @@ test('TC over TCP is all there is, and says so', (t) => {
   const { tcp, server } = scriptedServer('tcp://127.0.0.1');
   const { heard } = begin(server);
   tcp.nth(0).answer(truth, { truncated: true });
-  t.same(heard.answer, { ...truth, truncated: true });
+  t.same(heard, { answer: { ...truth, truncated: true }, slow: 0 });
+  t.end();
+});
+
+test('TC over TCP with nothing in it is no NODATA either: what UDP brought counts, if it brought anything', (t) => {
+  const alone = scriptedServer('tls://192.0.2.53');
+  const first = begin(alone.server);
+  alone.secure.nth(0).answer(message(), { truncated: true });
+  t.equal(reasonOf(first.heard.error), 'malformed');
+  t.equal(alone.clock.timers, 0);
+  const { udp, tcp, server } = scriptedServer();
+  const second = begin(server);
+  udp.nth(0).answer(truth, { truncated: true });
+  tcp.nth(0).answer(message(), { truncated: true });
+  t.same(second.heard.answer, { ...truth, truncated: true });
   t.end();
 });
 
