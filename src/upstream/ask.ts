@@ -244,7 +244,6 @@ export class Ask implements SendOwner {
   /** The server has spoken, and over UDP it will not say anything better: no more datagrams, TCP or nothing. */
   private leaveUdp(cause: TcpFallback): void {
     this.round?.cancel();
-    this.watch();
     this.reportSlow();
     this.startTcp(cause);
     this.patience ??= this.parts.clock.after(SILENCE, () => this.conclude('timeout'));
@@ -310,7 +309,6 @@ export class Ask implements SendOwner {
   private rescue(): void {
     if (this.sends.udp > 0) return;
     this.round?.cancel();
-    this.watch();
     this.reportSlow();
     this.send('udp');
     this.nextRoundAfter(this.timeout);

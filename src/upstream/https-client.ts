@@ -1,4 +1,3 @@
-import type { TLSSocket } from 'node:tls';
 import type { buildConnector, Client } from 'undici';
 import type { Milliseconds } from '../clock.ts';
 import { UpstreamError } from './exchange.ts';
@@ -39,23 +38,25 @@ const MAX_MESSAGE_OCTETS = 65_535;
 function connector(dialer: Dialer, onConnect: () => void): buildConnector.connector {
   return (_options, callback) => {
     let told = false;
-    const tell = (error: Error | null, opened?: TLSSocket) => {
+    const fail = (error: Error) => {
       if (told) return;
       told = true;
-      if (error === null && opened !== undefined) {
-        onConnect();
-        callback(null, opened);
-      } else callback(error ?? new UpstreamError('network', 'no connection'), null);
+      callback(error, null);
     };
     const socket = dialer.dial((opened) => {
-      if (opened.alpnProtocol === 'h2') tell(null, opened);
-      // RFC 8484 §5.2: what is older would have to queue one question behind the other.
-      else opened.destroy(new UpstreamError('network', `${dialer.name} does not speak HTTP/2`));
+      if (opened.alpnProtocol !== 'h2') {
+        // RFC 8484 §5.2: what is older would have to queue one question behind the other.
+        opened.destroy(new UpstreamError('network', `${dialer.name} does not speak HTTP/2`));
+        return;
+      }
+      told = true;
+      onConnect();
+      callback(null, opened);
     });
     // Listened to for as long as the socket lives: undici adds its own when it gets it.
-    socket.on('error', tell);
+    socket.on('error', fail);
     socket.on('close', () =>
-      tell(new UpstreamError('network', `${dialer.name} closed before it was ready`)),
+      fail(new UpstreamError('network', `${dialer.name} closed before it was ready`)),
     );
     return socket;
   };

@@ -64,8 +64,21 @@ export const SURVIVORS: readonly Survivor[] = [
   },
   {
     file: 'src/upstream/ask.ts',
-    code: 'this.watch();\n    this.reportSlow();\n    this.startTcp(cause);',
-    why: 'what leaves UDP before the first timer is over in a second, by patience of its own',
+    code: 'this.round?.cancel();\n    this.reportSlow();\n    this.send(',
+    becomes: 'this.round.cancel',
+    why: 'a server that may be rescued began with the timer of its rescue; the question mark is for the compiler',
+  },
+  {
+    file: 'src/upstream/ask.ts',
+    code: 'if (at >= 0) this.open.splice(at, 1);',
+    becomes: 'true',
+    why: 'a send that speaks is open: what is closed says nothing',
+  },
+  {
+    file: 'src/upstream/ask.ts',
+    code: 'exchange?.close();\n    if (!this.originalAnswered)',
+    becomes: 'exchange.close',
+    why: 'nothing ends a question while it sends; the question mark is for the compiler',
   },
   {
     file: 'src/upstream/ask.ts',
@@ -84,12 +97,6 @@ export const SURVIVORS: readonly Survivor[] = [
     code: 'if (this.unanswered === 0) return;',
     becomes: 'false',
     why: 'where nothing went unanswered there is nothing to stop; this spares looking',
-  },
-  {
-    file: 'src/upstream/https-client.ts',
-    code: 'if (error === null && opened !== undefined) {',
-    becomes: 'true',
-    why: 'there is either an error or a socket; the other half is for the compiler',
   },
   {
     file: 'src/upstream/https-exchange.ts',

@@ -274,14 +274,16 @@ test('the first truncated reply counts, and 1 s from it is the wait (U2)', async
   t.equal(later.clock.timers, 0, 'there is one such wait');
 });
 
-test('an empty truncated reply is no NODATA', (t) => {
-  const { udp, tcp, server } = scriptedServer();
-  const { heard } = begin(server);
-  udp.nth(0).answer(message(), { truncated: true });
-  tcp.nth(0).fail('refused');
-  t.equal(heard.answer, undefined);
-  t.equal(reasonOf(heard.error), 'refused');
-  t.end();
+test('an empty truncated reply is no NODATA', async (t) => {
+  for (const reason of ['refused', 'timeout'] as const) {
+    const { clock, udp, tcp, server } = scriptedServer();
+    const { heard } = begin(server);
+    udp.nth(0).answer(message(), { truncated: true });
+    if (reason === 'refused') tcp.nth(0).fail(reason);
+    else await clock.advance(1_000);
+    t.equal(heard.answer, undefined);
+    t.equal(reasonOf(heard.error), reason);
+  }
 });
 
 test('a wrong ID starts TCP as well, and UDP goes on (U3)', async (t) => {
@@ -309,13 +311,14 @@ test('a wrong ID where there is no TCP costs nothing', async (t) => {
 });
 
 test('a malformed reply costs two upstream queries and no more: no retry storm (U3)', async (t) => {
-  const { clock, udp, tcp, server } = scriptedServer();
+  const { clock, udp, tcp, tallies, server } = scriptedServer();
   const { heard } = begin(server);
   udp.nth(0).suspect('malformed');
   t.equal(tcp.sends.length, 1);
   tcp.nth(0).fail('malformed');
   t.equal(reasonOf(heard.error), 'malformed');
   t.equal(udp.sends.length + tcp.sends.length, 2);
+  t.equal(tallies.tcpFallbacks.get('malformed'), 1);
   t.equal(clock.timers, 0);
 });
 
@@ -438,6 +441,7 @@ test('no socket: over TCP, unless a datagram is out, or has been out for 200 ms 
     [200, 'full'],
   ] as const) {
     const { clock, udp, tcp, tallies, server } = scriptedServer();
+    await clock.advance(1_000);
     const { heard } = begin(server, 'api.example.', () => true);
     await clock.advance(out);
     udp.nth(0).fail('full');
@@ -499,13 +503,19 @@ test('a server that has said anything has not left the question unanswered (U1)'
   }
 });
 
-test('two unanswered questions are a doubt, and any answer ends it (U6)', async (t) => {
-  const { clock, udp, server } = scriptedServer();
-  for (let i = 0; i < 2; i++) begin(server);
-  await clock.advance(1_000);
-  t.equal(server.doubtful, true);
-  udp.nth(0).answer(message({ rcode: Rcode.SERVFAIL }));
-  t.equal(server.doubtful, false);
+test('two unanswered questions are a doubt, and any word ends it (U6)', async (t) => {
+  const words: ((script: ReturnType<typeof scriptedServer>) => void)[] = [
+    ({ udp }) => udp.nth(0).answer(message({ rcode: Rcode.SERVFAIL })),
+    ({ udp }) => udp.nth(0).suspect('malformed'),
+  ];
+  for (const say of words) {
+    const script = scriptedServer();
+    for (let i = 0; i < 2; i++) begin(script.server);
+    await script.clock.advance(1_000);
+    t.equal(script.server.doubtful, true);
+    say(script);
+    t.equal(script.server.doubtful, false);
+  }
 });
 
 test('a bug below is passed on as it is, at once, and the server is not blamed', async (t) => {
@@ -749,6 +759,30 @@ test('tls:// that has said something is not left, and one that breaks is over at
   }
 });
 
+test('tls:// whose first connection breaks when the second is asked: the second is heard out (U5)', async (t) => {
+  const { clock, secure, server } = scriptedServer('tls://192.0.2.53');
+  const { heard } = begin(server);
+  await clock.advance(1_000);
+  secure.nth(0).fail('network');
+  t.equal(heard.error, undefined);
+  secure.nth(1).answer(truth);
+  t.same(heard.answer, truth);
+});
+
+test('tls:// that sends what cannot be read, or what nobody asked for: nothing goes in clear text (U5)', async (t) => {
+  for (const [suspicion, reason] of [
+    ['malformed', 'malformed'],
+    ['wrong-id', undefined],
+  ] as const) {
+    const { clock, udp, tcp, secure, server } = scriptedServer('tls://192.0.2.53');
+    const { heard } = begin(server);
+    secure.nth(0).suspect(suspicion);
+    await clock.advance(999);
+    t.equal(reasonOf(heard.error), reason);
+    t.equal(udp.sends.length + tcp.sends.length, 0);
+  }
+});
+
 test('cancelled: nothing is told, everything is closed', async (t) => {
   const { clock, udp, tcp, server } = scriptedServer();
   const { heard, cancel } = begin(server);
@@ -768,6 +802,7 @@ test('only a server that was overtaken after its timer is blamed for it (U6)', a
   t.equal(early.own?.unanswered.value, 0);
   t.equal(early.server.expectedRoundTrip(outgoing('api.example.')), undefined);
   const late = scriptedServer();
+  await late.clock.advance(1_000);
   const second = begin(late.server);
   await late.clock.advance(150);
   second.cancel();
