@@ -84,6 +84,13 @@ test('a server with the right name below the private CA is asked, over TLS 1.3 (
   t.equal(tallies.sends.get('tls'), 1);
 });
 
+test('no protocol is asked for, so that no server need refuse it (ALPN)', async (t) => {
+  const ca = makeCa(t);
+  const options = { ALPNProtocols: ['h2'] };
+  const { port } = await dotServer(t, ca.issue(['IP:127.0.0.1']), answerAll, options);
+  t.same((await ask(transportTo(t, port, `ca=${ca.certFile}`).transport)).message, truth);
+});
+
 test('without a name the certificate has to be for the address; TLS 1.2 will do, 1.1 will not (U5)', async (t) => {
   const ca = makeCa(t);
   const identity = ca.issue(['IP:127.0.0.1']);

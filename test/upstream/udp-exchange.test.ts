@@ -1,4 +1,4 @@
-import { createSocket } from 'node:dgram';
+import { createSocket, Socket } from 'node:dgram';
 import { networkInterfaces } from 'node:os';
 import { test } from 'tap';
 import { Tally } from '../../src/observe/tally.ts';
@@ -260,6 +260,20 @@ test('an address without a route fails as network', async (t) => {
   await t.rejects(reply, { name: 'UpstreamError', reason: 'network' });
 });
 
+test('what the kernel lets connect and will not send, as a firewall may have it, fails at once', async (t) => {
+  const server = await udpServer(() => undefined);
+  t.teardown(server.close);
+  const refuse = (_octets: Uint8Array, told: (error: Error) => void) =>
+    process.nextTick(told, Object.assign(new Error('send EPERM'), { code: 'EPERM' }));
+  t.intercept(Socket.prototype, 'send', { value: refuse });
+  const { reply } = sendBy(udpTo(server.address, createUpstreamTallies()), outgoing('a.example.'));
+  await t.rejects(Promise.race([reply, quiet()]), {
+    name: 'UpstreamError',
+    reason: 'network',
+    message: `udp socket to ${server.address.name}: EPERM`,
+  });
+});
+
 const hasIpv6 = Object.values(networkInterfaces())
   .flat()
   .some((address) => address?.address === '::1');
@@ -381,6 +395,7 @@ test('S1: with no socket left the oldest message of 200 ms gives way, else the n
   const server = await udpServer(() => undefined);
   t.teardown(server.close);
   const clock = new HandClock();
+  await clock.advance(1_000);
   const full = new Tally();
   const transport = udpTo(server.address, createUpstreamTallies(), { sockets: 2, clock, full });
   t.teardown(() => transport.close());
