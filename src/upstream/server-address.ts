@@ -146,7 +146,7 @@ function authentication(
 ): Authentication {
   const byKeyAlone = name === undefined && caFile === undefined && pins.length > 0;
   // A certificate does not know the interface that leads to it.
-  const identity = byKeyAlone ? undefined : (name ?? address.replace(/%.*$/, ''));
+  const identity = byKeyAlone ? undefined : (name ?? address.replace(/%.*/, ''));
   return { identity, caFile, pins };
 }
 
