@@ -190,9 +190,9 @@ export function lastLabel(name: Name): string {
 
 /** How many labels a canonical name has; 0 for the root. */
 export function countLabels(name: Name): number {
-  if (name === '.') return 0;
   let count = 0;
-  for (let i = 0; i < name.length; i++) if (name.charCodeAt(i) === DOT) count++;
+  // A dot ends each label; only that of the root ends none, and stands first.
+  for (let dot = name.indexOf('.'); dot > 0; dot = name.indexOf('.', dot + 1)) count++;
   return count;
 }
 

@@ -95,6 +95,31 @@ test('pointers lead strictly backwards, so that nothing loops (RFC 9267 §2)', (
   t.end();
 });
 
+test('what cannot be read says where, and what is wrong with it', async (t) => {
+  const at9 = (...name: number[]) => Uint8Array.from([...new Uint8Array(9), ...name]);
+  for (const [name, read, skipped] of [
+    [[], 'name at 9 runs past the message', 'name at 9 runs past the message'],
+    [[1, 0x61], 'name at 11 runs past the message', 'name at 9 runs past the message'],
+    [[2, 0x61], 'label at 9 runs past the message', 'name at 9 runs past the message'],
+    [[0xc0], 'pointer at 9 runs past the message', 'pointer at 9 runs past the message'],
+    [[0x40, 0], 'reserved label type at 9: 64', 'reserved label type at 9: 64'],
+    [[0xbf, 0], 'reserved label type at 9: 191', 'reserved label type at 9: 191'],
+  ] as const) {
+    const packet = at9(...name);
+    t.throws(() => readName(packet, 9), new WireError(read), read);
+    t.throws(() => skipName(packet, 9), new WireError(skipped), skipped);
+  }
+  const onward = new WireError('pointer at 11 does not lead backwards: 9');
+  t.throws(() => readName(at9(1, 0x61, 0xc0, 9), 9), onward);
+});
+
+test('a name is skipped wherever it stands', async (t) => {
+  for (const offset of [0, 12, 254, 255, 300, 0x4000]) {
+    const packet = Uint8Array.from([...new Uint8Array(offset), 1, 0x61, 0]);
+    t.equal(skipName(packet, offset), offset + 3, `at ${offset}`);
+  }
+});
+
 test('a name may follow 127 pointers, and no more', (t) => {
   // The root at 0, then pointers in a row, each to the one before it.
   const chain = (count: number) => {
@@ -141,13 +166,19 @@ test('a label has at most 63 octets, a name at most 255', (t) => {
   t.throws(() => readName(name256, 0), /longer than 255/);
   t.throws(() => skipName(name256, 0), /longer than 255/);
   t.equal(encodeName('a'.repeat(63)).length, 65);
-  t.throws(() => encodeName('a'.repeat(64)), /label longer than 63/);
+  const label64 = 'a'.repeat(64);
+  const tooLong = new WireError(`label longer than 63 octets in name: ${label64}`);
+  t.throws(() => encodeName(label64), tooLong);
   const text = (last: number) =>
     long(last)
       .map((part) => 'a'.repeat(part.length))
       .join('.');
   t.equal(encodeName(text(61)).length, 255);
-  t.throws(() => encodeName(text(62)), /longer than 255/);
+  t.throws(
+    () => encodeName(text(62)),
+    new WireError(`name is longer than 255 octets: ${text(62)}`),
+  );
+  t.throws(() => encodeName('a.'.repeat(1_000)), /longer than 255/, 'by far');
   for (const reserved of [0x40, 0x80, 0xbf]) {
     t.throws(() => readName(Uint8Array.of(reserved, 0), 0), /reserved label type/);
     t.throws(() => skipName(Uint8Array.of(reserved, 0), 0), /reserved label type/);
@@ -198,6 +229,17 @@ test('the canonical form is printable ASCII, and encodes to the same name', (t) 
   t.end();
 });
 
+test('what is neither printable nor plain in a label is written in three digits', async (t) => {
+  for (let octet = 0; octet < 256; octet++) {
+    const character = String.fromCharCode(octet);
+    const isPlain = /[!-~]/.test(character) && character !== '.' && character !== '\\';
+    const escaped = `\\${String(octet).padStart(3, '0')}`;
+    const expected = isPlain ? character.toLowerCase() : escaped;
+    t.equal(canonicalName(Uint8Array.of(1, octet, 0)), `${expected}.`);
+    t.same(encodeName(escaped), Uint8Array.of(1, octet, 0), 'and read from them');
+  }
+});
+
 test('canonicalName starts where it is told', (t) => {
   t.equal(canonicalName(Uint8Array.of(9, 9, 1, 0x41, 0), 2), 'a.');
   t.end();
@@ -214,9 +256,16 @@ test('presentation form: escapes, the last dot, and what is refused (RFC 1035 §
   t.equal(parseName('\\\\'), '\\092.');
   t.equal(parseName('\\065'), 'a.', 'an escape is no way around case');
   t.equal(parseName('\u00e9'), '\\195\\169.', 'text is UTF-8');
-  for (const bad of ['..', '.a', 'a..b', 'a..', '\\', 'a\\', '\\256', '\\1', '\\12.', '\\9a9']) {
-    t.throws(() => encodeName(bad), WireError, bad);
+  for (const other of ['/', ':', 'x', '-']) {
+    t.equal(parseName(`a\\${other}b`), `a${other}b.`, 'what is no digit stands for itself');
   }
+  for (const bad of ['..', '.a', 'a..b', 'a..']) {
+    t.throws(() => encodeName(bad), new WireError(`empty label in name: ${bad}`));
+  }
+  for (const bad of ['\\', 'a\\', '\\0', '\\1', '\\12.', '\\9a9', '\\9']) {
+    t.throws(() => encodeName(bad), new WireError(`escape cut off in name: ${bad}`));
+  }
+  t.throws(() => encodeName('\\256'), new WireError('escape \\256 in name: \\256'));
   t.end();
 });
 
@@ -262,5 +311,11 @@ test('fitsWire says what 255 octets hold', (t) => {
       }),
     ),
   );
+  const label = `${'a'.repeat(49)}.`;
+  // 5 × 50 octets, the last label, and the root.
+  t.ok(fitsWire(`${label.repeat(5)}abc.`));
+  t.notOk(fitsWire(`${label.repeat(5)}abcd.`));
+  t.ok(fitsWire(`${label.repeat(5)}a\\046c.`), 'an escape is one octet');
+  t.notOk(fitsWire(`${label.repeat(5)}a\\046cd.`));
   t.end();
 });
