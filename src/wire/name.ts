@@ -112,7 +112,7 @@ function writeLabel(octets: Uint8Array, from: number, to: number, start: number)
   for (let at = from; at < to; at++) {
     const octet = octets[at] ?? 0;
     const plain = plainText[octet] ?? 0;
-    if (plain === 0) written += text.write(escapeOf(octet), written, 'latin1');
+    if (plain === 0) written += text.write(escapeOf(octet), written);
     else text[written++] = plain;
   }
   return written;
@@ -198,8 +198,7 @@ export function countLabels(name: Name): number {
 
 /** Whether the name would fit the wire, for one that was joined from parts. */
 export function fitsWire(name: Name): boolean {
-  // Without escapes the wire form is one octet longer than the text; escapes only make the text longer.
-  if (name.length + 1 <= MAX_NAME_OCTETS) return true;
+  // The wire form is one octet longer than the text, in which an escape is one octet too.
   return name.replace(/\\\d{3}/g, '_').length + 1 <= MAX_NAME_OCTETS;
 }
 
