@@ -47,7 +47,10 @@ function mutate(source: string): Promise<MutantResult[]> {
     mutate: [source],
     testRunner: 'tap',
     plugins: ['@stryker-mutator/tap-runner'],
-    tap: { testFiles: testsOf(source) },
+    tap: {
+      testFiles: testsOf(source),
+      nodeArgs: ['--test-reporter=tap', '--import', './test/mutation/seed.ts'],
+    },
     concurrency: 1,
     timeoutMS: 5000,
     incremental: true,
