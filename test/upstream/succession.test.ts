@@ -223,6 +223,17 @@ test('with a word in hand, silence of the next is waited for 1 s, not 4.5 s', as
   t.same(await answer, servfail);
 });
 
+test('a word does not end the wait for one before it, though one behind it is silent too (U1)', async (t) => {
+  const { clock, servers, counts, ask } = setup(1, 1, 1);
+  const answer = ask();
+  await clock.advance(1_000);
+  servers[1]?.answer(servfail);
+  t.same(counts(), [1, 1, 1]);
+  await clock.advance(3_499);
+  servers[0]?.answer(truth);
+  t.same(await answer, truth);
+});
+
 test('a word that comes after the patience is over is given 1 s too', async (t) => {
   const { clock, servers, ask } = setup(1, 1);
   const answer = ask();
