@@ -21,8 +21,8 @@ export interface UpstreamOptions {
   readonly order: LaneOrder;
   readonly clock: Clock;
   readonly tallies: UpstreamTallies;
-  /** UDP sockets to each server (S1); 512 without it. */
-  readonly udpSockets?: Pick<UdpSocketLimit, 'sockets' | 'full'>;
+  /** UDP sockets to each server (S1). */
+  readonly udpSockets: Pick<UdpSocketLimit, 'sockets' | 'full'>;
   /** Whether an answer comes from the cluster's own memory or from a recursion (U2); all are `other` without it. */
   readonly timerClass?: (question: Question) => TimerClass;
   /** Told, at most once a minute for each server, why one is not believed (U5). */
@@ -53,13 +53,10 @@ export function upstreamFor(options: UpstreamOptions): Upstream {
 /** Questions on the connections to one server: what has no socket of its own takes no more memory than what has (S1). */
 const MOST_OVER_TCP = 4_096;
 
-/** For those who ask a handful of questions. */
-const UNCOUNTED = { sockets: 512, full: { add: () => undefined } };
-
 /** Clear text has two ways, each the other's rescue (U2, U4); what is encrypted has one and no other (U5). */
 function transportsTo(
   address: ServerAddress,
-  { clock, tallies, udpSockets = UNCOUNTED, onUntrusted = () => undefined }: UpstreamOptions,
+  { clock, tallies, udpSockets, onUntrusted = () => undefined }: UpstreamOptions,
 ): Transports {
   switch (address.transport) {
     case 'udp':

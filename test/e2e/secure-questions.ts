@@ -8,6 +8,7 @@ import { createUpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
 import { upstreamFor } from '../../src/upstream/upstreams.ts';
 import { readResponse } from '../../src/wire/message.ts';
 import { queryOctets } from '../support/messages.ts';
+import { PLENTY } from '../upstream/loopback.ts';
 
 /** An upstream of one server, in real time. */
 export function askOver(t: Test, url: string) {
@@ -17,6 +18,7 @@ export function askOver(t: Test, url: string) {
     order: { kind: 'serial' },
     clock: monotonicClock,
     tallies,
+    udpSockets: PLENTY,
   });
   t.teardown(() => upstream.close());
   return { upstream, tallies };

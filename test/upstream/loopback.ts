@@ -60,14 +60,16 @@ export async function tcpServer(
   };
 }
 
-/** Datagrams to a server, with more sockets than a test needs. */
+/** More sockets than a test needs. */
+export const PLENTY = { sockets: 1_000, full: { add: () => undefined } };
+
+/** Datagrams to a server, by default with {@link PLENTY}. */
 export function udpTo(
   address: ServerAddress,
   tallies: UpstreamTallies,
   limit: Partial<UdpSocketLimit> = {},
 ): Transport {
-  const plenty = { sockets: 1_000, clock: monotonicClock, full: { add: () => undefined } };
-  return udpTransport(address, tallies, { ...plenty, ...limit });
+  return udpTransport(address, tallies, { ...PLENTY, clock: monotonicClock, ...limit });
 }
 
 /** A port on which nobody listens: it was bound and is free again. */

@@ -13,7 +13,7 @@ import { Deframer, frame } from '../../src/wire/frame.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { a, message, responseOctets } from '../support/messages.ts';
 import { type Identity, makeCa } from './certificates.ts';
-import { outgoing, sendBy, udpServer } from './loopback.ts';
+import { outgoing, PLENTY, sendBy, udpServer } from './loopback.ts';
 
 // What the machine trusts beside Node's own must not decide.
 delete process.env['NODE_EXTRA_CA_CERTS'];
@@ -245,7 +245,8 @@ test('never clear text: where TLS fails nothing is asked over UDP or TCP (U5)', 
   const servers = [
     [parseServerAddress(`tls://127.0.0.1:${port}?name=dns.example&ca=${ca.certFile}`)],
   ];
-  const upstream = upstreamFor({ servers, order: { kind: 'serial' }, clock, tallies });
+  const parts = { order: { kind: 'serial' }, clock, tallies, udpSockets: PLENTY } as const;
+  const upstream = upstreamFor({ servers, ...parts });
   t.teardown(() => upstream.close());
   await t.rejects(upstream.ask(outgoing('api.example.')), {
     name: 'UpstreamError',
@@ -269,7 +270,8 @@ test('a connection that went silent is given up after 1 s: the question is asked
   const clock = new HandClock();
   const tallies = createUpstreamTallies();
   const server = parseServerAddress(`tls://127.0.0.1:${port}?name=dns.example&ca=${ca.certFile}`);
-  const upstream = upstreamFor({ servers: [[server]], order: { kind: 'serial' }, clock, tallies });
+  const parts = { order: { kind: 'serial' }, clock, tallies, udpSockets: PLENTY } as const;
+  const upstream = upstreamFor({ servers: [[server]], ...parts });
   t.teardown(() => upstream.close());
   const asked = upstream.ask(outgoing('api.example.'));
   await first.promise;

@@ -7,7 +7,7 @@ import { Rcode, RrType } from '../../src/wire/codes.ts';
 import { Deframer, frame } from '../../src/wire/frame.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { a, aaaa, message, responseOctets } from '../support/messages.ts';
-import { closedPort, outgoing, serverAt, tcpServer, udpServer } from './loopback.ts';
+import { closedPort, outgoing, PLENTY, serverAt, tcpServer, udpServer } from './loopback.ts';
 
 const serial: LaneOrder = { kind: 'serial' };
 const truth = message({ answer: [a('api.example.', '192.0.2.1')] });
@@ -18,7 +18,7 @@ const AAAA = outgoing('api.example.', RrType.AAAA);
 function build(t: Test, servers: ServerAddress[][], options: Partial<UpstreamOptions> = {}) {
   const tallies = createUpstreamTallies();
   // Nothing here may depend on time: the clock stands still.
-  const parts = { servers, order: serial, clock: new HandClock(), tallies };
+  const parts = { servers, order: serial, clock: new HandClock(), tallies, udpSockets: PLENTY };
   const upstream = upstreamFor({ ...parts, ...options });
   t.teardown(() => upstream.close());
   return { upstream, tallies };
