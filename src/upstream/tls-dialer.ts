@@ -77,12 +77,10 @@ export class TlsDialer {
       ...(serverName === undefined ? {} : { servername: serverName }),
     });
     socket.setNoDelay(true);
-    let provenAt: Milliseconds | undefined;
-    let offered: Buffer | undefined;
+    // Too long ago for any session that comes before the server is believed.
+    let provenAt: Milliseconds = Number.NEGATIVE_INFINITY;
     socket.on('session', (octets) => {
-      // TLS 1.2 offers it before the server is believed, TLS 1.3 behind its first data.
-      if (provenAt !== undefined) this.session = { octets, generation, provenAt };
-      else offered = octets;
+      this.session = { octets, generation, provenAt };
     });
     socket.once('secureConnect', () => {
       const problem = whyUntrusted(socket, name, authentication);
@@ -94,7 +92,6 @@ export class TlsDialer {
       // A resumed session proves nothing anew, and servers renew it each time: it would have no end.
       const resumed = socket.isSessionReused() ? session : undefined;
       provenAt = resumed?.provenAt ?? this.clock.now();
-      if (offered !== undefined) this.session = { octets: offered, generation, provenAt };
       onOpen(socket);
     });
     return socket;

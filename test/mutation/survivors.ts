@@ -244,19 +244,8 @@ export const SURVIVORS: readonly Survivor[] = [
   },
   {
     file: 'src/upstream/tls-dialer.ts',
-    code: '...(session === undefined ? {}',
-    becomes: 'false',
-    why: 'to node an option that is undefined is none',
-  },
-  {
-    file: 'src/upstream/tls-dialer.ts',
     code: 'socket.setNoDelay(true);',
     why: 'it only costs time to go without',
-  },
-  {
-    file: 'src/upstream/tls-dialer.ts',
-    code: 'if (offered !== undefined) this.session =',
-    why: 'node tells of a session when the handshake is over, also with TLS 1.2, and promises it nowhere',
   },
   {
     file: 'src/upstream/udp-exchange.ts',
