@@ -230,14 +230,21 @@ test('the canonical form is printable ASCII, and encodes to the same name', (t) 
 });
 
 test('what is neither printable nor plain in a label is written in three digits', async (t) => {
-  for (let octet = 0; octet < 256; octet++) {
+  const all = Array.from({ length: 256 }, (_, octet) => octet);
+  const escaped = all.map((octet) => `\\${String(octet).padStart(3, '0')}`);
+  const expected = escaped.map((digits, octet) => {
     const character = String.fromCharCode(octet);
-    const isPlain = /[!-~]/.test(character) && character !== '.' && character !== '\\';
-    const escaped = `\\${String(octet).padStart(3, '0')}`;
-    const expected = isPlain ? character.toLowerCase() : escaped;
-    t.equal(canonicalName(Uint8Array.of(1, octet, 0)), `${expected}.`);
-    t.same(encodeName(escaped), Uint8Array.of(1, octet, 0), 'and read from them');
-  }
+    return /[!-~]/.test(character) && !/[.\\]/.test(character) ? character.toLowerCase() : digits;
+  });
+  t.same(
+    all.map((octet) => canonicalName(Uint8Array.of(1, octet, 0))),
+    expected.map((label) => `${label}.`),
+  );
+  t.same(
+    escaped.map((digits) => [...encodeName(digits)]),
+    all.map((octet) => [1, octet, 0]),
+    'and read from them',
+  );
 });
 
 test('canonicalName starts where it is told', (t) => {
@@ -267,6 +274,12 @@ test('presentation form: escapes, the last dot, and what is refused (RFC 1035 §
   }
   t.throws(() => encodeName('\\256'), new WireError('escape \\256 in name: \\256'));
   t.end();
+});
+
+test('the root has no labels', async (t) => {
+  t.same(labelsOf('.'), []);
+  t.equal(countLabels('.'), 0);
+  t.equal(lastLabel('.'), '');
 });
 
 test('names agree with a list of labels', (t) => {
@@ -303,6 +316,12 @@ test('isAtOrBelow compares whole labels', (t) => {
 });
 
 test('fitsWire says what 255 octets hold', (t) => {
+  const label = `${'a'.repeat(49)}.`;
+  // 5 × 50 octets, the last label, and the root.
+  t.ok(fitsWire(`${label.repeat(5)}abc.`));
+  t.notOk(fitsWire(`${label.repeat(5)}abcd.`));
+  t.ok(fitsWire(`${label.repeat(5)}a\\046c.`), 'an escape is one octet');
+  t.notOk(fitsWire(`${label.repeat(5)}a\\046cd.`));
   t.doesNotThrow(() =>
     fc.assert(
       fc.property(longLabels, longLabels, (front, back) => {
@@ -311,11 +330,5 @@ test('fitsWire says what 255 octets hold', (t) => {
       }),
     ),
   );
-  const label = `${'a'.repeat(49)}.`;
-  // 5 × 50 octets, the last label, and the root.
-  t.ok(fitsWire(`${label.repeat(5)}abc.`));
-  t.notOk(fitsWire(`${label.repeat(5)}abcd.`));
-  t.ok(fitsWire(`${label.repeat(5)}a\\046c.`), 'an escape is one octet');
-  t.notOk(fitsWire(`${label.repeat(5)}a\\046cd.`));
   t.end();
 });
