@@ -37,27 +37,27 @@ const MAX_MESSAGE_OCTETS = 65_535;
 /** Hands out a socket when the server has proven who it is and agreed to HTTP/2. */
 function connector(dialer: Dialer, onConnect: () => void): buildConnector.connector {
   return (_options, callback) => {
-    let told = false;
-    const fail = (error: Error) => {
-      if (told) return;
-      told = true;
-      callback(error, null);
-    };
+    let handedOut = false;
+    let problem: Error = new UpstreamError('network', `${dialer.name} closed before it was ready`);
     const socket = dialer.dial((opened) => {
       if (opened.alpnProtocol !== 'h2') {
         // RFC 8484 §5.2: what is older would have to queue one question behind the other.
         opened.destroy(new UpstreamError('network', `${dialer.name} does not speak HTTP/2`));
         return;
       }
-      told = true;
+      handedOut = true;
       onConnect();
       callback(null, opened);
     });
     // Listened to for as long as the socket lives: undici adds its own when it gets it.
-    socket.on('error', fail);
-    socket.on('close', () =>
-      fail(new UpstreamError('network', `${dialer.name} closed before it was ready`)),
-    );
+    socket.on('error', (error) => {
+      problem = error;
+    });
+    // Whatever went wrong. Of what was handed out undici knows, and would take it for the end of the connection that it
+    // has begun since.
+    socket.on('close', () => {
+      if (!handedOut) callback(problem, null);
+    });
     return socket;
   };
 }

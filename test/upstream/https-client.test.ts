@@ -289,22 +289,49 @@ test('a closed exchange hears nothing; closing the transport fails what is out',
   t.equal(clock.timers, 0);
 });
 
-test('a client says when a connection stands, once for all that is asked over it', async (t) => {
+const REQUEST = { method: 'GET', path: '/dns-query' } as const;
+
+/** A server that answers without a word, and who dials it. */
+async function wordless(t: Test) {
   const ca = makeCa(t);
-  const { port } = await dohServer(t, ca.issue(['IP:127.0.0.1']), (_, stream) => {
+  const { port, sessions } = await dohServer(t, ca.issue(['IP:127.0.0.1']), (_, stream) => {
     stream.respond({ ':status': 204 });
     stream.end();
   });
   const address = parseServerAddress(`https://127.0.0.1:${port}/dns-query?ca=${ca.certFile}`);
   if (address.transport !== 'https') throw new Error('not https');
-  let connected = 0;
   const dialer = new TlsDialer(address, ['h2'], new HandClock());
-  const client = await httpsClient(address.origin, dialer, () => connected++);
+  return { origin: address.origin, dialer, sessions };
+}
+
+test('a client says when a connection stands, once for all that is asked over it', async (t) => {
+  const { origin, dialer } = await wordless(t);
+  let connected = 0;
+  const client = await httpsClient(origin, dialer, () => connected++);
   t.teardown(() => client.destroy());
   t.equal(connected, 0, 'nothing is dialled before something is asked');
-  const request = { method: 'GET', path: '/dns-query' } as const;
-  for (let i = 0; i < 2; i++) await (await client.request(request)).body.bytes();
+  for (let i = 0; i < 2; i++) await (await client.request(REQUEST)).body.bytes();
   t.equal(connected, 1);
+});
+
+test('the end of one connection is not taken for that of the next, which is dialled once', async (t) => {
+  const { origin, dialer, sessions } = await wordless(t);
+  const sockets: Socket[] = [];
+  const dial: TlsDialer['dial'] = (onOpen) => {
+    const socket = dialer.dial(onOpen);
+    const before = sockets.push(socket) === 2 ? sockets[0] : undefined;
+    // As where the event comes when the next one is dialled already.
+    queueMicrotask(() => before?.emit('close'));
+    return socket;
+  };
+  const client = await httpsClient(origin, { name: dialer.name, dial }, () => undefined);
+  t.teardown(() => client.destroy());
+  await (await client.request(REQUEST)).body.bytes();
+  const closed = new Promise((resolve) => sockets[0]?.once('close', resolve));
+  sessions[0]?.destroy();
+  await closed;
+  t.equal((await client.request(REQUEST)).statusCode, 204);
+  t.equal(sockets.length, 2);
 });
 
 test('a socket that is gone before it was ready fails what was asked', async (t) => {
@@ -312,7 +339,7 @@ test('a socket that is gone before it was ready fails what was asked', async (t)
   const dialer = { name: 'https://192.0.2.53:443/dns-query', dial: () => new Socket().destroy() };
   const client = await httpsClient('https://192.0.2.53', dialer, () => connected++);
   t.teardown(() => client.destroy());
-  await t.rejects(client.request({ method: 'GET', path: '/dns-query' }), {
+  await t.rejects(client.request(REQUEST), {
     name: 'UpstreamError',
     reason: 'network',
     message: 'https://192.0.2.53:443/dns-query closed before it was ready',

@@ -62,7 +62,8 @@ test('a CA file that cannot be used is an error that names it', (t) => {
   t.throws(() => readRoots(file), new Error(`broken certificate 2 in CA file: ${file}`));
   writeFileSync(file, `comment\n${cert}\n${cert}`);
   t.equal(readRoots(file).length, 2);
-  t.throws(() => new TrustedRoots(join(folder, 'none'), new HandClock()).current(), /ENOENT/);
+  const roots = new TrustedRoots(join(folder, 'none'), new HandClock());
+  for (let i = 0; i < 2; i++) t.throws(() => roots.current(), /ENOENT/, 'each time');
   t.end();
 });
 
