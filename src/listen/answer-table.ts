@@ -54,6 +54,8 @@ export class AnswerTable {
   private readonly positive: AnswerStore;
   private readonly negative: AnswerStore;
   private readonly hits: Float64Array;
+  /** Kinds from here on were never kept. */
+  private kindsEnd = 0;
   private cutEpoch = 1;
   private clearings = 0;
 
@@ -112,7 +114,7 @@ export class AnswerTable {
   /** Calls `tell` with each kind that was hit since the last call, and how often. */
   takeHits(tell: (kind: number, count: number) => void): void {
     const { hits } = this;
-    for (let kind = 0; kind < hits.length; kind++) {
+    for (let kind = 0; kind < this.kindsEnd; kind++) {
       const count = hits[kind] ?? 0;
       if (count === 0) continue;
       hits[kind] = 0;
@@ -149,6 +151,7 @@ export class AnswerTable {
     const { authoritative, authenticData, rcode } = answer.message;
     store.doubles[(word + AGED_AT) >> 1] = answer.agedAt;
     store.words[word + KIND] = answer.kind;
+    this.kindsEnd = Math.max(this.kindsEnd, answer.kind + 1);
     store.words[word + FLAGS] =
       (authoritative ? Flag.AA : 0) | (authenticData ? Flag.AD : 0) | rcode;
     store.words[word + ANSWERS] = counts[0];

@@ -12,11 +12,15 @@ const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_REUSEPORT = 15;
+const SO_RCVTIMEO = 20;
 const SO_ATTACH_REUSEPORT_CBPF = 51;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
+const MSG_WAITFORONE = 0x10000;
+const F_GETFL = 3;
+const F_SETFL = 4;
 const POLLIN = 1;
 
 // Classic BPF (include/uapi/linux/filter.h, bpf_common.h): load a word, take it modulo, return it.
@@ -43,9 +47,14 @@ const VECTOR_LENGTH = 2;
 /** struct sockaddr_in6 has 28 octets, struct sockaddr_in 16. */
 const NAME_OCTETS = 32;
 const NAME_ROOM = 28;
+/** How long {@link BatchSocket.receive} blocks at most, in microseconds; the kernel makes a tick or two of it. */
+const BLOCKED = 1_000;
 
 /** How many datagrams one system call takes: twice as many win no more than 2 %. */
 export const BATCH = 64;
+/** A slot that no batch uses, for what is sent by itself. */
+const OWN = BATCH;
+const SLOTS = BATCH + 1;
 /** Room for a query and for the reply that is written over it; only what is used is ever touched. */
 export const SLOT_OCTETS = 4_096;
 
@@ -64,6 +73,10 @@ export class BatchSocket {
   private readonly octets: Uint8Array;
   private readonly layout = layOut();
   private staged = 0;
+  private blocking = false;
+  private readonly mayBlock: boolean;
+  /** Of the open socket. */
+  private readonly flags: number;
 
   /**
    * Binds the address.
@@ -85,24 +98,27 @@ export class BatchSocket {
     this.octets.fill(0, 0, this.layout.slots);
     this.slots = this.octets.subarray(this.layout.slots);
     this.prepare();
-    if (fd !== undefined) {
-      this.fd = fd;
-      return;
-    }
+    this.fd = fd ?? this.bound(endpoint, threads);
+    this.flags = libc.fcntl(this.fd, F_GETFL, 0);
+    this.mayBlock = this.flags >= 0 && this.limitWait();
+  }
+
+  private bound(endpoint: Endpoint, threads: number): number {
+    const { libc } = this;
     const family = isIpv6Address(endpoint.address) ? AF_INET6 : AF_INET;
-    this.fd = this.checked(
-      'socket',
-      libc.socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
-    );
+    const type = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    const fd = this.checked('socket', libc.socket(family, type, 0));
     try {
       // An IPv6 socket that also took IPv4 would keep the IPv4 address from being bound.
-      if (family === AF_INET6) this.setOption(IPPROTO_IPV6, IPV6_V6ONLY);
-      if (threads > 1) this.setOption(SOL_SOCKET, SO_REUSEPORT);
+      if (family === AF_INET6) this.setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY);
+      if (threads > 1) this.setOption(fd, SOL_SOCKET, SO_REUSEPORT);
       const length = this.putAddress(this.layout.scratch, endpoint);
-      this.checked('bind', libc.bind(this.fd, this.memory.at + this.layout.scratch, length));
-      if (threads > 1) this.steer(family, threads);
+      this.checked('bind', libc.bind(fd, this.memory.at + this.layout.scratch, length));
+      if (threads > 1) this.steer(fd, family, threads);
+      return fd;
     } catch (error) {
-      this.close();
+      libc.close(fd);
+      this.free();
       throw error;
     }
   }
@@ -116,14 +132,34 @@ export class BatchSocket {
     return ((this.octets[scratch + 2] ?? 0) << 8) | (this.octets[scratch + 3] ?? 0);
   }
 
-  /** Takes what is there, at most {@link BATCH}. @returns How many datagrams; 0 where none waits. */
+  /** Whether {@link receive} blocks the process for some milliseconds where nothing is there. */
+  get blocks(): boolean {
+    return this.blocking;
+  }
+
+  /** Has {@link receive} block, and every other call as well: nobody else may use the socket. @returns Whether it does. */
+  block(): boolean {
+    if (!this.blocking && this.mayBlock) this.blocking = this.setFlags(this.flags & ~SOCK_NONBLOCK);
+    return this.blocking;
+  }
+
+  /** Gives the socket back: node needs one that does not block. */
+  unblock(): void {
+    if (this.blocking) this.blocking = !this.setFlags(this.flags | SOCK_NONBLOCK);
+  }
+
+  /**
+   * Takes what is there, at most {@link BATCH}.
+   *
+   * The kernel writes how long each address is over how much room there was for it: for one family that is always the
+   * same, and room enough for the next.
+   *
+   * @returns How many datagrams; 0 where none waits.
+   */
   receive(): number {
-    const { words, layout } = this;
-    for (let i = 0; i < BATCH; i++) {
-      words[layout.received / 4 + i * HEADER_WORDS + NAME_LENGTH] = NAME_ROOM;
-    }
-    const headers = this.memory.at + layout.received;
-    return Math.max(0, this.libc.recvmmsg(this.fd, headers, BATCH, MSG_DONTWAIT, null));
+    const headers = this.memory.at + this.layout.received;
+    const flags = this.blocking ? MSG_WAITFORONE : MSG_DONTWAIT;
+    return Math.max(0, this.libc.recvmmsg(this.fd, headers, BATCH, flags, null));
   }
 
   /** How many octets datagram `i` has; one that is larger than a slot was cut off there. */
@@ -161,7 +197,7 @@ export class BatchSocket {
   /** Has the first `length` octets of slot `i` sent back by the next {@link flush}. */
   stage(i: number, length: number): void {
     const { words, layout } = this;
-    const vector = layout.vectors / 4 + (BATCH + this.staged) * VECTOR_WORDS;
+    const vector = layout.vectors / 4 + (SLOTS + this.staged) * VECTOR_WORDS;
     const slot = layout.vectors / 4 + i * VECTOR_WORDS;
     words[vector] = words[slot] ?? 0;
     words[vector + 1] = words[slot + 1] ?? 0;
@@ -207,6 +243,22 @@ export class BatchSocket {
     this.staged = 0;
   }
 
+  /**
+   * Sends one datagram at once, beside those of a batch; nothing may be staged.
+   *
+   * @returns Whether that is done with: not where the kernel has no room at this moment, or there is none here.
+   */
+  send(octets: Uint8Array, to: Endpoint): boolean {
+    if (octets.length > SLOT_OCTETS) return false;
+    this.put(OWN, octets, to);
+    this.stage(OWN, octets.length);
+    let sent = true;
+    this.flush(() => {
+      sent = false;
+    });
+    return sent;
+  }
+
   /** Blocks the process until a datagram is there. @returns Whether one is. */
   wait(milliseconds: number): boolean {
     const { scratch } = this.layout;
@@ -227,7 +279,7 @@ export class BatchSocket {
   }
 
   private tellRefused(staged: number, refused: (i: number, length: number) => void): void {
-    const vector = this.layout.vectors / 4 + (BATCH + staged) * VECTOR_WORDS;
+    const vector = this.layout.vectors / 4 + (SLOTS + staged) * VECTOR_WORDS;
     const first = this.words[this.layout.vectors / 4] ?? 0;
     // The low words are enough: all slots lie within 4 GiB.
     const i = (((this.words[vector] ?? 0) - first) >>> 0) / SLOT_OCTETS;
@@ -237,15 +289,24 @@ export class BatchSocket {
   /** Writes the pointers that never change. */
   private prepare(): void {
     const { layout } = this;
-    for (let i = 0; i < 2 * BATCH; i++) {
+    for (let i = 0; i < SLOTS; i++) {
       const vector = layout.vectors + i * VECTOR_WORDS * 4;
-      this.putPointer(vector, layout.slots + (i % BATCH) * SLOT_OCTETS);
+      this.putPointer(vector, layout.slots + i * SLOT_OCTETS);
       this.words[vector / 4 + VECTOR_LENGTH] = SLOT_OCTETS;
       const header = layout.received + i * HEADER_WORDS * 4;
-      this.putPointer(header + 4 * NAME, layout.names + (i % BATCH) * NAME_OCTETS);
-      this.putPointer(header + 4 * VECTOR, vector);
-      this.words[header / 4 + VECTORS] = 1;
+      this.putPointer(header + 4 * NAME, layout.names + i * NAME_OCTETS);
+      this.words[header / 4 + NAME_LENGTH] = NAME_ROOM;
+      this.pointToVector(header, vector);
     }
+    for (let i = 0; i < BATCH; i++) {
+      const vector = layout.vectors + (SLOTS + i) * VECTOR_WORDS * 4;
+      this.pointToVector(layout.sent + i * HEADER_WORDS * 4, vector);
+    }
+  }
+
+  private pointToVector(header: number, vector: number): void {
+    this.putPointer(header + 4 * VECTOR, vector);
+    this.words[header / 4 + VECTORS] = 1;
   }
 
   private putPointer(at: number, to: number): void {
@@ -269,7 +330,7 @@ export class BatchSocket {
    * Has the kernel choose the socket by the client's address, not by its port too: a walk asks each step from another
    * port. As long as there are fewer sockets than the program counts with, the kernel falls back to its own choice.
    */
-  private steer(family: number, threads: number): void {
+  private steer(fd: number, family: number, threads: number): void {
     const { scratch } = this.layout;
     const lastWord = family === AF_INET6 ? IPV6_SOURCE_END : IPV4_SOURCE;
     const program = [
@@ -287,15 +348,28 @@ export class BatchSocket {
       this.words[at + 5 + 2 * i] = operand;
     }
     const pointer = this.memory.at + scratch;
-    const { fd, libc } = this;
     // A kernel that does not take it spreads clients by port: slower walks, no wrong answers.
-    libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, pointer, 16);
+    this.libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, pointer, 16);
   }
 
-  private setOption(level: number, name: number): void {
+  /** Has a `receive` that blocks come back. @returns Whether it does. */
+  private limitWait(): boolean {
+    const { scratch } = this.layout;
+    // struct timeval: seconds, microseconds.
+    this.words.fill(0, scratch / 4, scratch / 4 + 4);
+    this.words[scratch / 4 + 2] = BLOCKED;
+    const at = this.memory.at + scratch;
+    return this.libc.setsockopt(this.fd, SOL_SOCKET, SO_RCVTIMEO, at, 16) === 0;
+  }
+
+  private setFlags(flags: number): boolean {
+    return this.libc.fcntl(this.fd, F_SETFL, flags) === 0;
+  }
+
+  private setOption(fd: number, level: number, name: number): void {
     const { scratch } = this.layout;
     this.words[scratch / 4] = 1;
-    const result = this.libc.setsockopt(this.fd, level, name, this.memory.at + scratch, 4);
+    const result = this.libc.setsockopt(fd, level, name, this.memory.at + scratch, 4);
     this.checked('setsockopt', result);
   }
 
@@ -310,10 +384,10 @@ export class BatchSocket {
 /** Where everything stands in one piece of memory: first what is written once, then the datagrams. */
 function layOut() {
   const received = 0;
-  const sent = received + BATCH * HEADER_WORDS * 4;
+  const sent = received + SLOTS * HEADER_WORDS * 4;
   const vectors = sent + BATCH * HEADER_WORDS * 4;
-  const names = vectors + 2 * BATCH * VECTOR_WORDS * 4;
-  const scratch = names + BATCH * NAME_OCTETS;
+  const names = vectors + (SLOTS + BATCH) * VECTOR_WORDS * 4;
+  const scratch = names + SLOTS * NAME_OCTETS;
   const slots = scratch + 64;
-  return { received, sent, vectors, names, scratch, slots, end: slots + BATCH * SLOT_OCTETS };
+  return { received, sent, vectors, names, scratch, slots, end: slots + SLOTS * SLOT_OCTETS };
 }

@@ -15,6 +15,7 @@ export interface Libc {
   bind(fd: number, address: Pointer, length: number): number;
   getsockname(fd: number, address: Pointer, length: Pointer): number;
   close(fd: number): number;
+  fcntl(fd: number, command: number, value: number): number;
   recvmmsg(fd: number, headers: Pointer, count: number, flags: number, timeout: null): number;
   sendmmsg(fd: number, headers: Pointer, count: number, flags: number): number;
   poll(polled: Pointer, count: number, timeout: number): number;
@@ -38,6 +39,7 @@ export function loadLibc(): Libc {
     bind: library.func('int bind(int, uintptr_t, uint32_t)'),
     getsockname: library.func('int getsockname(int, uintptr_t, uintptr_t)'),
     close: library.func('int close(int)'),
+    fcntl: library.func('int fcntl(int, int, int)'),
     recvmmsg: library.func('int recvmmsg(int, uintptr_t, unsigned int, int, void *)'),
     sendmmsg: library.func('int sendmmsg(int, uintptr_t, unsigned int, int)'),
     poll: library.func('int poll(uintptr_t, unsigned long, int)'),

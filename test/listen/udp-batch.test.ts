@@ -1,5 +1,6 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { constants as fs } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { constants } from 'node:os';
 import { type Test, test } from 'tap';
@@ -155,7 +156,7 @@ test('what the kernel does not take at once is sent later, and nobody loses by i
 });
 
 test('a client that cannot be reached keeps nothing from the others', { skip }, async (t) => {
-  let refusals = 1;
+  let refusals = 0;
   const libc = libcWith((real) => ({
     sendmmsg: (fd, headers, count, flags) =>
       refusals-- > 0 ? -1 : real.sendmmsg(fd, headers, count, flags),
@@ -163,6 +164,7 @@ test('a client that cannot be reached keeps nothing from the others', { skip }, 
   }));
   const { endpoint, socket } = await serve(t, { libc });
   await learn(socket, endpoint.port, '127.0.0.1', 'known.example');
+  refusals = 1;
   const replies = collect(socket, 49);
   for (const id of upTo(50)) {
     socket.send(queryOctets('known.example', RrType.A, { id }), endpoint.port, '127.0.0.1');
@@ -248,6 +250,83 @@ test('it blocks for the next query only where nothing else is to be done', { ski
   t.equal(polls.length, before, 'not while a question is out: its answer would wait');
   answers[0]?.();
   await soon(socket, 'message');
+});
+
+/** Asks the same thing again and again, each time when the answer is there, on a clock that stands still. */
+async function stream(t: Test, calls: (real: Libc) => Partial<Libc>) {
+  const received: number[] = [];
+  let polls = 0;
+  const libc = libcWith((real) => ({
+    recvmmsg: (fd, headers, count, flags, timeout) => {
+      received.push(flags);
+      return real.recvmmsg(fd, headers, count, flags, timeout);
+    },
+    poll: (...args) => {
+      polls++;
+      return real.poll(...args);
+    },
+    ...calls(real),
+  }));
+  const clock: Clock = { now: () => 0, after: monotonicClock.after };
+  const { endpoint, socket } = await serve(t, { libc, clock });
+  for (let i = 0; i < 12; i++) {
+    socket.send(queryOctets('known.example'), endpoint.port, '127.0.0.1');
+    await soon(socket, 'message');
+  }
+  return { received, polls };
+}
+const WAIT_FOR_ONE = 0x10000;
+const F_SETFL = 4;
+
+test('a stream of queries is waited for in recvmmsg itself, a pair of them by poll', {
+  skip,
+}, async (t) => {
+  const settings: number[] = [];
+  const { received } = await stream(t, (real) => ({
+    fcntl: (fd, command, value) => {
+      if (command === F_SETFL) settings.push(value & fs.O_NONBLOCK);
+      return real.fcntl(fd, command, value);
+    },
+  }));
+  const first = received.indexOf(WAIT_FOR_ONE);
+  t.ok(first > 8, `the first that blocks is number ${first}`);
+  t.ok(settings.length > 0 && settings.length % 2 === 0, `settings: ${settings.length}`);
+  t.ok(
+    settings.every((nonblocking, i) => (nonblocking === 0) === (i % 2 === 0)),
+    'each time node gets the socket back as it needs it',
+  );
+});
+
+test('a socket whose flags cannot be set is waited for by poll alone', { skip }, async (t) => {
+  const { received, polls } = await stream(t, () => ({ fcntl: () => -1 }));
+  t.notOk(received.includes(WAIT_FOR_ONE));
+  t.ok(polls >= 11, `polls: ${polls}`);
+  t.ok(received.length < 100, `it does not spin: ${received.length}`);
+});
+
+test('an answer that comes later leaves by sendmmsg too, and by node where the kernel has no room', {
+  skip,
+}, async (t) => {
+  const sent: number[] = [];
+  let full = false;
+  const libc = libcWith((real) => ({
+    sendmmsg: (fd, headers, count, flags) => {
+      sent.push(count);
+      return full ? -1 : real.sendmmsg(fd, headers, count, flags);
+    },
+    errno: () => constants.errno.EAGAIN,
+  }));
+  const { endpoint, socket, answers, asked } = await serve(t, { libc });
+  for (const room of [true, false]) {
+    full = !room;
+    const before = asked.length;
+    socket.send(queryOctets(`slow${before}.example`), endpoint.port, '127.0.0.1');
+    while (asked.length === before) await new Promise((resolve) => setImmediate(resolve));
+    answers.shift()?.();
+    const [octets] = (await soon(socket, 'message')) as [Uint8Array];
+    t.equal(readResponse(octets).message.answer.length, 1, room ? 'at once' : 'when there is room');
+  }
+  t.same(sent, [1, 1]);
 });
 
 test('an address that is taken is told as such (S3)', { skip }, async (t) => {
