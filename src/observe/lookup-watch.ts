@@ -66,23 +66,32 @@ const MAX_STEPS = 64;
  * second is read. Programs that ask one family only wait for nothing else.
  */
 const GRACE: Milliseconds = 20;
+/**
+ * S1: lookups in their grace. In a flood of failures they would live for just as long as V8 needs to take them for old, and the
+ * pause to collect them there is longer than a hit may take.
+ */
+const MAX_LEAVING = 64;
 /** S1: libc has given up by then, so that the next question is another lookup. */
 const IDLE: Milliseconds = 12_000;
 
+/** What has been asked of the last name: one bit each, and one for all other types. */
+const Family = { A: 1, AAAA: 2, OTHER: 4 } as const;
+
+/** Kept small: a flood leaves thousands of them a second. */
 interface OpenLookup {
+  readonly key: string;
   readonly base: string;
   readonly startedAt: Milliseconds;
-  readonly steps: LookupStep[];
-  /** The names that were asked for. */
-  readonly suffixes: Set<string>;
+  steps: LookupStep[];
   /** Questions without an answer. */
   waiting: number;
   touchedAt: Milliseconds;
   /** What its last name was told, once it has been asked for. */
   outcome: LookupOutcome | undefined;
-  /** The types that were asked of the last name. */
-  readonly families: Set<string>;
-  grace: Timer | undefined;
+  /** Bits of {@link Family}. */
+  families: number;
+  /** When it is over, unless another question comes. */
+  graceEnds: Milliseconds;
   /** Counted: an answer that comes later changes nothing. */
   isOver: boolean;
 }
@@ -97,6 +106,9 @@ export class LookupWatch {
   private readonly options: LookupWatchOptions;
   /** In the order of the last question, so that the first is the one to forget. */
   private readonly open = new Map<string, OpenLookup>();
+  /** Those in their grace, the one that ends first before the others, and one timer for all. */
+  private readonly leaving = new Set<OpenLookup>();
+  private timer: Timer | undefined;
   private readonly remembered: RecentLookup[] = [];
 
   constructor(options: LookupWatchOptions) {
@@ -115,7 +127,6 @@ export class LookupWatch {
     const { base, suffix } = split(question.qname) ?? { base: question.qname, suffix: '' };
     const key = `${question.client ?? ''} ${base}`;
     const lookup = this.lookupAt(key, base, now);
-    lookup.suffixes.add(suffix);
     lookup.waiting++;
     return (answer) => {
       const ended = clock.now();
@@ -123,39 +134,60 @@ export class LookupWatch {
       lookup.touchedAt = ended;
       if (lookup.steps.length < MAX_STEPS) {
         const at = now - lookup.startedAt;
-        lookup.steps.push({ ...answer, suffix, type: question.type, at, took: ended - now });
+        add(lookup, { ...answer, suffix, type: question.type, at, took: ended - now });
       }
       if (suffix === '' || answer.rcode !== 'NXDOMAIN') {
         lookup.outcome = better(lookup.outcome, outcomeOf(answer));
-        lookup.families.add(question.type);
+        lookup.families |= familyOf(question.type);
       }
-      this.settle(key, lookup);
+      this.settle(lookup, ended);
     };
   }
 
   /** Ends what has come to its end but waits for an answer more, or for the other family. */
   close(): void {
-    for (const [key, lookup] of this.open) this.end(key, lookup);
+    this.timer?.cancel();
+    for (const lookup of this.open.values()) this.end(lookup);
   }
 
   /** Ends a lookup whose last name is answered for both families, or for the one that was asked. */
-  private settle(key: string, lookup: OpenLookup): void {
-    lookup.grace?.cancel();
+  private settle(lookup: OpenLookup, now: Milliseconds): void {
+    this.leaving.delete(lookup);
     if (lookup.outcome === undefined || lookup.waiting > 0) return;
     const { families, outcome } = lookup;
-    const isHalf = families.size === 1 && (families.has('A') || families.has('AAAA'));
+    const isHalf = families === Family.A || families === Family.AAAA;
     // After SERVFAIL musl asks again at once (M4): that is the same lookup still.
-    const isOver = !isHalf && outcome !== 'failed';
-    if (isOver) this.end(key, lookup);
-    else lookup.grace = this.options.clock.after(GRACE, () => this.end(key, lookup));
+    if (isHalf || outcome === 'failed') this.leave(lookup, now);
+    else this.end(lookup);
   }
+
+  private leave(lookup: OpenLookup, now: Milliseconds): void {
+    lookup.graceEnds = now + GRACE;
+    this.leaving.add(lookup);
+    const [first] = this.leaving;
+    if (first !== undefined && this.leaving.size > MAX_LEAVING) this.end(first);
+    this.timer ??= this.options.clock.after(GRACE, this.endGraces);
+  }
+
+  private readonly endGraces = (): void => {
+    const { clock } = this.options;
+    const now = clock.now();
+    this.timer = undefined;
+    for (const lookup of this.leaving) {
+      if (lookup.graceEnds > now) {
+        this.timer = clock.after(lookup.graceEnds - now, this.endGraces);
+        return;
+      }
+      this.end(lookup);
+    }
+  };
 
   private lookupAt(key: string, base: string, now: Milliseconds): OpenLookup {
     const known = this.open.get(key);
     this.open.delete(key);
     const isSame = known !== undefined && now - known.touchedAt < IDLE;
-    const lookup = isSame ? known : begin(base, now);
-    lookup.grace?.cancel();
+    const lookup = isSame ? known : begin(key, base, now);
+    this.leaving.delete(lookup);
     lookup.touchedAt = now;
     this.open.set(key, lookup);
     if (this.open.size > MAX_OPEN) this.forgetOldest();
@@ -163,23 +195,22 @@ export class LookupWatch {
   }
 
   private forgetOldest(): void {
-    const [oldest] = this.open;
+    const [oldest] = this.open.values();
     if (oldest === undefined) return;
-    const [key, lookup] = oldest;
-    this.open.delete(key);
-    lookup.grace?.cancel();
+    this.open.delete(oldest.key);
+    this.leaving.delete(oldest);
   }
 
-  private end(key: string, lookup: OpenLookup): void {
-    lookup.grace?.cancel();
+  private end(lookup: OpenLookup): void {
+    const { key, outcome } = lookup;
+    this.leaving.delete(lookup);
     // One that was forgotten meanwhile has made room for another of its name.
     if (this.open.get(key) === lookup) this.open.delete(key);
-    const { outcome } = lookup;
     if (outcome === undefined || lookup.isOver) return;
     lookup.isOver = true;
     const { steps, duration, names, wallClock, onEnd } = this.options;
     const took = lookup.touchedAt - lookup.startedAt;
-    steps.observe(outcome, lookup.suffixes.size);
+    steps.observe(outcome, namesIn(lookup.steps));
     duration.observe(took / 1_000);
     const ended = { endedAt: wallClock(), took, outcome, steps: lookup.steps };
     onEnd?.(ended, lookup.base);
@@ -194,19 +225,35 @@ export function isRemarkable({ took, outcome }: Pick<RecentLookup, 'took' | 'out
   return took >= SLOW_LOOKUP || outcome === 'failed';
 }
 
-function begin(base: string, now: Milliseconds): OpenLookup {
+function begin(key: string, base: string, now: Milliseconds): OpenLookup {
   return {
+    key,
     base,
     startedAt: now,
     steps: [],
-    suffixes: new Set(),
     waiting: 0,
     touchedAt: now,
     outcome: undefined,
-    families: new Set(),
-    grace: undefined,
+    families: 0,
+    graceEnds: 0,
     isOver: false,
   };
+}
+
+function add(lookup: OpenLookup, step: LookupStep): void {
+  // V8 gives an empty array room for 17 at the first push.
+  if (lookup.steps.length === 0) lookup.steps = [step];
+  else lookup.steps.push(step);
+}
+
+/** How many names were asked for. */
+function namesIn(steps: readonly LookupStep[]): number {
+  return new Set(steps.map(({ suffix }) => suffix)).size;
+}
+
+function familyOf(type: string): number {
+  if (type === 'A') return Family.A;
+  return type === 'AAAA' ? Family.AAAA : Family.OTHER;
 }
 
 function outcomeOf({ rcode, hasData }: WatchedAnswer): LookupOutcome {

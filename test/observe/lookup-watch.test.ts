@@ -196,3 +196,17 @@ test('what is remembered is bounded, whoever asks what (S1)', async (t) => {
   await clock.advance(20);
   t.equal(watch.recent[0]?.steps.length, 64);
 });
+
+test('in a flood of failures the first are over before their grace is (S1)', async (t) => {
+  const { clock, duration, ended, ask } = setup();
+  for (let n = 0; n < 65; n++) ask(`n${n}.example.com.`, 'TXT')(failed);
+  t.same(ended, ['n0.example.com. failed'], 'at once');
+  await clock.advance(10);
+  // Asked again within its grace: it is the same lookup still, and its grace begins anew.
+  ask('n1.example.com.', 'TXT')(failed);
+  await clock.advance(10);
+  t.equal(duration.count, 64);
+  t.notOk(ended.includes('n1.example.com. failed'));
+  await clock.advance(10);
+  t.equal(duration.count, 65);
+});
