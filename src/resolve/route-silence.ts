@@ -9,13 +9,18 @@ const SILENCE: Milliseconds = 3_000;
 const QUESTIONS = 3;
 /** Who has not been asked for so long may be back. */
 const MEMORY: Milliseconds = 10_000;
+/** How many questions may wait for a route that has not said a word for `patience`. */
+interface Crowd {
+  readonly most: number;
+  readonly patience: Milliseconds;
+}
 /**
- * S1: so many questions may wait for a route that has not said a word for so long. Each is sent again and again; a flood
- * of them would take the time in which others are answered, and one reply is enough to let all in again.
+ * S1: each of those that wait is sent again and again, and is 10 KiB that V8 has to look at; a flood of them would take the
+ * time in which others are answered. One reply is enough to let all in again.
  */
-const CROWD = 512;
-const CROWD_PATIENCE: Milliseconds = 150;
-
+const CROWD: Crowd = { most: 512, patience: 150 };
+/** The same for one client, so that one that floods is bounded before the others are. */
+const CROWD_OF_ONE: Crowd = { most: 128, patience: 50 };
 /** One for all: a flood would have a stack trace of each, 20 us and more than all else that refusing one takes. */
 const CROWDED = new UpstreamError('full', 'enough questions wait for a word already');
 
@@ -25,8 +30,9 @@ interface Hearing {
   owedSince: Milliseconds;
   askedAt: Milliseconds;
   unanswered: number;
-  /** Questions that are out. */
+  /** Questions that are out, and how many of them are each client's. */
   waiting: number;
+  readonly waitingOf: Map<string | undefined, number>;
 }
 
 /**
@@ -53,24 +59,24 @@ export class RouteSilence {
       const hearing = this.hearingOf(query.qname);
       const now = this.clock.now();
       if (hearing.unanswered === 0) hearing.owedSince = now;
-      if (hearing.waiting >= CROWD && now - hearing.owedSince >= CROWD_PATIENCE) {
+      if (isCrowded(hearing, query.client, now)) {
         this.crowded.add();
         return Promise.reject(CROWDED);
       }
       hearing.unanswered++;
-      hearing.waiting++;
+      enter(hearing, query.client);
       hearing.askedAt = now;
       // One promise: `finally` would make three more for each question.
       return next(query).then(
         (answer) => {
-          hearing.waiting--;
+          leave(hearing, query.client);
           // Whatever it says: somebody is there.
           hearing.unanswered = 0;
           hearing.heardAt = this.clock.now();
           return answer;
         },
         (error: unknown) => {
-          hearing.waiting--;
+          leave(hearing, query.client);
           throw error;
         },
       );
@@ -99,8 +105,30 @@ export class RouteSilence {
       askedAt: 0,
       unanswered: 0,
       waiting: 0,
+      waitingOf: new Map(),
     };
     this.routes.set(route, hearing);
     return hearing;
   }
+}
+
+function isCrowded(hearing: Hearing, client: string | undefined, now: Milliseconds): boolean {
+  const silence = now - hearing.owedSince;
+  const own = hearing.waitingOf.get(client) ?? 0;
+  return (
+    (own >= CROWD_OF_ONE.most && silence >= CROWD_OF_ONE.patience) ||
+    (hearing.waiting >= CROWD.most && silence >= CROWD.patience)
+  );
+}
+
+function enter(hearing: Hearing, client: string | undefined): void {
+  hearing.waiting++;
+  hearing.waitingOf.set(client, (hearing.waitingOf.get(client) ?? 0) + 1);
+}
+
+function leave(hearing: Hearing, client: string | undefined): void {
+  hearing.waiting--;
+  const left = (hearing.waitingOf.get(client) ?? 1) - 1;
+  if (left === 0) hearing.waitingOf.delete(client);
+  else hearing.waitingOf.set(client, left);
 }

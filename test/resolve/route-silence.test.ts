@@ -20,10 +20,14 @@ async function setup() {
   const silence = new RouteSilence(router, clock, refused);
   const { next, asked } = below();
   const resolve = silence.stage()(next);
-  const ask = (times: number, qname = NAME) => {
-    for (let i = 0; i < times; i++) resolve(query(qname)).catch(() => undefined);
+  const ask = (times: number, qname = NAME, client = '127.0.0.1') => {
+    for (let i = 0; i < times; i++) resolve(query(qname, 1, { client })).catch(() => undefined);
   };
-  return { clock, silence, asked, ask, refused };
+  /** So many that no client is a crowd. */
+  const askAll = (times: number) => {
+    for (let i = 0; i < times; i++) ask(1, NAME, `10.0.0.${i % 32}`);
+  };
+  return { askAll, clock, silence, asked, ask, refused };
 }
 
 test('U1: a route is silent after three questions and three seconds without a word, not before', async (t) => {
@@ -86,8 +90,8 @@ test('U1: each route is judged by itself', async (t) => {
 });
 
 test('S1: of 512 questions that nobody says a word to for 150 ms one more is refused, until a word comes', async (t) => {
-  const { clock, silence, asked, ask, refused } = await setup();
-  ask(600);
+  const { clock, silence, asked, ask, askAll, refused } = await setup();
+  askAll(600);
   t.equal(asked.length, 600, 'all at once, while there is hope');
   await clock.advance(149);
   ask(1);
@@ -107,9 +111,31 @@ test('S1: of 512 questions that nobody says a word to for 150 ms one more is ref
   t.equal(refused.value, 1);
 });
 
-test('S1: those that have ended, whichever way, are no crowd', async (t) => {
+test('S1: of one client 128 may wait beyond 50 ms, and others are let in all the same', async (t) => {
   const { clock, asked, ask, refused } = await setup();
-  ask(512);
+  ask(200);
+  await clock.advance(49);
+  ask(1);
+  t.equal(asked.length, 201, 'while there is hope');
+  await clock.advance(1);
+  ask(1);
+  t.equal(refused.value, 1);
+  ask(127, NAME, '10.0.0.7');
+  t.equal(asked.length, 328, 'another client');
+  ask(2, NAME, '10.0.0.7');
+  t.equal(asked.length, 329, 'its 128th, and no more');
+  ask(1, 'api.corp.example.');
+  t.equal(asked.length, 330, 'the other route');
+  for (const each of asked.slice(0, 74)) each.reject(new Error('silence'));
+  await settle();
+  ask(2);
+  t.equal(asked.length, 331, 'as many as have ended');
+  t.equal(refused.value, 3);
+});
+
+test('S1: those that have ended, whichever way, are no crowd', async (t) => {
+  const { clock, asked, ask, askAll, refused } = await setup();
+  askAll(512);
   asked[0]?.resolve(answer());
   asked[1]?.reject(new Error('silence'));
   await settle();
