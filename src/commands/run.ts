@@ -15,6 +15,7 @@ import { type Daemon, type DaemonParts, startDaemon } from '../daemon/daemon.ts'
 import type { ReadyGate } from '../daemon/ready-state.ts';
 import type { OtherThreads } from '../daemon/threads.ts';
 import type { Endpoint } from '../endpoint.ts';
+import { loadTrim } from '../listen/libc.ts';
 import { ListenError } from '../listen/listen-error.ts';
 import { type PassedSockets, passedToThisProcess } from '../listen/passed-sockets.ts';
 import { createLog, formatFor, type Log } from '../observe/log.ts';
@@ -25,6 +26,7 @@ import { totalsText } from '../observe/totals.ts';
 import { type Command, type CommandContext, ExitCode } from './command.ts';
 import { isFixed, settingsForRestart } from './run/fixed-settings.ts';
 import { limitHeapGrowth } from './run/heap-growth.ts';
+import { MemoryTrim } from './run/memory-trim.ts';
 import { listeningOn } from './run/passed-addresses.ts';
 import { Reloads } from './run/reloads.ts';
 import { type ServiceState, tellService } from './run/service-notice.ts';
@@ -111,6 +113,7 @@ async function main(context: CommandContext): Promise<number> {
   }
   daemon = started;
   setImmediate(limitHeapGrowth);
+  const memory = trimMemory(() => started.totals().queries);
   let inPlace = settings;
   reloads = new Reloads({
     log,
@@ -151,11 +154,17 @@ async function main(context: CommandContext): Promise<number> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, onSignal);
   const code = await ended.promise;
   reloads.stop();
+  memory?.stop();
   tell('STOPPING=1');
   await started.stop();
   queryLog?.close();
   sayLast(settings, fatal ?? totalsText(started.totals(), context.version));
   return code;
+}
+
+function trimMemory(work: () => number): MemoryTrim | undefined {
+  const trim = loadTrim();
+  return trim && new MemoryTrim({ clock: monotonicClock, trim, work });
 }
 
 /** The models of the libcs are loaded for those who wait by them. */

@@ -52,6 +52,20 @@ export function loadLibc(): Libc {
   };
 }
 
+/**
+ * Gives what is free in the C library's heap back to the kernel (malloc_trim).
+ *
+ * @returns `undefined` where there is no such call (musl), or no koffi.
+ */
+export function loadTrim(): (() => void) | undefined {
+  try {
+    const trim = loadKoffi().load(null).func('int malloc_trim(size_t)');
+    return () => void trim(0);
+  } catch {
+    return undefined;
+  }
+}
+
 type Koffi = typeof import('koffi')['default'];
 
 /**

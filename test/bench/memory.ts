@@ -1,6 +1,11 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Milliseconds } from '../../src/clock.ts';
 import type { BenchProcess } from './bench-process.ts';
 import { interleaved, readOptions, withServer } from './interleaved.ts';
 import { loadServer, warm } from './load.ts';
+
+/** Whatever a contestant does on its own account after its first answer is over by then. */
+const SETTLED: Milliseconds = 3_000;
 
 /**
  * Memory when idle, after a second of hits, and with 10,000 and 100,000 names, all of them asked.
@@ -19,6 +24,7 @@ export async function run(args: string[]): Promise<void> {
   };
   await interleaved(options, figures, (bench, contestant) =>
     withServer(bench, contestant, async (server) => {
+      await wait(SETTLED);
       const values = of(server);
       await loadServer(bench, server, { seconds: 1, window: 50, names: 100 });
       values.push(...of(server));

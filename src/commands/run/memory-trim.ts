@@ -1,0 +1,47 @@
+import type { Clock, Milliseconds, Timer } from '../../clock.ts';
+
+/** Between two looks: a trim takes a millisecond, and little of what is freed is needed again so soon. */
+const INTERVAL: Milliseconds = 1_000;
+
+export interface MemoryTrimOptions {
+  readonly clock: Clock;
+  /** Gives back what the C library holds and nobody uses. */
+  readonly trim: () => void;
+  /** Another number when something was done since the last look. */
+  readonly work: () => number;
+}
+
+/**
+ * Gives memory back a moment after it was needed: what V8's compilers and collectors take from the C library while a
+ * daemon warms up stays with that library else, a quarter of what is resident after the first second of load.
+ */
+export class MemoryTrim {
+  private readonly options: MemoryTrimOptions;
+  /** What there was to see at the last look. The start is work, too. */
+  private seen = Number.NaN;
+  private timer: Timer | undefined;
+
+  constructor(options: MemoryTrimOptions) {
+    this.options = options;
+    this.wait();
+  }
+
+  stop(): void {
+    this.timer?.cancel();
+  }
+
+  private wait(): void {
+    this.timer = this.options.clock.after(INTERVAL, () => {
+      this.look();
+      this.wait();
+    });
+  }
+
+  private look(): void {
+    const { trim, work } = this.options;
+    const now = work();
+    if (now === this.seen) return;
+    this.seen = now;
+    trim();
+  }
+}
