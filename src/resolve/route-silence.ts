@@ -1,6 +1,7 @@
 import type { Clock, Milliseconds } from '../clock.ts';
 import { UpstreamError } from '../upstream/exchange.ts';
 import type { Name } from '../wire/name.ts';
+import { ClientCounts } from './client-counts.ts';
 import type { Router } from './forward.ts';
 import type { Stage } from './stage.ts';
 
@@ -30,9 +31,8 @@ interface Hearing {
   owedSince: Milliseconds;
   askedAt: Milliseconds;
   unanswered: number;
-  /** Questions that are out, and how many of them are each client's. */
-  waiting: number;
-  readonly waitingOf: Map<string | undefined, number>;
+  /** Questions that are out. */
+  readonly waiting: ClientCounts;
 }
 
 /**
@@ -64,19 +64,19 @@ export class RouteSilence {
         return Promise.reject(CROWDED);
       }
       hearing.unanswered++;
-      enter(hearing, query.client);
+      hearing.waiting.add(query.client);
       hearing.askedAt = now;
       // One promise: `finally` would make three more for each question.
       return next(query).then(
         (answer) => {
-          leave(hearing, query.client);
+          hearing.waiting.remove(query.client);
           // Whatever it says: somebody is there.
           hearing.unanswered = 0;
           hearing.heardAt = this.clock.now();
           return answer;
         },
         (error: unknown) => {
-          leave(hearing, query.client);
+          hearing.waiting.remove(query.client);
           throw error;
         },
       );
@@ -104,8 +104,7 @@ export class RouteSilence {
       owedSince: 0,
       askedAt: 0,
       unanswered: 0,
-      waiting: 0,
-      waitingOf: new Map(),
+      waiting: new ClientCounts(),
     };
     this.routes.set(route, hearing);
     return hearing;
@@ -113,22 +112,10 @@ export class RouteSilence {
 }
 
 function isCrowded(hearing: Hearing, client: string | undefined, now: Milliseconds): boolean {
-  const silence = now - hearing.owedSince;
-  const own = hearing.waitingOf.get(client) ?? 0;
+  const { waiting, owedSince } = hearing;
+  const silence = now - owedSince;
   return (
-    (own >= CROWD_OF_ONE.most && silence >= CROWD_OF_ONE.patience) ||
-    (hearing.waiting >= CROWD.most && silence >= CROWD.patience)
+    (waiting.of(client) >= CROWD_OF_ONE.most && silence >= CROWD_OF_ONE.patience) ||
+    (waiting.total >= CROWD.most && silence >= CROWD.patience)
   );
-}
-
-function enter(hearing: Hearing, client: string | undefined): void {
-  hearing.waiting++;
-  hearing.waitingOf.set(client, (hearing.waitingOf.get(client) ?? 0) + 1);
-}
-
-function leave(hearing: Hearing, client: string | undefined): void {
-  hearing.waiting--;
-  const left = (hearing.waitingOf.get(client) ?? 1) - 1;
-  if (left === 0) hearing.waitingOf.delete(client);
-  else hearing.waitingOf.set(client, left);
 }

@@ -1,4 +1,5 @@
 import type { Clock, Milliseconds } from '../clock.ts';
+import { ClientCounts } from './client-counts.ts';
 import { FlightShares } from './flight-shares.ts';
 import { type Answer, type Query, queryKey, type Stage } from './stage.ts';
 
@@ -44,24 +45,18 @@ const PATIENCE: Milliseconds = 200;
  */
 export function singleFlight(flights: Flights, options: SingleFlightOptions): Stage {
   const { limit, clock, coalesced, full, crowded } = options;
-  let joined = 0;
-  const waiting = new Map<string | undefined, { queries: number }>();
+  const waiting = new ClientCounts();
   const join = (flight: Flight, { client }: Query): Promise<Answer> => {
-    const own = waiting.get(client) ?? { queries: 0 };
     // Whoever waits for nothing yet is let in: a client that repeats itself takes nobody's place.
-    if (joined >= limit && own.queries > 0) {
+    if (waiting.total >= limit && waiting.of(client) > 0) {
       crowded.add();
-      return Promise.reject(new FlightsFullError(`queries that wait for others': ${joined}`));
+      return Promise.reject(
+        new FlightsFullError(`queries that wait for others': ${waiting.total}`),
+      );
     }
     coalesced.add();
-    joined++;
-    own.queries++;
-    waiting.set(client, own);
-    return flight.answer.finally(() => {
-      joined--;
-      own.queries--;
-      if (own.queries === 0) waiting.delete(client);
-    });
+    waiting.add(client);
+    return flight.answer.finally(() => waiting.remove(client));
   };
   const shares = new FlightShares();
   const remove = (key: string, { client }: Flight): void => {

@@ -372,18 +372,6 @@ export const SURVIVORS: readonly Survivor[] = [
   },
   {
     file: 'src/resolve/single-flight.ts',
-    code: 'if (own.queries === 0) waiting.delete(client);',
-    becomes: 'false',
-    why: 'a client that waits for nothing is let in like one that was never seen; it is let go of, no more',
-  },
-  {
-    file: 'src/resolve/single-flight.ts',
-    code: 'if (own.queries === 0) waiting.delete(client);',
-    becomes: ';',
-    why: 'a client that waits for nothing is let in like one that was never seen; it is let go of, no more',
-  },
-  {
-    file: 'src/resolve/single-flight.ts',
     code: "const [key = ''] = largest;",
     why: 'for the compiler: where there is no room somebody has a question in flight',
   },

@@ -1,0 +1,32 @@
+/** How many of something there are, and how many of them are each client's (S1). */
+export class ClientCounts {
+  private readonly counts = new Map<string | undefined, number>();
+  private all = 0;
+
+  get total(): number {
+    return this.all;
+  }
+
+  /** Who has any: whoever has none any more takes no memory. */
+  get clients(): number {
+    return this.counts.size;
+  }
+
+  /** @param client - `undefined` for the program's own. */
+  of(client: string | undefined): number {
+    return this.counts.get(client) ?? 0;
+  }
+
+  add(client: string | undefined): void {
+    this.all++;
+    this.counts.set(client, this.of(client) + 1);
+  }
+
+  /** Takes one of those away that were added for this client. */
+  remove(client: string | undefined): void {
+    this.all--;
+    const left = this.of(client) - 1;
+    if (left === 0) this.counts.delete(client);
+    else this.counts.set(client, left);
+  }
+}
