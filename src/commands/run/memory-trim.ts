@@ -13,7 +13,7 @@ export interface MemoryTrimOptions {
 
 /**
  * Gives memory back a moment after it was needed: what V8's compilers and collectors take from the C library while a
- * daemon warms up stays with that library else, a quarter of what is resident after the first second of load.
+ * daemon warms up stays with that library else, 15 of 95 MiB some seconds after the first load.
  */
 export class MemoryTrim {
   private readonly options: MemoryTrimOptions;
