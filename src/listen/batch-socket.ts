@@ -52,9 +52,6 @@ const BLOCKED = 1_000;
 
 /** How many datagrams one system call takes: twice as many win no more than 2 %. */
 export const BATCH = 64;
-/** A slot that no batch uses, for what is sent by itself. */
-const OWN = BATCH;
-const SLOTS = BATCH + 1;
 /** Room for a query and for the reply that is written over it; only what is used is ever touched. */
 export const SLOT_OCTETS = 4_096;
 
@@ -197,7 +194,7 @@ export class BatchSocket {
   /** Has the first `length` octets of slot `i` sent back by the next {@link flush}. */
   stage(i: number, length: number): void {
     const { words, layout } = this;
-    const vector = layout.vectors / 4 + (SLOTS + this.staged) * VECTOR_WORDS;
+    const vector = layout.vectors / 4 + (BATCH + this.staged) * VECTOR_WORDS;
     const slot = layout.vectors / 4 + i * VECTOR_WORDS;
     words[vector] = words[slot] ?? 0;
     words[vector + 1] = words[slot + 1] ?? 0;
@@ -243,22 +240,6 @@ export class BatchSocket {
     this.staged = 0;
   }
 
-  /**
-   * Sends one datagram at once, beside those of a batch; nothing may be staged.
-   *
-   * @returns Whether that is done with: not where the kernel has no room at this moment, or there is none here.
-   */
-  send(octets: Uint8Array, to: Endpoint): boolean {
-    if (octets.length > SLOT_OCTETS) return false;
-    this.put(OWN, octets, to);
-    this.stage(OWN, octets.length);
-    let sent = true;
-    this.flush(() => {
-      sent = false;
-    });
-    return sent;
-  }
-
   /** Blocks the process until a datagram is there. @returns Whether one is. */
   wait(milliseconds: number): boolean {
     const { scratch } = this.layout;
@@ -279,7 +260,7 @@ export class BatchSocket {
   }
 
   private tellRefused(staged: number, refused: (i: number, length: number) => void): void {
-    const vector = this.layout.vectors / 4 + (SLOTS + staged) * VECTOR_WORDS;
+    const vector = this.layout.vectors / 4 + (BATCH + staged) * VECTOR_WORDS;
     const first = this.words[this.layout.vectors / 4] ?? 0;
     // The low words are enough: all slots lie within 4 GiB.
     const i = (((this.words[vector] ?? 0) - first) >>> 0) / SLOT_OCTETS;
@@ -289,24 +270,16 @@ export class BatchSocket {
   /** Writes the pointers that never change. */
   private prepare(): void {
     const { layout } = this;
-    for (let i = 0; i < SLOTS; i++) {
+    for (let i = 0; i < 2 * BATCH; i++) {
       const vector = layout.vectors + i * VECTOR_WORDS * 4;
-      this.putPointer(vector, layout.slots + i * SLOT_OCTETS);
+      this.putPointer(vector, layout.slots + (i % BATCH) * SLOT_OCTETS);
       this.words[vector / 4 + VECTOR_LENGTH] = SLOT_OCTETS;
       const header = layout.received + i * HEADER_WORDS * 4;
-      this.putPointer(header + 4 * NAME, layout.names + i * NAME_OCTETS);
+      this.putPointer(header + 4 * NAME, layout.names + (i % BATCH) * NAME_OCTETS);
       this.words[header / 4 + NAME_LENGTH] = NAME_ROOM;
-      this.pointToVector(header, vector);
+      this.putPointer(header + 4 * VECTOR, vector);
+      this.words[header / 4 + VECTORS] = 1;
     }
-    for (let i = 0; i < BATCH; i++) {
-      const vector = layout.vectors + (SLOTS + i) * VECTOR_WORDS * 4;
-      this.pointToVector(layout.sent + i * HEADER_WORDS * 4, vector);
-    }
-  }
-
-  private pointToVector(header: number, vector: number): void {
-    this.putPointer(header + 4 * VECTOR, vector);
-    this.words[header / 4 + VECTORS] = 1;
   }
 
   private putPointer(at: number, to: number): void {
@@ -384,10 +357,10 @@ export class BatchSocket {
 /** Where everything stands in one piece of memory: first what is written once, then the datagrams. */
 function layOut() {
   const received = 0;
-  const sent = received + SLOTS * HEADER_WORDS * 4;
+  const sent = received + BATCH * HEADER_WORDS * 4;
   const vectors = sent + BATCH * HEADER_WORDS * 4;
-  const names = vectors + (SLOTS + BATCH) * VECTOR_WORDS * 4;
-  const scratch = names + SLOTS * NAME_OCTETS;
+  const names = vectors + 2 * BATCH * VECTOR_WORDS * 4;
+  const scratch = names + BATCH * NAME_OCTETS;
   const slots = scratch + 64;
-  return { received, sent, vectors, names, scratch, slots, end: slots + SLOTS * SLOT_OCTETS };
+  return { received, sent, vectors, names, scratch, slots, end: slots + BATCH * SLOT_OCTETS };
 }

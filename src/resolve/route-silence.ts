@@ -22,7 +22,7 @@ interface Crowd {
 const CROWD: Crowd = { most: 512, patience: 150 };
 /** The same for one client, so that one that floods is bounded before the others are. */
 const CROWD_OF_ONE: Crowd = { most: 128, patience: 50 };
-/** One for all: a flood would have a stack trace of each, 20 us and more than all else that refusing one takes. */
+/** One for all: a flood would have V8 write a stack trace for each. */
 const CROWDED = new UpstreamError('full', 'enough questions wait for a word already');
 
 interface Hearing {
