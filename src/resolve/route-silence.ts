@@ -10,18 +10,14 @@ const SILENCE: Milliseconds = 3_000;
 const QUESTIONS = 3;
 /** Who has not been asked for so long may be back. */
 const MEMORY: Milliseconds = 10_000;
-/** How many questions may wait for a route that has not said a word for `patience`. */
-interface Crowd {
-  readonly most: number;
-  readonly patience: Milliseconds;
-}
 /**
- * S1: each of those that wait is sent again and again, and is 10 KiB that V8 has to look at; a flood of them would take the
- * time in which others are answered. One reply is enough to let all in again.
+ * S1: how many questions may wait for a route that has not said a word for so long, and how many of one client, so that one
+ * that floods is bounded before the others are. Each is sent again and again, and is 10 KiB that V8 has to look at; a
+ * flood of them would take the time in which others are answered. One reply is enough to let all in again.
  */
-const CROWD: Crowd = { most: 512, patience: 150 };
-/** The same for one client, so that one that floods is bounded before the others are. */
-const CROWD_OF_ONE: Crowd = { most: 128, patience: 50 };
+const CROWD = 512;
+const CROWD_OF_ONE = 128;
+const CROWD_PATIENCE: Milliseconds = 150;
 /** One for all: a flood would have V8 write a stack trace for each. */
 const CROWDED = new UpstreamError('full', 'enough questions wait for a word already');
 
@@ -111,11 +107,11 @@ export class RouteSilence {
   }
 }
 
-function isCrowded(hearing: Hearing, client: string | undefined, now: Milliseconds): boolean {
-  const { waiting, owedSince } = hearing;
-  const silence = now - owedSince;
-  return (
-    (waiting.of(client) >= CROWD_OF_ONE.most && silence >= CROWD_OF_ONE.patience) ||
-    (waiting.total >= CROWD.most && silence >= CROWD.patience)
-  );
+function isCrowded(
+  { waiting, owedSince }: Hearing,
+  client: string | undefined,
+  now: Milliseconds,
+): boolean {
+  if (now - owedSince < CROWD_PATIENCE) return false;
+  return waiting.total >= CROWD || waiting.of(client) >= CROWD_OF_ONE;
 }

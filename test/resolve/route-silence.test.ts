@@ -111,10 +111,10 @@ test('S1: of 512 questions that nobody says a word to for 150 ms one more is ref
   t.equal(refused.value, 1);
 });
 
-test('S1: of one client 128 may wait beyond 50 ms, and others are let in all the same', async (t) => {
+test('S1: of one client 128 may wait beyond 150 ms, and others are let in all the same', async (t) => {
   const { clock, asked, ask, refused } = await setup();
   ask(200);
-  await clock.advance(49);
+  await clock.advance(149);
   ask(1);
   t.equal(asked.length, 201, 'while there is hope');
   await clock.advance(1);
