@@ -39,6 +39,12 @@ export interface RecentLookup {
   readonly steps: readonly LookupStep[];
 }
 
+/** A QNAME as a search list makes it. */
+interface SplitName {
+  readonly base: string;
+  readonly suffix: string;
+}
+
 export interface LookupWatchOptions {
   readonly clock: Clock;
   /** Milliseconds of the epoch, for people. */
@@ -46,7 +52,7 @@ export interface LookupWatchOptions {
   /** Whether a lookup keeps its name (S4). */
   readonly names: boolean;
   /** Splits a QNAME as the clients' search list made it; `undefined` where no suffix is in it. */
-  readonly split: (qname: string) => { readonly base: string; readonly suffix: string } | undefined;
+  readonly split: (qname: string) => SplitName | undefined;
   readonly steps: HistogramSet<LookupOutcome>;
   readonly duration: Histogram;
   /** Told of each lookup that has ended. @param name - User data (S4). */
@@ -83,6 +89,8 @@ interface OpenLookup {
   readonly base: string;
   readonly startedAt: Milliseconds;
   steps: LookupStep[];
+  /** Of the names that were asked for: a search list has a few. */
+  readonly suffixes: string[];
   /** Questions without an answer. */
   waiting: number;
   touchedAt: Milliseconds;
@@ -126,7 +134,8 @@ export class LookupWatch {
     const now = clock.now();
     const { base, suffix } = split(question.qname) ?? { base: question.qname, suffix: '' };
     const key = `${question.client ?? ''} ${base}`;
-    const lookup = this.lookupAt(key, base, now);
+    const lookup = this.lookupAt(key, { base, suffix }, now);
+    if (!lookup.suffixes.includes(suffix)) lookup.suffixes.push(suffix);
     lookup.waiting++;
     return (answer) => {
       const ended = clock.now();
@@ -164,9 +173,13 @@ export class LookupWatch {
   private leave(lookup: OpenLookup, now: Milliseconds): void {
     lookup.graceEnds = now + GRACE;
     this.leaving.add(lookup);
-    const [first] = this.leaving;
-    if (first !== undefined && this.leaving.size > MAX_LEAVING) this.end(first);
+    if (this.leaving.size > MAX_LEAVING) this.endFirst();
     this.timer ??= this.options.clock.after(GRACE, this.endGraces);
+  }
+
+  private endFirst(): void {
+    const [first] = this.leaving;
+    if (first !== undefined) this.end(first);
   }
 
   private readonly endGraces = (): void => {
@@ -182,11 +195,11 @@ export class LookupWatch {
     }
   };
 
-  private lookupAt(key: string, base: string, now: Milliseconds): OpenLookup {
+  private lookupAt(key: string, name: SplitName, now: Milliseconds): OpenLookup {
     const known = this.open.get(key);
     this.open.delete(key);
     const isSame = known !== undefined && now - known.touchedAt < IDLE;
-    const lookup = isSame ? known : begin(key, base, now);
+    const lookup = isSame ? known : begin(key, name, now);
     this.leaving.delete(lookup);
     lookup.touchedAt = now;
     this.open.set(key, lookup);
@@ -210,7 +223,7 @@ export class LookupWatch {
     lookup.isOver = true;
     const { steps, duration, names, wallClock, onEnd } = this.options;
     const took = lookup.touchedAt - lookup.startedAt;
-    steps.observe(outcome, namesIn(lookup.steps));
+    steps.observe(outcome, lookup.suffixes.length);
     duration.observe(took / 1_000);
     const ended = { endedAt: wallClock(), took, outcome, steps: lookup.steps };
     onEnd?.(ended, lookup.base);
@@ -225,12 +238,13 @@ export function isRemarkable({ took, outcome }: Pick<RecentLookup, 'took' | 'out
   return took >= SLOW_LOOKUP || outcome === 'failed';
 }
 
-function begin(key: string, base: string, now: Milliseconds): OpenLookup {
+function begin(key: string, { base, suffix }: SplitName, now: Milliseconds): OpenLookup {
   return {
     key,
     base,
     startedAt: now,
     steps: [],
+    suffixes: [suffix],
     waiting: 0,
     touchedAt: now,
     outcome: undefined,
@@ -244,11 +258,6 @@ function add(lookup: OpenLookup, step: LookupStep): void {
   // V8 gives an empty array room for 17 at the first push.
   if (lookup.steps.length === 0) lookup.steps = [step];
   else lookup.steps.push(step);
-}
-
-/** How many names were asked for. */
-function namesIn(steps: readonly LookupStep[]): number {
-  return new Set(steps.map(({ suffix }) => suffix)).size;
 }
 
 function familyOf(type: string): number {

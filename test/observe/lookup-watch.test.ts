@@ -210,3 +210,10 @@ test('in a flood of failures the first are over before their grace is (S1)', asy
   await clock.advance(10);
   t.equal(duration.count, 65);
 });
+
+test('a client that repeats itself for long has asked for no fewer names (S1)', async (t) => {
+  const { steps, ask } = setup();
+  for (let n = 0; n < 100; n++) ask('git.example.com.job.svc.cluster.local.')(denied);
+  ask('git.example.com.', 'TXT')(found);
+  t.same([...steps.histogram('found').counts], [0, 1, 0, 0], 'two names');
+});
