@@ -11,6 +11,7 @@ import {
   startWorld,
 } from '../hostile-daemon.ts';
 import { addressOf, tellTruth } from '../hostile-upstream.ts';
+import { HOT } from '../hot-names.ts';
 
 /** How it went for the hot names, in per cent, while random names flooded in. */
 export interface StarvationFigures {
@@ -22,8 +23,6 @@ export interface StarvationFigures {
   readonly rss: number;
   readonly anonymous: number;
 }
-
-const HOT = Array.from({ length: 100 }, (_, i) => `hot${i}.example.`);
 
 /** The whole of what a daemon may have: 64 files, and 64 MiB where there is a way to say so. */
 export interface Bounds {
