@@ -38,10 +38,9 @@ function statedOrder(): string[] {
 
 /** What stands outside the order may import these and itself; whoever comes late in the order may import it. */
 const APART: Readonly<Record<string, readonly string[]>> = {
-  inject: [],
-  webhook: ['observe', 'inject'],
+  kubernetes: ['observe'],
 };
-const MAY_IMPORT_APART: ReadonlySet<string> = new Set(['commands', 'webhook']);
+const MAY_IMPORT_APART: ReadonlySet<string> = new Set(['commands']);
 
 /** Why `from` may not import `to`; `undefined` where it may. */
 function objection(order: readonly string[], from: string, to: string): string | undefined {
@@ -60,7 +59,7 @@ test('the stated order names every folder and file at the root of src, and nothi
   const stated = [...statedOrder(), ...Object.keys(APART)].sort();
   const there = [...new Set(sources(SRC).map(moduleOf))].sort();
   t.same(stated, there);
-  t.match(architecture, /`inject` imports none of these, `webhook` only `observe`\s+and `inject`/);
+  t.match(architecture, /`kubernetes` stands beside the daemon: it imports only\s+`observe`/);
 });
 
 test('imports point one way, as ARCHITECTURE.md says', async (t) => {
@@ -88,8 +87,8 @@ test('the check objects to what points the wrong way', async (t) => {
     ['wire', 'clock'],
     ['cli', 'commands'],
     ['daemon', 'assemble'],
-    ['webhook', 'inject'],
-    ['commands', 'inject'],
+    ['kubernetes', 'observe'],
+    ['commands', 'kubernetes'],
   ] as const) {
     t.equal(objection(order, from, to), undefined, `${from} may import ${to}`);
   }
@@ -97,9 +96,9 @@ test('the check objects to what points the wrong way', async (t) => {
     ['wire', 'resolve'],
     ['resolve', 'assemble'],
     ['commands', 'cli'],
-    ['inject', 'wire'],
-    ['webhook', 'clock'],
-    ['resolve', 'inject'],
+    ['kubernetes', 'wire'],
+    ['kubernetes', 'clock'],
+    ['resolve', 'kubernetes'],
   ] as const) {
     t.ok(objection(order, from, to), `${from} may not import ${to}`);
   }

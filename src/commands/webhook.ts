@@ -2,19 +2,22 @@ import { readFileSync } from 'node:fs';
 import { type Clock, type Milliseconds, monotonicClock } from '../clock.ts';
 import { formatDuration, parseDuration } from '../config/duration.ts';
 import { type Endpoint, formatEndpoint, parseEndpoint } from '../endpoint.ts';
-import { type ClusterDns, clusterDnsFrom } from '../inject/cluster-dns.ts';
-import { createExposition } from '../observe/exposition.ts';
-import { createLog, formatFor, type Log } from '../observe/log.ts';
-import { type StatusServer, startStatusServer } from '../observe/status-server.ts';
+import { type ClusterDns, clusterDnsFrom } from '../kubernetes/inject/cluster-dns.ts';
 import {
   type Certificate,
   CertificateError,
   type CertificateFiles,
   readCertificate,
   watchCertificate,
-} from '../webhook/certificate.ts';
-import { createWebhookMetrics, type WebhookMetrics } from '../webhook/webhook-metrics.ts';
-import { startWebhookServer, type WebhookServer } from '../webhook/webhook-server.ts';
+} from '../kubernetes/webhook/certificate.ts';
+import {
+  createWebhookMetrics,
+  type WebhookMetrics,
+} from '../kubernetes/webhook/webhook-metrics.ts';
+import { startWebhookServer, type WebhookServer } from '../kubernetes/webhook/webhook-server.ts';
+import { createExposition } from '../observe/exposition.ts';
+import { createLog, formatFor, type Log } from '../observe/log.ts';
+import { type StatusServer, startStatusServer } from '../observe/status-server.ts';
 import { type Command, type CommandContext, ExitCode, textFlag, UsageError } from './command.ts';
 import { injectionFlags, injectionOptions } from './inject/injection-flags.ts';
 

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { podFiles } from '../inject/pod-files.ts';
-import { reviewOf, send } from '../webhook/api-server.ts';
-import { startProcess } from '../webhook/start-process.ts';
+import { podFiles } from '../kubernetes/inject/pod-files.ts';
+import { reviewOf, send } from '../kubernetes/webhook/api-server.ts';
+import { startProcess } from '../kubernetes/webhook/start-process.ts';
 
 /** What the goal names: p99 below 50 ms at this rate. */
 const REVIEWS_PER_SECOND = 500;

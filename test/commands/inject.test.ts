@@ -241,10 +241,10 @@ test('what makes no sense is an error that says so', async (t) => {
 });
 
 test('forty pods of the wild are YAML that the command injects as the API server would', async (t) => {
-  const { podFiles } = await import('../inject/pod-files.ts');
+  const { podFiles } = await import('../kubernetes/inject/pod-files.ts');
   const { parse } = await import('yaml');
   for (const { name } of podFiles()) {
-    const pods = new URL('../inject/', import.meta.url);
+    const pods = new URL('../kubernetes/inject/', import.meta.url);
     const { stdout } = await inject([
       '-f',
       new URL(`pods/${name}.yaml`, pods).pathname,

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { type Test, test } from 'tap';
 import { runCommandLine } from '../../src/commands/command-line.ts';
-import { podFile } from '../inject/pod-files.ts';
-import { responseOf, reviewOf, send } from '../webhook/api-server.ts';
-import { startProcess } from '../webhook/start-process.ts';
-import { makeCertificate } from '../webhook/test-certificates.ts';
+import { podFile } from '../kubernetes/inject/pod-files.ts';
+import { responseOf, reviewOf, send } from '../kubernetes/webhook/api-server.ts';
+import { startProcess } from '../kubernetes/webhook/start-process.ts';
+import { makeCertificate } from '../kubernetes/webhook/test-certificates.ts';
 
 async function start(t: Test, words: readonly string[] = []) {
   const { child, event, listening, port, statusPort, certificate } = await startProcess(

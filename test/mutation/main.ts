@@ -71,7 +71,7 @@ function mutate(source: string): Promise<MutantResult[]> {
       'k8s',
       'test/e2e',
       'test/bench',
-      'test/inject',
+      'test/kubernetes/inject',
     ],
   }).runMutationTest();
 }

@@ -1,8 +1,16 @@
 import { isIP } from 'node:net';
-import { isDomainName, isUpstreamGroup, type Listen, type Mode } from '../../inject/annotations.ts';
-import type { ClusterDns } from '../../inject/cluster-dns.ts';
-import { type ClusterVersion, parseClusterVersion } from '../../inject/cluster-version.ts';
-import type { InjectionOptions } from '../../inject/inject-pod.ts';
+import {
+  isDomainName,
+  isUpstreamGroup,
+  type Listen,
+  type Mode,
+} from '../../kubernetes/inject/annotations.ts';
+import type { ClusterDns } from '../../kubernetes/inject/cluster-dns.ts';
+import {
+  type ClusterVersion,
+  parseClusterVersion,
+} from '../../kubernetes/inject/cluster-version.ts';
+import type { InjectionOptions } from '../../kubernetes/inject/inject-pod.ts';
 import { type CommandOptions, type Flags, textFlag, UsageError } from '../command.ts';
 
 /** The flags by which `inject` and `webhook` are told what a pod is to get. */

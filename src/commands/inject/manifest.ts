@@ -8,8 +8,12 @@ import {
   visit,
 } from 'yaml';
 import { ConfigError, type Problem } from '../../config/config-error.ts';
-import { type Injection, type InjectionOptions, injectPod } from '../../inject/inject-pod.ts';
-import { applyPatch, type JsonPatch } from '../../inject/json-patch.ts';
+import {
+  type Injection,
+  type InjectionOptions,
+  injectPod,
+} from '../../kubernetes/inject/inject-pod.ts';
+import { applyPatch, type JsonPatch } from '../../kubernetes/inject/json-patch.ts';
 import { type PodTemplate, podTemplates } from './pod-templates.ts';
 import { patchDocument } from './yaml-patch.ts';
 

@@ -1,5 +1,5 @@
 import { type Document, isMap, isSeq, type Node, type YAMLSeq } from 'yaml';
-import { type JsonPatch, pointerTokens } from '../../inject/json-patch.ts';
+import { type JsonPatch, pointerTokens } from '../../kubernetes/inject/json-patch.ts';
 
 /**
  * Adds to a YAML document what a patch says, so that comments, order and spelling of the rest survive.

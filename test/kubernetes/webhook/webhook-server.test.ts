@@ -4,10 +4,13 @@ import { connect } from 'node:tls';
 import fc from 'fast-check';
 import jsonPatch from 'fast-json-patch';
 import { type Test, test } from 'tap';
-import type { InjectionOptions } from '../../src/inject/inject-pod.ts';
-import { createExposition } from '../../src/observe/exposition.ts';
-import { createWebhookMetrics } from '../../src/webhook/webhook-metrics.ts';
-import { startWebhookServer, type WebhookLimits } from '../../src/webhook/webhook-server.ts';
+import type { InjectionOptions } from '../../../src/kubernetes/inject/inject-pod.ts';
+import { createWebhookMetrics } from '../../../src/kubernetes/webhook/webhook-metrics.ts';
+import {
+  startWebhookServer,
+  type WebhookLimits,
+} from '../../../src/kubernetes/webhook/webhook-server.ts';
+import { createExposition } from '../../../src/observe/exposition.ts';
 import { golden, podFile, podFiles, testOptions } from '../inject/pod-files.ts';
 import { responseOf, reviewOf, send } from './api-server.ts';
 import { makeCertificate } from './test-certificates.ts';

@@ -20,7 +20,7 @@ interface NamedExpression {
 
 /** The policy of a file in k8s/injector/policy. */
 export function policyIn(file: string): Policy {
-  const url = new URL(`../../k8s/injector/policy/${file}`, import.meta.url);
+  const url = new URL(`../../../k8s/injector/policy/${file}`, import.meta.url);
   const documents = parseAllDocuments(readFileSync(url, 'utf8')).map((document) => document.toJS());
   const found = documents.find(({ kind }) => /AdmissionPolicy$/.test(kind));
   if (found === undefined) throw new Error(`no policy in ${file}`);

@@ -1,6 +1,6 @@
 import { test } from 'tap';
-import { clusterDnsFrom } from '../../src/inject/cluster-dns.ts';
-import { parseClusterVersion } from '../../src/inject/cluster-version.ts';
+import { clusterDnsFrom } from '../../../src/kubernetes/inject/cluster-dns.ts';
+import { parseClusterVersion } from '../../../src/kubernetes/inject/cluster-version.ts';
 
 test('the cluster DNS is read from the resolv.conf of a pod, without its namespace', (t) => {
   const text = `# written by kubelet

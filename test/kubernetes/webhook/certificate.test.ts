@@ -5,7 +5,7 @@ import {
   type Certificate,
   readCertificate,
   watchCertificate,
-} from '../../src/webhook/certificate.ts';
+} from '../../../src/kubernetes/webhook/certificate.ts';
 import { makeCertificate } from './test-certificates.ts';
 
 test('a pair is read with its end', async (t) => {

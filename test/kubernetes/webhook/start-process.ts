@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { productEnv } from '../support/product-env.ts';
+import { productEnv } from '../../support/product-env.ts';
 import { makeCertificate, type TestCertificate } from './test-certificates.ts';
 
 const PROCESS = fileURLToPath(new URL('webhook-process.ts', import.meta.url));

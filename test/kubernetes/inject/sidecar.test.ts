@@ -1,6 +1,6 @@
 import { test } from 'tap';
-import { environmentName, SETTING_KEYS } from '../../src/config/schema.ts';
-import { sidecarContainer } from '../../src/inject/sidecar.ts';
+import { environmentName, SETTING_KEYS } from '../../../src/config/schema.ts';
+import { sidecarContainer } from '../../../src/kubernetes/inject/sidecar.ts';
 import { testOptions } from './pod-files.ts';
 
 function variables(choices: Partial<typeof testOptions>): string[] {

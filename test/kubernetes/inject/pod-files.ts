@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { parse, stringify } from 'yaml';
-import type { InjectionOptions } from '../../src/inject/inject-pod.ts';
+import type { InjectionOptions } from '../../../src/kubernetes/inject/inject-pod.ts';
 import type { KubernetesObject } from './kubernetes-schema.ts';
 
 const PODS = new URL('pods/', import.meta.url);

@@ -1,8 +1,8 @@
 import jsonPatch, { type Operation } from 'fast-json-patch';
 import { test } from 'tap';
-import type { Choices } from '../../src/inject/annotations.ts';
-import { type InjectionOptions, injectPod } from '../../src/inject/inject-pod.ts';
-import { applyPatch } from '../../src/inject/json-patch.ts';
+import type { Choices } from '../../../src/kubernetes/inject/annotations.ts';
+import { type InjectionOptions, injectPod } from '../../../src/kubernetes/inject/inject-pod.ts';
+import { applyPatch } from '../../../src/kubernetes/inject/json-patch.ts';
 import { type KubernetesObject, schemaProblems } from './kubernetes-schema.ts';
 import { golden, podFile, podFiles, testOptions } from './pod-files.ts';
 

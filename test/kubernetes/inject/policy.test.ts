@@ -1,7 +1,7 @@
 // The CEL of the policies, evaluated on the pods of the wild: what the server-side policy makes is what injection makes.
 import jsonPatch, { type Operation } from 'fast-json-patch';
 import { test } from 'tap';
-import { injectPod } from '../../src/inject/inject-pod.ts';
+import { injectPod } from '../../../src/kubernetes/inject/inject-pod.ts';
 import { type KubernetesObject, schemaProblems } from './kubernetes-schema.ts';
 import { podFile, podFiles, testOptions } from './pod-files.ts';
 import { complaints, patchBy, policyIn, unmetCondition } from './policy-cel.ts';

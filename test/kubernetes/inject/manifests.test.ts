@@ -4,15 +4,15 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Test, test } from 'tap';
 import { parseAllDocuments } from 'yaml';
-import { type InjectionOptions, injectPod } from '../../src/inject/inject-pod.ts';
-import { sidecarContainer } from '../../src/inject/sidecar.ts';
+import { type InjectionOptions, injectPod } from '../../../src/kubernetes/inject/inject-pod.ts';
+import { sidecarContainer } from '../../../src/kubernetes/inject/sidecar.ts';
 import { type Kubectl, unpackKubectl } from './kubectl.ts';
 import { type KubernetesObject, schemaProblems } from './kubernetes-schema.ts';
 import { testOptions } from './pod-files.ts';
 
-const K8S = fileURLToPath(new URL('../../k8s/', import.meta.url));
+const K8S = fileURLToPath(new URL('../../../k8s/', import.meta.url));
 const { version } = JSON.parse(
-  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
 );
 const IMAGE = `sidestub:${version}`;
 const options: InjectionOptions = { ...testOptions, image: IMAGE, namespace: 'default' };

@@ -1,4 +1,4 @@
-import { MetricRegistry } from '../observe/metric-registry.ts';
+import { MetricRegistry } from '../../observe/metric-registry.ts';
 
 /** What became of a review; `failed` is a bug of ours that the pod does not suffer from. */
 export type Outcome = 'injected' | 'unchanged' | 'skipped' | 'refused' | 'ignored' | 'failed';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import jsonPatch, { type Operation } from 'fast-json-patch';
 import { test } from 'tap';
-import { injectPod } from '../../src/inject/inject-pod.ts';
+import { injectPod } from '../../../src/kubernetes/inject/inject-pod.ts';
 import { testOptions } from './pod-files.ts';
 
 /** `undefined` members are left out by JSON: absent lists, present ones and `null` are all drawn. */

@@ -1,5 +1,5 @@
 import { test } from 'tap';
-import { add, applyPatch, pointerTokens } from '../../src/inject/json-patch.ts';
+import { add, applyPatch, pointerTokens } from '../../../src/kubernetes/inject/json-patch.ts';
 
 test('pointers escape what means something in them (RFC 6901 §3)', (t) => {
   const { path } = add(['a/b', 'c~d', '~1', 0, ''], 1);

@@ -2,14 +2,14 @@ import { readFileSync } from 'node:fs';
 import { parse as parseToml } from 'smol-toml';
 import { test } from 'tap';
 import { parse as parseYaml } from 'yaml';
-import { type InjectionOptions, injectPod } from '../../src/inject/inject-pod.ts';
-import { sidecarContainer } from '../../src/inject/sidecar.ts';
+import { type InjectionOptions, injectPod } from '../../../src/kubernetes/inject/inject-pod.ts';
+import { sidecarContainer } from '../../../src/kubernetes/inject/sidecar.ts';
 import { schemaProblems } from './kubernetes-schema.ts';
 import { podFile, testOptions } from './pod-files.ts';
 import { strategicMerge } from './strategic-merge.ts';
 
 const { version } = JSON.parse(
-  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
 );
 const options: InjectionOptions = {
   ...testOptions,
@@ -59,9 +59,9 @@ function runnersOf(toml: string): readonly Runner[] {
   return (parseToml(toml) as unknown as { runners: Runner[] }).runners;
 }
 
-const CONFIG = readFileSync(new URL('../../k8s/gitlab/config.toml', import.meta.url), 'utf8');
+const CONFIG = readFileSync(new URL('../../../k8s/gitlab/config.toml', import.meta.url), 'utf8');
 const VALUES = parseYaml(
-  readFileSync(new URL('../../k8s/gitlab/values.yaml', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../../k8s/gitlab/values.yaml', import.meta.url), 'utf8'),
 );
 
 /** The pod that a runner makes: its own containers, its volumes in each of them, and then its patches. */
