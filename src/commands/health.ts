@@ -1,4 +1,3 @@
-import { get } from 'node:http';
 import { type Clock, type Milliseconds, monotonicClock } from '../clock.ts';
 import { configurationFlags } from '../config/flags.ts';
 import { loadSettings } from '../config/load.ts';
@@ -6,6 +5,7 @@ import { reachable } from '../config/own-address.ts';
 import { type Endpoint, formatEndpoint } from '../endpoint.ts';
 import { Rcode, RrClass, RrType, rcodeName } from '../wire/codes.ts';
 import { readResponse } from '../wire/message.ts';
+import { askReady } from './ask-ready.ts';
 import { type Command, type CommandContext, ExitCode, UsageError } from './command.ts';
 import { askServer } from './query/ask-server.ts';
 import { sourcesOf } from './sources.ts';
@@ -19,7 +19,7 @@ Asks the status server's /ready, or, where that is off, every listener for local
 flags and the environment of the daemon. Answers within 900 ms, so that it fits the second that
 kubelet gives a probe.
 
-  startupProbe:
+  livenessProbe:
     exec: { command: [sidestub, health] }`,
   options: configurationFlags(),
   main,
@@ -27,8 +27,6 @@ kubelet gives a probe.
 
 /** Kubernetes' timeoutSeconds is 1 by default, and Node takes some of it to start. */
 const PATIENCE: Milliseconds = 900;
-/** A list of reasons is short; whatever else answers there is not read to its end. */
-const MAX_BODY_CHARACTERS = 4_096;
 
 async function main(context: CommandContext): Promise<number> {
   const { positionals, stdout, stderr } = context;
@@ -40,7 +38,9 @@ async function main(context: CommandContext): Promise<number> {
       const asked = listen.addresses.map((own) => askListener(reachable(own), monotonicClock));
       await Promise.all(asked);
     } else {
-      await askStatusServer(reachable(status.address), monotonicClock);
+      const server = reachable(status.address);
+      const reason = await askReady(server, { clock: monotonicClock, timeout: PATIENCE });
+      if (reason !== undefined) throw new Error(reason);
     }
     stdout.write('ready\n');
     return ExitCode.OK;
@@ -57,35 +57,4 @@ async function askListener(server: Endpoint, clock: Clock): Promise<void> {
   const { rcode } = readResponse(asked.octets).message;
   if (rcode === Rcode.NOERROR) return;
   throw new Error(`${formatEndpoint(server)} answers ${rcodeName(rcode)} for localhost`);
-}
-
-function askStatusServer(address: Endpoint, clock: Clock): Promise<void> {
-  const where = `http://${formatEndpoint(address)}/ready`;
-  return new Promise((resolve, reject) => {
-    const fail = (reason: string): void => reject(new Error(`${where}: ${reason}`));
-    // No kept connection: the process ends with the answer.
-    const request = get({
-      host: address.address,
-      port: address.port,
-      path: '/ready',
-      agent: false,
-    });
-    request.on('response', (response) => {
-      let body = '';
-      response.setEncoding('utf8');
-      response.on('data', (part: string) => {
-        body = (body + part).slice(0, MAX_BODY_CHARACTERS);
-      });
-      response.on('end', () => {
-        if (response.statusCode === 200) resolve();
-        else fail(`${response.statusCode} ${body.trim()}`);
-      });
-    });
-    const timer = clock.after(PATIENCE, () => {
-      fail(`silent for ${PATIENCE} ms`);
-      request.destroy();
-    });
-    request.on('error', ({ message }) => fail(message));
-    request.on('close', () => timer.cancel());
-  });
 }

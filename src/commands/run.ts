@@ -156,9 +156,11 @@ async function main(context: CommandContext): Promise<number> {
   reloads.stop();
   memory?.stop();
   tell('STOPPING=1');
+  const unready = started.unready();
   await started.stop();
   queryLog?.close();
-  sayLast(settings, fatal ?? totalsText(started.totals(), context.version));
+  const missing = unready.length === 0 ? undefined : `not ready: ${unready.join('; ')}`;
+  sayLast(settings, fatal ?? missing ?? totalsText(started.totals(), context.version));
   return code;
 }
 

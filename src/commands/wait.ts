@@ -3,6 +3,7 @@ import { parseDuration } from '../config/duration.ts';
 import { configurationFlags } from '../config/flags.ts';
 import { loadSettings } from '../config/load.ts';
 import { reachable } from '../config/own-address.ts';
+import type { Settings } from '../config/settings.ts';
 import { parseName } from '../wire/name.ts';
 import { WireError } from '../wire/wire-error.ts';
 import {
@@ -15,18 +16,24 @@ import {
   UsageError,
 } from './command.ts';
 import { sourcesOf } from './sources.ts';
+import { untilReady } from './wait/daemon-ready.ts';
 import { type NameWait, waitForName } from './wait/name-wait.ts';
 import { strictClients } from './wait/strict-clients.ts';
 
 /** Blocks until names resolve: what five `getent hosts` in a row did. */
 export const command: Command = {
-  summary: 'wait until names resolve, or say why they do not',
-  usage: `sidestub wait NAME… [--timeout 30s] [--json]
+  summary: 'wait until names resolve or the daemon is ready, or say why not',
+  usage: `sidestub wait [NAME…] [--timeout 30s] [--json]
 
 Looks each name up through the daemon, as musl and glibc do, until both of them find an address: search
 list and ndots are those of resolv.conf, and a name with a dot at its end is asked as it stands. On a
 terminal it shows what it waits for; elsewhere, or with --json, it prints one JSON document at the end.
 Exit code 0 when all names resolve, 1 with the reason for each that does not.
+
+Without a name it waits until the daemon is ready, by /ready of its status server: upstream answers,
+and the names of ready.names resolve. A postStart hook that holds a pod's other containers back:
+
+  sidestub wait --metrics 0.0.0.0:9553
 
   sidestub wait git.example.com registry.example.com --timeout 60s
   sidestub wait postgres --json | jq -r '.names[] | select(.resolved | not) | .reason'`,
@@ -45,9 +52,10 @@ const LONGEST: Milliseconds = 3_600_000;
 const MAX_NAMES = 64;
 
 async function main(context: CommandContext): Promise<number> {
-  const names = namesOf(context.positionals);
   const timeout = timeoutOf(textFlag(context.flags, 'timeout') ?? DEFAULT_TIMEOUT);
+  const names = namesOf(context.positionals);
   const { settings } = loadSettings({ ...(await sourcesOf(context)), needsUpstreams: false });
+  if (names.length === 0) return await waitForDaemon(context, settings, timeout);
   const asJson = isSet(context.flags, 'json') || context.stdout.isTTY !== true;
   const [first] = settings.listen.addresses;
   const server = reachable(first ?? { address: '127.0.0.1', port: 53 });
@@ -67,6 +75,20 @@ async function main(context: CommandContext): Promise<number> {
     printJson(context, { resolved, names: shown });
   }
   return resolved ? ExitCode.OK : ExitCode.FAILURE;
+}
+
+async function waitForDaemon(
+  { stderr }: CommandContext,
+  { status: { address } }: Settings,
+  timeout: Milliseconds,
+): Promise<number> {
+  if (address === undefined) {
+    throw new UsageError('no name to wait for, and no status server to ask: --metrics ADDR:PORT');
+  }
+  const reason = await untilReady(reachable(address), { clock: monotonicClock, timeout });
+  if (reason === undefined) return ExitCode.OK;
+  stderr.write(`not ready after ${timeout} ms: ${reason}\n`);
+  return ExitCode.FAILURE;
 }
 
 /** What a person sees meanwhile: a line for each name that is done, and below them what is waited for. */
@@ -96,7 +118,6 @@ class Progress {
 }
 
 function namesOf(names: readonly string[]): readonly string[] {
-  if (names.length === 0) throw new UsageError('no name to wait for: sidestub wait NAME…');
   if (names.length > MAX_NAMES)
     throw new UsageError(`more than ${MAX_NAMES} names: ${names.length}`);
   for (const name of names) {

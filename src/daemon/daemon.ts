@@ -44,7 +44,7 @@ export interface DaemonParts {
   readonly configuration?: (() => readonly ConfiguredValue[]) | undefined;
   /** Where queries are logged, when `queryLog.to` asks for it; the daemon does not close it. */
   readonly queryLog?: LineStream | undefined;
-  /** Called when it listens, before it can be ready: what has to be there by then is made here. */
+  /** Called when it listens, before the status server does: what has to be there by then is made here. */
   readonly onListening?: ((endpoints: readonly Endpoint[]) => Promise<void>) | undefined;
   /** What has to happen between upstream's first answer and being ready. */
   readonly gate?: ReadyGate | undefined;
@@ -66,6 +66,8 @@ export interface Daemon {
   readonly status: Endpoint | undefined;
   readonly metrics: Metrics;
   readonly ready: boolean;
+  /** What keeps it from being ready, a reason each; none once it was. */
+  unready(): readonly string[];
   /** What it has done so far. */
   totals(): Totals;
   /**
@@ -169,6 +171,8 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   try {
     await listeners.change(settings.listen.addresses);
     const { endpoints } = listeners;
+    // Before anything says that it is ready: what waits for that uses what is published here.
+    await parts.onListening?.(endpoints);
     await answerFirst(responder, clock);
     await parts.others?.start(endpoints, metrics);
     const server = await startStatus({
@@ -187,7 +191,6 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       status: status === undefined ? 'off' : formatEndpoint(status),
       version: parts.version,
     });
-    await parts.onListening?.(endpoints);
     generations.start();
     // The walks first: a job asks before Prometheus does.
     if (settings.rehearsal) void rehearse(settings, clock).then(() => server?.rehearse());
@@ -200,6 +203,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       get ready() {
         return state.ready;
       },
+      unready: () => state.reasons(),
       totals,
       reload: async (next) => {
         await listeners.change(next.settings.listen.addresses);

@@ -22,6 +22,7 @@ export async function run(
     config: () => import('../../src/commands/config.ts'),
     query: () => import('../../src/commands/query.ts'),
     health: () => import('../../src/commands/health.ts'),
+    wait: () => import('../../src/commands/wait.ts'),
   };
   const code = await runCommandLine(words, commands, {
     env,

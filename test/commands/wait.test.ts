@@ -1,9 +1,13 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { type Test, test } from 'tap';
 import { monotonicClock } from '../../src/clock.ts';
 import { runCommandLine } from '../../src/commands/command-line.ts';
 import { startCluster } from '../../src/commands/demo/cluster.ts';
 import { worldOf } from '../../src/commands/demo/cluster-world.ts';
 import { formatEndpoint } from '../../src/endpoint.ts';
+import { run } from './captured.ts';
 
 const WORLD = worldOf({
   hosts: { 'git.example.com.': { a: ['198.51.100.7'], aaaa: ['2001:db8::7'] } },
@@ -71,7 +75,7 @@ test('--json is JSON on a terminal too', async (t) => {
 
 test('what makes no sense is said before anything is asked', async (t) => {
   for (const [words, reason] of [
-    [[], /no name to wait for/],
+    [['--metrics', 'off'], /no name to wait for, and no status server to ask/],
     [[`${'x'.repeat(64)}.com`], /label/],
     [['a', '--timeout', 'soon'], /--timeout: not a duration/],
     [['a', '--timeout', '2h'], /--timeout: must be at most 1h: 2h/],
@@ -81,4 +85,40 @@ test('what makes no sense is said before anything is asked', async (t) => {
     t.equal(code, 64);
     t.match(stderr, reason);
   }
+});
+
+test('without a name: until the daemon is ready, from before it listens', async (t) => {
+  const reserved = createServer().listen(0, '127.0.0.1');
+  await once(reserved, 'listening');
+  const { port } = reserved.address() as AddressInfo;
+  await new Promise((resolve) => reserved.close(resolve));
+  const waiting = run(['wait', '--metrics', `127.0.0.1:${port}`]);
+  const asked: number[] = [];
+  const server = createServer((_, response) => {
+    asked.push(asked.length);
+    response.writeHead(asked.length < 3 ? 503 : 200).end();
+  });
+  server.listen(port, '127.0.0.1');
+  t.teardown(() => server.close());
+  t.same(await waiting, { code: 0, stdout: '', stderr: '' });
+  t.equal(asked.length, 3);
+});
+
+test('without a name: exit code 1 with what /ready says when the time is over', async (t) => {
+  const server = createServer((_, response) => {
+    response.writeHead(503).end('git.example.com does not resolve: NXDOMAIN\n');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const { code, stderr } = await run([
+    'wait',
+    '--metrics',
+    `127.0.0.1:${port}`,
+    '--timeout',
+    '100ms',
+  ]);
+  t.equal(code, 1);
+  t.match(stderr, /^not ready after 100 ms: .*503 git\.example\.com does not resolve: NXDOMAIN\n$/);
 });

@@ -6,7 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Milliseconds } from '../../src/clock.ts';
 import type { ContainerEngine } from './container-engine.ts';
 import { atEnd } from './lab-end.ts';
-import { type Exit, type LabProcess, startWorker, type Worker } from './lab-process.ts';
+import type { Exit, LabProcess } from './lab-process.ts';
 
 // As much of kubelet and its runtime as a pod with sidestub meets: what the manifest says becomes podman's flags here, so
 // that it is the manifest that is tested. podman's own `play kube` ignores a pod's sysctls, and waits for native sidecars
@@ -42,11 +42,7 @@ export interface ContainerManifest {
     readonly value?: string;
     readonly valueFrom?: { readonly fieldRef: { readonly fieldPath: string } };
   }[];
-  readonly startupProbe?: {
-    readonly httpGet: { readonly path: string };
-    readonly periodSeconds: number;
-    readonly failureThreshold: number;
-  };
+  readonly lifecycle?: { readonly postStart: { readonly exec: { readonly command: string[] } } };
   readonly ports?: readonly { readonly containerPort: number }[];
   readonly volumeMounts?: readonly {
     readonly name: string;
@@ -122,7 +118,7 @@ export class KubeletPod {
     writeFileSync(join(this.folder, 'resolv.conf'), this.resolvConf());
   }
 
-  /** Starts an init container that stays, and waits until its startupProbe succeeds. @throws {Error} When it does not. */
+  /** Starts an init container that stays, and waits for its postStart hook. @throws {Error} When that fails. */
   async startSidecar(): Promise<Running> {
     const [container] = this.manifest.spec.initContainers;
     if (container === undefined) throw new Error('the pod has no sidecar');
@@ -244,27 +240,22 @@ export class KubeletPod {
     ].join('\n');
   }
 
-  private async untilStarted({ startupProbe, ports }: ContainerManifest, sidecar: Running) {
-    if (startupProbe === undefined) throw new Error('the sidecar has no startupProbe');
-    const { httpGet, periodSeconds, failureThreshold } = startupProbe;
-    const script = join(import.meta.dirname, 'lab-probe.ts');
-    const probe = await startWorker(this.node.network, script, {});
-    const url = `http://${this.node.podIp}:${ports?.[0]?.containerPort}${httpGet.path}`;
+  /** The hook, as kubelet runs it: beside the first process, from the moment that it has been started. */
+  private async untilStarted({ lifecycle }: ContainerManifest, sidecar: Running): Promise<void> {
+    if (lifecycle === undefined) throw new Error('the sidecar has no postStart hook');
+    const { engine } = this.node;
     let ended: Exit | undefined;
     void sidecar.exited.then((exit) => {
       ended = exit;
     });
-    try {
-      // More often than kubelet's second, for as long as kubelet's patience.
-      const deadline = performance.now() + periodSeconds * failureThreshold * 1_000;
-      while (!(await succeeds(probe, url))) {
-        if (ended !== undefined) throw new Error(`the sidecar ended: ${ended.stderr}`);
-        if (performance.now() > deadline) throw new Error('the startupProbe failed');
-        await wait(20);
-      }
-    } finally {
-      await probe.stop();
+    while (!isRunning(engine, sidecar)) {
+      if (ended !== undefined) throw new Error(`the sidecar ended: ${ended.stderr}`);
+      await wait(20);
     }
+    const words = ['exec', sidecar.podmanName, ...lifecycle.postStart.exec.command];
+    const hook = engine.start(words, () => undefined);
+    const { code, stderr } = await hook.exited;
+    if (code !== 0) throw new Error(`the postStart hook failed: ${stderr}${ended?.stderr ?? ''}`);
   }
 
   private volume(name: string): string {
@@ -285,9 +276,9 @@ export class KubeletPod {
   }
 }
 
-async function succeeds(probe: Worker, url: string): Promise<boolean> {
-  const { status } = (await probe.call({ url })) as { status: number };
-  return status === 200;
+function isRunning({ run }: ContainerEngine, { podmanName }: Running): boolean {
+  const words = ['ps', '--noheading', '--format={{.Names}}', `--filter=name=^${podmanName}$`];
+  return run(...words).trim() === podmanName;
 }
 
 function security({ securityContext: context = {}, resources }: ContainerManifest): string[] {

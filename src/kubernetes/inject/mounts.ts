@@ -24,7 +24,7 @@ export function mountWarnings(pod: Pod): string[] {
     if (name === SIDECAR || mount === undefined || mount.volume === SIDECAR) return [];
     return [`container ${name} mounts ${mount.path} itself and does not ask ${SIDECAR}`];
   });
-  return [...early, ...own, ...istioWarning(pod)];
+  return [...early, ...own];
 }
 
 /**
@@ -36,17 +36,4 @@ function ownMount({ mounts }: Pick<Container, 'mounts'>): Mount | undefined {
     const normal = posix.normalize(`/${path}`).replace(/(?<=.)\/$/, '');
     return normal === RESOLV_CONF || normal === posix.dirname(RESOLV_CONF);
   });
-}
-
-const EXCLUDE_INBOUND = 'traffic.sidecar.istio.io/excludeInboundPorts';
-
-/**
- * With Istio's CNI plugin a pod's traffic is captured before its first container runs, and kubelet's startupProbe with
- * it: nobody answers, since the proxy starts after sidestub.
- */
-function istioWarning({ initContainers, annotations }: Pod): string[] {
-  const captured = initContainers?.some(({ name }) => name === 'istio-validation') === true;
-  const excluded = annotations?.get(EXCLUDE_INBOUND)?.split(',') ?? [];
-  if (!captured || excluded.some((port) => port.trim() === '9553')) return [];
-  return [`Istio CNI captures the startupProbe: annotate ${EXCLUDE_INBOUND}: "9553"`];
 }

@@ -9,6 +9,9 @@ export const RESOLV_CONF = '/etc/resolv.conf';
 export const DNS_PORT = 53;
 export const METRICS_PORT = 9553;
 
+/** Prometheus scrapes from outside the pod. */
+const METRICS_ADDRESS = `0.0.0.0:${METRICS_PORT}`;
+
 /** Lets uid 65532 bind port 53 in the pod's own network; a safe sysctl since Kubernetes 1.22. */
 export const PORT_SYSCTL = { name: 'net.ipv4.ip_unprivileged_port_start', value: '53' };
 
@@ -39,8 +42,9 @@ export interface SidecarOptions extends Choices {
 }
 
 /**
- * The container, a native sidecar: its startupProbe holds back what follows it until upstream answers and the names
- * that must resolve do.
+ * The container, a native sidecar. Its postStart hook holds back what follows it until upstream answers and the names
+ * that must resolve do: kubelet starts no other container before the hook has ended. A startupProbe would do the same
+ * a second later, since kubelet probes at whole seconds.
  */
 export function sidecarContainer(options: SidecarOptions): Json {
   const env = environment(options);
@@ -51,10 +55,8 @@ export function sidecarContainer(options: SidecarOptions): Json {
     args: argumentsOf(options),
     ...(env.length > 0 ? { env } : {}),
     ports: [{ name: 'dns-metrics', containerPort: METRICS_PORT }],
-    startupProbe: {
-      httpGet: { path: '/ready', port: 'dns-metrics' },
-      periodSeconds: 1,
-      failureThreshold: 30,
+    lifecycle: {
+      postStart: { exec: { command: ['sidestub', 'wait', '--metrics', METRICS_ADDRESS] } },
     },
     ...(options.mode === 'overlay'
       ? { volumeMounts: [{ name: SIDECAR, mountPath: SHARED_FOLDER }] }
@@ -80,9 +82,8 @@ function argumentsOf({ mode, upstreams, listen }: SidecarOptions): string[] {
     ...publish,
     ...listeners.flatMap((address) => ['--listen', address]),
     ...upstreams.flatMap((group) => ['--upstream', group]),
-    // Kubelet probes from outside, and baseline forbids a probe's `host` from Kubernetes 1.34 on.
     '--metrics',
-    `0.0.0.0:${METRICS_PORT}`,
+    METRICS_ADDRESS,
   ];
 }
 

@@ -1,6 +1,8 @@
-// ready.names: readiness, and with it a pod's startup probe, waits until these names resolve.
+// ready.names: readiness, and with it a pod's postStart hook, waits until these names resolve.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'tap';
-import { startSidestub } from '../../observe/running-sidestub.ts';
+import { scratch, startSidestub } from '../../observe/running-sidestub.ts';
 
 /** Its denial is cached for a second here. */
 const LATE = 'late.example.com';
@@ -37,4 +39,24 @@ test('it stops while it waits', async (t) => {
   const sidestub = await startSidestub(t, { settings: { ready: { names: [LATE] } } });
   t.equal((await fetch(`${sidestub.url}/ready`)).status, 503);
   t.equal((await sidestub.stop()).code, 0);
+});
+
+test('stopped before the names resolve, it leaves which and why where kubelet looks', async (t) => {
+  const message = join(scratch(t), 'termination-log');
+  writeFileSync(message, '');
+  const settings = { ready: { names: [LATE] }, shutdown: { message } };
+  const sidestub = await startSidestub(t, { settings });
+  let body = '';
+  while (!body.includes('NXDOMAIN')) body = await (await fetch(`${sidestub.url}/ready`)).text();
+  t.equal((await sidestub.stop()).code, 0);
+  t.equal(readFileSync(message, 'utf8'), `not ready: ${LATE} does not resolve: ${LATE}: NXDOMAIN`);
+});
+
+test('stopped after it was ready, it leaves its totals there', async (t) => {
+  const message = join(scratch(t), 'termination-log');
+  writeFileSync(message, '');
+  const sidestub = await startSidestub(t, { settings: { shutdown: { message } } });
+  await sidestub.event('ready');
+  await sidestub.stop();
+  t.match(readFileSync(message, 'utf8'), /queries/);
 });

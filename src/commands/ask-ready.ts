@@ -1,0 +1,45 @@
+import { get } from 'node:http';
+import type { Clock, Milliseconds } from '../clock.ts';
+import { type Endpoint, formatEndpoint } from '../endpoint.ts';
+
+/** A list of reasons is short; whatever else answers there is not read to its end. */
+const MAX_BODY_CHARACTERS = 4_096;
+
+/**
+ * Asks a status server once whether its daemon is ready.
+ *
+ * @returns `undefined` when it is, else why not.
+ */
+export function askReady(
+  address: Endpoint,
+  { clock, timeout }: { readonly clock: Clock; readonly timeout: Milliseconds },
+): Promise<string | undefined> {
+  const where = `http://${formatEndpoint(address)}/ready`;
+  return new Promise((resolve) => {
+    const fail = (reason: string): void => resolve(`${where}: ${reason}`);
+    // No kept connection: the process ends with the answer.
+    const request = get({
+      host: address.address,
+      port: address.port,
+      path: '/ready',
+      agent: false,
+    });
+    request.on('response', (response) => {
+      let body = '';
+      response.setEncoding('utf8');
+      response.on('data', (part: string) => {
+        body = (body + part).slice(0, MAX_BODY_CHARACTERS);
+      });
+      response.on('end', () => {
+        if (response.statusCode === 200) resolve(undefined);
+        else fail(`${response.statusCode} ${body.trim()}`);
+      });
+    });
+    const timer = clock.after(timeout, () => {
+      fail(`silent for ${timeout} ms`);
+      request.destroy();
+    });
+    request.on('error', ({ message }) => fail(message));
+    request.on('close', () => timer.cancel());
+  });
+}
