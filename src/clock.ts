@@ -5,24 +5,51 @@ export type Milliseconds = number;
 export interface Timer {
   /** Harmless after the timer has fired. */
   cancel(): void;
+  /**
+   * Lets the process live until the timer has fired or is cancelled.
+   *
+   * A daemon lives by its listeners, so its timers do without. A command lives by what it waits for, and says so here:
+   * its pause between two attempts has no socket that would keep the process alive.
+   *
+   * @returns The timer.
+   */
+  keepAlive(): Timer;
 }
 
 /**
  * Time as the program sees it: it never goes back and no wall clock touches it, so a jump of the machine's date ages
  * nothing (C2).
  *
- * Tests pass a clock that is wound by hand.
+ * Tests pass a clock that is wound by hand; both keep the contract that `test/clock.test.ts` states.
  */
 export interface Clock {
   now(): Milliseconds;
-  /** Calls `fire` once, `delay` from now. A delay of 0 or less fires in a later turn, never at once. */
+  /**
+   * Calls `fire` once, `delay` from now. A delay of 0 or less fires in a later turn, never at once.
+   *
+   * The machine counts whole milliseconds: by `now()` a timer may fire up to one early.
+   *
+   * @throws {RangeError} If `delay` is not finite, or above {@link LONGEST_DELAY}.
+   */
   after(delay: Milliseconds, fire: () => void): Timer;
 }
 
-/** The machine's monotonic clock. Its timers do not keep the process alive: only listeners do. */
+/** What a timer of Node can wait for: 24.8 days. Node turns whatever is longer, `Infinity` too, into 1 ms. */
+export const LONGEST_DELAY: Milliseconds = 2 ** 31 - 1;
+
+/** @throws {RangeError} If no clock can wait for that long. */
+export function checkDelay(delay: Milliseconds): void {
+  if (Number.isFinite(delay) && delay <= LONGEST_DELAY) return;
+  throw new RangeError(`no timer waits for ${delay} ms: at most ${LONGEST_DELAY}`);
+}
+
+/** The machine's monotonic clock. */
 export const monotonicClock: Clock = {
   now: () => performance.now(),
-  after: (delay, fire) => new MonotonicTimer(delay, fire),
+  after: (delay, fire) => {
+    checkDelay(delay);
+    return delay <= 0 ? new NextTurn(fire) : new MonotonicTimer(delay, fire);
+  },
 };
 
 /** A class and no closure: a question has several, and thousands of questions wait at a time. */
@@ -30,10 +57,36 @@ class MonotonicTimer implements Timer {
   private readonly handle: NodeJS.Timeout;
 
   constructor(delay: Milliseconds, fire: () => void) {
-    this.handle = setTimeout(fire, Math.max(0, delay)).unref();
+    // Node cuts fractions off, which would make the timer early by one more.
+    this.handle = setTimeout(fire, Math.ceil(delay)).unref();
   }
 
   cancel(): void {
     clearTimeout(this.handle);
+  }
+
+  keepAlive(): Timer {
+    this.handle.ref();
+    return this;
+  }
+}
+
+/**
+ * `setTimeout` would wait for a millisecond. It keeps the process alive for its one turn: an immediate that does not is
+ * left until something else wakes the loop.
+ */
+class NextTurn implements Timer {
+  private readonly handle: NodeJS.Immediate;
+
+  constructor(fire: () => void) {
+    this.handle = setImmediate(fire);
+  }
+
+  cancel(): void {
+    clearImmediate(this.handle);
+  }
+
+  keepAlive(): Timer {
+    return this;
   }
 }

@@ -35,10 +35,11 @@ export function askReady(
         else fail(`${response.statusCode} ${body.trim()}`);
       });
     });
-    const timer = clock.after(timeout, () => {
+    const silent = (): void => {
       fail(`silent for ${timeout} ms`);
       request.destroy();
-    });
+    };
+    const timer = clock.after(timeout, silent).keepAlive();
     request.on('error', ({ message }) => fail(message));
     request.on('close', () => timer.cancel());
   });

@@ -57,15 +57,17 @@ class Renewals {
   answer(query: Query, stale: Answer): Promise<Answer> {
     const fresh = this.ask(query);
     const patience = this.patienceFor(query, stale);
-    if (patience <= 0) {
+    if (patience !== undefined && patience <= 0) {
       // Whether it fails is counted where it does.
       fresh.catch(() => undefined);
       return Promise.resolve(stale);
     }
     return new Promise((resolve) => {
-      const timer = this.options.clock.after(patience, () => resolve(stale));
+      const { clock } = this.options;
+      const timer =
+        patience === undefined ? undefined : clock.after(patience, () => resolve(stale));
       const settle = (answer: Answer): void => {
-        timer.cancel();
+        timer?.cancel();
         resolve(answer);
       };
       fresh.then(
@@ -86,10 +88,11 @@ class Renewals {
     });
   }
 
-  private patienceFor(query: Query, stale: Answer): Milliseconds {
+  /** `undefined`: as long as the question is out. */
+  private patienceFor(query: Query, stale: Answer): Milliseconds | undefined {
     const { clock, isSilent } = this.options;
     if (isSilent(query.qname)) return 0;
-    if (verdictOf(stale.message, query) !== 'data') return Number.POSITIVE_INFINITY;
+    if (verdictOf(stale.message, query) !== 'data') return undefined;
     const since = this.owed.peek(query.qname) ?? clock.now();
     return since + PATIENCE - clock.now();
   }

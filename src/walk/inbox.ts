@@ -58,7 +58,7 @@ export class Inbox {
 
   private async arrivalOr(until: Milliseconds): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = this.clock.after(until - this.clock.now(), resolve);
+    const timer = this.clock.after(until - this.clock.now(), resolve).keepAlive();
     this.signal?.addEventListener('abort', this.onAbort);
     this.wake = resolve;
     await promise;

@@ -1,9 +1,10 @@
-import type { Clock, Milliseconds, Timer } from '../../src/clock.ts';
+import { type Clock, checkDelay, type Milliseconds, type Timer } from '../../src/clock.ts';
 
 interface Pending {
   readonly at: Milliseconds;
   readonly order: number;
   readonly fire: () => void;
+  keepsAlive: boolean;
 }
 
 /** A clock that stands still until a test winds it. */
@@ -17,9 +18,23 @@ export class HandClock implements Clock {
   }
 
   after(delay: Milliseconds, fire: () => void): Timer {
-    const entry = { at: this.time + Math.max(0, delay), order: this.order++, fire };
+    checkDelay(delay);
+    const at = this.time + Math.max(0, delay);
+    const entry: Pending = { at, order: this.order++, fire, keepsAlive: false };
     this.pending.add(entry);
-    return { cancel: () => this.pending.delete(entry) };
+    const timer: Timer = {
+      cancel: () => this.pending.delete(entry),
+      keepAlive: () => {
+        entry.keepsAlive = true;
+        return timer;
+      },
+    };
+    return timer;
+  }
+
+  /** Whether a process with nothing but these timers would live on. */
+  get keepsAlive(): boolean {
+    return [...this.pending].some((entry) => entry.keepsAlive);
   }
 
   /** How many timers wait: a test that ends with some has found a leak. */

@@ -1,6 +1,6 @@
 // The cluster DNS of one DNS pod: started by the lab inside the pod's namespace, told what to do by JSON lines.
 import { createInterface } from 'node:readline';
-import type { Clock } from '../../src/clock.ts';
+import { type Clock, monotonicClock } from '../../src/clock.ts';
 import { startCluster } from '../../src/commands/demo/cluster.ts';
 import { noFaults } from '../../src/commands/demo/cluster-faults.ts';
 import type { World } from '../../src/commands/demo/cluster-world.ts';
@@ -9,10 +9,7 @@ import type { LabFaults, ServerConfig } from './lab-faults.ts';
 /** CLOCK_MONOTONIC: the same reading in every process, unlike performance.now(), so that logs can be merged. */
 const machineClock: Clock = {
   now: () => Number(process.hrtime.bigint()) / 1e6,
-  after: (delay, fire) => {
-    const handle = setTimeout(fire, delay);
-    return { cancel: () => clearTimeout(handle) };
-  },
+  after: monotonicClock.after,
 };
 
 const say = (event: object) => process.stdout.write(`${JSON.stringify(event)}\n`);

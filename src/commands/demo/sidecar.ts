@@ -32,9 +32,8 @@ const STARTING: Milliseconds = 5_000;
 export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const { clock } = options;
   const tested = Promise.withResolvers<void>();
-  const late = clock.after(STARTING, () =>
-    tested.reject(new Error(`sidestub not ready after ${STARTING} ms`)),
-  );
+  const tooLate = () => tested.reject(new Error(`sidestub not ready after ${STARTING} ms`));
+  const late = clock.after(STARTING, tooLate).keepAlive();
   // Awaited once the daemon listens; it may be rejected before.
   tested.promise.catch(() => {});
   const daemon = await startDaemon({

@@ -83,7 +83,7 @@ const QUIET_ROUND_TRIPS = 2;
 
 function quiet(clock: Clock, span: Milliseconds): Promise<void> {
   return new Promise((resolve) => {
-    clock.after(span, resolve);
+    clock.after(span, resolve).keepAlive();
   });
 }
 
@@ -129,7 +129,7 @@ async function walkUnlessLonger(
   patience: Milliseconds,
 ): Promise<Walk | undefined> {
   const giveUp = new AbortController();
-  const timer = clock.after(patience, () => giveUp.abort());
+  const timer = clock.after(patience, () => giveUp.abort()).keepAlive();
   try {
     return await client.walk(name, giveUp.signal);
   } catch (error) {

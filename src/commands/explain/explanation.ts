@@ -98,7 +98,8 @@ async function lookup(
   { clock, path, sources }: Pick<Lookup, 'path' | 'sources'> & { readonly clock: Clock },
 ): Promise<Lookup> {
   const limit = new AbortController();
-  const timer = clock.after(LONGEST_LOOKUP, () => limit.abort(new Error('too long')));
+  const giveUp = () => limit.abort(new Error('too long'));
+  const timer = clock.after(LONGEST_LOOKUP, giveUp).keepAlive();
   const common = { client: client.name, path, sources };
   try {
     return { ...common, walk: await client.walk(name, limit.signal) };

@@ -54,7 +54,8 @@ async function askOnce(options: AskOptions): Promise<Asked> {
   };
   const send = transport === 'udp' ? sendDatagram : sendFramed;
   const close = send(server, query, receive, fail);
-  const timer = clock.after(timeout, () => fail(new Error(`silent for ${timeout} ms`)));
+  const silent = () => fail(new Error(`silent for ${timeout} ms`));
+  const timer = clock.after(timeout, silent).keepAlive();
   try {
     return { octets: await answered.promise, transport, took: clock.now() - started };
   } finally {

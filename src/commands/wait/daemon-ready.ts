@@ -22,7 +22,7 @@ export async function untilReady(
     const reason = await askReady(server, { clock, timeout: PATIENCE });
     if (reason === undefined || clock.now() >= deadline) return reason;
     await new Promise<void>((resolve) => {
-      clock.after(PAUSE, resolve);
+      clock.after(PAUSE, resolve).keepAlive();
     });
   }
 }

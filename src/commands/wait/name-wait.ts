@@ -44,7 +44,7 @@ export async function waitForName(
   const waited = () => clock.now() - started;
   const deadline = new AbortController();
   const end = (): void => deadline.abort(new Error('timeout'));
-  const timer = clock.after(timeout, end);
+  const timer = clock.after(timeout, end).keepAlive();
   if (signal?.aborted === true) end();
   signal?.addEventListener('abort', end);
   let reason = `no answer within ${timeout} ms`;
@@ -125,7 +125,8 @@ function elapsed(clock: Clock, span: Milliseconds, signal: AbortSignal): Promise
       signal.removeEventListener('abort', done);
       resolve();
     };
-    const timer = clock.after(span, done);
+    // No socket is open in a pause: without this a process that does nothing else would end.
+    const timer = clock.after(span, done).keepAlive();
     signal.addEventListener('abort', done);
   });
 }

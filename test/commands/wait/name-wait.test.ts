@@ -64,6 +64,17 @@ test('it asks again until the name is there', async (t) => {
   t.equal(told.length, 3);
 });
 
+test('the pause keeps the process alive: no socket is open in it', async (t) => {
+  const clock = new HandClock();
+  const late = client('musl', missing(3, 3), FOUND);
+  const ended = waitForName('git.example.com', { clients: [late], clock, timeout: 5_000 });
+  await clock.advance(50);
+  t.equal(clock.keepsAlive, true);
+  await clock.advance(50);
+  t.match(await ended, { resolved: true });
+  t.equal(clock.keepsAlive, false);
+});
+
 test('pauses grow to a second and no further', async (t) => {
   const never = client('musl', missing(3, 3));
   const { wait } = await outcome([never], 10_000);
