@@ -94,7 +94,7 @@ int main(int argc, char **argv) {
   prctl(PR_SET_TIMERSLACK, 1);
   if (bind(fd, (struct sockaddr *)&own, sizeof own) != 0) return perror("bind"), 1;
   for (;;) {
-    uint64_t at = now(), due = first == end ? at + 1000000000 : waiting[first % WAITING].due;
+    uint64_t at = now(), due = first == end ? at + 999999999 : waiting[first % WAITING].due;
     struct pollfd polled = {fd, POLLIN, 0};
     struct timespec left = {0, due > at ? (long)(due - at) : 0};
     ppoll(&polled, 1, &left, NULL);

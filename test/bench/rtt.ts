@@ -1,0 +1,265 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Milliseconds } from '../../src/clock.ts';
+import { publicTlds } from '../../src/config/public-tlds.ts';
+import { compileClients, type Libc, lookUp, resolvConf, writeEtc } from '../support/lab-client.ts';
+import { startDaemon } from '../support/lab-daemon.ts';
+import { CLUSTER_DNS, makeNetwork } from '../support/lab-network.ts';
+import { type LabProcess, spawnIn, startWorker, type Worker } from '../support/lab-process.ts';
+import { LAB_TOOLS, missingForLab } from '../support/lab-requirements.ts';
+import { startPeer } from '../support/lab-resolver.ts';
+import { compileProgram } from './bench-servers.ts';
+import { machine, publish } from './report.ts';
+
+/** A cluster's DNS on the same node, on the next one, and at the other end of a country. */
+const DISTANCES: readonly Milliseconds[] = [0.2, 1, 20];
+/** Names of each sort in a turn; far away a median needs fewer. */
+const NAMES = 40;
+const NAMES_FAR = 15;
+
+const ROUTES = ['directly', 'dnsmasq', 'unbound', 'sidestub'] as const;
+type Route = (typeof ROUTES)[number];
+const LIBCS: readonly Libc[] = ['musl', 'glibc'];
+
+/** What is looked up, in this order in the same caches: each with as many names as there are in a turn. */
+const SORTS: readonly { readonly title: string; readonly name: (tld: string) => string }[] = [
+  { title: 'external, first of its TLD', name: (tld) => `git.example.${tld}` },
+  { title: 'external, next of that TLD', name: (tld) => `registry.example.${tld}` },
+  { title: 'external, warm', name: (tld) => `git.example.${tld}` },
+  { title: 'in another namespace, first', name: (tld) => `api-${tld}.prod` },
+  { title: 'in another namespace, warm', name: (tld) => `api-${tld}.prod` },
+  { title: 'next door, first', name: (tld) => `web-${tld}` },
+  { title: 'next door, warm', name: (tld) => `web-${tld}` },
+  { title: 'short name that exists nowhere', name: (tld) => `nowhere-${tld}` },
+];
+
+/** What the lookups of one cell took, and how many questions the cluster's DNS was asked for them. */
+interface Cell {
+  readonly times: Milliseconds[];
+  queries: number;
+}
+
+/**
+ * What lookups by real C libraries take as the way to the cluster's DNS gets longer: directly, and through forwarders.
+ *
+ * Resolvers take turns, each with a start of its own, and are given names under TLDs of which they know nothing. The
+ * cluster's DNS is a program in C behind a Service's DNAT.
+ *
+ * @param args - `--runs=TURNS`, `--rtt=MS[,MS]`, `--write`, and names of routes.
+ */
+export async function run(args: string[]): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      runs: { type: 'string', default: '3' },
+      rtt: { type: 'string', default: DISTANCES.join() },
+      write: { type: 'boolean', default: false },
+    },
+  });
+  const missing = missingForLab([...LAB_TOOLS, 'dnsmasq', 'unbound']);
+  if (missing !== undefined) throw new Error(missing);
+  process.env['SIDESTUB_CLI'] ??= join(import.meta.dirname, '../../dist/cli.js');
+  const routes = ROUTES.filter((route) => positionals.length === 0 || positionals.includes(route));
+  const tables: Table[] = [];
+  for (const rtt of values.rtt.split(',').map(Number)) {
+    const cells = await atDistance(rtt, Number(values.runs), routes);
+    tables.push({ rtt, rows: rowsOf(cells, routes) });
+    process.stderr.write(`${tableText(tables.at(-1), routes)}\n`);
+  }
+  const head = `p50 / p99 in milliseconds, and questions that the cluster's DNS saw for a lookup (q); ${values.runs} turns.`;
+  const text = [head, ...tables.map((table) => tableText(table, routes)), `${machine()}.`];
+  const panels = tables.map(({ rtt, rows }) => ({
+    title: `${rtt} ms away, musl: first external name, p50 in ms`,
+    digits: 1,
+    bars: routes.map((name, i) => ({ name, value: rows[0]?.cells[i]?.p50 ?? 0 })),
+  }));
+  const json = { machine: machine(), routes, tables };
+  publish({ name: 'rtt', text: text.join('\n\n'), json, panels }, values);
+}
+
+interface Figure {
+  readonly p50: Milliseconds;
+  readonly p99: Milliseconds;
+  readonly queries: number;
+}
+
+interface Table {
+  readonly rtt: Milliseconds;
+  readonly rows: readonly { readonly name: string; readonly cells: readonly Figure[] }[];
+}
+
+function rowsOf(cells: ReadonlyMap<string, Cell>, routes: readonly Route[]): Table['rows'] {
+  return SORTS.flatMap(({ title }) =>
+    LIBCS.map((libc) => ({
+      name: `${title} | ${libc}`,
+      cells: routes.map((route) => figureOf(cells.get(keyOf(title, libc, route)))),
+    })),
+  );
+}
+
+function figureOf(cell: Cell | undefined): Figure {
+  const sorted = (cell?.times ?? []).toSorted((a, b) => a - b);
+  const at = (share: number) => sorted[Math.ceil(share * sorted.length) - 1] ?? Number.NaN;
+  return { p50: at(0.5), p99: at(0.99), queries: (cell?.queries ?? 0) / sorted.length };
+}
+
+function tableText(table: Table | undefined, routes: readonly Route[]): string {
+  const cellText = ({ p50, p99, queries }: Figure) =>
+    `${p50.toFixed(1)} / ${p99.toFixed(1)}, ${queries.toFixed(1)} q`;
+  return [
+    `| ${table?.rtt} ms away | libc | ${routes.join(' | ')} |`,
+    `|---|---|${routes.map(() => '--:|').join('')}`,
+    ...(table?.rows ?? []).map(
+      ({ name, cells }) => `| ${name} | ${cells.map(cellText).join(' | ')} |`,
+    ),
+  ].join('\n');
+}
+
+function keyOf(title: string, libc: Libc, route: Route): string {
+  return `${title} ${libc} ${route}`;
+}
+
+async function atDistance(
+  rtt: Milliseconds,
+  runs: number,
+  routes: readonly Route[],
+): Promise<ReadonlyMap<string, Cell>> {
+  const node = await startNode(rtt);
+  const cells = new Map<string, Cell>();
+  try {
+    for (let turn = 0; turn < runs; turn++) {
+      for (const route of routes) await measure(node, route, cells, rtt >= 10 ? NAMES_FAR : NAMES);
+    }
+  } finally {
+    await node.close();
+  }
+  return cells;
+}
+
+/** One turn of one resolver: every sort of name by each libc, whose names are its own. */
+async function measure(
+  node: Node,
+  route: Route,
+  cells: Map<string, Cell>,
+  names: number,
+): Promise<void> {
+  const stop = await node.start(route);
+  try {
+    for (const [index, libc] of LIBCS.entries()) {
+      const tlds = publicTlds().slice(index * names, (index + 1) * names);
+      for (const { title, name } of SORTS) {
+        const key = keyOf(title, libc, route);
+        const cell = cells.get(key) ?? { times: [], queries: 0 };
+        cells.set(key, cell);
+        const before = await node.asked();
+        const times = await node.lookUp(libc, route, tlds.map(name));
+        cell.times.push(...times);
+        cell.queries += (await node.asked()) - before;
+      }
+    }
+  } finally {
+    await stop();
+  }
+}
+
+/** A job's pod whose cluster DNS is so far away. */
+interface Node {
+  /** Starts what the pod asks; a daemon is ready and sure of its zone. */
+  start(route: Route): Promise<() => Promise<unknown>>;
+  /** Looks the names up one after the other, in one process. */
+  lookUp(libc: Libc, route: Route, names: readonly string[]): Promise<Milliseconds[]>;
+  /** How many questions the cluster's DNS has been asked. */
+  asked(): Promise<number>;
+  close(): Promise<void>;
+}
+
+async function startNode(rtt: Milliseconds): Promise<Node> {
+  const folder = mkdtempSync(join(tmpdir(), 'sidestub-rtt-'));
+  const network = makeNetwork();
+  const servers: Near[] = [];
+  let probe: Worker | undefined;
+  const close = async () => {
+    for (const server of servers) await server.stop();
+    await probe?.stop();
+    network.destroy();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    const clients = compileClients(folder);
+    const etc = { directly: join(folder, 'direct'), through: join(folder, 'stub') };
+    for (const path of Object.values(etc)) mkdirSync(path);
+    writeEtc(etc.directly, resolvConf([CLUSTER_DNS]));
+    writeEtc(etc.through, resolvConf(['127.0.0.1']));
+    const program = compileProgram(folder, 'near');
+    for (const { namespace, address } of network.dns) {
+      servers.push(await startNear(namespace, [program, address, String(rtt * 1_000)]));
+    }
+    const ownProbe = await startWorker(
+      network.pod,
+      join(import.meta.dirname, '../support/lab-probe.ts'),
+      {},
+    );
+    probe = ownProbe;
+    return {
+      start: (route) => startRoute(network.pod, folder, ownProbe, route),
+      lookUp: async (libc, route, names) => {
+        const files = route === 'directly' ? etc.directly : etc.through;
+        return (await lookUp(network.pod, files, [clients[libc]], names)).map(({ ms }) => ms);
+      },
+      asked: async () => {
+        const counts = await Promise.all(servers.map((server) => server.asked()));
+        return counts.reduce((sum, count) => sum + count, 0);
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function startRoute(
+  pod: string,
+  folder: string,
+  probe: Worker,
+  route: Route,
+): Promise<() => Promise<unknown>> {
+  if (route === 'directly') return async () => {};
+  if (route !== 'sidestub') {
+    const peer = await startPeer(pod, folder, route);
+    return () => stopped(peer);
+  }
+  const daemon = startDaemon(pod, folder, probe, {});
+  await daemon.untilReady();
+  await daemon.untilVerdict();
+  return () => daemon.kill();
+}
+
+async function stopped(child: LabProcess): Promise<void> {
+  child.kill('SIGKILL');
+  await child.exited;
+}
+
+/** The cluster's DNS in one pod. */
+interface Near {
+  asked(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+async function startNear(namespace: string, argv: readonly string[]): Promise<Near> {
+  let next = Promise.withResolvers<string>();
+  const child = spawnIn(namespace, argv, (line) => next.resolve(line));
+  void child.exited.then(({ stderr }) => next.reject(new Error(`near ended: ${stderr}`)));
+  await next.promise;
+  return {
+    asked: async () => {
+      next = Promise.withResolvers();
+      child.writeLine('');
+      return Number(await next.promise);
+    },
+    stop: () => stopped(child),
+  };
+}
