@@ -1,4 +1,6 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { test } from 'tap';
+import { type Clock, monotonicClock } from '../../src/clock.ts';
 import { serveStale } from '../../src/resolve/serve-stale.ts';
 import type { Answer, Query } from '../../src/resolve/stage.ts';
 import { Rcode, RrType } from '../../src/wire/codes.ts';
@@ -90,6 +92,26 @@ test('C4: a word ends the wait in vain, a failure does not', async (t) => {
     await clock.advance(1_000);
     t.equal(next.after, patience, `RCODE ${said.message.rcode}`);
   }
+});
+
+test('C4: a name made since its denial is found on the real clock, with no timer for the denial', async (t) => {
+  const denied = answer(nxdomain('example.com.'), { source: 'stale' });
+  const delays: number[] = [];
+  const clock: Clock = {
+    now: monotonicClock.now,
+    after: (delay, fire) => {
+      delays.push(delay);
+      return monotonicClock.after(delay, fire);
+    },
+  };
+  const { next, asked } = below();
+  const resolve = serveStale({ clock, stale: () => denied, isSilent: () => false })(next);
+  const told = resolve(query(NAME, RrType.A));
+  // Real time: a real timer of Infinity fires after 1 ms, one of a clock wound by hand never does.
+  await wait(20);
+  asked[0]?.resolve(FRESH);
+  t.equal(await told, FRESH);
+  t.same(delays, [], 'there is nothing to time');
 });
 
 test('N9: a denial that is over is told on failure, never for impatience', async (t) => {
