@@ -5,6 +5,12 @@ import { AnswerCache, answerCache, type CacheTallies, cacheFill } from './resolv
 import { deniedByConfiguration } from './resolve/assumption.ts';
 import { ClusterZone, type ClusterZoneOptions } from './resolve/cluster-zone.ts';
 import { collapse } from './resolve/collapse.ts';
+import {
+  type DenialLife,
+  denialKindOf,
+  outerDenialLife,
+  zoneDenialLife,
+} from './resolve/denial-life.ts';
 import { failureMemory } from './resolve/failure-memory.ts';
 import { type FamiliesOptions, families } from './resolve/families.ts';
 import { forward, type Router } from './resolve/forward.ts';
@@ -24,7 +30,7 @@ import { pipeline, type Resolve, type Stage } from './resolve/stage.ts';
 import { verdictOf } from './resolve/verdict.ts';
 import { wildcardGuard } from './resolve/wildcard-guard.ts';
 import { RrType } from './wire/codes.ts';
-import { isAtOrBelow } from './wire/name.ts';
+import { isAtOrBelow, type Name } from './wire/name.ts';
 
 /** What the stages are made of. */
 export interface ResolverParts {
@@ -74,22 +80,10 @@ export interface Resolver {
   stop(): void;
 }
 
-/** C2: a denial in the cluster zone is believed so long, whatever its SOA says: a service created now must appear. */
-const ZONE_NEGATIVE_TTL = 5;
-
 /** Puts the stages in their order. Each line says why it stands where it does. */
 export function assembleResolver(parts: ResolverParts): Resolver {
   const { settings, clock, routes, tallies } = parts;
   const { domain } = settings.cluster;
-  const inZone = (qname: string): boolean => domain !== undefined && isAtOrBelow(qname, domain);
-  const maxNegativeTtl = (qname: string): number =>
-    inZone(qname) ? ZONE_NEGATIVE_TTL : settings.cache.maxTtl;
-  const cache = new AnswerCache({
-    ...settings.cache,
-    clock,
-    tallies: tallies.cache,
-    maxNegativeTtl,
-  });
   const zone =
     domain === undefined || settings.search.mode === 'off'
       ? undefined
@@ -105,6 +99,13 @@ export function assembleResolver(parts: ResolverParts): Resolver {
     routedZones: settings.routes.map((route) => route.zone),
     isNamespace: (label) => zone?.isNamespace(label) ?? false,
   });
+  const outerLife = outerDenialLife(settings.cache.maxTtl * 1000);
+  const denialLife = (qname: Name): DenialLife => {
+    if (domain === undefined || !isAtOrBelow(qname, domain)) return outerLife;
+    const expansion = list.expansionOf(qname);
+    return zoneDenialLife(expansion === undefined ? 'usual' : denialKindOf(list, expansion));
+  };
+  const cache = new AnswerCache({ ...settings.cache, clock, tallies: tallies.cache, denialLife });
   const flights: Flights = new Map();
   const silence = new RouteSilence(routes, clock, tallies.unheard);
   const upstream = silence.stage()(forward(routes, settings.cache));
@@ -199,7 +200,7 @@ export function assembleResolver(parts: ResolverParts): Resolver {
     repeat: repetition({
       clock,
       isExpansion: (qname) => list.expansionOf(qname) !== undefined,
-      maxNegativeTtl,
+      denialLife,
     }),
     start: () => {
       readiness.start();

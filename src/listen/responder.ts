@@ -231,6 +231,7 @@ function queryOf(request: Request, client: string): Query {
     dnssecOk: request.edns?.dnssecOk ?? false,
     checkingDisabled: request.checkingDisabled,
     client,
+    ...(request.edns?.isProbe === true ? { fromProbe: true } : {}),
   };
 }
 

@@ -7,6 +7,8 @@ import { type PackedMessage, packMessage, unpackMessage } from '../wire/packed-m
 import type { Question } from '../wire/question.ts';
 import type { Rr, Seconds } from '../wire/record.ts';
 import { negativeProof } from '../wire/soa.ts';
+import type { DenialLife } from './denial-life.ts';
+import { isAddressQuery, siblingOf } from './families.ts';
 import { type Answer, type Query, queryKey, type Stage } from './stage.ts';
 import { chainOf, verdictOf } from './verdict.ts';
 
@@ -17,23 +19,26 @@ export interface CacheTallies {
   readonly evictions: { add(): void };
 }
 
-/** There may be a hundred thousand: V8 boxes a number with a fraction or past 31 bits, so lives are whole seconds. */
+/** There may be a hundred thousand: V8 boxes a number with a fraction or past 31 bits, so lives are whole milliseconds. */
 interface Entry {
   readonly packed: PackedMessage;
   readonly storedAt: Milliseconds;
   /** From then on. */
-  readonly fresh: Seconds;
-  /** How long after that it may stand in for an upstream that does not answer (C4). */
-  readonly stale: Seconds;
+  readonly fresh: Milliseconds;
+  /** Of {@link fresh}, how long without a known address of the other family (C2). */
+  readonly alone: Milliseconds;
+  /** How long after {@link fresh} it may stand in for an upstream that does not answer (C4). */
+  readonly stale: Milliseconds;
 }
 
+/** What an {@link Entry} knows of its life. */
+type Life = Pick<Entry, 'fresh' | 'alone' | 'stale'>;
+
 /** N4: how long what speculation brought waits for its walk: a libc walks five steps over the loopback in a few ms. */
-const HOLD: Seconds = 2;
+const HOLD: Milliseconds = 2_000;
 
 /** C4: what RFC 8767 §5 lets it be at most is a week; addresses that are a day old lead nowhere more often than not. */
-const STALE: Seconds = 24 * 60 * 60;
-/** N9: what did not exist may exist by now; so long a denial is believed while nobody can be asked. */
-const STALE_DENIAL: Seconds = 5 * 60;
+const STALE: Milliseconds = 24 * 60 * 60_000;
 /** RFC 8767 §4: long enough not to be asked again at once, short enough to be forgotten soon. */
 const STALE_TTL: Seconds = 30;
 
@@ -50,7 +55,7 @@ const ENTRY_OCTETS = 250;
 export class AnswerCache {
   private readonly clock: Clock;
   private readonly tallies: CacheTallies;
-  private readonly maxNegativeTtl: (qname: Name) => Seconds;
+  private readonly denialLife: (qname: Name) => DenialLife;
   private readonly positive: LRUCache<string, Entry>;
   private readonly negative: LRUCache<string, Entry>;
 
@@ -61,11 +66,11 @@ export class AnswerCache {
     readonly negativeOctets: number;
     readonly clock: Clock;
     readonly tallies: CacheTallies;
-    /** The longest that a denial of this name is believed (C2: 5 s in the cluster zone). */
-    readonly maxNegativeTtl: (qname: Name) => Seconds;
+    /** How long a negative answer to this name is believed (C2). */
+    readonly denialLife: (qname: Name) => DenialLife;
   }) {
     this.clock = options.clock;
-    this.maxNegativeTtl = options.maxNegativeTtl;
+    this.denialLife = options.denialLife;
     this.tallies = options.tallies;
     const part = (maxSize: number): LRUCache<string, Entry> =>
       new LRUCache({
@@ -92,13 +97,13 @@ export class AnswerCache {
   /** A fresh answer to exactly this question, without counting it as used. */
   peek(query: Query): Answer | undefined {
     const key = queryKey(query);
-    return this.fresh(this.positive.peek(key) ?? this.negative.peek(key));
+    return this.fresh(query, this.positive.peek(key) ?? this.negative.peek(key));
   }
 
   /** A fresh answer to exactly this question. */
   lookup(query: Query): Answer | undefined {
     const key = queryKey(query);
-    const answer = this.fresh(this.positive.get(key) ?? this.negative.get(key));
+    const answer = this.fresh(query, this.positive.get(key) ?? this.negative.get(key));
     (answer === undefined ? this.tallies.misses : this.tallies.hits).add();
     return answer;
   }
@@ -109,7 +114,7 @@ export class AnswerCache {
     const entry = this.positive.get(key) ?? this.negative.get(key);
     if (entry === undefined) return undefined;
     const left = this.lifeLeft(entry);
-    return left > 0 || left + entry.stale * 1000 <= 0
+    return left > 0 || left + entry.stale <= 0
       ? undefined
       : staleAnswer(unpackMessage(entry.packed));
   }
@@ -122,25 +127,34 @@ export class AnswerCache {
     const verdict = verdictOf(message, query);
     // What the upstream cut short must not be taken for the whole by the next client.
     if (verdict === 'failure' || message.truncated === true) return;
-    const ttl =
-      verdict === 'data'
-        ? lowestTtl(message)
-        : Math.min(negativeTtl(message, query), this.maxNegativeTtl(query.qname));
-    const fresh = Math.max(ttl, query.speculative === true ? HOLD : 0);
+    const life =
+      verdict === 'data' ? this.lifeOf(query, message) : this.lifeOfDenial(query, message);
     const key = queryKey(query);
     const [part, other] =
       verdict === 'data' ? [this.positive, this.negative] : [this.negative, this.positive];
     other.delete(key);
     part.delete(key);
-    if (fresh === 0) return;
-    const stale = verdict === 'data' ? STALE : STALE_DENIAL;
-    part.set(key, {
-      packed: packMessage(message),
-      storedAt: this.clock.now(),
-      fresh,
-      // What nobody gave a life has none after it.
+    if (life.fresh === 0) return;
+    part.set(key, { packed: packMessage(message), storedAt: this.clock.now(), ...life });
+  }
+
+  private lifeOf(query: Query, message: Message): Life {
+    const ttl = lowestTtl(message) * 1000;
+    const fresh = Math.max(ttl, query.speculative === true ? HOLD : 0);
+    // What nobody gave a life has none after it.
+    return { fresh, alone: fresh, stale: ttl === 0 ? 0 : STALE };
+  }
+
+  private lifeOfDenial(query: Query, message: Message): Life {
+    const { alone, besideAddresses, stale, isHeld } = this.denialLife(query.qname);
+    const longest = verdictOf(message, query) === 'nodata' ? besideAddresses : alone;
+    const ttl = Math.min(negativeTtl(message, query) * 1000, longest);
+    const held = isHeld && query.speculative === true ? HOLD : 0;
+    return {
+      fresh: Math.max(ttl, held),
+      alone: Math.max(Math.min(ttl, alone), held),
       stale: ttl === 0 ? 0 : stale,
-    });
+    };
   }
 
   /** Takes over what another cache knows, for the names that are answered by the same servers as before. */
@@ -158,15 +172,26 @@ export class AnswerCache {
     this.negative.clear();
   }
 
-  private fresh(entry: Entry | undefined): Answer | undefined {
-    if (entry === undefined || this.lifeLeft(entry) <= 0) return undefined;
+  private fresh(query: Query, entry: Entry | undefined): Answer | undefined {
+    if (entry === undefined || !this.isFresh(query, entry)) return undefined;
     const { packed, storedAt } = entry;
     const age = Math.floor((this.clock.now() - storedAt) / 1000);
     return { message: unpackMessage(packed), source: 'cache', age, freshAt: storedAt };
   }
 
+  private isFresh(query: Query, entry: Entry): boolean {
+    const left = this.lifeLeft(entry);
+    if (left <= 0 || left > entry.fresh - entry.alone) return left > 0;
+    return isAddressQuery(query) && this.hasAddresses(siblingOf(query));
+  }
+
+  private hasAddresses(query: Query): boolean {
+    const entry = this.positive.peek(queryKey(query));
+    return entry !== undefined && this.lifeLeft(entry) > 0;
+  }
+
   private lifeLeft({ storedAt, fresh }: Entry): Milliseconds {
-    return storedAt + fresh * 1000 - this.clock.now();
+    return storedAt + fresh - this.clock.now();
   }
 }
 

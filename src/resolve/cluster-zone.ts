@@ -2,8 +2,8 @@ import { LRUCache } from 'lru-cache';
 import type { Clock, Milliseconds } from '../clock.ts';
 import type { ConformanceState } from '../observe/label-sets.ts';
 import { RrType } from '../wire/codes.ts';
-import { joinNames, lastLabel, type Name, relativeTo } from '../wire/name.ts';
-import { negativeProof } from '../wire/soa.ts';
+import { joinNames, labelsOf, lastLabel, type Name, relativeTo } from '../wire/name.ts';
+import { negativeProof, OWN_MNAME } from '../wire/soa.ts';
 import { Conformance } from './conformance.ts';
 import { Cuts, cutPoints } from './cuts.ts';
 import { type Answer, type Expansion, ownQuery, type Query, type Resolve } from './stage.ts';
@@ -136,11 +136,26 @@ export class ClusterZone {
     const verdict = verdictOf(answer.message, query);
     if (verdict === 'nxdomain') {
       const proof = negativeProof(answer.message, query.qname);
-      // A zone inside Z that somebody else serves has an MNAME of its own.
-      if (proof?.zone === this.domain) conformance.sawMname(proof.mname);
+      // A zone inside Z that somebody else serves has an MNAME of its own, and so has what a sidestub denies by itself.
+      if (proof?.zone === this.domain && proof.mname !== OWN_MNAME) {
+        conformance.sawMname(proof.mname);
+      }
     } else if (verdict !== 'failure' && this.cuts.covering(query.qname) !== undefined) {
       conformance.suspend(`data below a cut: ${relativeTo(query.qname, this.domain)}`);
     }
+  }
+
+  /**
+   * The same for a name that no cut answers since it may be made at any moment: what is there now ends the cut above it,
+   * and is no contradiction (C2).
+   */
+  sawUncut(query: Query, answer: Answer): void {
+    const verdict = verdictOf(answer.message, query);
+    if (verdict === 'data' || verdict === 'nodata') {
+      this.cuts.end(query.qname);
+      this.sawNamespace(query.qname);
+    }
+    this.saw(query, answer);
   }
 
   private probe(point: Name): Promise<boolean> {
@@ -155,12 +170,13 @@ export class ClusterZone {
     if (this.ask === undefined || !this.isOwn(point)) return false;
     const suffix = point.slice(point.indexOf('.') + 1);
     const expansion = { base: relativeTo(point, suffix), suffix, inZone: true };
-    const query = ownQuery(point, RrType.A, { speculative: true, expansion });
+    const query = ownQuery(point, RrType.A, { speculative: true, probe: true, expansion });
     try {
       const answer = await this.ask(query);
       this.cuts.note(query, answer);
       const denies = deniesName(answer.message, query);
-      if (suffix === `svc.${this.domain}` && !denies) this.sawNamespace(query, answer);
+      const isThere = !denies && verdictOf(answer.message, query) !== 'failure';
+      if (isThere) this.sawNamespace(point);
       return denies;
     } catch {
       // Counted where it failed; without a word from upstream nothing is known of the point.
@@ -168,9 +184,11 @@ export class ClusterZone {
     }
   }
 
-  private sawNamespace(query: Query, answer: Answer): void {
-    if (verdictOf(answer.message, query) === 'failure') return;
-    this.namespaces.set(query.qname.slice(0, query.qname.indexOf('.')), this.options.clock.now());
+  /** Something is at this name: the namespace that it is, or lies in, is there. */
+  private sawNamespace(qname: Name): void {
+    const [svc, namespace] = labelsOf(relativeTo(qname, this.domain)).reverse();
+    if (svc !== 'svc' || namespace === undefined) return;
+    this.namespaces.set(namespace, this.options.clock.now());
   }
 
   private isOwn(name: Name): boolean {

@@ -99,7 +99,7 @@ class Walks {
 
   private async isDenied(qname: Name): Promise<boolean> {
     // NXDOMAIN is said of the name: AAAA has it unasked (F3).
-    const query = ownQuery(qname, RrType.A);
+    const query = ownQuery(qname, RrType.A, { probe: true });
     const answer = await this.next(query).catch(() => undefined);
     return answer !== undefined && deniesName(answer.message, query);
   }

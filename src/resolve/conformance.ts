@@ -153,7 +153,7 @@ export class Conformance {
 
   /** @throws {Error} When the server gave no answer that says anything. */
   private async ask(qname: Name, qtype: number): Promise<{ verdict: Verdict; message: Message }> {
-    const query = ownQuery(qname, qtype);
+    const query = ownQuery(qname, qtype, { probe: true });
     const { message } = await this.options.ask(query);
     const verdict = verdictOf(message, query);
     if (verdict === 'failure') throw new Error(`no verdict on ${qname}: RCODE ${message.rcode}`);

@@ -5,7 +5,7 @@ import type { Message } from '../wire/message.ts';
 import { isAtOrBelow, joinNames, labelsOf, type Name, relativeTo } from '../wire/name.ts';
 import type { Question } from '../wire/question.ts';
 import type { Seconds } from '../wire/record.ts';
-import { negativeProof } from '../wire/soa.ts';
+import { negativeProof, OWN_MNAME } from '../wire/soa.ts';
 import { isIanaTld } from './iana-tlds.ts';
 import type { Answer } from './stage.ts';
 import { deniesName, verdictOf } from './verdict.ts';
@@ -98,6 +98,8 @@ export class Cuts {
     if (!trusted() || !cutPoints(point, zone).includes(point)) return;
     if (verdictOf(answer.message, question) === 'failure') return;
     const proof = negativeProof(answer.message, point);
+    // What a sidestub upstream denies by its configuration says nothing of the zone.
+    if (proof?.mname === OWN_MNAME) return;
     if (
       !deniesName(answer.message, question) ||
       proof === undefined ||
@@ -112,6 +114,11 @@ export class Cuts {
     // Off our own limit as well: it counts from upstream's word, not from when somebody made a cut of it.
     const life = Math.min(proof.ttl, isTldPoint(point) ? TLD_LIFE : OTHER_LIFE) - spent;
     if (life > 0) this.set(point, answer.message, life, now);
+  }
+
+  /** Ends the cuts at a name and above: something is there now. */
+  end(qname: Name): void {
+    for (const point of cutPoints(qname, this.options.zone)) this.cuts.delete(point);
   }
 
   /** Forgets every cut: the zone's server contradicted one, or is another now. */

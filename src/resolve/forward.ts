@@ -1,4 +1,6 @@
 import type { Progress, Upstream } from '../upstream/exchange.ts';
+import { Rcode } from '../wire/codes.ts';
+import type { Message } from '../wire/message.ts';
 import type { Name } from '../wire/name.ts';
 import { scrub, type TtlBounds } from './scrub.ts';
 import type { Answer, Resolve } from './stage.ts';
@@ -13,9 +15,19 @@ export function forward(routes: Router, bounds: TtlBounds, progress?: Progress):
   return (query): Promise<Answer> => {
     const { upstream } = routes.routeOf(query.qname);
     return upstream.ask(query, progress).then((message) => ({
-      message: scrub(message, query, bounds),
+      message: scrub(withoutRepair(message), query, bounds),
       source: 'upstream',
       age: 0,
     }));
   };
+}
+
+/**
+ * N7: NODATA that a sidestub upstream denied for a walk is NODATA here: no proof, and the stages above repair it for their
+ * own clients.
+ */
+function withoutRepair(message: Message): Message {
+  if (message.nodataDenied !== true) return message;
+  const { nodataDenied: _, ...own } = message;
+  return own.rcode === Rcode.NXDOMAIN ? { ...own, rcode: Rcode.NOERROR } : own;
 }

@@ -2,8 +2,8 @@ import type { LRUCache } from 'lru-cache';
 import type { Clock, Milliseconds } from '../clock.ts';
 import { lruMap } from '../lru-map.ts';
 import type { RepairKind } from '../observe/label-sets.ts';
-import { EdeCode, Rcode } from '../wire/codes.ts';
-import type { Ede } from '../wire/edns.ts';
+import { Rcode } from '../wire/codes.ts';
+import { NODATA_DENIED } from '../wire/edns.ts';
 import type { Name } from '../wire/name.ts';
 import { isAddressQuery, siblingOf } from './families.ts';
 import type { SearchList } from './search-list.ts';
@@ -23,12 +23,6 @@ const MAX_STEPS = 16_384;
 /** F3, F5: how long one family waits for the other. libc waits for both in any case. */
 const PATIENCE: Milliseconds = 700;
 
-/** Said so that the denial is never repeated without asking the stages: it is for this one step. */
-const WALK_GOES_ON: Ede = {
-  code: EdeCode.OTHER,
-  text: 'exists without addresses, denied so that the search goes on',
-};
-
 /**
  * Lets a walk go on at a name that exists without addresses, as glibc, Go and c-ares do themselves: musl ends its search
  * there (M6, N7).
@@ -36,13 +30,16 @@ const WALK_GOES_ON: Ede = {
  * NODATA becomes NXDOMAIN only where both families have it, and only for a client that has just asked the same base under
  * the suffix before: who asks for `mail.corp.example` itself is told what upstream says of it. A chain of aliases keeps
  * its end, because glibc takes it for the answer (G5).
+ *
+ * The EDE keeps the denial from being repeated without asking the stages: it is for this one step. It also tells a
+ * sidestub in front of us that the denial proves nothing, and what that one asks for itself is not repaired at all.
  */
 export function nodataRepair(options: NodataRepairOptions): Stage {
   return (next) => {
     const walks = new Walks(next, options);
     return (query) => {
-      const { client } = query;
-      return isAddressQuery(query) && client !== undefined
+      const { client, fromProbe } = query;
+      return isAddressQuery(query) && client !== undefined && fromProbe !== true
         ? walks.answer(query, client)
         : next(query);
     };
@@ -80,7 +77,7 @@ class Walks {
     const other = await this.inTime(sibling);
     if (other === undefined || !isEmpty(other, sibling)) return own;
     this.options.repairs.add('nodata_in_search');
-    return { ...own, message: { ...own.message, rcode: Rcode.NXDOMAIN }, ede: WALK_GOES_ON };
+    return { ...own, message: { ...own.message, rcode: Rcode.NXDOMAIN }, ede: NODATA_DENIED };
   }
 
   /** The other family's answer, most often in the cache or on its way already. */

@@ -2,6 +2,7 @@ import type { Clock, Milliseconds } from '../clock.ts';
 import type { Name } from '../wire/name.ts';
 import type { Seconds } from '../wire/record.ts';
 import { lowestTtl, negativeTtl } from './answer-cache.ts';
+import type { DenialLife } from './denial-life.ts';
 import { isAddressQuery } from './families.ts';
 import { renewableFor } from './prefetch.ts';
 import { ONE_WALK } from './speculation.ts';
@@ -22,8 +23,8 @@ export type Repeat = (query: Query, answer: Answer) => Repetition | undefined;
 export interface RepetitionOptions {
   readonly clock: Clock;
   readonly isExpansion: (qname: Name) => boolean;
-  /** The longest that a denial of this name is believed (C2). */
-  readonly maxNegativeTtl: (qname: Name) => Seconds;
+  /** How long a negative answer to this name is believed (C2). */
+  readonly denialLife: (qname: Name) => DenialLife;
 }
 
 /** What an answer's age may be off where nobody noted when it was fresh: a second, less the one that it shows. */
@@ -34,19 +35,20 @@ const UNKNOWN: Milliseconds = 999;
  *
  * Each rule stands for a stage that would be passed over: none of them may notice.
  */
-export function repetition({ clock, isExpansion, maxNegativeTtl }: RepetitionOptions): Repeat {
+export function repetition({ clock, isExpansion, denialLife }: RepetitionOptions): Repeat {
   return (query, answer) => {
     const verdict = verdictOf(answer.message, query);
-    if (verdict === 'failure' || isForOnce(answer)) return undefined;
+    // Said to another sidestub's probe, it is not said to a client (N7).
+    if (verdict === 'failure' || isForOnce(answer) || query.fromProbe === true) return undefined;
     const expansion = isExpansion(query.qname);
     if (verdict !== 'data' && hangsOnMore(query, answer, verdict, expansion)) return undefined;
     const now = clock.now();
     const agedAt = startOfAge(answer, now);
-    const ttl =
+    const life =
       verdict === 'data'
-        ? timeToRepeat(lowestTtl(answer.message))
-        : Math.min(negativeTtl(answer.message, query), maxNegativeTtl(query.qname));
-    const end = agedAt + (ttl - answer.age) * 1000;
+        ? timeToRepeat(lowestTtl(answer.message)) * 1000
+        : Math.min(negativeTtl(answer.message, query) * 1000, denialLife(query.qname).alone);
+    const end = agedAt + life - answer.age * 1000;
     const until = verdict === 'data' ? end : Math.min(end, now + walkLimit(query, answer));
     // What was only held for its walk has no life of its own (N4).
     return until > now ? { agedAt, until, isExpansion: expansion } : undefined;

@@ -25,7 +25,8 @@ export class SearchList {
   /** Zones with an upstream of their own: a base in one of them is meant as it is (N4). */
   private readonly routedZones: readonly Name[];
   private readonly longestFirst: readonly Name[];
-  private readonly isNamespace: (label: string) => boolean;
+  /** Whether a label is known to be a namespace of the zone. */
+  readonly isNamespace: (label: string) => boolean;
   /** `svc.Z` and Z: every pod's list ends in them, before what the node adds. */
   private readonly zoneSuffixes: readonly Name[];
 

@@ -4,7 +4,8 @@ import { EdeCode, Rcode } from '../wire/codes.ts';
 import type { Name } from '../wire/name.ts';
 import { ownNegative } from '../wire/soa.ts';
 import type { ClusterZone } from './cluster-zone.ts';
-import { isAddressQuery } from './families.ts';
+import { type DenialKind, denialKindOf, probedKindOf, withoutLife } from './denial-life.ts';
+import { isAddressQuery, siblingOf } from './families.ts';
 import type { SearchList } from './search-list.ts';
 import { Speculation } from './speculation.ts';
 import type { Answer, Expansion, Query, Resolve, Stage } from './stage.ts';
@@ -51,6 +52,14 @@ export function search(options: SearchOptions): Stage {
   };
 }
 
+/** A question, and the probe that may become a cut above it. */
+interface Race {
+  readonly zone: ClusterZone;
+  readonly query: Query;
+  readonly point: Name;
+  readonly kind: DenialKind;
+}
+
 class Steps {
   private readonly next: Resolve;
   private readonly options: SearchOptions;
@@ -69,24 +78,64 @@ class Steps {
       fates.add('pin');
       return Promise.resolve(deniedByUs(expansion));
     }
-    if (this.options.peek(query) !== undefined) {
-      fates.add('cache');
-      return this.next(query);
-    }
-    return zone === undefined ? this.ask(query) : this.prove(zone, query, expansion);
+    if (!expansion.inZone) return this.answerUncut(query);
+    const kind = this.kindOf(query, expansion);
+    if (kind === 'brief') return this.answerBriefly(query);
+    if (this.isCached(query)) return this.next(query);
+    return zone === undefined ? this.ask(query, kind) : this.prove(zone, query, expansion, kind);
+  }
+
+  /** What the denial may hide; the question of a sidestub that is about to make a cut is one for all below it (N7). */
+  private kindOf(query: Query, expansion: Expansion): DenialKind {
+    return query.fromProbe === true
+      ? probedKindOf(expansion)
+      : denialKindOf(this.options.list, expansion);
+  }
+
+  private isCached(query: Query): boolean {
+    const isCached = this.options.peek(query) !== undefined;
+    if (isCached) this.options.fates.add('cache');
+    return isCached;
+  }
+
+  /** The cache, or upstream's own word. */
+  private answerUncut(query: Query): Promise<Answer> {
+    return this.isCached(query) ? this.next(query) : this.ask(query, 'usual');
+  }
+
+  /** C2: what may be made at any moment is denied by upstream's word alone, and nobody is to keep the denial. */
+  private async answerBriefly(query: Query): Promise<Answer> {
+    const answer = await this.answerUncut(query);
+    if (answer.source === 'upstream') this.options.zone?.sawUncut(query, answer);
+    const verdict = verdictOf(answer.message, query);
+    const isKept = verdict === 'nodata' && this.isBesideAddresses(query);
+    if (isKept || verdict === 'data' || verdict === 'failure') return answer;
+    return { ...answer, message: withoutLife(answer.message) };
+  }
+
+  /** Whether the name is there by its other family. */
+  private isBesideAddresses(query: Query): boolean {
+    if (!isAddressQuery(query)) return false;
+    const sibling = siblingOf(query);
+    const known = this.options.peek(sibling);
+    return known !== undefined && verdictOf(known.message, sibling) === 'data';
   }
 
   /**
-   * N3: a live cut answers; else the question goes up, and at the same time the probe that may become one. Outside the
-   * zone there is neither.
+   * N3: a live cut answers; else the question goes up, and at the same time the probe that may become one.
    */
-  private async prove(zone: ClusterZone, query: Query, expansion: Expansion): Promise<Answer> {
+  private async prove(
+    zone: ClusterZone,
+    query: Query,
+    expansion: Expansion,
+    kind: DenialKind,
+  ): Promise<Answer> {
     const covered = this.fromCut(zone, query);
     if (covered !== undefined) return covered;
     const point = zone.conforms && isAddressQuery(query) ? zone.pointFor(expansion) : undefined;
-    if (point === undefined) return this.ask(query);
+    if (point === undefined) return this.ask(query, kind);
     await zone.awaitProbe(point);
-    return this.fromCut(zone, query) ?? this.race(zone, query, point);
+    return this.fromCut(zone, query) ?? this.race({ zone, query, point, kind });
   }
 
   private fromCut(zone: ClusterZone, query: Query): Answer | undefined {
@@ -96,8 +145,8 @@ class Steps {
   }
 
   /** The question's own answer, or a cut that stands before it comes: a lost datagram then costs nothing. */
-  private race(zone: ClusterZone, query: Query, point: Name): Promise<Answer> {
-    const own = this.ask(query);
+  private race({ zone, query, point, kind }: Race): Promise<Answer> {
+    const own = this.ask(query, kind);
     const denied = zone.denied(point);
     void Promise.all([own, denied]).then(
       ([answer]) => zone.saw(query, answer),
@@ -114,9 +163,10 @@ class Steps {
     });
   }
 
-  /** Upstream's own word, or a cut of the last minutes where upstream fails (N9). */
-  private async ask(query: Query): Promise<Answer> {
-    const remembered = this.options.isSilent(query.qname) ? this.lastKnown(query) : undefined;
+  /** Upstream's own word, or a cut of the last minutes where upstream fails and the name is one of the world outside (N9). */
+  private async ask(query: Query, kind: DenialKind): Promise<Answer> {
+    const isSilent = kind === 'tld' && this.options.isSilent(query.qname);
+    const remembered = isSilent ? this.lastKnown(query) : undefined;
     if (remembered !== undefined) {
       // Each step of a walk would wait anew for a server that says nothing; the question stays out, and may be answered.
       this.next(query).catch(() => undefined);
@@ -131,7 +181,7 @@ class Steps {
       failure = error;
     }
     const failed = answer === undefined || verdictOf(answer.message, query) === 'failure';
-    const known = failed ? this.lastKnown(query) : undefined;
+    const known = failed && kind === 'tld' ? this.lastKnown(query) : undefined;
     this.options.fates.add(known === undefined ? 'upstream' : 'stale_cut');
     if (known !== undefined) return known;
     if (answer === undefined) throw failure;

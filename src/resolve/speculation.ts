@@ -3,6 +3,7 @@ import { lruMap } from '../lru-map.ts';
 import { RrType } from '../wire/codes.ts';
 import { lastLabel, type Name } from '../wire/name.ts';
 import type { ClusterZone } from './cluster-zone.ts';
+import { denialKindOf } from './denial-life.ts';
 import type { SearchList } from './search-list.ts';
 import { type Answer, type Expansion, ownQuery, type Query, type Resolve } from './stage.ts';
 import { deniesName } from './verdict.ts';
@@ -59,7 +60,7 @@ export class Speculation {
   /** Whether the expansion is denied: by the probe that serves all its kind, or by its own A without proofs (N4). */
   private askInZone(query: Query, other: Expansion & { qname: Name }): Promise<boolean> {
     const { zone } = this.options;
-    if (zone?.conforms === true) {
+    if (zone?.conforms === true && denialKindOf(this.options.list, other) !== 'brief') {
       const point = zone.pointFor(other);
       if (point !== undefined) return zone.denied(point);
     }
@@ -110,7 +111,8 @@ export class Speculation {
     const speculative = ownQuery(
       qname,
       qtype,
-      expansion === undefined ? more : { ...more, expansion },
+      // A name as it stands is never repaired: only an expansion needs the mark (N7).
+      expansion === undefined ? more : { ...more, expansion, probe: true },
     );
     // A failure is counted where it happens; the client's own step asks again.
     return this.next(speculative).catch(() => undefined);

@@ -23,6 +23,10 @@ export interface Query extends Question {
    * given up when room is short (S1).
    */
   readonly speculative?: boolean;
+  /** Our own question, and no client's: it goes upstream with the mark that says so (N7). */
+  readonly probe?: boolean;
+  /** Another sidestub's own question: answered with upstream's own word, and never repaired (N7). */
+  readonly fromProbe?: boolean;
   /** Asked to renew what the cache still has: not answered from it (C5). */
   readonly refresh?: boolean;
 }

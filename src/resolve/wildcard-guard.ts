@@ -85,7 +85,7 @@ class Guard {
     const known = this.probes.get(key);
     if (known !== undefined && clock.now() - known.at < PROBE_LIFE) return known.found;
     // Nobody has a host with 64 random bits for a name.
-    const random = ownQuery(joinNames(`${randomHex(8)}.`, suffix), qtype);
+    const random = ownQuery(joinNames(`${randomHex(8)}.`, suffix), qtype, { probe: true });
     const found = this.next(random).then(
       (answer) => new Set(addressesOf(answer, qtype)),
       () => {

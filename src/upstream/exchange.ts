@@ -6,6 +6,8 @@ import type { Question } from '../wire/question.ts';
 export interface Outgoing extends Question {
   readonly dnssecOk: boolean;
   readonly checkingDisabled: boolean;
+  /** Our own, and no client's: a sidestub upstream is told so (N7). */
+  readonly probe?: boolean;
 }
 
 /** What happens while a question is out, for those who wait beside it. */

@@ -124,9 +124,9 @@ class HttpsTransport implements Transport {
 
   private requestOf({ question, edns, abort }: InFlight): Dispatcher.RequestOptions {
     const { path, method } = this.address;
-    const { checkingDisabled, dnssecOk } = question;
+    const { checkingDisabled, dnssecOk, probe } = question;
     // RFC 8484 §4.1: ID 0, so that equal questions are equal requests. The stream tells the answers apart.
-    const options = { id: 0, checkingDisabled, edns: edns ? { dnssecOk } : undefined };
+    const options = { id: 0, checkingDisabled, edns: edns ? { dnssecOk, probe } : undefined };
     const bare = buildQuery(question, options);
     const query = edns ? padQuery(bare, QUERY_BLOCK_OCTETS) : bare;
     const { signal } = abort;

@@ -115,12 +115,12 @@ export class StreamConnection {
   send(inFlight: InFlight): void {
     const id = this.freeId();
     const { question, edns } = inFlight;
-    const { checkingDisabled, dnssecOk } = question;
+    const { checkingDisabled, dnssecOk, probe } = question;
     inFlight.asked++;
     inFlight.connection = this;
     this.sent.set(id, { inFlight, at: this.clock.now() });
     if (this.waitingCount++ === 0) this.watch();
-    const options = { id, checkingDisabled, edns: edns ? { dnssecOk } : undefined };
+    const options = { id, checkingDisabled, edns: edns ? { dnssecOk, probe } : undefined };
     const query = buildQuery(question, options);
     // Without EDNS there is no place for padding.
     const padded = edns && this.server.padded ? padQuery(query, QUERY_BLOCK_OCTETS) : query;

@@ -103,11 +103,11 @@ class UdpExchange implements Exchange {
     this.listener = listener;
     this.tallies = tallies;
     this.open = open;
-    const { checkingDisabled, dnssecOk } = question;
+    const { checkingDisabled, dnssecOk, probe } = question;
     const octets = buildQuery(question, {
       id: this.id,
       checkingDisabled,
-      edns: edns ? { dnssecOk } : undefined,
+      edns: edns ? { dnssecOk, probe } : undefined,
     });
     const { address, port } = endpoint;
     const type = isIpv6Address(address) ? 'udp6' : 'udp4';

@@ -1,3 +1,4 @@
+import { EdeCode } from './codes.ts';
 import { putUint16, uint16 } from './header.ts';
 import { WireError } from './wire-error.ts';
 
@@ -18,6 +19,12 @@ export const SOURCE_OPTION = 65_310;
 /** RFC 8914 §5.2: of the INFO-CODEs for private use. */
 export const SOURCE_INFO = 49_310;
 
+/**
+ * RFC 6891 §9: of the options for local use. Empty, it says that a sidestub asks for a proof of its own and not for a
+ * client that walks: another sidestub answers with upstream's own word (N7). It holds for one hop.
+ */
+export const PROBE_OPTION = 65_311;
+
 /** What an OPT record says. Its options are not kept: none is forwarded (U4). */
 export interface Edns {
   /** The sender's UDP payload size, at least 512 (RFC 6891 §6.2.3). */
@@ -28,6 +35,10 @@ export interface Edns {
   readonly rcodeHigh: number;
   /** Whether {@link SOURCE_OPTION} is there. */
   readonly asksSource?: true;
+  /** Whether {@link PROBE_OPTION} is there. */
+  readonly isProbe?: true;
+  /** Whether {@link NODATA_DENIED} is there. */
+  readonly nodataDenied?: true;
 }
 
 /** An Extended DNS Error for the client. @see RFC 8914 */
@@ -35,6 +46,15 @@ export interface Ede {
   readonly code: number;
   readonly text: string;
 }
+
+/**
+ * N7: what comes with NODATA that became NXDOMAIN for a client's walk. Another sidestub knows the denial by it, octet for
+ * octet, so that the text must stay as every version has sent it.
+ */
+export const NODATA_DENIED: Ede = {
+  code: EdeCode.OTHER,
+  text: 'exists without addresses, denied so that the search goes on',
+};
 
 /**
  * Reads the fixed fields of an OPT record and checks that its options fit (RFC 6891 §6.1.2).
@@ -47,11 +67,13 @@ export function readOpt(
 ): Edns {
   const end = opt.rdataAt + opt.rdlength;
   let at = opt.rdataAt;
-  let asksSource = false;
+  let ours: Partial<Edns> | undefined;
   while (at < end) {
     if (at + 4 > end) throw new WireError(`EDNS option at ${at} runs past OPT`);
-    asksSource ||= uint16(octets, at) === SOURCE_OPTION;
-    at += 4 + uint16(octets, at + 2);
+    const next = at + 4 + uint16(octets, at + 2);
+    const own = readOption(octets, at, Math.min(next, end));
+    if (own !== undefined) ours = { ...ours, ...own };
+    at = next;
   }
   if (at !== end) throw new WireError(`EDNS options run past OPT at ${opt.rdataAt}`);
   return {
@@ -59,8 +81,26 @@ export function readOpt(
     rcodeHigh: (opt.ttl >>> 24) << 4,
     version: (opt.ttl >>> 16) & 0xff,
     dnssecOk: (opt.ttl & DO_FLAG) !== 0,
-    ...(asksSource ? { asksSource } : {}),
+    ...ours,
   };
+}
+
+/** What an option says that we understand; most have none. */
+function readOption(octets: Uint8Array, at: number, end: number): Partial<Edns> | undefined {
+  switch (uint16(octets, at)) {
+    case SOURCE_OPTION:
+      return { asksSource: true };
+    case PROBE_OPTION:
+      return { isProbe: true };
+    case EDE_OPTION:
+      return isNodataDenied(octets.subarray(at, end)) ? { nodataDenied: true } : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function isNodataDenied(option: Uint8Array): boolean {
+  return Buffer.compare(option, NODATA_DENIED_OPTION) === 0;
 }
 
 /** The text of the EDE with this INFO-CODE in an OPT; `undefined` where there is none, or its options do not fit. */
@@ -86,12 +126,16 @@ export function optRecord({
   rcode,
   dnssecOk,
   ede,
+  probe,
 }: {
   rcode: number;
   dnssecOk: boolean;
   ede?: Ede | undefined;
+  /** For a query: whether {@link PROBE_OPTION} goes into it. */
+  probe?: boolean | undefined;
 }): Uint8Array {
-  const option = ede === undefined ? NO_OPTION : edeOption(ede);
+  const mark = probe === true ? PROBE : NO_OPTION;
+  const option = ede === undefined ? mark : edeOption(ede);
   const record = new Uint8Array(11 + option.length);
   putUint16(record, 1, OPT_TYPE);
   putUint16(record, 3, EDNS_UDP_OCTETS);
@@ -103,6 +147,7 @@ export function optRecord({
 }
 
 const NO_OPTION = new Uint8Array(0);
+const PROBE = Uint8Array.of(PROBE_OPTION >> 8, PROBE_OPTION & 0xff, 0, 0);
 
 function edeOption({ code, text }: Ede): Uint8Array {
   const octets = Buffer.from(text);
@@ -113,3 +158,5 @@ function edeOption({ code, text }: Ede): Uint8Array {
   option.set(octets, 6);
   return option;
 }
+
+const NODATA_DENIED_OPTION = edeOption(NODATA_DENIED);

@@ -13,6 +13,8 @@ export interface Message {
   readonly authoritative: boolean;
   /** Set where the upstream said that this is not all (TC) and nothing better came: never kept, and TC for the client. */
   readonly truncated?: boolean;
+  /** Set where another sidestub says that it denies what exists without addresses, so that a search goes on (N7). */
+  readonly nodataDenied?: true;
   /** AD as the upstream set it; believed only from an upstream that is trusted (reliability: KeyTrap). */
   readonly authenticData: boolean;
   readonly answer: readonly Rr[];
@@ -68,6 +70,7 @@ export function readResponse(octets: Uint8Array, known?: ReadQuestion): Response
       rcode: header.rcode | (edns?.rcodeHigh ?? 0),
       authoritative: (header.flags & Flag.AA) !== 0,
       authenticData: (header.flags & Flag.AD) !== 0,
+      ...(edns?.nodataDenied === true ? { nodataDenied: true } : {}),
       answer: spans.answer.map(read),
       authority: spans.authority.map(read),
       additional: spans.additional.filter((span) => !HOP_BY_HOP.has(span.type)).map(read),

@@ -1,10 +1,11 @@
-import { putUint16, uint16 } from './header.ts';
+import { HEADER_OCTETS, putUint16, uint16 } from './header.ts';
+import { skipName } from './name.ts';
 
 /**
  * A query with its OPT padded so that the whole has a multiple of `block` octets: who watches an encrypted connection
  * then learns next to nothing from its length.
  *
- * @param query - As buildQuery makes it: an OPT without options is its last record.
+ * @param query - As buildQuery makes it: an OPT is its last record.
  * @see RFC 7830 §3, RFC 8467 §4.1
  */
 export function padQuery(query: Uint8Array, block: number): Uint8Array {
@@ -13,7 +14,7 @@ export function padQuery(query: Uint8Array, block: number): Uint8Array {
   // Padding is zeros, as new octets are.
   const padded = new Uint8Array(bare + padding);
   padded.set(query);
-  const rdlengthAt = query.length - 2;
+  const rdlengthAt = skipName(query, HEADER_OCTETS) + QUESTION_REST + RDLENGTH_IN_OPT;
   putUint16(padded, rdlengthAt, uint16(query, rdlengthAt) + OPTION_HEADER_OCTETS + padding);
   putUint16(padded, query.length, PADDING_OPTION);
   putUint16(padded, query.length + 2, padding);
@@ -22,6 +23,11 @@ export function padQuery(query: Uint8Array, block: number): Uint8Array {
 
 /** RFC 8467 §4.1: what queries are padded to. */
 export const QUERY_BLOCK_OCTETS = 128;
+
+/** QTYPE and QCLASS. */
+const QUESTION_REST = 4;
+/** RFC 6891 §6.1.2: behind root owner, type, size and the two halves of TTL. */
+const RDLENGTH_IN_OPT = 9;
 
 /** RFC 7830 §3. */
 const PADDING_OPTION = 12;

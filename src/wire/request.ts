@@ -39,7 +39,7 @@ export interface QueryOptions {
   readonly id: number;
   readonly checkingDisabled: boolean;
   /** `undefined` leaves OPT away, for a server that knows no EDNS (RFC 6891 §7). */
-  readonly edns: { readonly dnssecOk: boolean } | undefined;
+  readonly edns: { readonly dnssecOk: boolean; readonly probe?: boolean | undefined } | undefined;
 }
 
 /** A query message: RD set, one question, and an OPT of ours. */

@@ -15,6 +15,9 @@ export interface NegativeProof {
   readonly ttl: Seconds;
 }
 
+/** The MNAME of our own negative answers: no server of a zone has it, so that they prove nothing (N3). */
+export const OWN_MNAME: Name = 'sidestub.invalid.';
+
 /** MINIMUM is the last of five 32-bit numbers behind two names (RFC 1035 §3.3.13). */
 const NUMBERS_OCTETS = 20;
 
@@ -38,7 +41,7 @@ export function ownSoa(owner: Name, ttl: Seconds): Rr {
   [1, ttl, ttl, ttl, ttl].forEach((value, index) => {
     view.setUint32(index * 4, value);
   });
-  const names = [encodeName('sidestub.invalid'), encodeName('nobody.invalid')];
+  const names = [encodeName(OWN_MNAME), encodeName('nobody.invalid')];
   return {
     owner: encodeName(owner),
     type: RrType.SOA,

@@ -31,6 +31,14 @@ test('a question goes on as a query with what decides its answer, and no more (U
   });
 });
 
+test('N7: the mark of a probe is for this hop: it says who asks, and does not go on', async (t) => {
+  const { responder, waiting } = echo();
+  const edns = { dnssecOk: false, probe: true };
+  responder.respond(queryOctets('svc.cluster.local', RrType.A, { edns }), UDP, () => undefined);
+  t.equal(waiting[0]?.query.fromProbe, true);
+  t.notOk(waiting[0]?.query.probe);
+});
+
 test('L3: the reply has the client’s ID and question, case and all, and RA', async (t) => {
   const { responder, waiting } = echo();
   const octets = queryOctets('gIt.Example.com', RrType.A, { id: 0xbeef });

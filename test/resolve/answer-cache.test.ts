@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { test } from 'tap';
 import { Tally } from '../../src/observe/tally.ts';
 import { AnswerCache, answerCache, cacheFill } from '../../src/resolve/answer-cache.ts';
+import { outerDenialLife } from '../../src/resolve/denial-life.ts';
 import type { Query } from '../../src/resolve/stage.ts';
 import { EdeCode, Rcode, RrType } from '../../src/wire/codes.ts';
 import type { Message } from '../../src/wire/message.ts';
@@ -20,7 +21,7 @@ function setup({ octets = 1 << 20, negativeOctets = 1 << 18, maxNegativeTtl = 86
     negativeOctets,
     clock,
     tallies,
-    maxNegativeTtl: () => maxNegativeTtl,
+    denialLife: () => outerDenialLife(maxNegativeTtl * 1000),
   });
   return { cache, clock, tallies };
 }

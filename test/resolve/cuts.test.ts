@@ -4,6 +4,7 @@ import { Cuts, cutPoints } from '../../src/resolve/cuts.ts';
 import { Rcode, RrType } from '../../src/wire/codes.ts';
 import type { Message } from '../../src/wire/message.ts';
 import { joinNames, labelsOf, type Name } from '../../src/wire/name.ts';
+import { ownNegative } from '../../src/wire/soa.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { a, cname, message, nodata, nxdomain, record, soa } from '../support/messages.ts';
 import { answer, query } from './queries.ts';
@@ -247,4 +248,22 @@ test('N3: whatever was noted, a name is denied only by a point at or above it th
     return (cuts.covering(qname) !== undefined) === expected;
   });
   t.doesNotThrow(() => fc.assert(property, { numRuns: 500 }));
+});
+
+test('N3: what a sidestub upstream denies by its configuration is no proof, and ends none', async (t) => {
+  const { cuts, note } = setup();
+  note(COM, ownNegative(Rcode.NXDOMAIN, ZONE, 30));
+  t.equal(cuts.covering(COM), undefined);
+  note(COM, nxdomain(ZONE));
+  note(COM, ownNegative(Rcode.NXDOMAIN, ZONE, 30));
+  t.ok(cuts.covering(COM));
+});
+
+test('N3: what is there now ends the cuts at its name and above, and no other', async (t) => {
+  const { cuts, note } = setup();
+  for (const point of [COM, DB, `db.svc.${ZONE}`]) note(point, nxdomain(ZONE));
+  cuts.end(`web-0.${DB}`);
+  t.equal(cuts.standsAt(DB), false);
+  t.equal(cuts.standsAt(COM), true);
+  t.equal(cuts.standsAt(`db.svc.${ZONE}`), true);
 });

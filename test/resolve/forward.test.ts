@@ -43,3 +43,15 @@ test('RCODEs are data, and an error goes up as it is', async (t) => {
   const silent = upstream('only', () => Promise.reject(error));
   await t.rejects(forward({ routeOf: () => ({ upstream: silent }) }, BOUNDS)(query(NAME)), error);
 });
+
+test('N7: NODATA that a sidestub upstream denied for a walk is NODATA here, and no proof', async (t) => {
+  const ask = async (said: Parameters<typeof message>[0]) => {
+    const only = upstream('only', async () => message(said));
+    return (await forward({ routeOf: () => ({ upstream: only }) }, BOUNDS)(query(NAME))).message;
+  };
+  const repaired = await ask({ rcode: Rcode.NXDOMAIN, nodataDenied: true });
+  t.equal(repaired.rcode, Rcode.NOERROR);
+  t.notOk('nodataDenied' in repaired, 'the stages above see what any server says');
+  t.equal((await ask({ rcode: Rcode.NXDOMAIN })).rcode, Rcode.NXDOMAIN);
+  t.equal((await ask({ rcode: Rcode.SERVFAIL, nodataDenied: true })).rcode, Rcode.SERVFAIL);
+});

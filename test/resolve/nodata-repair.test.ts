@@ -104,3 +104,20 @@ test('N7: the program’s own questions are no walk', async (t) => {
   await settle();
   t.equal(told.answer, EMPTY);
 });
+
+test('N7: the probe of another sidestub is told the truth, and is no step of a walk', async (t) => {
+  const { asked, ask, repairs } = setup();
+  ask(query(STEP));
+  const told = ask(query(NAME, RrType.A, { fromProbe: true }));
+  asked[1]?.resolve(EMPTY);
+  await settle();
+  t.equal(told.answer, EMPTY);
+  t.equal(asked.length, 2, 'its other family is not asked');
+  t.equal(repairs.get('nodata_in_search'), 0);
+  const other = setup();
+  other.ask(query(STEP, RrType.A, { fromProbe: true }));
+  const after = other.ask();
+  other.asked[1]?.resolve(EMPTY);
+  await settle();
+  t.equal(after.answer, EMPTY, 'a probe is not the step before');
+});

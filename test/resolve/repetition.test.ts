@@ -1,4 +1,5 @@
 import { test } from 'tap';
+import { outerDenialLife, zoneDenialLife } from '../../src/resolve/denial-life.ts';
 import { type Repetition, repetition } from '../../src/resolve/repetition.ts';
 import { type Answer, ownQuery } from '../../src/resolve/stage.ts';
 import { Rcode, RrType } from '../../src/wire/codes.ts';
@@ -13,7 +14,8 @@ async function setup() {
   const repeat = repetition({
     clock,
     isExpansion: (qname) => qname.endsWith('.cluster.local.'),
-    maxNegativeTtl: (qname) => (qname.endsWith('cluster.local.') ? 5 : 86_400),
+    denialLife: (qname) =>
+      qname.endsWith('cluster.local.') ? zoneDenialLife('tld') : outerDenialLife(86_400_000),
   });
   return (
     qname: string,
@@ -109,4 +111,19 @@ test('denials in the cluster zone are short, local ones are not (C2)', async (t)
   t.equal(repeat('_a._tcp.x.svc.cluster.local.', denied, RrType.SRV)?.until, NOW + 4_000);
   const local = repeat('a.invalid.', { message: nxdomain('invalid', 86_400), source: 'local' });
   t.equal(local?.until, NOW + 86_400_000);
+});
+
+test('what another sidestub was told of its probe is not repeated to clients (N7)', async (t) => {
+  const clock = new HandClock();
+  const denialLife = () => zoneDenialLife('tld');
+  const repeat = repetition({ clock, isExpansion: () => true, denialLife });
+  const cut: Answer = {
+    message: nxdomain('cluster.local', 30),
+    source: 'cut',
+    age: 0,
+    freshAt: clock.now(),
+  };
+  const asked = ownQuery('com.svc.cluster.local.', RrType.A, { client: '192.0.2.1' });
+  t.ok(repeat(asked, cut));
+  t.equal(repeat({ ...asked, fromProbe: true }, cut), undefined);
 });

@@ -3,7 +3,9 @@ import fc from 'fast-check';
 import { test } from 'tap';
 import {
   EDNS_UDP_OCTETS,
+  NODATA_DENIED,
   optRecord,
+  PROBE_OPTION,
   readEde,
   readOpt,
   SOURCE_OPTION,
@@ -109,6 +111,31 @@ test('an option of ours asks for the source, wherever it stands', (t) => {
   t.equal(read(source).asksSource, true);
   t.equal(read([...cookie, ...source, ...cookie]).asksSource, true);
   t.notOk('asksSource' in read(cookie));
+  t.end();
+});
+
+test('N7: the mark of a probe reads back, and so does the denial of NODATA, octet for octet', (t) => {
+  const read = (options: Parameters<typeof optRecord>[0]) => {
+    const opt = optRecord(options);
+    return readOpt(opt, spanRecord(opt, 0));
+  };
+  t.equal(read({ rcode: 0, dnssecOk: true, probe: true }).isProbe, true);
+  t.equal(read({ rcode: 0, dnssecOk: true, probe: true }).dnssecOk, true);
+  t.notOk('isProbe' in read({ rcode: 0, dnssecOk: false, probe: false }));
+  t.ok(PROBE_OPTION >= 65_001 && PROBE_OPTION <= 65_534, 'for local use (RFC 6891 §9)');
+  t.equal(read({ rcode: 3, dnssecOk: false, ede: NODATA_DENIED }).nodataDenied, true);
+  for (const other of [
+    { code: NODATA_DENIED.code + 1, text: NODATA_DENIED.text },
+    { code: NODATA_DENIED.code, text: `${NODATA_DENIED.text}.` },
+    { code: NODATA_DENIED.code, text: '' },
+  ]) {
+    t.notOk('nodataDenied' in read({ rcode: 3, dnssecOk: false, ede: other }), other.text);
+  }
+  t.same(
+    NODATA_DENIED,
+    { code: 0, text: 'exists without addresses, denied so that the search goes on' },
+    'as versions that are out there say it and know it',
+  );
   t.end();
 });
 

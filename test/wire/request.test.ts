@@ -2,7 +2,7 @@ import { test } from 'tap';
 import { RrClass, RrType } from '../../src/wire/codes.ts';
 import { padQuery } from '../../src/wire/padding.ts';
 import { spanRecord } from '../../src/wire/record.ts';
-import { buildQuery, randomId } from '../../src/wire/request.ts';
+import { buildQuery, randomId, readRequest } from '../../src/wire/request.ts';
 
 const question = { qname: 'a.b.', qtype: RrType.AAAA, qclass: RrClass.IN };
 const hex = (octets: Uint8Array) => Buffer.from(octets).toString('hex');
@@ -14,6 +14,17 @@ test('a query of ours has these octets (RFC 1035 §4.1, RFC 6891 §6.1)', async 
   t.equal(
     hex(buildQuery(question, { id: 7, checkingDisabled: true, edns: { dnssecOk: true } })),
     `000701100001000000000001${name}001c000100002904d0000080000000`,
+  );
+  t.equal(
+    hex(
+      buildQuery(question, {
+        id: 7,
+        checkingDisabled: false,
+        edns: { dnssecOk: false, probe: true },
+      }),
+    ),
+    `000701000001000000000001${name}001c000100002904d0000000000004ff1f0000`,
+    'a probe, with its mark (N7)',
   );
 });
 
@@ -27,6 +38,15 @@ test('a padded query is one message, whose OPT ends where it does (RFC 7830 §3)
   t.equal(opt.end, padded.length);
   t.equal(hex(padded.subarray(query.length, query.length + 4)), '000c005c', '92 octets of padding');
   t.equal(hex(padded.subarray(0, query.length - 2)), hex(query.subarray(0, -2)));
+});
+
+test('a padded probe keeps its mark, and the padding behind it (N7, RFC 7830 §3)', async (t) => {
+  const edns = { dnssecOk: false, probe: true };
+  const query = buildQuery(question, { id: 7, checkingDisabled: false, edns });
+  const padded = padQuery(query, 128);
+  t.equal(padded.length, 128);
+  t.equal(spanRecord(padded, query.length - 15).end, padded.length);
+  t.equal(readRequest(padded).edns?.isProbe, true);
 });
 
 test('IDs fill the sixteen bits', async (t) => {

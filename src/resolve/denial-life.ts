@@ -1,0 +1,69 @@
+import type { Milliseconds } from '../clock.ts';
+import type { Message } from '../wire/message.ts';
+import { labelsOf, lastLabel } from '../wire/name.ts';
+import { isIanaTld } from './iana-tlds.ts';
+import type { SearchList } from './search-list.ts';
+import type { Expansion } from './stage.ts';
+
+/**
+ * What a denied name in the cluster zone may become (C2, N3).
+ *
+ * `brief`: a service, an endpoint or a namespace, which may be made in this moment. `usual`: hardly anything, but no
+ * top-level domain says so. `tld`: an expansion of a name of the world outside.
+ */
+export type DenialKind = 'brief' | 'usual' | 'tld';
+
+/** How long a negative answer is believed. */
+export interface DenialLife {
+  /** The longest for NXDOMAIN, and for NODATA of a name without any known address. */
+  readonly alone: Milliseconds;
+  /** The longest for NODATA while the other family has addresses: the name is there already. */
+  readonly besideAddresses: Milliseconds;
+  /** How long after that it may stand in for an upstream that fails (C4, N9). */
+  readonly stale: Milliseconds;
+  /** Whether it is held for its walk where speculation brought it (N4). */
+  readonly isHeld: boolean;
+}
+
+/** Long enough for the other family and for repeats of the same moment; a service made now is there now. */
+const BRIEF: Milliseconds = 250;
+/** What CoreDNS' own plugin gives its answers. */
+const USUAL: Milliseconds = 5_000;
+/** N9: what did not exist may exist by now; a denial is believed so long while nobody can be asked. */
+const STALE: Milliseconds = 5 * 60_000;
+
+const LIVES: Readonly<Record<DenialKind, DenialLife>> = {
+  brief: { alone: BRIEF, besideAddresses: USUAL, stale: 0, isHeld: false },
+  usual: { alone: USUAL, besideAddresses: USUAL, stale: 0, isHeld: true },
+  tld: { alone: USUAL, besideAddresses: USUAL, stale: STALE, isHeld: true },
+};
+
+/** What the denial of an expansion in the cluster zone may hide. */
+export function denialKindOf(list: SearchList, { base }: Expansion): DenialKind {
+  const last = lastLabel(base);
+  // `_http._tcp.api`: an SRV record of the service `api`.
+  const labels = labelsOf(base).filter((label) => !label.startsWith('_'));
+  if (labels.length < 2 || list.isNamespace(last)) return 'brief';
+  if (isIanaTld(last)) return 'tld';
+  return labels.length === 2 && !list.meantAsIs(base) ? 'brief' : 'usual';
+}
+
+/** What hangs on the answer to another sidestub's probe: denials of all names with this last label (N3, N7). */
+export function probedKindOf({ base }: Expansion): DenialKind {
+  return isIanaTld(lastLabel(base)) ? 'tld' : 'usual';
+}
+
+/** How long negative answers in the cluster zone are believed, whatever their SOA allows beyond it. */
+export function zoneDenialLife(kind: DenialKind): DenialLife {
+  return LIVES[kind];
+}
+
+/** How long negative answers elsewhere are believed. */
+export function outerDenialLife(longest: Milliseconds): DenialLife {
+  return { alone: longest, besideAddresses: longest, stale: STALE, isHeld: true };
+}
+
+/** A negative answer that nobody is to keep (RFC 2308 §5). */
+export function withoutLife(message: Message): Message {
+  return { ...message, authority: message.authority.map((rr) => ({ ...rr, ttl: 0 })) };
+}
