@@ -45,7 +45,8 @@ export interface CommandContext {
 
 /** A stream to print to; a terminal also says how wide it is. */
 export interface Output {
-  write(text: string): unknown;
+  /** Text, or octets where the encoding is not UTF-8. */
+  write(text: string | Uint8Array): unknown;
   readonly isTTY?: boolean;
   readonly columns?: number;
 }

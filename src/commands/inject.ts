@@ -1,31 +1,38 @@
-import { readFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
 import { ConfigError } from '../config/config-error.ts';
+import {
+  type InjectedManifest,
+  type InjectedPod,
+  injectManifest,
+  type ManifestOptions,
+} from '../kubernetes/manifest/inject-manifest.ts';
+import { encodeManifest } from '../kubernetes/manifest/manifest-encoding.ts';
+import { ManifestError } from '../kubernetes/manifest/manifest-error.ts';
+import { parseTemplatePath, TemplatePaths } from '../kubernetes/manifest/template-paths.ts';
 import { type Command, type CommandContext, ExitCode, textFlag, UsageError } from './command.ts';
 import { diffText } from './inject/diff-text.ts';
 import { injectionFlags, injectionOptions } from './inject/injection-flags.ts';
-import { type InjectedManifest, type InjectedPod, injectManifest } from './inject/manifest.ts';
-import { printNotes } from './sources.ts';
+import { type ManifestFile, readManifestFiles } from './inject/manifest-files.ts';
 
 /** Puts sidestub into the pods of manifests. */
 export const command: Command = {
   summary: 'put sidestub into the pods of Kubernetes manifests',
   usage: `sidestub inject [-f FILE]… [options]
 
-Reads Pods, Jobs, CronJobs, Deployments, StatefulSets, DaemonSets and Lists of them, YAML of any
-number of documents or JSON, and prints them with sidestub as a native sidecar (Kubernetes >= 1.29).
-What is injected already stays as it is. On a terminal it prints the difference instead. What is
-left alone is named on stderr with the reason; exit code 1 when that is something to mend.
+Reads Pods, Jobs, CronJobs, Deployments, StatefulSets, DaemonSets, Argo Rollouts, Knative Services
+and Lists of them, YAML of any number of documents or JSON, and prints them with sidestub as a native
+sidecar (Kubernetes >= 1.29). Everything that it does not insert stays as it is, octet for octet.
+On a terminal it prints the difference instead. What is left alone is named on stderr with the
+reason; exit code 1 when that is something to mend.
 
   kubectl create job build --image=alpine --dry-run=client -o yaml | sidestub inject | kubectl apply -f -
   sidestub inject -f job.yaml --pin git.corp.example --ready git.corp.example
-  sidestub inject -f k8s/ci.yaml --output diff`,
+  sidestub inject -f k8s/ci --output diff`,
   options: {
     filename: {
       type: 'string',
       short: 'f',
       multiple: true,
-      hint: 'FILE|-',
+      hint: 'FILE|DIR|-',
       meaning: 'what to read; - is stdin, and the default',
     },
     output: {
@@ -40,6 +47,12 @@ left alone is named on stderr with the reason; exit code 1 when that is somethin
       hint: 'NAME',
       meaning: 'of objects that do not say theirs, for mode none',
     },
+    'template-path': {
+      type: 'string',
+      multiple: true,
+      hint: 'KIND[.GROUP]=PATH',
+      meaning: 'where another kind has its pods: Job.batch.volcano.sh=spec.tasks[*].template',
+    },
     ...injectionFlags,
   },
   main,
@@ -50,46 +63,84 @@ async function main(context: CommandContext): Promise<number> {
   if (positionals.length > 0) {
     throw new UsageError(`unexpected argument: ${positionals[0]}; files are named by -f`);
   }
-  const options = injectionOptions(flags, version);
-  const print = printsDiff(context) ? printDiff : printYaml;
-  const all: InjectedPod[] = [];
-  for (const [index, name] of filesOf(context).entries()) {
-    const before = await readManifest(name);
-    const file = name === '-' ? 'stdin' : name;
-    const injected = injectManifest(before, file, options);
-    reportOn(injected, file, context);
-    print(context, { file, before, after: injected.text, first: index === 0 });
-    all.push(...injected.pods);
-  }
-  const refused = all.some(({ injection }) => injection.outcome === 'refused');
+  const options: ManifestOptions = {
+    ...injectionOptions(flags, version),
+    templatePaths: templatePathsOf(context),
+  };
+  const asDiff = printsDiff(context);
+  const results = await injectFiles(filesOf(context), options);
+  for (const { file, injected } of results) reportOn(injected, file.name, context);
+  if (asDiff) printDiffs(results, context);
+  else printManifests(results, context);
+  const refused = results.some(({ injected: { pods } }) =>
+    pods.some(({ injection }) => injection.outcome === 'refused'),
+  );
   return refused ? ExitCode.FAILURE : ExitCode.OK;
 }
 
-interface Printed {
-  readonly file: string;
-  readonly before: string;
-  readonly after: string;
-  readonly first: boolean;
+interface Result {
+  readonly file: ManifestFile;
+  readonly injected: InjectedManifest;
 }
 
-function printDiff({ stdout }: CommandContext, { file, before, after }: Printed): void {
-  stdout.write(diffText(file, before, after, stdout.isTTY === true));
+/** Everything is read before anything is printed: half of the files is no manifest of anything. */
+async function injectFiles(names: readonly string[], options: ManifestOptions): Promise<Result[]> {
+  try {
+    const files = await readManifestFiles(names);
+    const problems: ManifestError['problems'][number][] = [];
+    const results = files.flatMap((file): Result[] => {
+      try {
+        return [{ file, injected: injectManifest(file.text, file.name, options) }];
+      } catch (error) {
+        if (!(error instanceof ManifestError)) throw error;
+        problems.push(...error.problems);
+        return [];
+      }
+    });
+    if (problems.length > 0) throw new ManifestError(problems);
+    return results;
+  } catch (error) {
+    if (error instanceof ManifestError) throw new ConfigError(error.problems);
+    throw error;
+  }
 }
 
-/** Files are documents of one stream. */
-function printYaml({ stdout }: CommandContext, { after, first }: Printed): void {
-  if (!first && !after.startsWith('---')) stdout.write('---\n');
-  stdout.write(after.endsWith('\n') ? after : `${after}\n`);
+function printDiffs(results: readonly Result[], { stdout }: CommandContext): void {
+  for (const { file, injected } of results) {
+    stdout.write(diffText(file.name, file.text, injected.text, stdout.isTTY === true));
+  }
+}
+
+/** One file comes out in its own encoding; several are documents of one stream, in UTF-8. */
+function printManifests(results: readonly Result[], { stdout }: CommandContext): void {
+  const [first] = results;
+  if (first !== undefined && results.length === 1) {
+    const { file, injected } = first;
+    const isPlain = file.encoding === 'utf-8' && !file.hasMark;
+    stdout.write(isPlain ? injected.text : encodeManifest({ ...file, text: injected.text }));
+    return;
+  }
+  for (const [index, { injected }] of results.entries()) {
+    const { text } = injected;
+    if (index > 0 && !text.startsWith('---')) stdout.write('---\n');
+    stdout.write(text.endsWith('\n') || text === '' ? text : `${text}\n`);
+  }
 }
 
 function reportOn(
-  { pods, notes }: InjectedManifest,
+  { pods, unknown }: InjectedManifest,
   file: string,
   { stderr }: CommandContext,
 ): void {
-  printNotes(notes, stderr);
   for (const pod of pods) stderr.write(report(pod));
-  if (pods.length === 0) stderr.write(`sidestub: ${file}: no pods in it\n`);
+  for (const { place, label, templatePath } of unknown) {
+    stderr.write(
+      `sidestub: ${place}: ${label} left as it is: a kind that is not known; to inject its pods: --template-path '${templatePath}'\n`,
+    );
+  }
+  if (pods.length === 0 && unknown.length === 0) {
+    stderr.write(`sidestub: ${file}: no pods in it\n`);
+  }
 }
 
 function filesOf({ flags }: CommandContext): readonly string[] {
@@ -105,14 +156,16 @@ function printsDiff({ flags, stdout }: CommandContext): boolean {
   return output === 'diff';
 }
 
-async function readManifest(name: string): Promise<string> {
-  if (name === '-') return await text(process.stdin);
-  try {
-    return await readFile(name, 'utf8');
-  } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    throw new ConfigError([{ place: name, reason: `cannot be read: ${reason}` }]);
-  }
+function templatePathsOf({ flags }: CommandContext): TemplatePaths {
+  const texts = flags['template-path'];
+  const named = (Array.isArray(texts) ? texts.map(String) : []).map((text) => {
+    const path = parseTemplatePath(text);
+    if (path === undefined) {
+      throw new UsageError(`--template-path is not KIND[.GROUP]=PATH: ${text}`);
+    }
+    return path;
+  });
+  return new TemplatePaths(named);
 }
 
 /** Each pod in a line, and each warning in one of its own. */

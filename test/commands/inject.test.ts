@@ -7,7 +7,7 @@ import { runCommandLine } from '../../src/commands/command-line.ts';
 
 /** Runs `sidestub inject`; nothing here reads stdin. */
 async function inject(words: readonly string[], isTTY = false) {
-  let stdout = '';
+  const octets: Buffer[] = [];
   let stderr = '';
   const code = await runCommandLine(
     ['inject', ...words],
@@ -17,18 +17,19 @@ async function inject(words: readonly string[], isTTY = false) {
       version: '1.2.3',
       stdout: {
         isTTY,
-        write: (text: string) => {
-          stdout += text;
+        write: (text: string | Uint8Array) => {
+          octets.push(Buffer.from(text as string));
         },
       },
       stderr: {
-        write: (text: string) => {
+        write: (text: string | Uint8Array) => {
           stderr += text;
         },
       },
     },
   );
-  return { code, stdout, stderr };
+  const output = Buffer.concat(octets);
+  return { code, stdout: output.toString(), octets: output, stderr };
 }
 
 const JOB = `# The nightly build.
@@ -125,13 +126,13 @@ test('every kind that makes pods is found, in Lists too', async (t) => {
   t.doesNotThrow(() => JSON.parse(stdout));
 });
 
-test('aliases are written out, since only one of their users may change', async (t) => {
+test('aliases stay, and one whose list must not change for all is written out', async (t) => {
   const yaml = `apiVersion: v1
 kind: Pod
 metadata: {name: aliases}
 spec:
   containers:
-  - &base
+  - &base # the one
     name: a
     image: busybox
     volumeMounts: &mounts
@@ -141,16 +142,23 @@ spec:
   - name: c
     image: busybox
     volumeMounts: *mounts
+  volumes: &volumes
+  - {name: x, emptyDir: {}}
+  other: *volumes
 `;
   const folder = t.testdir({ 'a.yaml': yaml });
-  const { stdout, stderr } = await inject(['-f', join(folder, 'a.yaml')]);
-  t.match(stderr, /note: .*a\.yaml:1: has aliases/);
-  const [document] = parseAllDocuments(stdout);
+  const { stdout, code } = await inject(['-f', join(folder, 'a.yaml')]);
+  t.equal(code, 0);
+  const [document] = parseAllDocuments(stdout, { version: '1.1' });
   const { spec } = document?.toJS() ?? {};
   for (const { name, volumeMounts } of spec.containers) {
     t.equal(volumeMounts.length, 2, `${name} has its mount once`);
   }
-  t.notMatch(stdout, /[&*]base|%YAML/);
+  t.strictSame(spec.other, [{ name: 'x', emptyDir: {} }]);
+  t.match(stdout, '- &base # the one');
+  t.match(stdout, '  - <<: *base\n    name: b\n  - name: c');
+  t.match(stdout, '    volumeMounts: *mounts\n', 'both are to have what the list gets');
+  t.match(stdout, '  other: [{name: x, emptyDir: {}}]\n', 'this one is not');
 });
 
 test('what is left alone is named with the reason, and only what can be mended is a failure', async (t) => {
@@ -220,6 +228,8 @@ test('what makes no sense is an error that says so', async (t) => {
   const bad = await inject(['-f', join(folder, 'bad.yaml')]);
   t.match(bad, { code: 78, stdout: '' });
   t.match(bad.stderr, /bad\.yaml:7:1: /, 'with line and column of the file');
+  const both = ['-f', join(folder, 'empty.yaml'), '-f', join(folder, 'bad.yaml')];
+  t.match(await inject(both), { code: 78, stdout: '' }, 'nothing is printed before all is read');
   t.match(await inject(['-f', join(folder, 'empty.yaml')]), { code: 0, stderr: /no pods in it/ });
   t.match(await inject(['-f', join(folder, 'none.yaml')]), {
     code: 78,
@@ -235,8 +245,146 @@ test('what makes no sense is an error that says so', async (t) => {
     ['--cluster-version', 'new'],
     ['--output', 'json'],
     ['--mode', 'none', '--listen', 'pod'],
+    ['--template-path', 'spec.template'],
+    ['--template-path', 'Job=spec..template'],
   ]) {
     t.match(await inject(words), { code: 64, stdout: '' }, words.join(' '));
+  }
+});
+
+test('a template that is not YAML yet gets one line with the remedy', async (t) => {
+  const chart = '{{- range .Values.jobs }}\napiVersion: batch/v1\n  kind: Job\n{{ end }}\n'.repeat(
+    50,
+  );
+  const folder = t.testdir({
+    'a.yaml': chart,
+    'b.yaml': JOB.replace("'alpine:3.22'", '{{ .Values.image }}'),
+  });
+  const { code, stderr } = await inject(['-f', join(folder, 'a.yaml')]);
+  t.equal(code, 78);
+  t.match(
+    stderr,
+    /^sidestub: \S+a\.yaml:1: a template, not YAML yet: render it first \(helm template .*\n$/,
+  );
+  const { stderr: second } = await inject(['-f', join(folder, 'b.yaml')]);
+  t.match(second, /^sidestub: \S+b\.yaml:13: a template, .*\n$/);
+});
+
+test('a folder is read as kubectl reads it, and what is wrong in it is named at once', async (t) => {
+  const folder = t.testdir({
+    'b.yml': JOB,
+    'a.json': '{"kind": "ConfigMap"}',
+    'README.md': '# no manifest',
+    below: { 'c.yaml': JOB },
+  });
+  const { stdout, stderr } = await inject(['-f', folder]);
+  t.ok(stdout.startsWith('{"kind": "ConfigMap"}\n---\n# The nightly build.'), stdout.slice(0, 80));
+  t.match(stderr, /a\.json: no pods in it\n.*b\.yml:1: Job\/nightly injected/);
+  t.equal(stderr.split('\n').length, 3);
+  const bad = t.testdir({ 'a.yaml': 'a: [', 'b.yaml': '\xff: {', 'c.yaml': JOB, none: {} });
+  const { stderr: problems, stdout: nothing } = await inject(['-f', bad, '-f', join(bad, 'none')]);
+  t.equal(nothing, '');
+  t.match(problems, 'none: a folder without');
+  t.match((await inject(['-f', bad])).stderr, /a\.yaml:1:\d+: .*\n.*b\.yaml:1:/);
+});
+
+test('UTF-16 and byte order marks go in and come out', async (t) => {
+  for (const [name, octets] of [
+    ['utf-8', Buffer.from(`\ufeff${JOB}`)],
+    ['utf-16le', Buffer.from(`\ufeff${JOB}`, 'utf16le')],
+    ['utf-16be', Buffer.from(`\ufeff${JOB}`, 'utf16le').swap16()],
+  ] as const) {
+    const folder = t.testdir({ 'a.yaml': octets });
+    const { octets: output, stderr } = await inject(['-f', join(folder, 'a.yaml')]);
+    t.match(stderr, 'Job/nightly injected', name);
+    t.same(output.subarray(0, 200), octets.subarray(0, 200), name);
+    t.ok(output.length > octets.length);
+  }
+  const latin = t.testdir({ 'a.yaml': Buffer.from(`# one\n# caf\xe9\n${JOB}`, 'latin1') });
+  t.match(await inject(['-f', join(latin, 'a.yaml')]), {
+    code: 78,
+    stderr: 'a.yaml:2: not valid UTF-8',
+  });
+});
+
+test('kinds with pods that are not known are named, and --template-path reaches them', async (t) => {
+  const template = 'template:\n      spec:\n        containers: [{name: main, image: busybox}]\n';
+  const folder = t.testdir({
+    'a.yaml': `apiVersion: batch.volcano.sh/v1alpha1
+kind: Job
+metadata: {name: v}
+spec:
+  tasks:
+  - name: one
+    ${template}  - name: two
+    ${template}---
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {name: r}
+spec:
+  template: {spec: {containers: [{name: main, image: busybox}]}}
+---
+apiVersion: serving.knative.dev/v1
+kind: Service
+metadata: {name: k}
+spec:
+  template: {spec: {containers: [{image: busybox}]}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: s}
+spec: {ports: []}
+`,
+  });
+  const file = join(folder, 'a.yaml');
+  const { stderr, code } = await inject(['-f', file]);
+  t.equal(code, 0);
+  t.match(
+    stderr,
+    /a\.yaml:1: Job\/v left as it is: .* --template-path 'Job\.batch\.volcano\.sh=spec\.tasks\[\*\]\.template'\n/,
+  );
+  t.match(stderr, 'Rollout/r injected (overlay)');
+  t.match(stderr, /Service\/k injected \(overlay\)\n.*Service\/k warning: Knative takes/);
+  t.notMatch(stderr, 'Service/s');
+  const path = 'Job.batch.volcano.sh=spec.tasks[*].template';
+  const reached = await inject(['-f', file, '--template-path', path]);
+  t.equal(reached.stderr.match(/Job\/v injected/g)?.length, 2);
+  t.equal(reached.stdout.match(/- name: sidestub\n\s+image/g)?.length, 2);
+});
+
+test('objects of a known kind without a pod are passed on as they are', async (t) => {
+  const parts = [
+    'apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n',
+    'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: b}\nspec: {replicas: 3}\n',
+    'apiVersion: apps/v1\nkind: Deployment\nspec: {template: {spec: {nodeSelector: {a: b}}}}\n',
+    'apiVersion: apiextensions.k8s.io/v1\nkind: Job\nspec: {}\n',
+  ];
+  const text = parts.join('---\n');
+  const folder = t.testdir({ 'a.yaml': text });
+  const { code, stdout, stderr } = await inject(['-f', join(folder, 'a.yaml')]);
+  t.match({ code, stdout }, { code: 0, stdout: text });
+  t.match(stderr, /Pod\/a skipped: no containers/);
+  t.match(stderr, /Deployment\/unnamed skipped: no containers/);
+});
+
+test('many aliases are read, more than kubectl would read are refused', async (t) => {
+  const users = Array.from({ length: 300 }, (_, index) => `  k${index}: *a\n`).join('');
+  const map = `apiVersion: v1\nkind: ConfigMap\ndata:\n  a: &a x\n${users}---\n${JOB}`;
+  const laughs = Array.from(
+    { length: 30 },
+    (_, index) => `l${index + 1}: &l${index + 1} [*l${index}, *l${index}]\n`,
+  );
+  const folder = t.testdir({
+    'a.yaml': map,
+    'b.yaml': `l0: &l0 x\n${laughs.join('')}`,
+    'c.yaml': 'a: &a [*a]\n',
+    'd.yaml': `${'['.repeat(20_000)}\n`,
+  });
+  const { code, stdout } = await inject(['-f', join(folder, 'a.yaml')]);
+  t.equal(code, 0);
+  t.ok(stdout.startsWith(map.slice(0, map.indexOf('---'))));
+  for (const name of ['b', 'c', 'd']) {
+    t.match(await inject(['-f', join(folder, `${name}.yaml`)]), { code: 78, stdout: '' }, name);
   }
 });
 

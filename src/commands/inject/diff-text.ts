@@ -1,4 +1,4 @@
-import { type DiffLine, lineDiff } from './line-diff.ts';
+import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff';
 
 /** How many lines of what stayed are shown around what changed. */
 const CONTEXT = 3;
@@ -10,49 +10,22 @@ const CONTEXT = 3;
  * @param colour - Whether it is for a terminal.
  */
 export function diffText(name: string, before: string, after: string, colour: boolean): string {
-  const lines = lineDiff(before, after);
-  const hunks = hunksOf(lines);
-  if (hunks.length === 0) return '';
-  const paint = (code: number, text: string): string =>
-    colour ? `\u001b[${code}m${text}\u001b[0m` : text;
-  const body = hunks.flatMap(({ head, from, to }) => [
-    paint(36, head),
-    ...lines.slice(from, to).map(({ sign, text }) => {
-      if (sign === ' ') return ` ${text}`;
-      return paint(sign === '+' ? 32 : 31, sign + text);
-    }),
-  ]);
-  return `${[paint(1, `--- ${name}`), paint(1, `+++ ${name} (injected)`), ...body].join('\n')}\n`;
+  if (before === after) return '';
+  const options = { context: CONTEXT, headerOptions: FILE_HEADERS_ONLY };
+  const changed = `${name} (injected)`;
+  const patch = createTwoFilesPatch(name, changed, before, after, undefined, undefined, options);
+  return colour ? patch.split('\n').map(painted).join('\n') : patch;
 }
 
-interface Hunk {
-  readonly head: string;
-  /** Indices into the lines; `to` is past the last. */
-  readonly from: number;
-  readonly to: number;
-}
+/** Bold, cyan, green and red, as git has them. */
+const COLOURS: readonly (readonly [start: RegExp, code: number])[] = [
+  [/^(?:---|\+\+\+) /, 1],
+  [/^@@/, 36],
+  [/^\+/, 32],
+  [/^-/, 31],
+];
 
-function hunksOf(lines: readonly DiffLine[]): Hunk[] {
-  const ranges: { from: number; to: number }[] = [];
-  for (const [index, { sign }] of lines.entries()) {
-    if (sign === ' ') continue;
-    const last = ranges.at(-1);
-    const to = Math.min(lines.length, index + 1 + CONTEXT);
-    if (last !== undefined && index - CONTEXT <= last.to) last.to = to;
-    else ranges.push({ from: Math.max(0, index - CONTEXT), to });
-  }
-  return ranges.map(({ from, to }) => ({ from, to, head: headOf(lines, from, to) }));
-}
-
-function headOf(lines: readonly DiffLine[], from: number, to: number): string {
-  const count = (part: readonly DiffLine[], other: '+' | '-'): number =>
-    part.filter(({ sign }) => sign !== other).length;
-  const before = lines.slice(0, from);
-  const hunk = lines.slice(from, to);
-  const range = (other: '+' | '-'): string => {
-    const length = count(hunk, other);
-    // A range without lines is named after the line before it.
-    return `${count(before, other) + (length === 0 ? 0 : 1)},${length}`;
-  };
-  return `@@ -${range('+')} +${range('-')} @@`;
+function painted(line: string): string {
+  const code = COLOURS.find(([start]) => start.test(line))?.[1];
+  return code === undefined ? line : `\u001b[${code}m${line}\u001b[0m`;
 }

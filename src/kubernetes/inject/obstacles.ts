@@ -8,6 +8,7 @@ export type Reason =
   | 'opted_out'
   | 'mirror_pod'
   | 'windows'
+  | 'no_containers'
   | 'host_network'
   | 'cluster_too_old'
   | 'name_taken'
@@ -19,6 +20,7 @@ export const REASONS: readonly Reason[] = [
   'opted_out',
   'mirror_pod',
   'windows',
+  'no_containers',
   'host_network',
   'cluster_too_old',
   'name_taken',
@@ -40,7 +42,13 @@ export function obstacle(pod: Pod, version: ClusterVersion | undefined): Skip | 
   return unwanted(pod) ?? tooOld(version) ?? taken(pod) ?? portTaken(pod) ?? sysctlTaken(pod);
 }
 
-function unwanted({ annotations, labels, windows, hostNetwork }: Pod): Skip | undefined {
+function unwanted({
+  annotations,
+  labels,
+  windows,
+  hostNetwork,
+  hasContainers,
+}: Pod): Skip | undefined {
   const skip = (reason: Reason, message: string): Skip => ({ reason, message, meant: true });
   if (annotations?.get(INJECT) === 'false' || labels.get(INJECT) === 'false') {
     return skip('opted_out', `${INJECT} is "false"`);
@@ -48,6 +56,8 @@ function unwanted({ annotations, labels, windows, hostNetwork }: Pod): Skip | un
   if (annotations?.has('kubernetes.io/config.mirror') === true) {
     return skip('mirror_pod', 'a static pod is what its node says, not the API');
   }
+  if (!hasContainers)
+    return skip('no_containers', 'no containers: a part of a pod, or a patch for one');
   if (windows) return skip('windows', 'Windows has no resolv.conf to publish');
   if (hostNetwork) {
     return skip(

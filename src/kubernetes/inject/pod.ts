@@ -5,6 +5,8 @@ export interface Pod {
   /** `metadata.name`, or what one will be made of. */
   readonly name: string;
   readonly hasMetadata: boolean;
+  /** What is not: a patch for a pod, or a part of one. */
+  readonly hasContainers: boolean;
   readonly annotations: ReadonlyMap<string, string> | undefined;
   readonly labels: ReadonlyMap<string, string>;
   readonly hostNetwork: boolean;
@@ -67,6 +69,7 @@ export function readPod(value: unknown): Pod {
   return {
     name: metadata.member('name').text() ?? metadata.member('generateName').text() ?? 'unnamed',
     hasMetadata: metadata.present,
+    hasContainers: spec.member('containers').present,
     annotations: metadata.member('annotations').textMap(),
     labels: metadata.member('labels').textMap() ?? new Map(),
     hostNetwork: spec.member('hostNetwork').isTrue(),

@@ -1,0 +1,96 @@
+/** One document of a file. What stands between two of them belongs to one of them: joined they are the file. */
+export interface DocumentText {
+  readonly text: string;
+  readonly format: 'yaml' | 'json';
+  /** In the file, from 1, of the first character of {@link text}. */
+  readonly line: number;
+}
+
+/**
+ * Splits a file into its documents as kubectl does: at lines that start with `---`, and JSON objects one after another.
+ *
+ * A marker in the first column ends a document wherever it stands, in a block scalar too.
+ *
+ * @see YAML 1.2 §9.1.2
+ */
+export function splitDocuments(text: string): DocumentText[] {
+  let line = 1;
+  const documents: DocumentText[] = [];
+  for (const part of withDirectives(text.split(/(?<![^\n])(?=---(?:[ \t\r\n]|$))/))) {
+    for (const piece of jsonPieces(part) ?? [part]) {
+      documents.push({ text: piece, format: piece === part ? formatOf(part) : 'json', line });
+      line += piece.split('\n').length - 1;
+    }
+  }
+  return documents;
+}
+
+/** `%YAML` and `%TAG` stand before the marker of the document that they are for. */
+function withDirectives(parts: readonly string[]): string[] {
+  const joined: string[] = [];
+  let directives = '';
+  for (const part of parts) {
+    if (/^%/m.test(part) && /^(?:(?:[%#].*|[ \t\r]*)(?:\n|$))*$/.test(part)) {
+      directives += part;
+    } else {
+      joined.push(directives + part);
+      directives = '';
+    }
+  }
+  return directives === '' ? joined : [...joined, directives];
+}
+
+function formatOf(part: string): 'yaml' | 'json' {
+  return isJson(part.replace(MARKER, '')) ? 'json' : 'yaml';
+}
+
+/** `---` and the rest of its line, where that is blank. */
+const MARKER = /^---[ \t]*(?:\r?\n|$)/;
+
+/** The JSON values of a part, each with what follows it; `undefined` where there are fewer than two. */
+function jsonPieces(part: string): string[] | undefined {
+  const [marker = ''] = MARKER.exec(part) ?? [];
+  const ends: number[] = [];
+  for (let start = marker.length; !isBlankFrom(part, start); start = ends.at(-1) ?? start) {
+    const end = endOfValue(part, start);
+    if (end === undefined || !isJson(part.slice(start, end))) return undefined;
+    ends.push(end);
+  }
+  if (ends.length < 2) return undefined;
+  return ends.map((end, index) =>
+    part.slice(ends[index - 1] ?? 0, index === ends.length - 1 ? undefined : end),
+  );
+}
+
+function isBlankFrom(text: string, start: number): boolean {
+  const blank = /\s*$/y;
+  blank.lastIndex = start;
+  return blank.test(text);
+}
+
+/** Where the object or list ends that comes next in the text; `undefined` where something else does. */
+function endOfValue(text: string, start: number): number | undefined {
+  const opening = /\s*[{[]/y;
+  opening.lastIndex = start;
+  if (!opening.test(text)) return undefined;
+  const token = /"(?:[^"\\]|\\.)*"|[{}[\]]/gs;
+  token.lastIndex = start;
+  let depth = 0;
+  for (let match = token.exec(text); match !== null; match = token.exec(text)) {
+    const [found] = match;
+    if (found === '{' || found === '[') depth++;
+    else if (found === '}' || found === ']') depth--;
+    if (depth === 0) return token.lastIndex;
+  }
+  return undefined;
+}
+
+function isJson(text: string): boolean {
+  if (!/^\s*[{[]/.test(text)) return false;
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,148 @@
+import { type Injection, type InjectionOptions, injectPod } from '../inject/inject-pod.ts';
+import { type DocumentTree, readTree, type TreeProblem } from './document-tree.ts';
+import { type DocumentText, splitDocuments } from './documents.ts';
+import { ManifestError, type ManifestProblem } from './manifest-error.ts';
+import { type Change, patchText } from './patch-text.ts';
+import { type PodTemplate, podTemplates, type UnknownTemplate } from './pod-templates.ts';
+import { plainValue } from './raw-scalar.ts';
+import type { TemplatePaths } from './template-paths.ts';
+import { lineOf } from './text-lines.ts';
+
+/** A manifest with sidestub in its pods. */
+export interface InjectedManifest {
+  /** Everything but what was inserted is what it was, octet for octet. */
+  readonly text: string;
+  readonly pods: readonly InjectedPod[];
+  readonly unknown: readonly (UnknownTemplate & { readonly place: string })[];
+}
+
+/** What became of one pod of a manifest. */
+export interface InjectedPod {
+  /** `FILE:LINE` of its document. */
+  readonly place: string;
+  readonly label: string;
+  readonly injection: Injection;
+}
+
+/** What is to be done with manifests. */
+export interface ManifestOptions extends InjectionOptions {
+  readonly templatePaths: TemplatePaths;
+}
+
+/**
+ * Injects every pod of a manifest: YAML of any number of documents, or JSON objects one after another.
+ *
+ * @param file - What to call it where something is wrong.
+ * @throws {ManifestError} When it is neither YAML nor JSON; names the places.
+ */
+export function injectManifest(
+  text: string,
+  file: string,
+  options: ManifestOptions,
+): InjectedManifest {
+  const read = splitDocuments(text).map((document) => ({
+    document,
+    tree: readTree(document.text),
+  }));
+  const problems = read.flatMap(({ document, tree }) =>
+    'text' in tree ? [] : tree.map((problem) => placed(problem, document, file)),
+  );
+  if (problems.length > 0) throw new ManifestError(summary(problems, text, file));
+  const parts = read.map(({ document, tree }) =>
+    injectDocument(document, tree as DocumentTree, file, options),
+  );
+  return {
+    text: parts.map((part) => part.text).join(''),
+    pods: parts.flatMap(({ pods }) => pods),
+    unknown: parts.flatMap(({ unknown }) => unknown),
+  };
+}
+
+function placed({ offset, reason }: TreeProblem, { text, line }: DocumentText, file: string) {
+  const inDocument = lineOf(text, offset);
+  const column = offset - text.lastIndexOf('\n', offset - 1);
+  return { place: `${file}:${line + inDocument - 1}:${column}`, reason };
+}
+
+/** Enough to see what is wrong. */
+const MAX_PROBLEMS = 5;
+
+/** A template of Helm or the like has a complaint for each of its lines: one says what to do about it. */
+function summary(
+  problems: readonly ManifestProblem[],
+  text: string,
+  file: string,
+): readonly ManifestProblem[] {
+  const template = /\{\{-?[^}]*\}\}/.exec(text);
+  if (template !== null) {
+    const place = `${file}:${lineOf(text, template.index)}`;
+    return [
+      {
+        place,
+        reason: 'a template, not YAML yet: render it first (helm template … | sidestub inject)',
+      },
+    ];
+  }
+  if (problems.length <= MAX_PROBLEMS) return problems;
+  const more = `and ${problems.length - MAX_PROBLEMS} more`;
+  return [...problems.slice(0, MAX_PROBLEMS), { place: file, reason: more }];
+}
+
+function injectDocument(
+  document: DocumentText,
+  tree: DocumentTree,
+  file: string,
+  options: ManifestOptions,
+): InjectedManifest {
+  const place = `${file}:${document.line + firstLine(document.text)}`;
+  const { templates, unknown } = podTemplates(tree.value, options.templatePaths);
+  const pods = templates.map((template) => ({
+    template,
+    injection: injectTemplate(template, options),
+  }));
+  const changes = pods.flatMap(({ template, injection }): Change[] =>
+    'patch' in injection && injection.patch.length > 0
+      ? [{ path: template.path, patch: injection.patch }]
+      : [],
+  );
+  const written = patchText(tree, changes);
+  return {
+    text: typeof written === 'string' ? written : document.text,
+    pods: pods.map(({ template: { label }, injection }) => ({
+      place,
+      label,
+      injection:
+        typeof written === 'string' || !('patch' in injection) || injection.patch.length === 0
+          ? injection
+          : unwritten(written, document, file),
+    })),
+    unknown: unknown.map((each) => ({ ...each, place })),
+  };
+}
+
+/** Lines of a document before its content: those of its marker and of its directives. */
+function firstLine(text: string): number {
+  const [head = ''] = /^(?:%[^\n]*\n)*(?:---[ \t\r]*\n)?/.exec(text) ?? [];
+  return head.split('\n').length - 1;
+}
+
+function injectTemplate(
+  { pod, namespace, warnings }: PodTemplate,
+  options: ManifestOptions,
+): Injection {
+  const injection = injectPod(plainValue(pod), {
+    ...options,
+    namespace: namespace ?? options.namespace,
+  });
+  if (!('patch' in injection)) return injection;
+  return { ...injection, warnings: [...injection.warnings, ...warnings] };
+}
+
+function unwritten(problem: TreeProblem, document: DocumentText, file: string): Injection {
+  const { place, reason } = placed(problem, document, file);
+  return {
+    outcome: 'refused',
+    reason: 'invalid',
+    message: `${place}: ${reason}, as it is written here`,
+  };
+}

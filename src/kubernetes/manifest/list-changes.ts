@@ -1,0 +1,46 @@
+import { isSame } from './raw-scalar.ts';
+
+/** What becomes of a list, by the places of its elements before. */
+export type ListChange =
+  | { readonly kind: 'keep' | 'replace'; readonly index: number; readonly value: unknown }
+  | { readonly kind: 'remove'; readonly index: number }
+  /** Before the element at `index`, or behind the last one. */
+  | { readonly kind: 'insert'; readonly index: number; readonly value: unknown };
+
+/**
+ * Compares two lists whose elements change, come and go, and do not change places.
+ *
+ * @param originOf - What an element was before it was changed.
+ */
+export function listChanges(
+  before: readonly unknown[],
+  after: readonly unknown[],
+  originOf: (value: unknown) => unknown,
+): ListChange[] {
+  const changes: ListChange[] = [];
+  let next = 0;
+  let added: unknown[] = [];
+  const closeGap = (end: number): void => {
+    for (let index = next; index < end; index++) {
+      const [value] = added;
+      if (added.length === 0) changes.push({ kind: 'remove', index });
+      else if (isSame(before[index], value)) changes.push({ kind: 'keep', index, value });
+      else changes.push({ kind: 'replace', index, value });
+      added = added.slice(1);
+    }
+    for (const value of added) changes.push({ kind: 'insert', index: end, value });
+    added = [];
+  };
+  for (const value of after) {
+    const index = before.indexOf(originOf(value), next);
+    if (index === -1) {
+      added.push(value);
+    } else {
+      closeGap(index);
+      changes.push({ kind: 'keep', index, value });
+      next = index + 1;
+    }
+  }
+  closeGap(before.length);
+  return changes;
+}

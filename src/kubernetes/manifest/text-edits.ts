@@ -1,0 +1,73 @@
+import { lineStart, nextLine } from './text-lines.ts';
+
+/** Text in place of other text: an insertion where `from` is `to`. */
+export interface TextEdit {
+  readonly from: number;
+  readonly to: number;
+  readonly text: string;
+}
+
+/** Collects the changes of a text, by their places in the text as it was. */
+export class TextEdits {
+  private readonly text: string;
+  private readonly newline: string;
+  private readonly replacements: TextEdit[] = [];
+  private readonly removals: { from: number; to: number }[] = [];
+
+  constructor(text: string, newline: string) {
+    this.text = text;
+    this.newline = newline;
+  }
+
+  /** Text in place of a part. */
+  replace(from: number, to: number, text: string): void {
+    this.replacements.push({ from, to, text });
+  }
+
+  /** Lines behind the line that a node ends in. */
+  insertLines(offset: number, lines: readonly string[]): void {
+    const at = nextLine(this.text, offset);
+    const text = lines.join(this.newline);
+    // The last line of a text that ends without a line break goes on doing so.
+    const unfinished = at === this.text.length && !this.text.endsWith('\n');
+    this.replace(at, at, unfinished ? this.newline + text : text + this.newline);
+  }
+
+  /** Takes away the lines from the one that holds `from` to the one that a node ends in. */
+  removeLines(from: number, offset: number): void {
+    this.removals.push({ from: lineStart(this.text, from), to: nextLine(this.text, offset) });
+  }
+
+  /** The text with all changes made. */
+  applied(): string {
+    const edits = [...this.replacements, ...this.removedParts()].toSorted(
+      (some, other) => some.from - other.from || some.to - other.to,
+    );
+    let at = 0;
+    let result = '';
+    for (const { from, to, text } of edits) {
+      result += this.text.slice(at, Math.max(at, from)) + text;
+      at = Math.max(at, to);
+    }
+    return result + this.text.slice(at);
+  }
+
+  /** Whole lines; at an end without a line break, the line break before them instead of the one behind. */
+  private removedParts(): TextEdit[] {
+    const parts: TextEdit[] = [];
+    for (const { from, to } of this.removals.toSorted((some, other) => some.from - other.from)) {
+      const last = parts.at(-1);
+      if (last !== undefined && from <= last.to) {
+        parts[parts.length - 1] = { ...last, to: Math.max(last.to, to) };
+      } else {
+        parts.push({ from, to, text: '' });
+      }
+    }
+    return parts.map((part) => {
+      const unfinished = part.to === this.text.length && !this.text.endsWith('\n');
+      if (!unfinished || part.from === 0) return part;
+      const crlf = this.text[part.from - 2] === '\r' ? 2 : 1;
+      return { ...part, from: part.from - crlf };
+    });
+  }
+}
