@@ -108,7 +108,8 @@ export function assembleResolver(parts: ResolverParts): Resolver {
   const cache = new AnswerCache({ ...settings.cache, clock, tallies: tallies.cache, denialLife });
   const flights: Flights = new Map();
   const silence = new RouteSilence(routes, clock, tallies.unheard);
-  const upstream = silence.stage()(forward(routes, settings.cache));
+  const noteRefusal = (qname: string) => silence.noteRefusal(qname);
+  const upstream = silence.stage()(forward(routes, settings.cache, noteRefusal));
   const readiness = new Readiness({
     probeName: domain === undefined ? '.' : `kubernetes.default.svc.${domain}`,
     ask: upstream,
@@ -154,6 +155,7 @@ export function assembleResolver(parts: ResolverParts): Resolver {
         clock,
         repair: settings.families.repair,
         onlyRoutable: parts.onlyRoutable,
+        refusedAt: (qname) => silence.refusedAt(qname),
         repairs: tallies.repairs,
       }),
       // Below the families, which know a name by its A: what A denies is denied for AAAA too.

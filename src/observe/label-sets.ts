@@ -140,6 +140,7 @@ export type FailureReason =
   | 'timeout'
   | 'refused'
   | 'network'
+  | 'local'
   | 'malformed'
   | 'untrusted'
   | 'full'
@@ -148,6 +149,7 @@ export const FAILURE_REASONS: readonly FailureReason[] = [
   'timeout',
   'refused',
   'network',
+  'local',
   'malformed',
   'untrusted',
   'full',

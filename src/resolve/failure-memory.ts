@@ -1,6 +1,6 @@
 import type { Clock, Milliseconds } from '../clock.ts';
 import { lruMap } from '../lru-map.ts';
-import { UpstreamError, type UpstreamFailure } from '../upstream/exchange.ts';
+import { isRefusal, UpstreamError, type UpstreamFailure } from '../upstream/exchange.ts';
 import { EdeCode, Rcode, RrType } from '../wire/codes.ts';
 import type { Message } from '../wire/message.ts';
 import type { Name } from '../wire/name.ts';
@@ -34,6 +34,8 @@ interface Failure {
   readonly span: Milliseconds;
   /** Nobody was heard on the whole route while the question was out: the name is not to blame. */
   readonly wasSilence: boolean;
+  /** It did not reach upstream. */
+  readonly wasRefused: boolean;
 }
 
 /**
@@ -77,7 +79,7 @@ class Failures {
     try {
       const answer = await this.next(query);
       if (verdictOf(answer.message, query) === 'failure') {
-        this.note(key, query, started, answer.message);
+        this.note(key, query, started, { message: answer.message, wasRefused: false });
       } else {
         this.failures.delete(key);
       }
@@ -86,13 +88,19 @@ class Failures {
       if (!(error instanceof UpstreamError) || OURS.has(error.reason)) throw error;
       // What was asked into a silence that has ended since fails for reasons that are over: the next one finds out.
       if (!intoSilence || this.options.heardAt(query.qname) < started) {
-        this.note(key, query, started, { ...EMPTY, rcode: Rcode.SERVFAIL });
+        const message = { ...EMPTY, rcode: Rcode.SERVFAIL };
+        this.note(key, query, started, { message, wasRefused: isRefusal(error) });
       }
       throw error;
     }
   }
 
-  private note(key: string, query: Query, started: Milliseconds, message: Message): void {
+  private note(
+    key: string,
+    query: Query,
+    started: Milliseconds,
+    what: Pick<Failure, 'message' | 'wasRefused'>,
+  ): void {
     const at = this.options.clock.now();
     const wasSilence = this.options.heardAt(query.qname) < started;
     const before = this.failures.peek(key);
@@ -100,7 +108,7 @@ class Failures {
     const grows =
       !wasSilence && before?.wasSilence === false && at - before.at < before.span + LONGEST;
     const span = grows ? Math.min(2 * before.span, LONGEST) : FIRST;
-    this.failures.set(key, { message, at, span, wasSilence });
+    this.failures.set(key, { ...what, at, span, wasSilence });
   }
 
   private holds({ at, span, wasSilence }: Failure, query: Query): boolean {
@@ -116,7 +124,8 @@ class Failures {
   }
 }
 
-function remembered({ message }: Failure): Answer {
+function remembered({ message, wasRefused }: Failure): Answer {
   const text = 'upstream failed to answer this a moment ago';
-  return { message, source: 'failure', age: 0, ede: { code: EdeCode.CACHED_ERROR, text } };
+  const ede = { code: EdeCode.CACHED_ERROR, text };
+  return { message, source: 'failure', age: 0, ede, wasRefused };
 }

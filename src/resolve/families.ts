@@ -1,7 +1,9 @@
 import type { Clock, Milliseconds } from '../clock.ts';
 import { lruMap } from '../lru-map.ts';
 import type { RepairKind } from '../observe/label-sets.ts';
+import { isRefusal } from '../upstream/exchange.ts';
 import { EdeCode, Rcode, RrClass, RrType } from '../wire/codes.ts';
+import type { Name } from '../wire/name.ts';
 import { ownNegative } from '../wire/soa.ts';
 import { type Answer, type Query, queryKey, type Resolve, type Stage } from './stage.ts';
 import { type Verdict, verdictOf } from './verdict.ts';
@@ -12,6 +14,8 @@ export interface FamiliesOptions {
   readonly repair: boolean;
   /** The only family that the pod can route: its failure is never hidden (F5). */
   readonly onlyRoutable?: typeof RrType.A | typeof RrType.AAAA | undefined;
+  /** When a datagram to the name's route was last refused on its way: what follows is not upstream's silence (F5). */
+  readonly refusedAt: (qname: Name) => Milliseconds;
   readonly repairs: { add(kind: RepairKind): void };
 }
 
@@ -105,7 +109,10 @@ class Pairs {
         if (addresses === undefined || addresses.source === 'stale') return;
         const arrived = before >= started ? before : (this.arrivals.get(sibling) ?? started);
         const left = Math.max(arrived, started) + PATIENCE - clock.now();
-        if (!settled) timer = clock.after(left, () => resolve('silent'));
+        if (settled) return;
+        timer = clock.after(left, () => {
+          if (this.options.refusedAt(query.qname) < started) resolve('silent');
+        });
       };
       let timer = clock.after(PATIENCE, () => void patienceEnds());
       const settle = (outcome: 'answered' | 'failed'): void => {
@@ -114,8 +121,8 @@ class Pairs {
         resolve(outcome);
       };
       own.then(
-        (answer) => settle(verdictOf(answer.message, query) === 'failure' ? 'failed' : 'answered'),
-        () => settle('failed'),
+        (answer) => settle(isUpstreamsFailure(answer, query) ? 'failed' : 'answered'),
+        (error: unknown) => settle(isRefusal(error) ? 'answered' : 'failed'),
       );
     });
   }
@@ -161,6 +168,10 @@ class Pairs {
       return answer;
     });
   }
+}
+
+function isUpstreamsFailure({ message, wasRefused }: Answer, query: Query): boolean {
+  return verdictOf(message, query) === 'failure' && wasRefused !== true;
 }
 
 /** The other half of a pair. */

@@ -1,4 +1,4 @@
-import type { Progress, Upstream } from '../upstream/exchange.ts';
+import type { Upstream } from '../upstream/exchange.ts';
 import { Rcode } from '../wire/codes.ts';
 import type { Message } from '../wire/message.ts';
 import type { Name } from '../wire/name.ts';
@@ -10,10 +10,19 @@ export interface Router {
   routeOf(qname: Name): { readonly upstream: Upstream };
 }
 
-/** The end of the path: asks the route's upstream, and lets nothing foreign or overlong back up (C1, C2). */
-export function forward(routes: Router, bounds: TtlBounds, progress?: Progress): Resolve {
+/**
+ * The end of the path: asks the route's upstream, and lets nothing foreign or overlong back up (C1, C2).
+ *
+ * @param onRefused - Told of each datagram that was refused on its way, so that nobody takes it for silence (F5).
+ */
+export function forward(
+  routes: Router,
+  bounds: TtlBounds,
+  onRefused: (qname: Name) => void = () => undefined,
+): Resolve {
   return (query): Promise<Answer> => {
     const { upstream } = routes.routeOf(query.qname);
+    const progress = { onRetransmit: () => undefined, onRefused: () => onRefused(query.qname) };
     return upstream.ask(query, progress).then((message) => ({
       message: scrub(withoutRepair(message), query, bounds),
       source: 'upstream',

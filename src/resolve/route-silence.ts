@@ -23,6 +23,7 @@ const CROWDED = new UpstreamError('full', 'enough questions wait for a word alre
 
 interface Hearing {
   heardAt: Milliseconds;
+  refusedAt: Milliseconds;
   /** The first question since then. */
   owedSince: Milliseconds;
   askedAt: Milliseconds;
@@ -91,12 +92,23 @@ export class RouteSilence {
     return this.hearingOf(qname).heardAt;
   }
 
+  /** A datagram to whoever answers for this name was refused on its way. */
+  noteRefusal(qname: Name): void {
+    this.hearingOf(qname).refusedAt = this.clock.now();
+  }
+
+  /** When that last happened, for whatever name. */
+  refusedAt(qname: Name): Milliseconds {
+    return this.hearingOf(qname).refusedAt;
+  }
+
   private hearingOf(qname: Name): Hearing {
     const route = this.router.routeOf(qname);
     const known = this.routes.get(route);
     if (known !== undefined) return known;
     const hearing = {
       heardAt: Number.NEGATIVE_INFINITY,
+      refusedAt: Number.NEGATIVE_INFINITY,
       owedSince: 0,
       askedAt: 0,
       unanswered: 0,

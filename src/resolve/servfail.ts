@@ -61,6 +61,7 @@ const reasons: Record<UpstreamFailure, Ede> = {
   timeout: NO_ANSWER,
   refused: { code: EdeCode.NETWORK_ERROR, text: 'upstream refused the connection' },
   network: { code: EdeCode.NETWORK_ERROR, text: 'upstream cannot be reached' },
+  local: { code: EdeCode.NETWORK_ERROR, text: 'this machine refused to send the question' },
   malformed: { code: EdeCode.NETWORK_ERROR, text: 'upstream sent malformed replies' },
   untrusted: { code: EdeCode.NETWORK_ERROR, text: 'upstream is not who it should be' },
   full: { code: EdeCode.OTHER, text: 'too many questions at the upstream' },

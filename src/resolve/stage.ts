@@ -48,6 +48,8 @@ export interface Answer {
   /** When {@link age} was 0, on the program's clock; absent where nobody noted it. */
   readonly freshAt?: Milliseconds;
   readonly ede?: Ede;
+  /** A failure that is remembered, of a question that was refused on its way: no word of upstream's (F5). */
+  readonly wasRefused?: boolean;
   /** The name whose denial a cut's answer stands on (N3). */
   readonly proof?: Name;
 }

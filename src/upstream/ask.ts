@@ -1,19 +1,12 @@
-import type { Clock, Milliseconds, Timer } from '../clock.ts';
-import { Rcode } from '../wire/codes.ts';
+import type { Milliseconds, Timer } from '../clock.ts';
 import type { Message } from '../wire/message.ts';
-import type { EdnsMemory } from './edns-memory.ts';
+import type { AskListener, AskParts } from './ask-parts.ts';
 import { type Outgoing, UpstreamError, type UpstreamFailure } from './exchange.ts';
-import type { Health } from './health.ts';
-import type { Reply } from './reply.ts';
-import { RESEND_WITHOUT_TOKEN, type ResendBudget, type RoundTrips } from './retransmission.ts';
+import { asTruncated, type Reply, refusesEdns, saysSomething } from './reply.ts';
+import { RESEND_WITHOUT_TOKEN, type RoundTrips } from './retransmission.ts';
 import { Send, type SendOwner } from './send.ts';
-import type { Suspicion, Transport } from './transport.ts';
-import type {
-  ServerTallies,
-  TcpFallback,
-  TransportKind,
-  UpstreamTallies,
-} from './upstream-tallies.ts';
+import type { Suspicion } from './transport.ts';
+import type { TcpFallback, TransportKind } from './upstream-tallies.ts';
 
 /** U2: libc gives up at 5 s, and the answer has to reach it before. */
 export const DEADLINE: Milliseconds = 4_500;
@@ -28,35 +21,6 @@ export const TCP_PATIENCE: Milliseconds = 250;
 
 /** When TCP that says nothing is tried once more, on a new connection: the one before has been given up by then. */
 const TCP_RESEND: Milliseconds = TCP_PATIENCE + 20;
-
-/** Who waits for one server's answer. Exactly one of `onAnswer` and `onFailure` is called, once, unless it is cancelled. */
-export interface AskListener {
-  onAnswer(message: Message): void;
-  onFailure(error: Error): void;
-  /** The question no longer stands alone on UDP: its timer fired, or it went on over TCP (F2). At most once. */
-  onSlow(): void;
-  /** The first resend is due. True: it goes to another server instead, and this one keeps listening. */
-  takeResend(): boolean;
-}
-
-/** What one server's questions share. */
-export interface AskParts {
-  readonly name: string;
-  readonly first: TransportKind;
-  /** Whether nobody on the way to the server can set AD. */
-  readonly trustsAd: boolean;
-  /** Where one is not here, nothing goes that way, whatever happens: over TLS nothing ever falls back to clear text. */
-  readonly transports: Transports;
-  readonly clock: Clock;
-  readonly budget: ResendBudget;
-  readonly edns: EdnsMemory;
-  readonly health: Health;
-  readonly tallies: UpstreamTallies;
-  readonly serverTallies: ServerTallies;
-}
-
-/** The ways to one server. */
-export type Transports = Readonly<Partial<Record<TransportKind, Transport>>>;
 
 /** S1: a datagram that has been out for so long gives its socket to a newer question. */
 export const UDP_PATIENCE: Milliseconds = 200;
@@ -98,6 +62,9 @@ export class Ask implements SendOwner {
   private truncated: Message | undefined;
   /** The server's own octets could not be read. */
   private malformed = false;
+  /** Datagrams that this machine refused, or ICMP, and why the first one was. */
+  private refusals = 0;
+  private refused: Error | undefined;
   /** What the server said to EDNS; from then on this question goes without. */
   private refusal: Reply | undefined;
 
@@ -159,6 +126,7 @@ export class Ask implements SendOwner {
   }
 
   private onRound(): void {
+    this.round = undefined;
     this.watch();
     this.reportSlow();
     const wait = this.waitForToken();
@@ -243,7 +211,7 @@ export class Ask implements SendOwner {
 
   /** The server has spoken, and over UDP it will not say anything better: no more datagrams, TCP or nothing. */
   private leaveUdp(cause: TcpFallback): void {
-    this.round?.cancel();
+    this.stopRounds();
     this.reportSlow();
     this.startTcp(cause);
     this.patience ??= this.parts.clock.after(SILENCE, () => this.conclude('timeout'));
@@ -267,8 +235,22 @@ export class Ask implements SendOwner {
     if (reason === undefined || reason === 'closed') this.fail(error);
     else if (send.transport !== 'udp') this.onStreamFailure(reason, error);
     else if (reason === 'full') this.onNoSocket(send, error);
-    // Another send may have met another server behind the same address: it is heard out.
-    else if (this.open.length === 0) this.conclude(reason, error);
+    else this.onRefused(reason, error);
+  }
+
+  /**
+   * As good as lost: the next one may pass, or meet another server behind the same address. It comes with the timer, or it
+   * would be the same full table or missing route that refuses it (U2, F5).
+   */
+  private onRefused(reason: UpstreamFailure, error: Error): void {
+    this.refusals++;
+    this.refused ??= error;
+    this.listener.onRefused();
+    if (this.open.length === 0 && !this.mayResend) this.conclude(reason, error);
+  }
+
+  private get mayResend(): boolean {
+    return this.sends.udp > 0 && this.round !== undefined;
   }
 
   /** S1: where there is no socket, TCP has one for many questions; what has given way to a newer question is over. */
@@ -286,7 +268,7 @@ export class Ask implements SendOwner {
     const hasRescue = this.parts.transports.udp !== undefined && this.sends.udp === 0;
     const rescuable = reason === 'network' && hasRescue;
     if (rescuable) this.rescue();
-    else if (spoken || this.open.length === 0) this.conclude(reason, error);
+    else if (spoken || (this.open.length === 0 && !this.mayResend)) this.conclude(reason, error);
   }
 
   private onSilence(): void {
@@ -308,7 +290,7 @@ export class Ask implements SendOwner {
   /** A `tcp://` server whose TCP says nothing may still have a UDP that does. */
   private rescue(): void {
     if (this.sends.udp > 0) return;
-    this.round?.cancel();
+    this.stopRounds();
     this.reportSlow();
     this.send('udp');
     this.nextRoundAfter(this.timeout);
@@ -320,6 +302,11 @@ export class Ask implements SendOwner {
     this.reportSlow();
     // A turn later than the transport's own timer for the same silence.
     this.round = this.parts.clock.after(0, () => this.send(this.parts.first));
+  }
+
+  private stopRounds(): void {
+    this.round?.cancel();
+    this.round = undefined;
   }
 
   private isOpen(transport: TransportKind): boolean {
@@ -352,7 +339,12 @@ export class Ask implements SendOwner {
       this.answer(asTruncated(this.truncated));
     } else if (this.malformed) this.fail(this.failure('malformed'));
     else if (this.refusal !== undefined) this.answer(this.refusal.message);
-    else this.fail(error ?? this.failure(reason));
+    else this.fail(this.neverSent ?? error ?? this.failure(reason));
+  }
+
+  /** Why no datagram has reached the server, where none has: that is not its silence (F5). */
+  private get neverSent(): Error | undefined {
+    return this.refusals === this.sends.udp ? this.refused : undefined;
   }
 
   private failure(reason: UpstreamFailure): UpstreamError {
@@ -378,19 +370,4 @@ export class Ask implements SendOwner {
     for (const { exchange } of this.open.splice(0)) exchange?.close();
     if (!this.originalAnswered) this.parts.budget.giveBack(this.tokens);
   }
-}
-
-/** RFC 6891 §7 says FORMERR; NOTIMP is what some servers say. */
-function refusesEdns({ message }: Reply): boolean {
-  return message.rcode === Rcode.FORMERR || message.rcode === Rcode.NOTIMP;
-}
-
-/** What TC says goes on with the message: it is not whole, whoever gets it. */
-function asTruncated(message: Message): Message {
-  return { ...message, truncated: true };
-}
-
-/** An empty NOERROR with TC says nothing: taken for an answer it would be a NODATA that nobody gave. */
-function saysSomething(message: Message): boolean {
-  return message.answer.length > 0 || message.rcode !== Rcode.NOERROR;
 }

@@ -14,6 +14,8 @@ export interface Outgoing extends Question {
 export interface Progress {
   /** The retransmission timer fired: the other family need not wait any longer (F2). */
   onRetransmit(): void;
+  /** A datagram was refused on this machine, or by ICMP: silence that follows says nothing of upstream (F5). */
+  onRefused?(): void;
   /** When the question was asked, where it waited before it came here: its deadline counts from then (U2). */
   readonly since?: Milliseconds;
   /** Since when the other question of its pair is out without an answer, where it is: a server's silence is one (U1). */
@@ -51,7 +53,16 @@ export type UpstreamFailure =
   | 'timeout'
   | 'refused'
   | 'network'
+  | 'local'
   | 'malformed'
   | 'untrusted'
   | 'full'
   | 'closed';
+
+/** Refused on this machine or on the way, or for lack of room: upstream was not asked, or nobody knows (F5). */
+const REFUSALS: ReadonlySet<UpstreamFailure> = new Set(['local', 'refused', 'full', 'closed']);
+
+/** Whether the question failed before it reached a server: that is no answer, so it never becomes NODATA (F5). */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof UpstreamError && REFUSALS.has(error.reason);
+}

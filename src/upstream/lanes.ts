@@ -70,11 +70,10 @@ class Lanes implements Upstream {
 
   private queue(lane: Lane, question: Outgoing, progress?: Progress): Promise<Message> {
     const since = progress?.since ?? this.clock.now();
-    const onRetransmit = () => progress?.onRetransmit();
+    const waited = { onRetransmit: () => progress?.onRetransmit(), ...progress, since };
     return new Promise((resolve, reject) => {
       lane.waiting.push({
-        start: (silentSince) =>
-          resolve(this.run(lane, question, { onRetransmit, since, silentSince })),
+        start: (silentSince) => resolve(this.run(lane, question, { ...waited, silentSince })),
         close: () => reject(new UpstreamError('closed', `${this.name} was closed`)),
       });
     });

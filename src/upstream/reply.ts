@@ -84,3 +84,18 @@ function questionOf(octets: Uint8Array): ReadQuestion | undefined {
 function isSame(asked: Question, { qname, qtype, qclass }: Question): boolean {
   return asked.qname === qname && asked.qtype === qtype && asked.qclass === qclass;
 }
+
+/** Whether a server says that it does not know EDNS: RFC 6891 §7 says FORMERR; NOTIMP is what some servers say. */
+export function refusesEdns({ message }: Reply): boolean {
+  return message.rcode === Rcode.FORMERR || message.rcode === Rcode.NOTIMP;
+}
+
+/** What TC says goes on with the message: it is not whole, whoever gets it. */
+export function asTruncated(message: Message): Message {
+  return { ...message, truncated: true };
+}
+
+/** An empty NOERROR with TC says nothing: taken for an answer it would be a NODATA that nobody gave. */
+export function saysSomething(message: Message): boolean {
+  return message.answer.length > 0 || message.rcode !== Rcode.NOERROR;
+}

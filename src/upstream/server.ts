@@ -1,7 +1,8 @@
 import type { Clock, Milliseconds } from '../clock.ts';
 import { RrClass, RrType } from '../wire/codes.ts';
 import type { Question } from '../wire/question.ts';
-import { Ask, type AskListener, type AskParts, type Transports } from './ask.ts';
+import { Ask } from './ask.ts';
+import type { AskListener, AskParts, Transports } from './ask-parts.ts';
 import { EdnsMemory } from './edns-memory.ts';
 import type { Outgoing } from './exchange.ts';
 import { Health } from './health.ts';

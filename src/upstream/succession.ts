@@ -1,7 +1,8 @@
 import type { Clock, Milliseconds, Timer } from '../clock.ts';
 import { Rcode } from '../wire/codes.ts';
 import type { Message } from '../wire/message.ts';
-import { type AskListener, DEADLINE, SILENCE } from './ask.ts';
+import { DEADLINE, SILENCE } from './ask.ts';
+import type { AskListener } from './ask-parts.ts';
 import { type Outgoing, type Progress, type Upstream, UpstreamError } from './exchange.ts';
 import { type Candidate, type Selectable, Selection } from './selection.ts';
 import type { UpstreamTallies } from './upstream-tallies.ts';
@@ -27,7 +28,7 @@ export interface SuccessionOptions {
 /**
  * Asks servers in their order (U1).
  *
- * The next one is asked after 1 s of silence, on refusal, on SERVFAIL or REFUSED, and at once where the one before is
+ * The next one is asked after 1 s of silence, when a datagram is refused, on SERVFAIL or REFUSED, and at once where the one before is
  * known dead; never because it is faster, since a public second server would win with its NXDOMAIN. Who was silent is
  * still listened to. If the next one fails too, the first word that was said stands.
  */
@@ -201,12 +202,19 @@ class Walk {
     this.watchDeadline();
     if (this.nextWorthAsking) {
       // Where a later one was asked already, silence has moved on before this one spoke.
-      if (place === this.asked - 1 || this.open.length === 0) this.askNext();
-    } else if (this.open.length === 0) {
+      if (place === this.asked - 1 || this.allRefused) this.askNext();
+    } else if (this.open.length === 0 || (this.word !== undefined && this.allRefused)) {
       this.giveUp();
     } else if (this.word !== undefined) {
       this.beginPatience();
     }
+  }
+
+  /** The next server is asked at once; this one goes on by its timer, and may still be the first to answer (U2). */
+  onRefused(place: number): void {
+    this.watchDeadline();
+    this.progress?.onRefused?.();
+    if (place === this.asked - 1 && this.nextWorthAsking) this.askNext();
   }
 
   private onSilence(): void {
@@ -224,7 +232,11 @@ class Walk {
 
   /** Whether one is still silent that stands before the word: without a second server, it would be waited for too. */
   private hasOpenBefore(place: number): boolean {
-    return this.open.some((asking) => asking.place < place);
+    return this.open.some((asking) => !asking.refused && asking.place < place);
+  }
+
+  private get allRefused(): boolean {
+    return this.open.every(({ refused }) => refused);
   }
 
   reportSlow(): void {
@@ -257,6 +269,8 @@ class Asking implements AskListener {
   readonly place: number;
   /** Absent only while it begins. */
   ask: { cancel(): void } | undefined;
+  /** Its datagrams are refused: it is not waited for once another server has spoken. */
+  refused = false;
   private readonly walk: Walk;
   private readonly group: number;
 
@@ -276,6 +290,11 @@ class Asking implements AskListener {
 
   onSlow(): void {
     this.walk.reportSlow();
+  }
+
+  onRefused(): void {
+    this.refused = true;
+    this.walk.onRefused(this.place);
   }
 
   takeResend(): boolean {

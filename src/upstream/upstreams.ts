@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Question } from '../wire/question.ts';
-import type { Transports } from './ask.ts';
+import type { Transports } from './ask-parts.ts';
 import { tellDistrust } from './distrust.ts';
 import type { Upstream } from './exchange.ts';
 import { httpsTransport } from './https-exchange.ts';

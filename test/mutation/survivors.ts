@@ -40,7 +40,7 @@ export const SURVIVORS: readonly Survivor[] = [
   },
   {
     file: 'src/resolve/families.ts',
-    code: "timer = clock.after(left, () => resolve('silent'));",
+    code: "if (this.options.refusedAt(query.qname) < started) resolve('silent');",
     becomes: '""',
     why: 'what is neither answered nor failed is silent, whatever it is called',
   },
@@ -61,12 +61,6 @@ export const SURVIVORS: readonly Survivor[] = [
     code: 'if (this.rounds === 2) {',
     becomes: 'this.rounds <= 2',
     why: 'it is the second round at least: it has just begun',
-  },
-  {
-    file: 'src/upstream/ask.ts',
-    code: 'this.round?.cancel();\n    this.reportSlow();\n    this.send(',
-    becomes: 'this.round.cancel',
-    why: 'a server that may be rescued began with the timer of its rescue; the question mark is for the compiler',
   },
   {
     file: 'src/upstream/ask.ts',
@@ -214,7 +208,7 @@ export const SURVIVORS: readonly Survivor[] = [
   },
   {
     file: 'src/upstream/succession.ts',
-    code: 'this.open.some((asking) => asking.place < place)',
+    code: 'this.open.some((asking) => !asking.refused && asking.place < place)',
     becomes: 'asking.place <= place',
     why: 'a place that has had its word is not open any more',
   },

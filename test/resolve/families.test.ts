@@ -61,6 +61,8 @@ interface SceneOptions {
   readonly onlyRoutable?: 1 | 28;
 }
 
+const never = () => Number.NEGATIVE_INFINITY;
+
 function scene(options: SceneOptions): Scene {
   const clock = new HandClock();
   const repairs = new TallySet(REPAIR_KINDS);
@@ -78,7 +80,7 @@ function scene(options: SceneOptions): Scene {
     return started;
   };
   const { repair = true, onlyRoutable } = options;
-  const resolve = families({ clock, repair, onlyRoutable, repairs })(ask);
+  const resolve = families({ clock, repair, onlyRoutable, repairs, refusedAt: never })(ask);
   const more = options.kind === 'expansion' ? { expansion: EXPANSION } : {};
   const told = (qtype: number) => resolve(query(NAME, qtype, more));
   return {
@@ -316,7 +318,7 @@ test('N1: other types and classes pass as the queries that they were', async (t)
   const passed: Query[] = [];
   const clock = new HandClock();
   const repairs = new TallySet(REPAIR_KINDS);
-  const resolve = families({ clock, repair: true, repairs })(async (each) => {
+  const resolve = families({ clock, repair: true, repairs, refusedAt: never })(async (each) => {
     passed.push(each);
     return answer(nxdomain('corp.example.'));
   });
@@ -372,7 +374,7 @@ async function silentBeside(
   await clock.advance(50_000);
   const repairs = new TallySet(REPAIR_KINDS);
   let flight: Promise<Answer> | undefined;
-  const resolve = families({ clock, repair: true, repairs })(({ qtype }) => {
+  const resolve = families({ clock, repair: true, repairs, refusedAt: never })(({ qtype }) => {
     if (qtype === RrType.AAAA) return new Promise(() => undefined);
     flight ??= new Promise((told) => {
       clock.after(delay, () => {
@@ -434,7 +436,7 @@ test('F5: a family that answers while the other is looked at is told, and leaves
   const clock = new HandClock();
   const repairs = new TallySet(REPAIR_KINDS);
   const v6 = answer({ answer: [aaaa(NAME, '2001:db8::1')] });
-  const resolve = families({ clock, repair: true, repairs })(({ qtype }) => {
+  const resolve = families({ clock, repair: true, repairs, refusedAt: never })(({ qtype }) => {
     const isA = qtype === RrType.A;
     return new Promise((told) => {
       // AAAA comes between the end of its patience and the word on A.
@@ -447,4 +449,30 @@ test('F5: a family that answers while the other is looked at is told, and leaves
   await clock.advance(900);
   t.equal(await told, v6);
   t.equal(clock.timers, 0);
+});
+
+test('F5: what was refused on its way is no failure of upstream, and never becomes NODATA', async (t) => {
+  const clock = new HandClock();
+  const repairs = new TallySet(REPAIR_KINDS);
+  const told = (own: () => Promise<Answer>, refusedAt = never) =>
+    families({ clock, repair: true, repairs, refusedAt })(({ qtype }) =>
+      qtype === RrType.A ? own() : Promise.resolve(answer({ answer: [aaaa(NAME, '2001:db8::1')] })),
+    )(query(NAME));
+  for (const reason of ['local', 'refused', 'full'] as const) {
+    await t.rejects(
+      told(() => Promise.reject(new UpstreamError(reason, 'EPERM'))),
+      { reason, message: 'EPERM' },
+    );
+  }
+  const remembered = { ...answer({ rcode: Rcode.SERVFAIL }), wasRefused: true };
+  t.equal(await told(() => Promise.resolve(remembered)), remembered, 'so when it is remembered');
+  const late = answer({ answer: [a(NAME, '192.0.2.1')] });
+  const slow = told(
+    () => new Promise((resolve) => clock.after(3_000, () => resolve(late))),
+    () => clock.now() - 1,
+  );
+  await clock.advance(1);
+  await clock.advance(2_999);
+  t.equal(await slow, late, 'and silence that is of our own making is waited out');
+  t.equal(repairs.get('failure_beside_addresses') + repairs.get('silence_beside_addresses'), 0);
 });

@@ -28,6 +28,7 @@ test('U2: every way in which upstream fails becomes SERVFAIL with its reason (RF
     timeout: [EdeCode.NO_REACHABLE_AUTHORITY, 'no upstream answered in time'],
     refused: [EdeCode.NETWORK_ERROR, 'upstream refused the connection'],
     network: [EdeCode.NETWORK_ERROR, 'upstream cannot be reached'],
+    local: [EdeCode.NETWORK_ERROR, 'this machine refused to send the question'],
     malformed: [EdeCode.NETWORK_ERROR, 'upstream sent malformed replies'],
     untrusted: [EdeCode.NETWORK_ERROR, 'upstream is not who it should be'],
     full: [EdeCode.OTHER, 'too many questions at the upstream'],

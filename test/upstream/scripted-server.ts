@@ -28,6 +28,7 @@ export function scriptedServer(url = 'udp://127.0.0.1') {
 /** Begins a question at a server; `heard` fills as things come of it. */
 export function begin(server: Server, qname = 'api.example.', takeResend = () => false) {
   const heard: { answer?: Message; error?: Error; slow: number } = { slow: 0 };
+  let refusals = 0;
   const ask = server.begin(outgoing(qname), {
     onAnswer: (answer) => {
       heard.answer = answer;
@@ -38,9 +39,12 @@ export function begin(server: Server, qname = 'api.example.', takeResend = () =>
     onSlow: () => {
       heard.slow++;
     },
+    onRefused: () => {
+      refusals++;
+    },
     takeResend,
   });
-  return { heard, cancel: () => ask.cancel() };
+  return { heard, cancel: () => ask.cancel(), refusals: () => refusals };
 }
 
 /** What went wrong, said shortly. */

@@ -4,10 +4,11 @@ import { socketError } from '../../src/upstream/socket-error.ts';
 
 const withCode = (code: string) => Object.assign(new Error('says the kernel'), { code });
 
-test("a refusal is the server's word, a lack is ours, all else happened on the way (U2, S1)", (t) => {
+test('refused by ICMP, not sent at all, no room here, lost on the way: each has its reason (U2, S1, F5)', (t) => {
   const codes = {
     refused: ['ECONNREFUSED'],
-    full: ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM'],
+    full: ['EMFILE', 'ENFILE', 'ENOMEM'],
+    local: ['EPERM', 'EAGAIN', 'ENOBUFS', 'ENETUNREACH', 'EADDRNOTAVAIL'],
     network: ['ECONNRESET', 'EHOSTUNREACH'],
   };
   for (const [reason, each] of Object.entries(codes)) {
@@ -17,6 +18,12 @@ test("a refusal is the server's word, a lack is ours, all else happened on the w
       t.match(error, { name: 'UpstreamError', reason, message });
     }
   }
+  t.end();
+});
+
+test('what a stream meets is never taken for a datagram that was not sent', (t) => {
+  t.match(socketError('tcp', 'tcp://192.0.2.53:53', withCode('EPERM')), { reason: 'network' });
+  t.match(socketError('tls', 'tls://192.0.2.53:853', withCode('ENOBUFS')), { reason: 'full' });
   t.end();
 });
 

@@ -1,5 +1,5 @@
 import { test } from 'tap';
-import type { AskListener } from '../../src/upstream/ask.ts';
+import type { AskListener } from '../../src/upstream/ask-parts.ts';
 import { type Outgoing, UpstreamError, type UpstreamFailure } from '../../src/upstream/exchange.ts';
 import { type Askable, succession } from '../../src/upstream/succession.ts';
 import { createUpstreamTallies, UPSTREAM_FAILURES } from '../../src/upstream/upstream-tallies.ts';
@@ -149,6 +149,32 @@ test('the second is asked at once on refusal, SERVFAIL or REFUSED (U1)', async (
     servers[1]?.answer(truth);
     t.same(await answer, truth);
   }
+});
+
+test('a datagram that is refused asks the second at once, and the first is still heard (U2)', async (t) => {
+  const { servers, counts, ask, clock } = setup(1, 1);
+  const answer = ask();
+  servers[0]?.last.onRefused();
+  t.same(counts(), [1, 1]);
+  servers[0]?.last.onRefused();
+  t.same(counts(), [1, 1], 'no server is asked twice');
+  servers[0]?.answer(truth);
+  t.same(await answer, truth);
+  t.equal(clock.timers, 0);
+  const alone = setup(1);
+  const waiting = alone.ask();
+  alone.servers[0]?.last.onRefused();
+  alone.servers[0]?.answer(truth);
+  t.same(await waiting, truth, 'where there is no second, it counts as lost');
+});
+
+test('a SERVFAIL of the second does not wait for a first whose datagrams are refused (U2)', async (t) => {
+  const { servers, ask, clock } = setup(1, 1);
+  const answer = ask();
+  servers[0]?.last.onRefused();
+  servers[1]?.answer(servfail);
+  t.same(await answer, servfail);
+  t.equal(clock.timers, 0);
 });
 
 test('when the next fails too, the first word stands: a SERVFAIL is returned, not thrown (U1)', async (t) => {

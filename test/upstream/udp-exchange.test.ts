@@ -269,7 +269,7 @@ test('what the kernel lets connect and will not send, as a firewall may have it,
   const { reply } = sendBy(udpTo(server.address, createUpstreamTallies()), outgoing('a.example.'));
   await t.rejects(Promise.race([reply, quiet()]), {
     name: 'UpstreamError',
-    reason: 'network',
+    reason: 'local',
     message: `udp socket to ${server.address.name}: EPERM`,
   });
 });

@@ -1,0 +1,38 @@
+import type { Clock } from '../clock.ts';
+import type { Message } from '../wire/message.ts';
+import type { EdnsMemory } from './edns-memory.ts';
+import type { Health } from './health.ts';
+import type { ResendBudget } from './retransmission.ts';
+import type { Transport } from './transport.ts';
+import type { ServerTallies, TransportKind, UpstreamTallies } from './upstream-tallies.ts';
+
+/** Who waits for one server's answer. Exactly one of `onAnswer` and `onFailure` is called, once, unless it is cancelled. */
+export interface AskListener {
+  onAnswer(message: Message): void;
+  onFailure(error: Error): void;
+  /** The question no longer stands alone on UDP: its timer fired, or it went on over TCP (F2). At most once. */
+  onSlow(): void;
+  /** A datagram was refused on this machine, or by ICMP: it counts as lost, and this server is asked on (U2). */
+  onRefused(): void;
+  /** The first resend is due. True: it goes to another server instead, and this one keeps listening. */
+  takeResend(): boolean;
+}
+
+/** What one server's questions share. */
+export interface AskParts {
+  readonly name: string;
+  readonly first: TransportKind;
+  /** Whether nobody on the way to the server can set AD. */
+  readonly trustsAd: boolean;
+  /** Where one is not here, nothing goes that way, whatever happens: over TLS nothing ever falls back to clear text. */
+  readonly transports: Transports;
+  readonly clock: Clock;
+  readonly budget: ResendBudget;
+  readonly edns: EdnsMemory;
+  readonly health: Health;
+  readonly tallies: UpstreamTallies;
+  readonly serverTallies: ServerTallies;
+}
+
+/** The ways to one server. */
+export type Transports = Readonly<Partial<Record<TransportKind, Transport>>>;
