@@ -1,6 +1,6 @@
 // `npm run image`: lays the root file systems out, and has buildah make an image of them.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { arch as machine } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -79,6 +79,8 @@ function build(platforms: readonly Platform[]): void {
     values.out,
   ]);
   if (archive === undefined) return;
+  // buildah adds to no archive that is there.
+  rmSync(archive, { force: true });
   if (several) buildah(['manifest', 'push', '--all', tag, `oci-archive:${archive}:${tag}`]);
   else buildah(['push', tag, `docker-archive:${archive}:${tag}`]);
 }
