@@ -108,9 +108,8 @@ export function assembleResolver(parts: ResolverParts): Resolver {
   const cache = new AnswerCache({ ...settings.cache, clock, tallies: tallies.cache, denialLife });
   const flights: Flights = new Map();
   const silence = new RouteSilence(routes, clock, tallies.unheard);
-  const onRefused = (qname: string) => silence.noteRefusal(qname);
-  const { repairs } = tallies;
-  const upstream = silence.stage()(forward(routes, settings.cache, { onRefused, repairs }));
+  const noteRefusal = (qname: string) => silence.noteRefusal(qname);
+  const upstream = silence.stage()(forward(routes, settings.cache, noteRefusal));
   const readiness = new Readiness({
     probeName: domain === undefined ? '.' : `kubernetes.default.svc.${domain}`,
     ask: upstream,

@@ -110,8 +110,7 @@ export class Ask implements SendOwner {
   private send(transport: TransportKind): Send | undefined {
     const { clock, transports, edns } = this.parts;
     const carrier = transports[transport];
-    if (carrier === undefined || this.sends[transport] >= MAX_SENDS) return undefined;
-    this.sends[transport]++;
+    if (carrier === undefined || !this.takeSend(transport)) return undefined;
     const now = clock.now();
     const withEdns = this.refusal === undefined && edns.usable;
     const send = new Send(this, transport, now, withEdns);
@@ -119,6 +118,13 @@ export class Ask implements SendOwner {
     if (transport === 'udp') this.lastSentAt = now;
     this.open.push(send);
     return send;
+  }
+
+  /** RFC 9520 §3.1: what a transport sends again by itself counts as well. */
+  takeSend(transport: TransportKind): boolean {
+    if (this.sends[transport] >= MAX_SENDS) return false;
+    this.sends[transport]++;
+    return true;
   }
 
   private nextRoundAfter(delay: Milliseconds): void {

@@ -24,6 +24,7 @@ export function tellDistrust(
       transport.send(question, edns, {
         onReply: (reply) => listener.onReply(reply),
         onSuspicion: (suspicion) => listener.onSuspicion?.(suspicion),
+        takeSend: () => listener.takeSend?.() === true,
         onFailure: (error) => {
           onFailure(error);
           listener.onFailure(error);

@@ -1,4 +1,3 @@
-import type { Dispatcher } from 'undici';
 import type { Clock, Milliseconds, Timer } from '../clock.ts';
 import type { Message } from '../wire/message.ts';
 import { padQuery, QUERY_BLOCK_OCTETS } from '../wire/padding.ts';
@@ -6,7 +5,13 @@ import type { Rr, Seconds } from '../wire/record.ts';
 import { buildQuery } from '../wire/request.ts';
 import { SILENCE } from './ask.ts';
 import { type Outgoing, UpstreamError } from './exchange.ts';
-import { httpsClient } from './https-client.ts';
+import {
+  type HttpsClient,
+  type HttpsRequest,
+  type HttpsResponse,
+  httpsClient,
+  RequestLost,
+} from './https-client.ts';
 import { judgeReply, type Reply } from './reply.ts';
 import type { HttpsAddress } from './server-address.ts';
 import { socketError } from './socket-error.ts';
@@ -30,27 +35,13 @@ export function httpsTransport(
 }
 
 /** How a client is made: {@link httpsClient}, or a script in its place. */
-export type Connect = (...parts: Parameters<typeof httpsClient>) => Promise<HttpsClient>;
-
-/** What of a client is used. */
-export interface HttpsClient {
-  request(options: Dispatcher.RequestOptions): Promise<HttpsResponse>;
-  close(): Promise<void>;
-}
-
-/** What of a response is used. */
-export interface HttpsResponse extends Pick<Dispatcher.ResponseData, 'statusCode' | 'headers'> {
-  readonly body: { bytes(): Promise<Uint8Array> };
-}
+export type Connect = (...parts: Parameters<typeof httpsClient>) => HttpsClient;
 
 interface InFlight {
   readonly question: Outgoing;
   readonly edns: boolean;
   readonly listener: ReplyListener;
   readonly abort: AbortController;
-  asked: number;
-  /** How many of those failed on a connection that had not answered anything. */
-  fruitless: number;
   closed: boolean;
 }
 
@@ -61,11 +52,7 @@ class HttpsTransport implements Transport {
   private readonly connect: Connect;
   private readonly dialer: TlsDialer;
   private readonly waiting = new Set<InFlight>();
-  private current:
-    | { readonly client: Promise<HttpsClient>; readonly generation: number }
-    | undefined;
-  /** Whether the connection that was opened last has answered anything. */
-  private hasAnswered = false;
+  private current: { readonly client: HttpsClient; readonly generation: number } | undefined;
   private lastHeard: Milliseconds = 0;
   private watch: Timer | undefined;
 
@@ -79,7 +66,7 @@ class HttpsTransport implements Transport {
 
   send(question: Outgoing, edns: boolean, listener: ReplyListener): Exchange {
     const abort = new AbortController();
-    const inFlight = { question, edns, listener, abort, asked: 0, fruitless: 0, closed: false };
+    const inFlight = { question, edns, listener, abort, closed: false };
     if (this.waiting.size >= MAX_WAITING) {
       const full = `https questions waiting for ${this.address.name}: ${MAX_WAITING}`;
       queueMicrotask(() => this.fail(inFlight, new UpstreamError('full', full)));
@@ -94,35 +81,34 @@ class HttpsTransport implements Transport {
   close(): void {
     const error = new UpstreamError('closed', `https to ${this.address.name} was closed`);
     for (const inFlight of [...this.waiting]) this.fail(inFlight, error);
-    this.renew();
+    this.current?.client.destroy();
+    this.current = undefined;
   }
 
   /** From the first attempt to the last; never rejects. */
   private async carry(inFlight: InFlight): Promise<void> {
     while (!inFlight.closed) {
-      inFlight.asked++;
       this.tallies.sends.add('https');
       try {
         const reply = await this.ask(inFlight);
         this.settle(inFlight, () => inFlight.listener.onReply(reply));
       } catch (error) {
-        if (!this.hasAnswered) inFlight.fruitless++;
-        if (!mayAskAgain(inFlight, error)) this.fail(inFlight, this.explained(error));
+        // Whoever has gone meanwhile is not asked for a send.
+        if (inFlight.closed) return;
+        const again = mayPass(error) && inFlight.listener.takeSend?.() === true;
+        if (!again) this.fail(inFlight, this.explained(error));
       }
     }
   }
 
-  /** @throws {Error} Of undici or of a socket, where no answer came; an UpstreamError where what came is none. */
+  /** @throws {Error} Of the client, where no response came; an UpstreamError where what came is no answer. */
   private async ask(inFlight: InFlight): Promise<Reply> {
-    const client = await this.client();
-    const response = await client.request(this.requestOf(inFlight));
-    const body = await response.body.bytes();
+    const response = await this.client().request(this.requestOf(inFlight));
     this.lastHeard = this.clock.now();
-    this.hasAnswered = true;
-    return this.read(inFlight.question, response, body);
+    return this.read(inFlight.question, response);
   }
 
-  private requestOf({ question, edns, abort }: InFlight): Dispatcher.RequestOptions {
+  private requestOf({ question, edns, abort }: InFlight): HttpsRequest {
     const { path, method } = this.address;
     const { checkingDisabled, dnssecOk, probe } = question;
     // RFC 8484 §4.1: ID 0, so that equal questions are equal requests. The stream tells the answers apart.
@@ -144,15 +130,11 @@ class HttpsTransport implements Transport {
     };
   }
 
-  private read(
-    question: Outgoing,
-    { statusCode, headers }: HttpsResponse,
-    body: Uint8Array,
-  ): Reply {
+  private read(question: Outgoing, { statusCode, headers, body }: HttpsResponse): Reply {
     const { name } = this.address;
     // RFC 8484 §4.2.1: whatever a body says, without a 2xx it is no answer.
     if (statusCode < 200 || statusCode > 299) {
-      throw new UpstreamError('refused', `${name} answered HTTP ${statusCode}`);
+      throw new HttpFailure(statusCode, `${name} answered HTTP ${statusCode}`);
     }
     const verdict = judgeReply(body, 0, question);
     if (verdict.kind === 'reply' && isDnsMessage(headers['content-type'])) {
@@ -163,14 +145,11 @@ class HttpsTransport implements Transport {
     throw new UpstreamError('malformed', `malformed https reply from ${name}`);
   }
 
-  private client(): Promise<HttpsClient> {
+  private client(): HttpsClient {
     const { generation } = this.dialer;
     if (this.current?.generation !== generation) this.renew();
-    const onConnect = () => {
-      this.hasAnswered = false;
-    };
     this.current ??= {
-      client: this.connect(this.address.origin, this.dialer, onConnect),
+      client: this.connect(this.address.origin, this.dialer, this.clock),
       generation,
     };
     return this.current.client;
@@ -178,9 +157,8 @@ class HttpsTransport implements Transport {
 
   /** The next question gets a connection of its own; what the old one has is still waited for. */
   private renew(): void {
-    const { current } = this;
+    this.current?.client.close();
     this.current = undefined;
-    void current?.client.then((client) => client.close()).catch(() => undefined);
   }
 
   private watchFor(span: Milliseconds): void {
@@ -222,28 +200,25 @@ class HttpsTransport implements Transport {
 const MEDIA_TYPE = 'application/dns-message';
 /** What one server can owe, far above what the listener lets in flight (S1). */
 const MAX_WAITING = 4_096;
-/** As over TCP: once and once more, and longer while the server answers others before it closes. */
-const MAX_FRUITLESS = 2;
-const MAX_ASKED = 16;
+/** A status that is no answer (RFC 9110 §15). */
+class HttpFailure extends UpstreamError {
+  readonly status: number;
 
-/** What a connection left behind is asked again; a connection that never stood would fail again, and so would a word. */
-function mayAskAgain({ asked, fruitless }: InFlight, error: unknown): boolean {
-  const lost = error instanceof Error && 'code' in error && LOST.has(String(error.code));
-  return lost && fruitless < MAX_FRUITLESS && asked < MAX_ASKED;
+  constructor(status: number, message: string) {
+    super('refused', message);
+    this.status = status;
+  }
 }
 
-/** What undici and Node call a connection that ended under a request. */
-const LOST: ReadonlySet<string> = new Set([
-  'UND_ERR_SOCKET',
-  'UND_ERR_INFO',
-  'UND_ERR_CLOSED',
-  'UND_ERR_DESTROYED',
-  'ECONNRESET',
-  'EPIPE',
-  'ERR_HTTP2_GOAWAY_SESSION',
-  'ERR_HTTP2_SESSION_ERROR',
-  'ERR_HTTP2_STREAM_ERROR',
-]);
+/**
+ * Whether the same question, sent once more, may well be answered: after a lost connection, a reset stream, a server's
+ * own trouble, octets that cannot be read. A connection that never stood would fail again, as would a 4xx.
+ */
+function mayPass(error: unknown): boolean {
+  if (error instanceof HttpFailure) return error.status >= 500;
+  if (error instanceof UpstreamError) return error.reason === 'malformed';
+  return error instanceof RequestLost;
+}
 
 function isDnsMessage(contentType: string | string[] | undefined): boolean {
   return (

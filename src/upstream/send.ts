@@ -8,6 +8,8 @@ export interface SendOwner {
   onReply(send: Send, reply: Reply): void;
   onFailure(send: Send, error: Error): void;
   onSuspicion(suspicion: Suspicion): void;
+  /** Whether the question may go out once more over this transport; counts it. */
+  takeSend(transport: TransportKind): boolean;
 }
 
 /** One message of a question: it hears for the question, so that each send is one object and no closures. */
@@ -36,5 +38,9 @@ export class Send implements ReplyListener {
 
   onSuspicion(suspicion: Suspicion): void {
     this.owner.onSuspicion(suspicion);
+  }
+
+  takeSend(): boolean {
+    return this.owner.takeSend(this.transport);
   }
 }

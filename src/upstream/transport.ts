@@ -25,6 +25,8 @@ export interface ReplyListener {
   onFailure(error: Error): void;
   /** Something came that was dropped, the first of its kind; the wait goes on. */
   onSuspicion?(suspicion: Suspicion): void;
+  /** Asks for one more send of the same question, and counts it; where nobody counts, there is none (RFC 9520 §3.1). */
+  takeSend?(): boolean;
 }
 
 /** `wrong-id`: somebody may be guessing (U3). `malformed`: the server itself sends what cannot be read. */

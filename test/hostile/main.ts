@@ -13,12 +13,16 @@ import { samples, skip } from '../support/corpus.ts';
 import { queryOctets } from '../support/messages.ts';
 import { BOMBS } from './bombs.ts';
 import { tcpClient, udpClient } from './clients.ts';
+import { DOH_FAULTS } from './doh-upstream.ts';
 import { type HostileWorld, type Owner, startWorld } from './hostile-daemon.ts';
 import { HOT } from './hot-names.ts';
+import { askOverDoh, startDohWorld } from './stories/doh.ts';
 import { generatedCases, identity } from './stories/identity.ts';
 import { sayAsAnswers, sendAsQueries, untilDescriptors } from './stories/packets.ts';
 import { starve } from './stories/starvation.ts';
 
+/** Of each fault; SIDESTUB_HOSTILE_SECONDS=300 for the long form. */
+const DOH_SECONDS = Number(process.env['SIDESTUB_HOSTILE_SECONDS'] ?? 10);
 /** 100,000 mutants, as the reliability goals ask for. */
 const MUTANTS = 100_000;
 
@@ -104,6 +108,20 @@ const STORIES: Readonly<Record<string, (t: Owner) => Promise<object>>> = {
         ];
       }),
     );
+  },
+  doh: async (t) => {
+    const figures: Record<string, object> = {};
+    for (const method of ['post', 'get'] as const) {
+      const parts = await startDohWorld(t, method, true);
+      figures[method] = await askOverDoh(t, parts, { seconds: DOH_SECONDS });
+      for (const fault of DOH_FAULTS) {
+        for (const early of [false, true]) {
+          const what = `${method} ${fault}${early ? ' early' : ''}`;
+          figures[what] = await askOverDoh(t, parts, { fault, early, seconds: DOH_SECONDS });
+        }
+      }
+    }
+    return figures;
   },
   starvation: async (t) => ({
     files64: await starve(t, { files: 64 }, 10, 2_000),

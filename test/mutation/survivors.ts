@@ -100,12 +100,6 @@ export const SURVIVORS: readonly Survivor[] = [
   },
   {
     file: 'src/upstream/https-exchange.ts',
-    code: "const lost = error instanceof Error && 'code' in error",
-    becomes: 'true',
-    why: 'what has no code has none of those that are looked for',
-  },
-  {
-    file: 'src/upstream/https-exchange.ts',
     code: 'if (age === 0) return message;',
     why: 'a copy is equal; the original only saves making one',
   },

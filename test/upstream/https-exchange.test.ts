@@ -25,10 +25,12 @@ function setup(t: Test, parameters = '') {
   const clock = new HandClock();
   const tallies = createUpstreamTallies();
   const transport = httpsTransport(address, clock, tallies, connect);
-  /** Sends a question; `heard` fills as things come of it. */
-  const ask = async (question = outgoing('api.example.'), edns = true) => {
+  /** Sends a question, which may be sent `spare` times more; `heard` fills as things come of it. */
+  const ask = async (question = outgoing('api.example.'), edns = true, spare = 2) => {
     const heard: { replies: Reply[]; errors: Error[] } = { replies: [], errors: [] };
+    let left = spare;
     const exchange = transport.send(question, edns, {
+      takeSend: () => left-- > 0,
       onReply: (reply) => heard.replies.push(reply),
       onFailure: (error) => heard.errors.push(error),
     });
@@ -107,18 +109,18 @@ test('any 2xx is an answer, nothing else is, whatever its body says (RFC 8484 §
     [503, false],
   ] as const) {
     const { ask, client, sends } = setup(t);
-    const { replies, errors } = await ask();
+    const { replies, errors } = await ask(outgoing('api.example.'), true, 0);
     await client().nth(0).answer(truth, { status });
     t.equal(replies.length, isAnswer ? 1 : 0, `${status}`);
     if (isAnswer) continue;
     t.match(errors, [{ reason: 'refused' }]);
     t.equal(errors[0]?.message, `${NAME} answered HTTP ${status}`);
-    t.equal(sends(), 1, 'not asked again');
+    t.equal(sends(), 1);
   }
 });
 
 test('an answer has the media type of one, whatever its case and parameters (RFC 8484 §6)', async (t) => {
-  const types: [string | string[] | undefined, boolean][] = [
+  const types: [string | undefined, boolean][] = [
     ['application/dns-message', true],
     ['Application/DNS-Message; charset=x', true],
     ['application/dns-message ;x=y', true],
@@ -126,12 +128,11 @@ test('an answer has the media type of one, whatever its case and parameters (RFC
     ['application/dns-message x', false],
     ['xapplication/dns-message', false],
     ['text/html', false],
-    [['application/dns-message'], false],
     [undefined, false],
   ];
   for (const [type, isAnswer] of types) {
     const { ask, client, tallies } = setup(t);
-    const { replies, errors } = await ask();
+    const { replies, errors } = await ask(outgoing('api.example.'), true, 0);
     await client()
       .nth(0)
       .answer(truth, { headers: { 'content-type': type } });
@@ -144,7 +145,7 @@ test('an answer has the media type of one, whatever its case and parameters (RFC
 test('what is no answer to the question fails it, and is counted (U3)', async (t) => {
   for (const kind of ['mismatched', 'malformed'] as const) {
     const { ask, client, tallies, sends } = setup(t);
-    const { errors } = await ask();
+    const { errors } = await ask(outgoing('api.example.'), true, 0);
     const request = client().nth(0);
     const octets = responseOctets(request.query, truth);
     putUint16(octets, kind === 'malformed' ? 6 : 0, 40);
@@ -158,7 +159,7 @@ test('what is no answer to the question fails it, and is counted (U3)', async (t
 test('Age is whole seconds, and comes off the TTLs of every section (RFC 9111 §5.1)', async (t) => {
   const rr = a('api.example.', '192.0.2.1', 60);
   const word = message({ answer: [rr], authority: [rr], additional: [rr] });
-  const ages: [string | string[] | undefined, number][] = [
+  const ages: [string | undefined, number][] = [
     ['25', 35],
     ['60', 0],
     ['61', 0],
@@ -168,7 +169,6 @@ test('Age is whole seconds, and comes off the TTLs of every section (RFC 9111 §
     ['25x', 60],
     ['x25', 60],
     ['', 60],
-    [['25'], 60],
     [undefined, 60],
   ];
   for (const [age, ttl] of ages) {
@@ -201,48 +201,46 @@ test('what waits is bounded: one more fails, later, and is not sent (S1)', async
   t.equal(client().requests.length, 4_097);
 });
 
-test('what a lost connection left is asked again, once and no more where it answered nothing', async (t) => {
-  const ofUndici = 'UND_ERR_SOCKET UND_ERR_INFO UND_ERR_CLOSED UND_ERR_DESTROYED';
-  const ofNode =
-    'ECONNRESET EPIPE ERR_HTTP2_GOAWAY_SESSION ERR_HTTP2_SESSION_ERROR ERR_HTTP2_STREAM_ERROR';
-  for (const code of `${ofUndici} ${ofNode}`.split(' ')) {
+test('what may pass is asked again as often as the question may be sent, no more (RFC 9520 §3.1)', async (t) => {
+  const spoil: Record<string, (request: ScriptedRequest) => Promise<void>> = {
+    lost: (request) => request.lose(),
+    'HTTP 500': (request) => request.answer(truth, { status: 500 }),
+    'HTTP 599': (request) => request.answer(truth, { status: 599 }),
+    unreadable: (request) => request.answerWith(new Uint8Array(40).fill(0xff)),
+    'of another type': (request) =>
+      request.answer(truth, { headers: { 'content-type': 'text/html' } }),
+  };
+  for (const [how, end] of Object.entries(spoil)) {
+    for (const spare of [0, 1, 2]) {
+      const { ask, client, sends } = setup(t);
+      const { errors } = await ask(outgoing('api.example.'), true, spare);
+      for (let n = 0; n <= spare; n++) {
+        t.equal(errors.length, 0, `${how}, ${spare}`);
+        await end(client().nth(n));
+      }
+      t.equal(errors.length, 1);
+      t.equal(sends(), spare + 1);
+    }
     const { ask, client, sends } = setup(t);
-    const { errors } = await ask();
-    await client().nth(0).fail(code);
-    t.equal(errors.length, 0, code);
-    await client().nth(1).fail(code);
-    t.match(errors, [{ reason: 'network', message: `https socket to ${NAME}: ${code}` }]);
-    t.equal(sends(), 2);
+    const { replies } = await ask();
+    await end(client().nth(0));
+    await end(client().nth(1));
+    await client().nth(2).answer(truth);
+    t.equal(replies.length, 1, `${how}: the third counts`);
+    t.equal(sends(), 3);
   }
 });
 
-test('a server that answers others before it closes is asked 16 times, no more', async (t) => {
-  const { ask, client, sends } = setup(t);
-  const { errors } = await ask();
-  for (let n = 0; n < 16; n++) {
-    t.equal(errors.length, 0);
-    const left = client().requests.length - 1;
-    client().stand();
-    await ask(outgoing('other.example.'));
-    await client()
-      .nth(left + 1)
-      .answer(truth);
-    await client().nth(left).fail('ECONNRESET');
-  }
-  t.match(errors, [{ reason: 'network' }]);
-  t.equal(sends(), 32);
-});
-
-test('answers of the connection before do not count for the one that is lost', async (t) => {
-  const { ask, client, sends } = setup(t);
-  await ask();
-  await client().nth(0).answer(truth);
-  const { errors } = await ask();
-  client().stand();
-  await client().nth(1).fail('ECONNRESET');
-  await client().nth(2).fail('ECONNRESET');
-  t.equal(errors.length, 1);
-  t.equal(sends(), 3);
+test('where nobody counts the sends of a question, it is sent once', async (t) => {
+  const { transport, client, sends } = setup(t);
+  const errors: Error[] = [];
+  transport.send(outgoing('api.example.'), true, {
+    onReply: () => t.fail('a reply'),
+    onFailure: (error) => errors.push(error),
+  });
+  await client().nth(0).lose('ECONNRESET');
+  t.match(errors, [{ reason: 'network', message: `https socket to ${NAME}: ECONNRESET` }]);
+  t.equal(sends(), 1);
 });
 
 test('what no second attempt mends fails at once', async (t) => {
@@ -252,9 +250,9 @@ test('what no second attempt mends fails at once', async (t) => {
   t.match(refused.errors, [
     { reason: 'refused', message: `https socket to ${NAME}: ECONNREFUSED` },
   ]);
-  const tooLong = await ask();
-  await client().nth(1).fail('UND_ERR_RES_EXCEEDED_MAX_SIZE');
-  t.match(tooLong.errors, [{ reason: 'network' }]);
+  const unknown = await ask();
+  await client().nth(1).answer(truth, { status: 404 });
+  t.match(unknown.errors, [{ reason: 'refused' }]);
   const bug = new TypeError('a bug');
   const broken = await ask();
   await client().nth(2).failWith(bug);
@@ -271,10 +269,10 @@ test('closing the exchange aborts its request, and nothing is heard or asked any
   t.equal(client().nth(0).isAborted, false);
   given.close();
   t.equal(client().nth(0).isAborted, true);
-  await client().nth(0).fail('ECONNRESET');
+  await client().nth(0).lose('ECONNRESET');
   t.match([given.replies.length, given.errors.length, sends()], [0, 0, 1]);
   const endings: ((request: ScriptedRequest) => Promise<void>)[] = [
-    (request) => request.fail('UND_ERR_ABORTED'),
+    (request) => request.lose('ABORT_ERR'),
     (request) => request.answer(truth),
   ];
   for (const [i, end] of endings.entries()) {
@@ -286,7 +284,7 @@ test('closing the exchange aborts its request, and nothing is heard or asked any
   t.equal(clock.timers, 0);
 });
 
-test('closing the transport fails what waits, and lets the client go', async (t) => {
+test('closing the transport fails what waits, and ends the client', async (t) => {
   const { transport, clock, ask, client } = setup(t);
   const given = await ask();
   const kept = await ask();
@@ -295,7 +293,7 @@ test('closing the transport fails what waits, and lets the client go', async (t)
   await settle();
   t.match(kept.errors, [{ reason: 'closed', message: `https to ${NAME} was closed` }]);
   t.equal(given.errors.length, 0);
-  t.equal(client().isClosed, true);
+  t.equal(client().isDestroyed, true);
   t.equal(clock.timers, 0);
 });
 

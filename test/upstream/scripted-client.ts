@@ -1,5 +1,10 @@
-import type { Dispatcher } from 'undici';
-import type { Connect, HttpsClient, HttpsResponse } from '../../src/upstream/https-exchange.ts';
+import {
+  type HttpsClient,
+  type HttpsRequest,
+  type HttpsResponse,
+  RequestLost,
+} from '../../src/upstream/https-client.ts';
+import type { Connect } from '../../src/upstream/https-exchange.ts';
 import type { Message } from '../../src/wire/message.ts';
 import { settle } from '../support/hand-clock.ts';
 import { responseOctets } from '../support/messages.ts';
@@ -8,21 +13,20 @@ import { responseOctets } from '../support/messages.ts';
 export class ScriptedClient implements HttpsClient {
   readonly requests: ScriptedRequest[] = [];
   isClosed = false;
-  /** Says that a connection stands, anew. */
-  readonly stand: () => void;
+  isDestroyed = false;
 
-  constructor(stand: () => void) {
-    this.stand = stand;
-  }
-
-  request(options: Dispatcher.RequestOptions): Promise<HttpsResponse> {
+  request(options: HttpsRequest): Promise<HttpsResponse> {
     const request = new ScriptedRequest(options);
     this.requests.push(request);
     return request.response;
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.isClosed = true;
+  }
+
+  destroy(): void {
+    this.isDestroyed = true;
   }
 
   /** @throws {Error} If there was no such request. */
@@ -35,10 +39,10 @@ export class ScriptedClient implements HttpsClient {
 
 /** One request that is out. */
 export class ScriptedRequest {
-  readonly options: Dispatcher.RequestOptions;
+  readonly options: HttpsRequest;
   private readonly settled = Promise.withResolvers<HttpsResponse>();
 
-  constructor(options: Dispatcher.RequestOptions) {
+  constructor(options: HttpsRequest) {
     this.options = options;
   }
 
@@ -53,7 +57,7 @@ export class ScriptedRequest {
   }
 
   get isAborted(): boolean {
-    return (this.options.signal as AbortSignal).aborted;
+    return this.options.signal.aborted;
   }
 
   /** Resolves when the answer has been taken. */
@@ -68,12 +72,17 @@ export class ScriptedRequest {
     this.settled.resolve({
       statusCode: status,
       headers: { 'content-type': 'application/dns-message', ...headers },
-      body: { bytes: async () => octets },
+      body: octets,
     });
     await settle();
   }
 
-  /** As undici and Node say what went wrong. */
+  /** It was sent, and its response never came. */
+  async lose(code = 'ERR_HTTP2_STREAM_ERROR') {
+    await this.failWith(new RequestLost(code));
+  }
+
+  /** As Node says what went wrong. */
   async fail(code: string) {
     await this.failWith(Object.assign(new Error('scripted'), { code }));
   }
@@ -88,8 +97,8 @@ export class ScriptedRequest {
 export function scriptedConnect() {
   const clients: ScriptedClient[] = [];
   const origins: string[] = [];
-  const connect: Connect = async (origin, _dialer, onConnect) => {
-    const client = new ScriptedClient(onConnect);
+  const connect: Connect = (origin) => {
+    const client = new ScriptedClient();
     clients.push(client);
     origins.push(origin);
     return client;
