@@ -17,6 +17,18 @@ const commands: CommandTable = {
   demo: () => import('./commands/demo.ts'),
 };
 
+/** Their stdout is a log, and no result. */
+const DAEMONS: readonly (string | undefined)[] = ['run', 'webhook'];
+
+/** EX_SOFTWARE. Node would say 0 for a command that waits for something that nothing is left to bring about. */
+const NO_RESULT = 70;
+
+process.once('beforeExit', () => {
+  if (process.exitCode !== undefined) return;
+  process.exitCode = NO_RESULT;
+  process.stderr.write('sidestub: this is a bug: the command ended without a result\n');
+});
+
 const major = Number.parseInt(process.versions.node, 10);
 // No `await`: what ships is CommonJS, which loads faster.
 void (major >= MINIMUM_NODE ? runHere() : runElsewhere()).then((code) => {
@@ -26,12 +38,13 @@ void (major >= MINIMUM_NODE ? runHere() : runElsewhere()).then((code) => {
 async function runHere(): Promise<number> {
   const { readFileSync } = await import('node:fs');
   const { runCommandLine } = await import('./commands/command-line.ts');
+  const { surviveOutputLoss } = await import('./commands/output-loss.ts');
   const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
   const { version } = JSON.parse(manifest);
   const { env, stdout, stderr } = process;
-  // `sidestub config | head`: who no longer reads is no error.
-  stdout.on('error', () => process.exit());
-  return runCommandLine(process.argv.slice(2), commands, { env, stdout, stderr, version });
+  const words = process.argv.slice(2);
+  surviveOutputLoss(process, { isLog: DAEMONS.includes(words[0]) });
+  return runCommandLine(words, commands, { env, stdout, stderr, version });
 }
 
 async function runElsewhere(): Promise<number> {

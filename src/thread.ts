@@ -5,6 +5,7 @@ import { startDaemon } from './daemon/daemon.ts';
 import type { FromThread, ThreadData, ThreadSettings, ToThread } from './daemon/threads.ts';
 import { ListenError } from './listen/listen-error.ts';
 import type { Log } from './observe/log.ts';
+import { takeNodeWarnings } from './observe/node-warnings.ts';
 import { CountsReporter } from './observe/thread-counts.ts';
 
 // What each thread beside the first one runs (`threads: N`): a daemon without a status server, which says to the first
@@ -35,6 +36,7 @@ async function run(): Promise<void> {
         : { write: (line) => tell({ kind: 'line', line }) },
     onFatal: (reason) => tell({ kind: 'fatal', reason }),
   });
+  takeNodeWarnings(daemon.reportBug);
   const counts = new CountsReporter(daemon.metrics);
   const take = async (message: ToThread): Promise<void> => {
     switch (message.kind) {

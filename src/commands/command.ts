@@ -82,6 +82,8 @@ export const ExitCode = {
   USAGE: 64,
   /** EX_SOFTWARE: a bug of ours. */
   SOFTWARE: 70,
+  /** EX_IOERR: the result is known and could not be printed. */
+  IO: 74,
   /** EX_CONFIG: the configuration, or the machine, does not allow it (S3). */
   CONFIG: 78,
 } as const;

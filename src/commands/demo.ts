@@ -1,14 +1,5 @@
 import { monotonicClock } from '../clock.ts';
-import { parseDuration } from '../config/duration.ts';
-import {
-  type Command,
-  type CommandContext,
-  ExitCode,
-  isSet,
-  printJson,
-  textFlag,
-  UsageError,
-} from './command.ts';
+import { type Command, type CommandContext, ExitCode, isSet, printJson } from './command.ts';
 import { jsonReport } from './demo/json-report.ts';
 import { type Paint, paintFor } from './demo/paint.ts';
 import { Progress } from './demo/progress.ts';
@@ -18,6 +9,7 @@ import { storyTable } from './demo/table.ts';
 import { LIBCS, PATHS, type Trial, type TrialOptions } from './demo/trial.ts';
 import { brokenPromise, runTrials } from './demo/trials.ts';
 import { waterfall } from './demo/waterfall.ts';
+import { durationFlag } from './duration-flag.ts';
 
 const usage = `sidestub demo [--json] [--patience DURATION]
 
@@ -52,7 +44,7 @@ async function main(context: CommandContext): Promise<number> {
   const options: TrialOptions = {
     clock: monotonicClock,
     roundTrip: ROUND_TRIP,
-    patience: patienceOf(context),
+    patience: durationFlag(context.flags, 'patience', PATIENCE, { min: 1 }),
   };
   const trials = isSet(context.flags, 'json')
     ? await tellAsJson(context, options)
@@ -111,14 +103,4 @@ class FirstLookup {
     this.trials.push(trial);
     return this.trials.length === PATHS.length ? this.trials : undefined;
   }
-}
-
-function patienceOf({ flags }: CommandContext): number {
-  try {
-    const patience = parseDuration(textFlag(flags, 'patience') ?? PATIENCE);
-    if (patience > 0) return patience;
-  } catch (error) {
-    throw new UsageError(`--patience: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  throw new UsageError('--patience: must be more than 0');
 }

@@ -1,5 +1,4 @@
 import { monotonicClock } from '../clock.ts';
-import { parseDuration } from '../config/duration.ts';
 import { configurationFlags } from '../config/flags.ts';
 import { loadSettings } from '../config/load.ts';
 import { reachable } from '../config/own-address.ts';
@@ -17,6 +16,7 @@ import {
   textFlag,
   UsageError,
 } from './command.ts';
+import { durationFlag } from './duration-flag.ts';
 import { askServer } from './query/ask-server.ts';
 import { responseText, showResponse } from './query/response-text.ts';
 import { sourcesOf } from './sources.ts';
@@ -54,7 +54,7 @@ const DEFAULT_TIMEOUT = '5s';
 async function main(context: CommandContext): Promise<number> {
   const { flags, stdout, stderr } = context;
   const question = questionOf(context.positionals);
-  const timeout = timeoutOf(textFlag(flags, 'timeout') ?? DEFAULT_TIMEOUT);
+  const timeout = durationFlag(flags, 'timeout', DEFAULT_TIMEOUT);
   const server = await serverOf(context);
   try {
     const transport = isSet(flags, 'tcp') ? 'tcp' : 'udp';
@@ -82,14 +82,6 @@ function questionOf([name, type = 'A', ...more]: readonly string[]): Question {
   } catch (error) {
     if (error instanceof WireError) throw new UsageError(error.message);
     throw error;
-  }
-}
-
-function timeoutOf(text: string): number {
-  try {
-    return parseDuration(text);
-  } catch (error) {
-    throw new UsageError(`--timeout: ${error instanceof Error ? error.message : error}`);
   }
 }
 

@@ -19,6 +19,7 @@ import { loadTrim } from '../listen/libc.ts';
 import { ListenError } from '../listen/listen-error.ts';
 import { type PassedSockets, passedToThisProcess } from '../listen/passed-sockets.ts';
 import { createLog, formatFor, type Log } from '../observe/log.ts';
+import { takeNodeWarnings } from '../observe/node-warnings.ts';
 import { openQueryLog, type QueryLogStream } from '../observe/query-log.ts';
 import type { ConfiguredValue } from '../observe/status-view.ts';
 import { writeTerminationMessage } from '../observe/termination-message.ts';
@@ -68,6 +69,11 @@ async function main(context: CommandContext): Promise<number> {
     warn: (...event) => writer.warn(...event),
     error: (...event) => writer.error(...event),
   };
+  const early: Error[] = [];
+  takeNodeWarnings((warning) => {
+    if (daemon === undefined) early.push(warning);
+    else daemon.reportBug(warning);
+  });
   // From now on: a reload that is asked for during the start must not end the process.
   let reloads: Reloads | undefined;
   process.on('SIGHUP', () => reloads?.request('SIGHUP'));
@@ -112,6 +118,7 @@ async function main(context: CommandContext): Promise<number> {
     return ExitCode.CONFIG;
   }
   daemon = started;
+  for (const warning of early) started.reportBug(warning);
   setImmediate(limitHeapGrowth);
   const memory = trimMemory(() => started.totals().queries);
   let inPlace = settings;

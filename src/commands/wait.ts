@@ -1,5 +1,4 @@
 import { type Milliseconds, monotonicClock } from '../clock.ts';
-import { parseDuration } from '../config/duration.ts';
 import { configurationFlags } from '../config/flags.ts';
 import { loadSettings } from '../config/load.ts';
 import { reachable } from '../config/own-address.ts';
@@ -12,9 +11,9 @@ import {
   ExitCode,
   isSet,
   printJson,
-  textFlag,
   UsageError,
 } from './command.ts';
+import { durationFlag } from './duration-flag.ts';
 import { sourcesOf } from './sources.ts';
 import { untilReady } from './wait/daemon-ready.ts';
 import { type NameWait, waitForName } from './wait/name-wait.ts';
@@ -52,7 +51,7 @@ const LONGEST: Milliseconds = 3_600_000;
 const MAX_NAMES = 64;
 
 async function main(context: CommandContext): Promise<number> {
-  const timeout = timeoutOf(textFlag(context.flags, 'timeout') ?? DEFAULT_TIMEOUT);
+  const timeout = durationFlag(context.flags, 'timeout', DEFAULT_TIMEOUT, { max: LONGEST });
   const names = namesOf(context.positionals);
   const { settings } = loadSettings({ ...(await sourcesOf(context)), needsUpstreams: false });
   if (names.length === 0) return await waitForDaemon(context, settings, timeout);
@@ -129,14 +128,4 @@ function namesOf(names: readonly string[]): readonly string[] {
     }
   }
   return names;
-}
-
-function timeoutOf(text: string): Milliseconds {
-  try {
-    const timeout = parseDuration(text);
-    if (timeout > LONGEST) throw new Error(`must be at most 1h: ${text}`);
-    return timeout;
-  } catch (error) {
-    throw new UsageError(`--timeout: ${error instanceof Error ? error.message : error}`);
-  }
 }

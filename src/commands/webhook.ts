@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type Clock, type Milliseconds, monotonicClock } from '../clock.ts';
-import { formatDuration, parseDuration } from '../config/duration.ts';
+import { formatDuration } from '../config/duration.ts';
 import { type Endpoint, formatEndpoint, parseEndpoint } from '../endpoint.ts';
 import { type ClusterDns, clusterDnsFrom } from '../kubernetes/inject/cluster-dns.ts';
 import {
@@ -17,8 +17,10 @@ import {
 import { startWebhookServer, type WebhookServer } from '../kubernetes/webhook/webhook-server.ts';
 import { createExposition } from '../observe/exposition.ts';
 import { createLog, formatFor, type Log } from '../observe/log.ts';
+import { takeNodeWarnings } from '../observe/node-warnings.ts';
 import { type StatusServer, startStatusServer } from '../observe/status-server.ts';
 import { type Command, type CommandContext, ExitCode, textFlag, UsageError } from './command.ts';
+import { durationFlag } from './duration-flag.ts';
 import { injectionFlags, injectionOptions } from './inject/injection-flags.ts';
 
 /** Injects every pod that is made, as the API server asks. */
@@ -73,7 +75,7 @@ async function main(context: CommandContext): Promise<number> {
     files: { cert: required(context, 'tls-cert'), key: required(context, 'tls-key') },
     address: endpoint(context, 'address', '0.0.0.0:8443'),
     status: endpoint(context, 'metrics', '127.0.0.1:9553'),
-    drain: durationOf(textFlag(flags, 'drain') ?? '5s'),
+    drain: durationFlag(flags, 'drain', '5s'),
     log: logFor(context),
     metrics: createWebhookMetrics(version),
     clock: monotonicClock,
@@ -104,6 +106,7 @@ async function serve(parts: Parts, certificate: Certificate): Promise<number> {
   const onBug = (error: unknown): void => {
     log.error('bug', { stack: error instanceof Error ? error.stack : String(error) });
   };
+  takeNodeWarnings(onBug);
   const server = await startWebhookServer({
     address,
     certificate,
@@ -206,14 +209,6 @@ function endpoint({ flags }: CommandContext, name: string, fallback: string): En
   const parsed = parseEndpoint(text, Number(defaultPort));
   if (parsed === undefined) throw new UsageError(`--${name} is not an address: ${text}`);
   return parsed;
-}
-
-function durationOf(text: string): Milliseconds {
-  try {
-    return parseDuration(text);
-  } catch (error) {
-    throw new UsageError(`--drain: ${error instanceof Error ? error.message : error}`);
-  }
 }
 
 function logFor({ stdout, env }: CommandContext): Log {

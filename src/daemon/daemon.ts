@@ -70,6 +70,8 @@ export interface Daemon {
   unready(): readonly string[];
   /** What it has done so far. */
   totals(): Totals;
+  /** Logs and counts an error that nobody meant to throw. */
+  reportBug(error: unknown): void;
   /**
    * Goes on with other settings, and loses no query: what is in flight is answered by the servers that were asked, and
    * addresses that stay the same are listened to all the time (S2).
@@ -205,6 +207,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       },
       unready: () => state.reasons(),
       totals,
+      reportBug: onBug,
       reload: async (next) => {
         await listeners.change(next.settings.listen.addresses);
         responder.allows = allowList(next.settings.listen.allow);

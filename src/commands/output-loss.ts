@@ -1,0 +1,29 @@
+import { ExitCode } from './command.ts';
+
+/** What of the process this concerns. */
+type Process = Pick<NodeJS.Process, 'stdout' | 'stderr' | 'on' | 'exit' | 'exitCode'>;
+
+/**
+ * Decides what a standard stream that cannot be written means for the exit code; without it Node would end the process
+ * with a stack, whatever it was doing.
+ *
+ * @param isLog - Whether stdout carries a daemon's log. Lines that are lost do not end a daemon, and are no failure (S5).
+ */
+export function surviveOutputLoss(of: Process, { isLog }: { readonly isLog: boolean }): void {
+  // There is no other place to say it.
+  of.stderr.on('error', () => undefined);
+  let lost = false;
+  of.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (isLog) return;
+    if (error.code !== 'EPIPE') {
+      if (!lost) of.stderr.write(`sidestub: stdout cannot be written: ${error.message}\n`);
+      lost = true;
+    } else if (of.exitCode === undefined) {
+      // `sidestub demo | head`: the reader has seen enough, and the result is not known yet.
+      of.exit(ExitCode.FAILURE);
+    }
+  });
+  of.on('exit', (code) => {
+    if (lost && code === ExitCode.OK) of.exitCode = ExitCode.IO;
+  });
+}
