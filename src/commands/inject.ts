@@ -8,7 +8,14 @@ import {
 import { encodeManifest } from '../kubernetes/manifest/manifest-encoding.ts';
 import { ManifestError } from '../kubernetes/manifest/manifest-error.ts';
 import { parseTemplatePath, TemplatePaths } from '../kubernetes/manifest/template-paths.ts';
-import { type Command, type CommandContext, ExitCode, textFlag, UsageError } from './command.ts';
+import {
+  type Command,
+  type CommandContext,
+  ExitCode,
+  isSet,
+  textFlag,
+  UsageError,
+} from './command.ts';
 import { diffText } from './inject/diff-text.ts';
 import { injectionFlags, injectionOptions } from './inject/injection-flags.ts';
 import { type ManifestFile, readManifestFiles } from './inject/manifest-files.ts';
@@ -21,8 +28,9 @@ export const command: Command = {
 Reads Pods, Jobs, CronJobs, Deployments, StatefulSets, DaemonSets, Argo Rollouts, Knative Services
 and Lists of them, YAML of any number of documents or JSON, and prints them with sidestub as a native
 sidecar (Kubernetes >= 1.29). Everything that it does not insert stays as it is, octet for octet.
-On a terminal it prints the difference instead. What is left alone is named on stderr with the
-reason; exit code 1 when that is something to mend.
+What is injected already is brought to this version and to the flags given now. On a terminal it
+prints the difference instead. What is left alone is named on stderr with the reason; exit code 1
+when that is something to mend.
 
   kubectl create job build --image=alpine --dry-run=client -o yaml | sidestub inject | kubectl apply -f -
   sidestub inject -f job.yaml --pin git.corp.example --ready git.corp.example
@@ -47,6 +55,10 @@ reason; exit code 1 when that is something to mend.
       hint: 'NAME',
       meaning: 'of objects that do not say theirs, for mode none',
     },
+    remove: {
+      type: 'boolean',
+      meaning: 'take sidestub out again: what was there before comes back, octet for octet',
+    },
     'template-path': {
       type: 'string',
       multiple: true,
@@ -65,7 +77,9 @@ async function main(context: CommandContext): Promise<number> {
   }
   const options: ManifestOptions = {
     ...injectionOptions(flags, version),
+    restorable: true,
     templatePaths: templatePathsOf(context),
+    remove: isSet(flags, 'remove'),
   };
   const asDiff = printsDiff(context);
   const results = await injectFiles(filesOf(context), options);
@@ -174,9 +188,14 @@ function report({ place, label, injection }: InjectedPod): string {
   if (!('patch' in injection)) {
     return `${head} ${injection.outcome}: ${injection.message}\n`;
   }
-  const { outcome, mode, warnings } = injection;
-  const done = outcome === 'injected' ? `injected (${mode})` : 'unchanged: injected already';
-  return [`${head} ${done}`, ...warnings.map((warning) => `${head} warning: ${warning}`), ''].join(
-    '\n',
-  );
+  const lines = [done(injection), ...injection.warnings.map((warning) => `warning: ${warning}`)];
+  return lines.map((line) => `${head} ${line}\n`).join('');
+}
+
+function done(injection: Extract<InjectedPod['injection'], { patch: unknown }>): string {
+  if (injection.outcome === 'removed') return 'removed';
+  if (!('mode' in injection)) return 'unchanged: not injected';
+  if ('changes' in injection) return `updated (${injection.mode}): ${injection.changes.join(', ')}`;
+  if (injection.outcome === 'unchanged') return 'unchanged: injected already';
+  return `injected (${injection.mode})`;
 }

@@ -83,6 +83,7 @@ export function injectionOptions(flags: Flags, version: string): InjectionOption
     namespace: textFlag(flags, 'namespace'),
     clusterDns: clusterDnsOf(flags),
     clusterVersion: clusterVersionOf(flags),
+    restorable: false,
   };
 }
 

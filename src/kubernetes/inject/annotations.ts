@@ -5,6 +5,11 @@ import { PodError } from './pod-error.ts';
 export const INJECTED = 'sidestub.dev/injected';
 export const INJECTED_VERSION = 'v1';
 
+/** Whether sidestub was put into a pod, by whatever version. */
+export function isInjected(annotations: ReadonlyMap<string, string> | undefined): boolean {
+  return annotations?.has(INJECTED) === true;
+}
+
 /** `"false"` keeps a pod as it is, as annotation or as label; the label also opts in (k8s/injector). */
 export const INJECT = 'sidestub.dev/inject';
 

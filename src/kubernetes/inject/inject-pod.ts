@@ -1,14 +1,23 @@
-import { type Choices, choicesFor, INJECTED, INJECTED_VERSION, type Mode } from './annotations.ts';
+import {
+  type Choices,
+  choicesFor,
+  INJECTED,
+  INJECTED_VERSION,
+  isInjected,
+  type Mode,
+} from './annotations.ts';
 import { asksLoopback, type ClusterDns, type ExplicitDns, explicitDns } from './cluster-dns.ts';
 import type { ClusterVersion } from './cluster-version.ts';
-import { type AddOperation, add, type Json, type JsonPatch } from './json-patch.ts';
+import { type AddOperation, add, type Json, type JsonPatch, pointerTo } from './json-patch.ts';
 import { isBefore, mountWarnings, needsMount } from './mounts.ts';
 import { obstacle, type Reason, type Skip } from './obstacles.ts';
 import { type Pod, readPod } from './pod.ts';
 import { PodError } from './pod-error.ts';
+import { RESTORE, type Restored, recordOf, recordText } from './restore-record.ts';
 import {
   PORT_SYSCTL,
   PUBLISH_FLAG,
+  RESOLV_CONF,
   resolvConfMount,
   SIDECAR,
   sharedVolume,
@@ -24,19 +33,21 @@ export interface InjectionOptions extends Choices {
   readonly clusterDns: ClusterDns | undefined;
   /** `undefined` is taken for new enough. */
   readonly clusterVersion: ClusterVersion | undefined;
+  /** Whether an annotation is to say what it takes to undo it: pods live shorter than manifests. */
+  readonly restorable: boolean;
 }
 
 /** What becomes of a pod. */
-export type Injection =
-  | {
-      readonly outcome: 'injected' | 'unchanged';
-      readonly mode: Mode;
-      /** Empty where the pod has it all. */
-      readonly patch: JsonPatch;
-      /** What will not be as one may expect, each in a sentence without end. */
-      readonly warnings: readonly string[];
-    }
-  | NotInjected;
+export type Injection = Injected | NotInjected;
+
+export interface Injected {
+  readonly outcome: 'injected' | 'unchanged';
+  readonly mode: Mode;
+  /** Empty where the pod has it all. */
+  readonly patch: JsonPatch;
+  /** What will not be as one may expect, each in a sentence without end. */
+  readonly warnings: readonly string[];
+}
 
 /** Left as it is: `skipped` because that is meant, `refused` because something is in the way. */
 export interface NotInjected {
@@ -56,7 +67,10 @@ export interface NotInjected {
  */
 export function injectPod(value: unknown, options: InjectionOptions): Injection {
   try {
-    return injectionFor(readPod(value), options);
+    const pod = readPod(value);
+    const injection = injectionFor(pod, options);
+    if (!options.restorable || !('patch' in injection)) return injection;
+    return { ...injection, patch: [...injection.patch, ...restoreNote(value, pod, injection)] };
   } catch (error) {
     if (!(error instanceof PodError)) throw error;
     return { outcome: 'refused', reason: 'invalid', message: error.message };
@@ -79,6 +93,43 @@ function injectionFor(pod: Pod, options: InjectionOptions): Injection {
   }
   const warnings = mode === 'overlay' ? mountWarnings(pod) : [];
   return { outcome: patch.length > 0 ? 'injected' : 'unchanged', mode, patch, warnings };
+}
+
+/** The annotation that removal will read, where there is something to know. */
+function restoreNote(value: unknown, pod: Pod, { mode, patch }: Injected): AddOperation[] {
+  if (patch.length === 0 || isInjected(pod.annotations)) return [];
+  const record = new Map([
+    ...(mode === 'overlay' ? [] : DNS_WAS_ABSENT),
+    ...ownElements(pod),
+    ...recordOf(value, patch),
+  ]);
+  if (record.size === 0) return [];
+  return [add(['metadata', 'annotations', RESTORE], recordText(record))];
+}
+
+const DNS_WAS_ABSENT: readonly (readonly [pointer: string, was: Restored])[] = [
+  ['/spec/dnsPolicy', {}],
+  ['/spec/dnsConfig', {}],
+];
+
+/** What looks like ours and was there before. */
+function ownElements(pod: Pod): (readonly [pointer: string, was: Restored])[] {
+  const { initContainers = [], containers, volumes = [], sysctls = [] } = pod;
+  const places = [
+    ...sysctls.map(({ name }) => ['securityContext', 'sysctls', name]),
+    ...volumes.map(({ name }) => ['volumes', name]),
+    ...initContainers.map(({ name }) => ['initContainers', name]),
+    ...Object.entries({ initContainers, containers }).flatMap(([list, all]) =>
+      all.flatMap(({ name, mounts = [] }) =>
+        mounts
+          .filter(({ path }) => path === RESOLV_CONF)
+          .map(({ volume }) => [list, name, 'volumeMounts', volume]),
+      ),
+    ),
+  ];
+  return places
+    .filter((place) => place.at(-1) === SIDECAR || place.at(-1) === PORT_SYSCTL.name)
+    .map((place) => [pointerTo(['spec', ...place]), { is: true }]);
 }
 
 function notInjected({ reason, message, meant }: Skip): NotInjected {

@@ -33,13 +33,7 @@ export class BlockEditor {
     removed: readonly number[],
     added: readonly (readonly [key: string, value: unknown])[],
   ): void {
-    for (const index of removed) {
-      const pair = map.items[index];
-      if (pair === undefined) continue;
-      const from = startOf(pair.key as Node);
-      this.requireOwnLine(from);
-      this.edits.removeLines(from, endOf(pair));
-    }
+    for (const index of removed) this.removePair(map, index);
     if (added.length === 0) return;
     const column = columnOf(this.text, startOf(map));
     const lines = added.flatMap(([key, value]) => {
@@ -47,11 +41,24 @@ export class BlockEditor {
       return [' '.repeat(column) + first, ...rest];
     });
     const last = map.items.at(-1);
-    const end = last === undefined ? startOf(map) : endOf(last);
-    // A block scalar that ends with the text would get a line break more.
-    const isOpen = end === this.text.length && isBlockScalar(last?.value);
-    if (isOpen) this.edits.replace(startOf(map), startOf(map), this.before(lines, column));
-    else this.edits.insertLines(end, lines);
+    if (last !== undefined && !this.isOpen(last)) this.edits.insertLines(endOf(last), lines);
+    else this.edits.replace(startOf(map), startOf(map), this.before(lines, column));
+  }
+
+  private removePair(map: YAMLMap, index: number): void {
+    const [pair, next] = [map.items[index], map.items[index + 1]];
+    if (pair === undefined) return;
+    const from = startOf(pair.key as Node);
+    // Behind a dash the next pair comes up to its place.
+    if (this.standsAlone(from)) this.edits.removeLines(from, endOf(pair));
+    else if (next !== undefined) this.edits.replace(from, startOf(next.key as Node), '');
+    else throw new EditError(from, 'it shares its line with something else');
+  }
+
+  /** A text that ends in a block scalar without a line break: one behind it would belong to the scalar. */
+  private isOpen(last: Node | Pair): boolean {
+    const isEnd = endOf(last) === this.text.length && !this.text.endsWith('\n');
+    return isEnd && isBlockScalar(leafOf(last));
   }
 
   /**
@@ -70,7 +77,9 @@ export class BlockEditor {
       }
       const item = list.items[change.index];
       const from = dashOf(list, change.index);
-      this.requireOwnLine(from);
+      if (!this.standsAlone(from)) {
+        throw new EditError(from, 'it shares its line with something else');
+      }
       if (change.kind === 'remove') {
         this.edits.removeLines(from, endOf(item as Node));
       } else {
@@ -108,6 +117,12 @@ export class BlockEditor {
     pair: Pair | undefined,
   ): void {
     const before = list.items[index - 1];
+    if (before !== undefined && this.isOpen(before as Node)) {
+      throw new EditError(
+        startOf(before as Node),
+        'the text ends in a block scalar without a line break',
+      );
+    }
     if (before !== undefined) this.edits.insertLines(endOf(before as Node), lines);
     else if (pair !== undefined) this.edits.insertLines(colonEnd(pair), lines);
     else throw new EditError(startOf(list), 'this list has no key');
@@ -118,10 +133,9 @@ export class BlockEditor {
     return `${lines.join(newline).trimStart()}${newline}${' '.repeat(column)}`;
   }
 
-  private requireOwnLine(offset: number): void {
-    if (/\S/.test(this.text.slice(lineStart(this.text, offset), offset))) {
-      throw new EditError(offset, 'it shares its line with something else');
-    }
+  /** Whether nothing stands before it in its line. */
+  private standsAlone(offset: number): boolean {
+    return !/\S/.test(this.text.slice(lineStart(this.text, offset), offset));
   }
 }
 
@@ -146,9 +160,14 @@ export function startOf({ range }: Node): number {
 
 /** Where the text of a node ends: that of the last thing in it. */
 export function endOf(node: Node | Pair): number {
-  if (isPair(node)) return endOf((node.value ?? node.key) as Node);
+  return leafOf(node).range?.[1] ?? 0;
+}
+
+/** The last thing in a node that stands in lines. */
+function leafOf(node: Node | Pair): Node {
+  if (isPair(node)) return leafOf((node.value ?? node.key) as Node);
   const last = isBlock(node) && isCollection(node) ? node.items.at(-1) : undefined;
-  return last === undefined ? (node.range?.[1] ?? 0) : endOf(last as Node | Pair);
+  return last === undefined ? node : leafOf(last as Node | Pair);
 }
 
 function dashOf(list: YAMLSeq, index: number): number {

@@ -97,6 +97,15 @@ class DocumentEditor {
       return;
     }
     if ('anchor' in node && node.anchor !== undefined) this.anchored.set(node, after);
+    const spelling = this.spellings.get(pointerTo(place.path));
+    if (spelling !== undefined && isSame(spelling.value, after) && !isSame(before, after)) {
+      this.respell(node, spelling.source, place);
+      return;
+    }
+    this.change(node, before, after, place);
+  }
+
+  private change(node: Node, before: unknown, after: unknown, place: Place): void {
     if (isMap(node) && isObject(after)) this.map(node, before, after, place);
     else if (isSeq(node) && Array.isArray(after)) this.list(node, before, after, place);
     else if (!isSame(before, after)) this.overwrite(node, before, after, place);
@@ -195,10 +204,9 @@ class DocumentEditor {
   }
 
   /** A collection in lines that has none any more. */
-  private empty(node: Node, text: string, { pair, path }: Place): void {
+  private empty(node: Node, text: string, { pair }: Place): void {
     if (pair === undefined) throw new EditError(startOf(node), 'nothing would be left here');
-    const { source = text } = this.spellings.get(pointerTo(path)) ?? {};
-    this.clearBlock(node, pair, source === '' ? '' : ` ${source}`);
+    this.clearBlock(node, pair, ` ${text}`);
   }
 
   private clearBlock(node: Node, pair: Pair, inPlace: string): void {
@@ -210,10 +218,7 @@ class DocumentEditor {
   private overwrite(node: Node, before: unknown, after: unknown, place: Place): void {
     const [from, to] = this.span(node);
     this.note(place.path, before, this.tree.text.slice(from, to));
-    const spelling = this.spellings.get(pointerTo(place.path));
-    if (spelling !== undefined && isSame(spelling.value, after)) {
-      this.respell(node, spelling.source, place);
-    } else if (isBlock(node)) {
+    if (isBlock(node)) {
       this.overwriteBlock(node, after, place);
     } else if (from === to && place.pair !== undefined) {
       this.fill(place.pair, after, place);

@@ -1,4 +1,6 @@
-import { type Injection, type InjectionOptions, injectPod } from '../inject/inject-pod.ts';
+import type { InjectionOptions } from '../inject/inject-pod.ts';
+import { type Removal, removeFromPod } from '../inject/remove-pod.ts';
+import { type Update, updatePod } from '../inject/update-pod.ts';
 import { type DocumentTree, readTree, type TreeProblem } from './document-tree.ts';
 import { type DocumentText, splitDocuments } from './documents.ts';
 import { ManifestError, type ManifestProblem } from './manifest-error.ts';
@@ -21,16 +23,18 @@ export interface InjectedPod {
   /** `FILE:LINE` of its document. */
   readonly place: string;
   readonly label: string;
-  readonly injection: Injection;
+  readonly injection: Update | Removal;
 }
 
 /** What is to be done with manifests. */
 export interface ManifestOptions extends InjectionOptions {
   readonly templatePaths: TemplatePaths;
+  /** Take sidestub out instead of putting it in. */
+  readonly remove: boolean;
 }
 
 /**
- * Injects every pod of a manifest: YAML of any number of documents, or JSON objects one after another.
+ * Puts sidestub into every pod of a manifest, brings it to these options, or takes it out: YAML of any number of documents, or JSON objects one after another.
  *
  * @param file - What to call it where something is wrong.
  * @throws {ManifestError} When it is neither YAML nor JSON; names the places.
@@ -102,7 +106,7 @@ function injectDocument(
   }));
   const changes = pods.flatMap(({ template, injection }): Change[] =>
     'patch' in injection && injection.patch.length > 0
-      ? [{ path: template.path, patch: injection.patch }]
+      ? [{ path: template.path, patch: injection.patch, isRemoval: options.remove }]
       : [],
   );
   const written = patchText(tree, changes);
@@ -129,8 +133,9 @@ function firstLine(text: string): number {
 function injectTemplate(
   { pod, namespace, warnings }: PodTemplate,
   options: ManifestOptions,
-): Injection {
-  const injection = injectPod(plainValue(pod), {
+): Update | Removal {
+  if (options.remove) return removeFromPod(plainValue(pod));
+  const injection = updatePod(plainValue(pod), {
     ...options,
     namespace: namespace ?? options.namespace,
   });
@@ -138,7 +143,7 @@ function injectTemplate(
   return { ...injection, warnings: [...injection.warnings, ...warnings] };
 }
 
-function unwritten(problem: TreeProblem, document: DocumentText, file: string): Injection {
+function unwritten(problem: TreeProblem, document: DocumentText, file: string): Update {
   const { place, reason } = placed(problem, document, file);
   return {
     outcome: 'refused',

@@ -1,16 +1,26 @@
+import { isDeepStrictEqual } from 'node:util';
 import { isAlias, isMap, isSeq, type Node, type Pair } from 'yaml';
-import type { JsonPatch } from '../inject/json-patch.ts';
+import { add, type Json, type JsonPatch, pointerTo } from '../inject/json-patch.ts';
+import {
+  namedTokens,
+  RESTORE,
+  type RestoreRecord,
+  readRecord,
+  recordText,
+} from '../inject/restore-record.ts';
 import { type DocumentTree, isMerge, keyOf, readTree, type TreeProblem } from './document-tree.ts';
-import { editDocument } from './edit-document.ts';
+import { type EditedDocument, editDocument, MERGED, type Spelling } from './edit-document.ts';
 import { EditError } from './edit-error.ts';
 import { PatchedValue } from './patched-value.ts';
-import { isSame } from './raw-scalar.ts';
-import { styleOf } from './text-style.ts';
+import { isSame, member, plainValue } from './raw-scalar.ts';
+import { styleOf, type TextStyle } from './text-style.ts';
 
-/** A patch for something inside a document. */
+/** A patch for a pod inside a document. */
 export interface Change {
   readonly path: readonly (string | number)[];
   readonly patch: JsonPatch;
+  /** Whether it puts back what the pod's record says. */
+  readonly isRemoval: boolean;
 }
 
 /**
@@ -22,13 +32,14 @@ export interface Change {
  */
 export function patchText(tree: DocumentTree, changes: readonly Change[]): string | TreeProblem {
   if (changes.length === 0) return tree.text;
-  const patched = new PatchedValue(tree.value);
-  for (const { path, patch } of changes) patched.apply(path, patch);
   const style = styleOf(tree.text, [...changes.map(({ path }) => nodeAt(tree, path)), tree.root]);
   try {
-    const { text } = editDocument(tree, patched, style, new Map());
+    const written = write(tree, changes, style);
+    // How a value was spelled that is written over is known by then, and has to be in the record.
+    const recorded = withSpellings(tree, changes, written.overwritten);
+    const text = recorded === changes ? written.text : write(tree, recorded, style).text;
     const found = readTree(text);
-    if ('text' in found && isSame(found.value, patched.current)) return text;
+    if ('text' in found && isSame(found.value, patchedBy(tree, recorded).current)) return text;
     return {
       offset: offsetOf(nodeAt(tree, changes[0]?.path ?? [])),
       reason: 'this cannot be changed',
@@ -37,6 +48,78 @@ export function patchText(tree: DocumentTree, changes: readonly Change[]): strin
     if (error instanceof EditError) return { offset: error.offset, reason: error.message };
     throw error;
   }
+}
+
+function write(tree: DocumentTree, changes: readonly Change[], style: TextStyle): EditedDocument {
+  const spellings = new Map(
+    changes.filter(({ isRemoval }) => isRemoval).flatMap((change) => spellingsOf(tree, change)),
+  );
+  return editDocument(tree, patchedBy(tree, changes), style, spellings);
+}
+
+function patchedBy(tree: DocumentTree, changes: readonly Change[]): PatchedValue {
+  const patched = new PatchedValue(tree.value);
+  for (const { path, patch } of changes) patched.apply(path, patch);
+  return patched;
+}
+
+/** How a removal is to spell what it puts back, by pointer into the document. */
+function spellingsOf(
+  tree: DocumentTree,
+  { path }: Change,
+): [pointer: string, spelling: Spelling][] {
+  const base = pointerTo(namedTokens(tree.value, path));
+  return [...recordAt(valueAt(tree.value, path))].flatMap(([pointer, { is, as }]) =>
+    as === undefined ? [] : [[base + pointer, { value: is, source: as }]],
+  );
+}
+
+/** The changes with the spelling of what they write over in the records of their pods. */
+function withSpellings(
+  tree: DocumentTree,
+  changes: readonly Change[],
+  overwritten: ReadonlyMap<string, Spelling>,
+): readonly Change[] {
+  if (overwritten.size === 0) return changes;
+  const spelled = changes.map((change) =>
+    change.isRemoval ? change : withSpelling(tree, change, overwritten),
+  );
+  return spelled.every((change, index) => change === changes[index]) ? changes : spelled;
+}
+
+function withSpelling(
+  tree: DocumentTree,
+  change: Change,
+  overwritten: ReadonlyMap<string, Spelling>,
+): Change {
+  const { path, patch } = change;
+  const base = pointerTo(namedTokens(tree.value, path));
+  const after = new PatchedValue(valueAt(tree.value, path));
+  after.apply([], patch);
+  const record = new Map(recordAt(after.current));
+  const before = recordText(record);
+  for (const [pointer, { value, source }] of overwritten) {
+    if (!pointer.startsWith(`${base}/`)) continue;
+    const inPod = pointer.slice(base.length);
+    const is = plainValue(value) as Json;
+    const known = record.get(inPod);
+    const isAlias = source === MERGED || source.startsWith('*');
+    if (known === undefined ? !isAlias : !isDeepStrictEqual(known.is, is)) continue;
+    if (source !== 'null') record.set(inPod, { is, as: source });
+  }
+  const text = recordText(record);
+  if (text === before) return change;
+  return { ...change, patch: [...patch, add(['metadata', 'annotations', RESTORE], text)] };
+}
+
+function recordAt(pod: unknown): RestoreRecord {
+  const annotations = member(member(pod, 'metadata'), 'annotations');
+  const text = member(annotations, RESTORE);
+  return readRecord(typeof text === 'string' ? new Map([[RESTORE, text]]) : undefined);
+}
+
+function valueAt(value: unknown, path: readonly (string | number)[]): unknown {
+  return path.reduce<unknown>((current, token) => member(current, String(token)), value);
 }
 
 function nodeAt(tree: DocumentTree, path: readonly (string | number)[]): Node | undefined {

@@ -1,7 +1,11 @@
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import jsonPatch, { type Operation } from 'fast-json-patch';
 import { test } from 'tap';
-import { injectPod } from '../../../src/kubernetes/inject/inject-pod.ts';
+import { type InjectionOptions, injectPod } from '../../../src/kubernetes/inject/inject-pod.ts';
+import { applyPatch } from '../../../src/kubernetes/inject/json-patch.ts';
+import { removeFromPod } from '../../../src/kubernetes/inject/remove-pod.ts';
+import { updatePod } from '../../../src/kubernetes/inject/update-pod.ts';
 import { testOptions } from './pod-files.ts';
 
 /** `undefined` members are left out by JSON: absent lists, present ones and `null` are all drawn. */
@@ -137,6 +141,34 @@ function requireKept(before: unknown, after: unknown, at: string): void {
   }
 }
 
+test('what is put into a pod comes out again, and what it wrote over comes back', (t) => {
+  let removed = 0;
+  t.doesNotThrow(() =>
+    fc.assert(
+      fc.property(pod, fc.constantFrom('overlay' as const, 'none' as const), (drawn, mode) => {
+        if (requireRestored(drawn, { ...testOptions, mode, restorable: true })) removed++;
+      }),
+      { numRuns: 2_000 },
+    ),
+  );
+  t.ok(removed > 100, `${removed} pods`);
+  t.end();
+});
+
+/** Whether it was injected at all. */
+function requireRestored(drawn: unknown, options: InjectionOptions): boolean {
+  const injection = injectPod(drawn, options);
+  const isOurs = removeFromPod(drawn).outcome !== 'unchanged';
+  if (!('patch' in injection) || injection.outcome !== 'injected' || isOurs) return false;
+  const injected = applyPatch(drawn, injection.patch);
+  const again = updatePod(injected, options);
+  if (again.outcome !== 'unchanged') throw new Error(`update: ${JSON.stringify(again)}`);
+  const removal = removeFromPod(injected);
+  const result = 'patch' in removal ? applyPatch(injected, removal.patch) : removal;
+  if (!isDeepStrictEqual(result, drawn)) throw new Error(JSON.stringify(result));
+  return true;
+}
+
 test('nothing that JSON can say makes injection throw', (t) => {
   t.doesNotThrow(() =>
     fc.assert(
@@ -144,6 +176,8 @@ test('nothing that JSON can say makes injection throw', (t) => {
         fc.oneof(fc.jsonValue(), fc.record({ spec: fc.jsonValue(), metadata: fc.jsonValue() })),
         (value) => {
           injectPod(value, testOptions);
+          updatePod(value, { ...testOptions, restorable: true });
+          removeFromPod(value);
         },
       ),
     ),

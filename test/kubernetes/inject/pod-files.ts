@@ -54,4 +54,5 @@ export const testOptions: InjectionOptions = {
     hostSearches: ['node.example'],
   },
   clusterVersion: undefined,
+  restorable: false,
 };
