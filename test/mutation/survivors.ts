@@ -377,7 +377,7 @@ export const SURVIVORS: readonly Survivor[] = [
   },
   {
     file: 'src/resolve/speculation.ts',
-    code: 'if (zone?.conforms === true) {',
+    code: "if (zone?.conforms === true && denialKindOf(this.options.list, other) !== 'brief') {",
     becomes: 'zone.conforms',
     why: 'for the compiler: without a zone nothing lies in it',
   },
