@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { copyLibraries } from './debian-libraries.ts';
+import { normaliseModes } from './modes.ts';
 import { copyPackages, productionPackages } from './npm-packages.ts';
 import type { Platform } from './platform.ts';
 import { billOfMaterials } from './sbom.ts';
@@ -44,12 +45,7 @@ export function makeRoot(platform: Platform, root: string): void {
   const { name, version, type, license } = manifest;
   const app = join(root, 'app');
   mkdirSync(app, { recursive: true });
-  const bundler = join(REPOSITORY, 'node_modules/rolldown/bin/cli.mjs');
-  const words = [bundler, '-c', 'rolldown.config.ts', '--dir', join(app, 'dist')];
-  execFileSync(process.execPath, words, {
-    cwd: REPOSITORY,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  compile(join(app, 'dist'));
   const shown = JSON.stringify({ name, version, type, license }, undefined, 2);
   writeFileSync(join(app, 'package.json'), `${shown}\n`);
   copyFileSync(join(REPOSITORY, 'LICENSE'), join(app, 'LICENSE'));
@@ -71,5 +67,16 @@ export function makeRoot(platform: Platform, root: string): void {
   const bill = billOfMaterials({ version, npm, debian });
   writeFileSync(join(root, SBOM), `${JSON.stringify(bill, undefined, 2)}\n`);
   for (const folder of ['run/sidestub', 'tmp']) mkdirSync(join(root, folder), { recursive: true });
+  normaliseModes(root);
   chmodSync(join(root, 'tmp'), 0o1777);
+}
+
+/** Compiles the program into a folder. */
+export function compile(folder: string): void {
+  const bundler = join(REPOSITORY, 'node_modules/rolldown/bin/cli.mjs');
+  const words = [bundler, '-c', 'rolldown.config.ts', '--dir', folder];
+  execFileSync(process.execPath, words, {
+    cwd: REPOSITORY,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
 }

@@ -1,11 +1,10 @@
 // `npm run image`: lays the root file systems out, and has buildah make an image of them.
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { arch as machine } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { makeRoot } from './image-root.ts';
-import { type Platform, platformOf } from './platform.ts';
+import { buildImage, layOut, saveImage, saveManifestList, whyNoBuildah } from './build-image.ts';
+import { platformOf } from './platform.ts';
 
 const REPOSITORY = resolve(import.meta.dirname, '..');
 const USAGE = `usage: npm run image -- [--arch amd64,arm64] [--tag NAME] [--archive FILE] [--roots-only] [--out FOLDER]
@@ -39,61 +38,13 @@ function main(): number {
     process.stderr.write(`${missing}\n`);
     return 1;
   }
-  mkdirSync(values.out, { recursive: true });
-  for (const platform of platforms) {
-    makeRoot(platform, join(values.out, `linux-${platform.arch}`));
-  }
-  if (!values['roots-only']) build(platforms);
-  return 0;
-}
-
-function whyNoBuildah(): string | undefined {
-  const { error } = spawnSync('buildah', ['--version'], { stdio: 'ignore' });
-  return error === undefined
-    ? undefined
-    : 'the image is made by buildah, which is not here: apt-get install buildah, or --roots-only and docker buildx';
-}
-
-function build(platforms: readonly Platform[]): void {
+  layOut(platforms, values.out);
+  if (values['roots-only']) return 0;
   const { version } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8'));
   const { tag = `sidestub:${version}`, archive } = values;
-  const { revision, seconds } = commit();
-  const facts = {
-    VERSION: version,
-    REVISION: revision,
-    CREATED: new Date(seconds * 1_000).toISOString(),
-  };
-  const several = platforms.length > 1;
-  buildah([
-    'bud',
-    // In a container there may be no right to make another; nothing is run in the image anyway.
-    '--isolation=chroot',
-    // The other format has no place for a HEALTHCHECK.
-    '--format=docker',
-    // The same commit makes the same image.
-    `--timestamp=${seconds}`,
-    `--platform=${platforms.map(({ arch }) => `linux/${arch}`).join(',')}`,
-    ...Object.entries(facts).map(([name, value]) => `--build-arg=${name}=${value}`),
-    several ? `--manifest=${tag}` : `--tag=${tag}`,
-    `--file=${join(import.meta.dirname, 'Dockerfile')}`,
-    values.out,
-  ]);
-  if (archive === undefined) return;
-  // buildah adds to no archive that is there.
-  rmSync(archive, { force: true });
-  if (several) buildah(['manifest', 'push', '--all', tag, `oci-archive:${archive}:${tag}`]);
-  else buildah(['push', tag, `docker-archive:${archive}:${tag}`]);
-}
-
-function buildah(words: readonly string[]): void {
-  execFileSync('buildah', words, { stdio: ['ignore', 'inherit', 'inherit'] });
-}
-
-/** What the image was made of, and when that was; outside a repository nobody knows, and SOURCE_DATE_EPOCH may say. */
-function commit(): { readonly revision: string; readonly seconds: number } {
-  const { SOURCE_DATE_EPOCH: epoch } = process.env;
-  const words = ['log', '-1', '--format=%H %ct'];
-  const git = spawnSync('git', words, { cwd: REPOSITORY, encoding: 'utf8' });
-  const [revision = 'unknown', time = '0'] = git.status === 0 ? git.stdout.trim().split(' ') : [];
-  return { revision, seconds: Number(epoch ?? time) };
+  buildImage(platforms, values.out, { tag });
+  if (archive === undefined) return 0;
+  if (platforms.length > 1) saveManifestList({ tag }, archive);
+  else saveImage({ tag }, archive);
+  return 0;
 }

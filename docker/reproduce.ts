@@ -1,0 +1,61 @@
+// `npm run reproduce`: makes the release of the commit twice, each in a clone of its own, and compares the octets.
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { commitOf } from './commit.ts';
+
+const REPOSITORY = resolve(import.meta.dirname, '..');
+const USAGE = `usage: npm run reproduce -- [--keep FOLDER]
+
+Clones HEAD into two folders, runs npm ci and npm run release in each, and fails where a file differs.
+
+  --keep FOLDER  copies the release there
+`;
+
+const { values } = parseArgs({
+  options: { keep: { type: 'string' }, help: { type: 'boolean', default: false } },
+});
+if (values.help) process.stdout.write(USAGE);
+else process.exitCode = main();
+
+function main(): number {
+  const folder = mkdtempSync(join(tmpdir(), 'sidestub-reproduce-'));
+  // What is committed meanwhile belongs to neither.
+  const { revision } = commitOf(REPOSITORY);
+  try {
+    // Another length of the path, another umask and another time zone: none of them may get into a file.
+    const releases = [
+      release(revision, join(folder, 'first'), 0o022, 'UTC'),
+      release(revision, join(folder, 'the-second-folder'), 0o077, 'Asia/Kathmandu'),
+    ];
+    const [first = '', second = ''] = releases.map((made) =>
+      readFileSync(join(made, 'SHA256SUMS'), 'utf8'),
+    );
+    process.stdout.write(first);
+    if (values.keep !== undefined) cpSync(releases[0] ?? '', values.keep, { recursive: true });
+    const differing = first.split('\n').filter((line) => !second.split('\n').includes(line));
+    if (first === second) {
+      process.stdout.write('the same octets in both folders\n');
+      return 0;
+    }
+    process.stderr.write(`these differ between the two folders:\n${differing.join('\n')}\n`);
+    return 1;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** @returns The folder with the release. */
+function release(revision: string, clone: string, umask: number, TZ: string): string {
+  process.umask(umask);
+  const env = { ...process.env, TZ };
+  const run = (program: string, words: readonly string[], cwd: string): void =>
+    void execFileSync(program, words, { cwd, env, stdio: ['ignore', 'ignore', 'inherit'] });
+  run('git', ['clone', '--quiet', REPOSITORY, clone], REPOSITORY);
+  run('git', ['checkout', '--quiet', revision], clone);
+  run('npm', ['ci', '--prefer-offline', '--no-audit', '--no-fund', '--silent'], clone);
+  run('npm', ['run', '--silent', 'release'], clone);
+  return join(clone, 'build/release');
+}
