@@ -4,6 +4,8 @@
  * usage: client NAME...    looks each up in turn
  *        client            reads names from standard input, one a line, until it ends
  *
+ * With LOOKUP_PAUSE_MS in its environment it waits so many milliseconds between two names.
+ *
  * One JSON line per name on standard output:
  *   {"name":"...","rc":0,"error":"","at":12.345,"ms":1.234,"addresses":["192.0.2.1"]}
  * `rc` is getaddrinfo's return value and `error` its text; `at` is CLOCK_MONOTONIC in milliseconds, which all network
@@ -16,9 +18,11 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 static double now_ms(void) {
   struct timespec now;
@@ -58,7 +62,11 @@ static void look_up(const char *name) {
 
 int main(int argc, char **argv) {
   char line[1024];
-  for (int i = 1; i < argc; i++) look_up(argv[i]);
+  const char *pause = getenv("LOOKUP_PAUSE_MS");
+  for (int i = 1; i < argc; i++) {
+    if (i > 1 && pause != NULL) usleep(atoi(pause) * 1000);
+    look_up(argv[i]);
+  }
   while (argc == 1 && fgets(line, sizeof line, stdin) != NULL) {
     line[strcspn(line, "\r\n")] = '\0';
     if (line[0] != '\0') look_up(line);

@@ -16,6 +16,8 @@ export interface DaemonOptions {
   readonly resolvConf?: string;
   /** Of the pod, where it listens: 127.0.0.1, or another of the loopback for one daemon more. */
   readonly address?: string;
+  /** The program, where another version is meant. */
+  readonly cli?: string | undefined;
   /** Settings as the configuration file has them, on top of those that the lab needs. */
   readonly settings?: object;
 }
@@ -63,10 +65,10 @@ export function startDaemon(
   probe: Worker,
   options: DaemonOptions,
 ): Daemon {
-  const { address = DEFAULT_ADDRESS } = options;
+  const { address = DEFAULT_ADDRESS, cli = cliPath() } = options;
   const get = (path: string) => fetchFrom(probe, `http://${address}:${STATUS_PORT}${path}`);
   const log: LogEvent[] = [];
-  const argv = [process.execPath, cliPath(), 'run', ...writeFiles(folder, address, options)];
+  const argv = [process.execPath, cli, 'run', ...writeFiles(folder, address, options)];
   const daemon = spawnIn(pod, argv, (line) => log.push(readEvent(line)));
   let ended: Exit | undefined;
   void daemon.exited.then((exit) => {

@@ -1,7 +1,7 @@
 // The cluster DNS of one DNS pod: started by the lab inside the pod's namespace, told what to do by JSON lines.
 import { createInterface } from 'node:readline';
 import { type Clock, monotonicClock } from '../../src/clock.ts';
-import { startCluster } from '../../src/commands/demo/cluster.ts';
+import { type Asked, startCluster } from '../../src/commands/demo/cluster.ts';
 import { noFaults } from '../../src/commands/demo/cluster-faults.ts';
 import type { World } from '../../src/commands/demo/cluster-world.ts';
 import type { LabFaults, ServerConfig } from './lab-faults.ts';
@@ -12,20 +12,29 @@ const machineClock: Clock = {
   after: monotonicClock.after,
 };
 
+interface Command {
+  readonly faults?: LabFaults;
+  /** Another cluster in place of this one. */
+  readonly world?: World;
+  /** This cluster, in which something was made or deleted. */
+  readonly changed?: World;
+}
+
 const say = (event: object) => process.stdout.write(`${JSON.stringify(event)}\n`);
 
 const config: ServerConfig = JSON.parse(process.argv[2] ?? '{}');
-const start = (world: World) =>
-  startCluster({ ...config, world, clock: machineClock, onAsked: (asked) => say({ asked }) });
-let cluster = await start(config.world);
+const options = { ...config, clock: machineClock, onAsked: (asked: Asked) => say({ asked }) };
+let cluster = await startCluster(options);
 let commands = 0;
 say({ done: commands });
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { faults, world }: { faults?: LabFaults; world?: World } = JSON.parse(line);
+  const { faults, world, changed }: Command = JSON.parse(line);
+  if (changed !== undefined) Object.assign(options, { world: changed });
   if (world !== undefined) {
     await cluster.close();
-    cluster = await start(world);
+    Object.assign(options, { world });
+    cluster = await startCluster(options);
   }
   if (faults !== undefined) {
     const { silentFor, ...rest } = faults;

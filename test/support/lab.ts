@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Milliseconds } from '../../src/clock.ts';
 import type { Asked } from '../../src/commands/demo/cluster.ts';
 import { type World, worldOf } from '../../src/commands/demo/cluster-world.ts';
 import {
@@ -37,7 +38,11 @@ export interface Lab {
   /** One getaddrinfo in a process of its own. */
   lookup(libc: Libc, name: string, options: { through: Through }): Promise<Lookup>;
   /** Several, one after the other, in one process. */
-  lookups(libc: Libc, names: readonly string[], options: { through: Through }): Promise<Lookup[]>;
+  lookups(
+    libc: Libc,
+    names: readonly string[],
+    options: { through: Through; pause?: Milliseconds },
+  ): Promise<Lookup[]>;
   /** The same with any program, which reads the resolv.conf that `list` makes. */
   lookupsBy(
     client: readonly string[],
@@ -46,6 +51,8 @@ export interface Lab {
   ): Promise<ClientLookup[]>;
   /** Another cluster, and another world outside; nothing is wrong in it. */
   setWorld(world: World): Promise<void>;
+  /** The same cluster, in which something was made or deleted while it runs. */
+  changeWorld(world: World): Promise<void>;
   /** What the DNS pods were asked since the last {@link forget}, merged by time. */
   asked(): Promise<Asked[]>;
   /** Starts a new page of the log. */
@@ -119,8 +126,10 @@ export async function startLab(world: World): Promise<Lab> {
       return probing;
     };
     stops.push(async () => (await probing)?.stop());
-    const lookups: Lab['lookups'] = (libc, names, { through }) =>
-      lookUp(network.pod, etc[through], [clients[libc]], names);
+    const lookups: Lab['lookups'] = (libc, names, { through, pause }) => {
+      const between = pause === undefined ? [] : ['env', `LOOKUP_PAUSE_MS=${pause}`];
+      return lookUp(network.pod, etc[through], [...between, clients[libc]], names);
+    };
     return {
       network,
       lookups,
@@ -129,6 +138,7 @@ export async function startLab(world: World): Promise<Lab> {
       setWorld: async (next) => {
         await Promise.all([cluster.setWorld(next), outside.setWorld(publicWorld(next))]);
       },
+      changeWorld: (next) => cluster.changeWorld(next),
       setFaults: (faults) => cluster.setFaults(faults),
       setPublicFaults: (faults) => outside.setFaults(faults),
       lookup: async (libc, name, options) => {
@@ -213,6 +223,10 @@ class Servers {
 
   async setWorld(world: World): Promise<void> {
     await this.call({ world });
+  }
+
+  async changeWorld(changed: World): Promise<void> {
+    await this.call({ changed });
   }
 
   async log(): Promise<Asked[]> {

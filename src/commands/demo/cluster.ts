@@ -35,6 +35,7 @@ export interface Asked {
 export interface ClusterOptions {
   /** Each is served over UDP and TCP; port 0 takes a free one, the same for both. */
   readonly endpoints: readonly Endpoint[];
+  /** Read at each question: in a cluster that runs, things are made and deleted. */
   readonly world: World;
   readonly faults?: Partial<Faults>;
   readonly clock: Clock;
