@@ -108,8 +108,9 @@ export function assembleResolver(parts: ResolverParts): Resolver {
   const cache = new AnswerCache({ ...settings.cache, clock, tallies: tallies.cache, denialLife });
   const flights: Flights = new Map();
   const silence = new RouteSilence(routes, clock, tallies.unheard);
-  const noteRefusal = (qname: string) => silence.noteRefusal(qname);
-  const upstream = silence.stage()(forward(routes, settings.cache, noteRefusal));
+  const onRefused = (qname: string) => silence.noteRefusal(qname);
+  const { repairs } = tallies;
+  const upstream = silence.stage()(forward(routes, settings.cache, { onRefused, repairs }));
   const readiness = new Readiness({
     probeName: domain === undefined ? '.' : `kubernetes.default.svc.${domain}`,
     ask: upstream,

@@ -1,4 +1,5 @@
 import type { Clock, Milliseconds } from '../clock.ts';
+import { OTHER_OWNER } from '../resolve/other-owner.ts';
 import { failure } from '../resolve/servfail.ts';
 import type { Answer, Query, Resolve, Source } from '../resolve/stage.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
@@ -197,7 +198,8 @@ export class Responder {
       const { message, age, source, ede } = answer;
       const limit = limitOf(request, from);
       const asksSource = request.edns?.asksSource === true && isLoopback(address);
-      const told = asksSource ? { code: SOURCE_INFO, text: sourceText(answer) } : ede;
+      const remark = ede ?? (message.otherOwner === true ? OTHER_OWNER : undefined);
+      const told = asksSource ? { code: SOURCE_INFO, text: sourceText(answer) } : remark;
       const octets = renderReply(request, message, { age, limit, ede: told });
       this.events.answered(message.rcode, source, this.clock.now() - since);
       // A reply that tells its source is for who asked for it.

@@ -95,19 +95,21 @@ export const EXPANSION_FATES: readonly ExpansionFate[] = [
   'stale_cut',
 ];
 
-/** What was mended in a pair: F3, F4, F5 (failed), F5 (silent), N7. */
+/** What was mended: F3, F4, F5 (failed), F5 (silent), N7, C1. */
 export type RepairKind =
   | 'shared_nxdomain'
   | 'nxdomain_beside_addresses'
   | 'failure_beside_addresses'
   | 'silence_beside_addresses'
-  | 'nodata_in_search';
+  | 'nodata_in_search'
+  | 'other_owner';
 export const REPAIR_KINDS: readonly RepairKind[] = [
   'shared_nxdomain',
   'nxdomain_beside_addresses',
   'failure_beside_addresses',
   'silence_beside_addresses',
   'nodata_in_search',
+  'other_owner',
 ];
 
 /** What spared an expansion its query upstream: a cut, a pin, an expired cut (N9), or A's denial (F3). */

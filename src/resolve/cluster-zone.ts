@@ -132,7 +132,7 @@ export class ClusterZone {
   /** Takes note of an answer to a question of a client in the zone; data below a live cut ends all of them (N3). */
   saw(query: Query, answer: Answer): void {
     const { conformance } = this;
-    if (conformance?.verdict !== 'conforming') return;
+    if (conformance?.verdict !== 'conforming' || answer.message.otherOwner === true) return;
     const verdict = verdictOf(answer.message, query);
     if (verdict === 'nxdomain') {
       const proof = negativeProof(answer.message, query.qname);
@@ -151,7 +151,8 @@ export class ClusterZone {
    */
   sawUncut(query: Query, answer: Answer): void {
     const verdict = verdictOf(answer.message, query);
-    if (verdict === 'data' || verdict === 'nodata') {
+    const isThere = verdict === 'data' || verdict === 'nodata';
+    if (isThere && answer.message.otherOwner !== true) {
       this.cuts.end(query.qname);
       this.sawNamespace(query.qname);
     }

@@ -60,9 +60,9 @@ function timeToRepeat(ttl: Seconds): Seconds {
   return Math.min(ttl, renewableFor(ttl));
 }
 
-/** A stale answer and a repair are for this one question (C4, F5). */
+/** A stale answer and a repair are for this one question (C4, F5), and a remark goes with each answer (C1). */
 function isForOnce({ source, ede, message }: Answer): boolean {
-  if (message.truncated === true) return true;
+  if (message.truncated === true || message.otherOwner === true) return true;
   return source === 'stale' || source === 'failure' || ede !== undefined;
 }
 

@@ -87,7 +87,8 @@ class Guard {
     // Nobody has a host with 64 random bits for a name.
     const random = ownQuery(joinNames(`${randomHex(8)}.`, suffix), qtype, { probe: true });
     const found = this.next(random).then(
-      (answer) => new Set(addressesOf(answer, qtype)),
+      // Addresses that stood under another name prove nothing of the suffix (C1).
+      (answer) => new Set(answer.message.otherOwner === true ? [] : addressesOf(answer, qtype)),
       () => {
         // No answer says nothing: the next name asks again.
         this.probes.delete(key);

@@ -15,6 +15,8 @@ export interface Message {
   readonly truncated?: boolean;
   /** Set where another sidestub says that it denies what exists without addresses, so that a search goes on (N7). */
   readonly nodataDenied?: true;
+  /** Set where the addresses stood under another name than was asked for: for clients, and no proof of anything (C1). */
+  readonly otherOwner?: true;
   /** AD as the upstream set it; believed only from an upstream that is trusted (reliability: KeyTrap). */
   readonly authenticData: boolean;
   readonly answer: readonly Rr[];

@@ -17,6 +17,7 @@ const FIXED_OCTETS = 10;
 const AUTHORITATIVE = 1;
 const AUTHENTIC_DATA = 2;
 const TRUNCATED = 4;
+const OTHER_OWNER = 8;
 
 /** Where messages are packed, one at a time; it grows to the largest that there was. */
 let room = Buffer.alloc(4_096);
@@ -30,7 +31,8 @@ export function packMessage(message: Message): PackedMessage {
   room[2] =
     (message.authoritative ? AUTHORITATIVE : 0) |
     (message.authenticData ? AUTHENTIC_DATA : 0) |
-    (message.truncated === true ? TRUNCATED : 0);
+    (message.truncated === true ? TRUNCATED : 0) |
+    (message.otherOwner === true ? OTHER_OWNER : 0);
   let at = HEAD_OCTETS;
   for (const [i, records] of sections.entries()) {
     putUint16(room, 3 + 2 * i, records.length);
@@ -57,6 +59,7 @@ export function unpackMessage(packed: PackedMessage): Message {
     authoritative: (flags & AUTHORITATIVE) !== 0,
     authenticData: (flags & AUTHENTIC_DATA) !== 0,
     ...((flags & TRUNCATED) === 0 ? {} : { truncated: true }),
+    ...((flags & OTHER_OWNER) === 0 ? {} : { otherOwner: true }),
     answer: take(uint16(octets, 3)),
     authority: take(uint16(octets, 5)),
     additional: take(uint16(octets, 7)),

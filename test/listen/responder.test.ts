@@ -219,3 +219,16 @@ test('S1: of as many as may wait for their turn the oldest of the client with mo
   t.notOk(asked.includes('n0.'));
   t.ok(asked.indexOf('quiet.') <= 2, 'a client with one question does not wait behind the flood');
 });
+
+test('C1: addresses that stood under another name come with a remark', async (t) => {
+  const { responder, waiting } = echo();
+  let reply: Uint8Array = new Uint8Array();
+  const asked = queryOctets('web.example', RrType.A, { edns: { dnssecOk: false } });
+  responder.respond(asked, UDP, (octets) => {
+    reply = octets;
+  });
+  const told = message({ answer: [a('web.example', '192.0.2.1')], otherOwner: true });
+  waiting[0]?.answer({ message: told, source: 'cache', age: 0 });
+  await settle();
+  t.ok(Buffer.from(reply).includes('the addresses stood under another name'));
+});

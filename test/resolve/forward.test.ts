@@ -1,12 +1,19 @@
 import { test } from 'tap';
+import { REPAIR_KINDS } from '../../src/observe/label-sets.ts';
+import { TallySet } from '../../src/observe/tally.ts';
 import { forward } from '../../src/resolve/forward.ts';
 import { type Upstream, UpstreamError } from '../../src/upstream/exchange.ts';
-import { Rcode } from '../../src/wire/codes.ts';
+import { Rcode, RrType } from '../../src/wire/codes.ts';
 import { a, message } from '../support/messages.ts';
 import { query } from './queries.ts';
 
 const NAME = 'api.example.com.';
 const BOUNDS = { minTtl: 0, maxTtl: 100 };
+
+/** What the stage counts, of which most tests see nothing. */
+function setup() {
+  return { repairs: new TallySet(REPAIR_KINDS) };
+}
 
 function upstream(name: string, ask: Upstream['ask']): Upstream {
   return { name, ask, close: () => undefined };
@@ -20,7 +27,7 @@ test('U1: the route of the QNAME answers', async (t) => {
       return message();
     }),
   });
-  const said = await forward({ routeOf }, BOUNDS)(query(NAME));
+  const said = await forward({ routeOf }, BOUNDS, setup())(query(NAME));
   t.same(asked, [`${NAME} ${NAME}`]);
   t.equal(said.source, 'upstream');
   t.equal(said.age, 0);
@@ -31,27 +38,53 @@ test('C1, C2: nothing foreign and nothing overlong comes back up', async (t) => 
     answer: [a(NAME, '192.0.2.1', 9_999), a('bank.example.', '192.0.2.66')],
   });
   const only = upstream('only', async () => said);
-  const answer = await forward({ routeOf: () => ({ upstream: only }) }, BOUNDS)(query(NAME));
+  const answer = await forward(
+    { routeOf: () => ({ upstream: only }) },
+    BOUNDS,
+    setup(),
+  )(query(NAME));
   t.same(answer.message.answer, [a(NAME, '192.0.2.1', 100)]);
 });
 
 test('RCODEs are data, and an error goes up as it is', async (t) => {
   const refusing = upstream('only', async () => message({ rcode: Rcode.REFUSED }));
-  const refused = await forward({ routeOf: () => ({ upstream: refusing }) }, BOUNDS)(query(NAME));
+  const refused = await forward(
+    { routeOf: () => ({ upstream: refusing }) },
+    BOUNDS,
+    setup(),
+  )(query(NAME));
   t.equal(refused.message.rcode, Rcode.REFUSED);
   const error = new UpstreamError('timeout', 'no answer');
   const silent = upstream('only', () => Promise.reject(error));
-  await t.rejects(forward({ routeOf: () => ({ upstream: silent }) }, BOUNDS)(query(NAME)), error);
+  await t.rejects(
+    forward({ routeOf: () => ({ upstream: silent }) }, BOUNDS, setup())(query(NAME)),
+    error,
+  );
 });
 
 test('N7: NODATA that a sidestub upstream denied for a walk is NODATA here, and no proof', async (t) => {
   const ask = async (said: Parameters<typeof message>[0]) => {
     const only = upstream('only', async () => message(said));
-    return (await forward({ routeOf: () => ({ upstream: only }) }, BOUNDS)(query(NAME))).message;
+    return (await forward({ routeOf: () => ({ upstream: only }) }, BOUNDS, setup())(query(NAME)))
+      .message;
   };
   const repaired = await ask({ rcode: Rcode.NXDOMAIN, nodataDenied: true });
   t.equal(repaired.rcode, Rcode.NOERROR);
   t.notOk('nodataDenied' in repaired, 'the stages above see what any server says');
   t.equal((await ask({ rcode: Rcode.NXDOMAIN })).rcode, Rcode.NXDOMAIN);
   t.equal((await ask({ rcode: Rcode.SERVFAIL, nodataDenied: true })).rcode, Rcode.SERVFAIL);
+});
+
+test('C1: addresses under another owner are given under QNAME, and counted', async (t) => {
+  const only = upstream('only', async () =>
+    message({ answer: [a('new.example.net.', '192.0.2.1')] }),
+  );
+  const options = setup();
+  const ask = forward({ routeOf: () => ({ upstream: only }) }, BOUNDS, options);
+  const answer = await ask(query(NAME));
+  t.same(answer.message.answer, [a(NAME, '192.0.2.1')]);
+  t.equal(answer.message.otherOwner, true);
+  t.equal(options.repairs.get('other_owner'), 1);
+  t.same((await ask(query(NAME, RrType.A, { dnssecOk: true }))).message.answer, []);
+  t.equal(options.repairs.get('other_owner'), 1);
 });

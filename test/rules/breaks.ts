@@ -237,6 +237,14 @@ export const BREAKS: readonly Break[] = [
     tests: ['test/resolve/scrub.test.ts'],
   },
   {
+    rule: 'C1',
+    what: 'addresses of another name are given beside those of QNAME',
+    file: 'src/resolve/other-owner.ts',
+    old: 'if (addresses.some((rr) => chain.includes(canonicalName(rr.owner)))) return undefined;',
+    broken: '',
+    tests: ['test/resolve/other-owner.test.ts'],
+  },
+  {
     rule: 'C2',
     what: 'denials live as long as they say',
     file: 'src/resolve/answer-cache.ts',

@@ -113,3 +113,25 @@ test('a namespace node that is denied though it has services: unseen, for as lon
   const off = await startStub({ script, mode: 'off' });
   t.equal((await walk(off, 'api.team.')).name, service);
 });
+
+test('C1: a server that rewrites names is heard: the addresses come under QNAME, with a remark each time', async (t) => {
+  const name = 'web.job.svc.cluster.local.';
+  const other = 'web.prod.svc.cluster.local.';
+  const lines = {
+    [`${name} A`]: message({ answer: [a(other, '10.0.0.9', 30)] }),
+    [`${name} AAAA`]: nodata('cluster.local.', 5),
+    // Below a label that is denied, where a real answer would contradict the cut.
+    'git.example.com.job.svc.cluster.local. A': message({ answer: [a(other, '10.0.0.9', 30)] }),
+  };
+  const stub = await startStub({ script: answerFrom({ lines }) });
+  for (const source of ['upstream', 'cache']) {
+    const { message: told, source: from } = await stub.ask(name);
+    t.same(told.answer, [a(name, '10.0.0.9', 30)]);
+    t.equal(told.otherOwner, true);
+    t.equal(from, source);
+  }
+  t.equal(stub.repairs.get('other_owner'), 1);
+  await stub.ask('git.example.com.job.svc.cluster.local.');
+  await stub.clock.advance(100);
+  t.match(stub.verdicts, [/^conforming/], 'it proves nothing, and contradicts nothing');
+});

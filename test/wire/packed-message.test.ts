@@ -31,6 +31,7 @@ test('RCODE and each flag are kept, and nothing is there that was not', (t) => {
     message({ authoritative: true, authenticData: false }),
     message({ authoritative: false, authenticData: true }),
     message({ truncated: true }),
+    message({ otherOwner: true }),
   ];
   for (const sent of each) t.strictSame(plain(unpackMessage(packMessage(sent))), plain(sent));
   t.end();

@@ -1,0 +1,35 @@
+import { EdeCode, Rcode, RrClass, RrType } from '../wire/codes.ts';
+import type { Ede } from '../wire/edns.ts';
+import type { Message } from '../wire/message.ts';
+import { canonicalName, encodeName } from '../wire/name.ts';
+import { isAddressQuery } from './families.ts';
+import type { Query } from './stage.ts';
+import { chainOf } from './verdict.ts';
+
+/** For the client: the server said these addresses of a name that was not asked for (C1). */
+export const OTHER_OWNER: Ede = {
+  code: EdeCode.OTHER,
+  text: 'the addresses stood under another name',
+};
+
+/**
+ * The message with its addresses under QNAME, where none stands on the chain of the question (C1); `undefined` where there
+ * is nothing to do.
+ *
+ * CoreDNS' `rewrite name` without an answer rule sends such answers, and musl and Go take them as they are. Addresses of
+ * QTYPE alone, so that nothing else a server adds gets in; not for a client that validates (DO), since no signature covers
+ * them. The chain goes, as it leads elsewhere.
+ */
+export function underQname(message: Message, query: Query): Message | undefined {
+  const { qname, qtype } = query;
+  if (!isAddressQuery(query) || query.dnssecOk || message.rcode !== Rcode.NOERROR) return undefined;
+  const addresses = message.answer.filter((rr) => rr.type === qtype && rr.klass === RrClass.IN);
+  if (addresses.length === 0) return undefined;
+  const chain = chainOf(message.answer, qname);
+  if (addresses.some((rr) => chain.includes(canonicalName(rr.owner)))) return undefined;
+  // The aliases are part of how the server came to the addresses.
+  const aliases = message.answer.filter((rr) => rr.type === RrType.CNAME);
+  const ttl = [...addresses, ...aliases].reduce((least, rr) => Math.min(least, rr.ttl), Infinity);
+  const owner = encodeName(qname);
+  return { ...message, answer: addresses.map((rr) => ({ ...rr, owner, ttl })), otherOwner: true };
+}
