@@ -23,7 +23,11 @@ export function forward(routes: Router, bounds: TtlBounds, options: ForwardOptio
   const { onRefused, repairs } = options;
   return (query): Promise<Answer> => {
     const { upstream } = routes.routeOf(query.qname);
-    const progress = { onRetransmit: () => undefined, onRefused: () => onRefused?.(query.qname) };
+    const progress = {
+      onRetransmit: () => undefined,
+      onRefused: () => onRefused?.(query.qname),
+      again: query.again,
+    };
     return upstream.ask(query, progress).then((received) => {
       const said = withoutRepair(received);
       const renamed = underQname(said, query);

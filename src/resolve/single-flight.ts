@@ -1,4 +1,5 @@
 import type { Clock, Milliseconds } from '../clock.ts';
+import type { Again } from '../upstream/exchange.ts';
 import { ClientCounts } from './client-counts.ts';
 import { FlightShares } from './flight-shares.ts';
 import { type Answer, type Query, queryKey, type Stage } from './stage.ts';
@@ -28,6 +29,7 @@ export interface Flight {
   readonly since: Milliseconds;
   /** Who asked first: it counts for this one's share. */
   readonly client: string | undefined;
+  readonly again: Again;
   /** Tells everybody who waits that there is no room. What it asked upstream goes on, and fills the cache. */
   giveWay(error: FlightsFullError): void;
 }
@@ -36,7 +38,8 @@ export interface Flight {
 const PATIENCE: Milliseconds = 200;
 
 /**
- * Coalesces equal questions in flight: the first asks `next`, the others wait for its answer (L5).
+ * Coalesces equal questions in flight: the first asks `next`, the others wait for its answer (L5). A client that asks
+ * while the question has been silent for a second makes it send once more: it would have sent itself.
  *
  * When the table is full, a question of the client that has most in it gives way, the oldest first: at once to a client
  * that has fewer, so that one that floods takes nothing from the others; else if it is older than 200 ms, so that new work
@@ -55,6 +58,8 @@ export function singleFlight(flights: Flights, options: SingleFlightOptions): St
       );
     }
     coalesced.add();
+    // Never fewer datagrams than the client alone would send. What nobody asked for adds none.
+    if (client !== undefined) flight.again.send?.();
     waiting.add(client);
     return flight.answer.finally(() => waiting.remove(client));
   };
@@ -85,14 +90,16 @@ export function singleFlight(flights: Flights, options: SingleFlightOptions): St
     }
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
     const { client } = query;
-    const flight: Flight = { answer: promise, since: clock.now(), client, giveWay: reject };
+    const again: Again = {};
+    const since = clock.now();
+    const flight: Flight = { answer: promise, since, client, again, giveWay: reject };
     flights.set(key, flight);
     shares.add(client, key);
     const land = () => {
       // Whoever gave way may have a successor by now.
       if (flights.get(key) === flight) remove(key, flight);
     };
-    next(query).then(
+    next({ ...query, again }).then(
       (answer) => {
         land();
         resolve(answer);

@@ -1,5 +1,6 @@
 import type { Milliseconds } from '../clock.ts';
 import type { AnswerSource } from '../observe/label-sets.ts';
+import type { Again } from '../upstream/exchange.ts';
 import type { Ede } from '../wire/edns.ts';
 import type { Message } from '../wire/message.ts';
 import type { Name } from '../wire/name.ts';
@@ -29,6 +30,8 @@ export interface Query extends Question {
   readonly fromProbe?: boolean;
   /** Asked to renew what the cache still has: not answered from it (C5). */
   readonly refresh?: boolean;
+  /** Lets those that join the question make it send once more (L5). */
+  readonly again?: Again;
 }
 
 /** A name that a client's search list made. */

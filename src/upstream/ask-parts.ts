@@ -30,6 +30,8 @@ export interface AskParts {
   readonly budget: ResendBudget;
   readonly edns: EdnsMemory;
   readonly health: Health;
+  /** Those that are out: told when the server is heard again. */
+  readonly asks: Set<{ onServerHeard(): void }>;
   readonly tallies: UpstreamTallies;
   readonly serverTallies: ServerTallies;
 }

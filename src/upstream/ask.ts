@@ -3,8 +3,8 @@ import type { Message } from '../wire/message.ts';
 import type { AskListener, AskParts } from './ask-parts.ts';
 import { type Outgoing, UpstreamError, type UpstreamFailure } from './exchange.ts';
 import { asTruncated, type Reply, refusesEdns, saysSomething } from './reply.ts';
-import { RESEND_WITHOUT_TOKEN, type RoundTrips } from './retransmission.ts';
-import { Send, type SendOwner } from './send.ts';
+import { AGAIN, LATE, MAX_SENDS, RESEND_WITHOUT_TOKEN, type RoundTrips } from './retransmission.ts';
+import { Send, type SendOwner, Sends } from './send.ts';
 import type { Suspicion } from './transport.ts';
 import type { TcpFallback, TransportKind } from './upstream-tallies.ts';
 
@@ -25,15 +25,13 @@ const TCP_RESEND: Milliseconds = TCP_PATIENCE + 20;
 /** S1: a datagram that has been out for so long gives its socket to a newer question. */
 export const UDP_PATIENCE: Milliseconds = 200;
 
-/** RFC 9520 §3.1, U2: per server and transport. */
-const MAX_SENDS = 3;
-
 /**
  * One question at one server, from its first send to its answer.
  *
- * Over UDP it goes out at once, again when the timer fires, and at the third round once more and over TCP, then over TCP
- * alone (U2); every datagram has its own socket, all of them listen, and the first reply that matches wins. Silence spends
- * sends, never the wait: it ends at the deadline.
+ * Over UDP it goes out at once and again when the timer fires; TCP joins at the third round, and once more a moment later.
+ * The third datagram leaves as soon as the server is known to be there, since it is loss then; else it is kept for an
+ * outage and leaves late, with the last TCP (U2). Every datagram has its own socket, all of them listen, and the first
+ * reply that matches wins. Silence spends sends, never the wait: it ends at the deadline.
  */
 export class Ask implements SendOwner {
   private readonly parts: AskParts;
@@ -42,9 +40,7 @@ export class Ask implements SendOwner {
   private readonly listener: AskListener;
   private readonly startedAt: Milliseconds;
   private readonly timeout: Milliseconds;
-  /** In the order of sending. */
-  private readonly open: Send[] = [];
-  private readonly sends = { udp: 0, tcp: 0, tls: 0, https: 0 };
+  private readonly sends = new Sends();
   private deadline: Timer | undefined;
   private silence: Timer | undefined;
   private round: Timer | undefined;
@@ -77,6 +73,7 @@ export class Ask implements SendOwner {
     this.startedAt = parts.clock.now();
     this.timeout = roundTrips.timeout;
     parts.budget.earn();
+    parts.asks.add(this);
     this.original = this.send(parts.first);
     if (parts.first === 'udp') this.nextRoundAfter(this.timeout);
     else if (parts.first === 'tcp') this.rescueAfter(Math.max(this.timeout, TCP_PATIENCE));
@@ -107,23 +104,38 @@ export class Ask implements SendOwner {
     this.settle();
   }
 
-  private send(transport: TransportKind): Send | undefined {
+  /** A client has asked it once more: so does this, unless UDP has said what it has to say (L5). */
+  again(): void {
+    if (this.patience !== undefined || this.parts.clock.now() - this.lastSentAt < AGAIN) return;
+    this.send(this.parts.first, Number.POSITIVE_INFINITY);
+  }
+
+  /** The server answers others, so that it is not away: what is left of the sends may be needed now (U2). */
+  onServerHeard(): void {
+    if (this.rounds > 2 && !this.heard) this.sendThird();
+  }
+
+  private sendThird(): void {
+    if (this.send('udp') !== undefined) this.parts.tallies.retransmissions.add();
+  }
+
+  private send(transport: TransportKind, limit = MAX_SENDS): Send | undefined {
     const { clock, transports, edns } = this.parts;
     const carrier = transports[transport];
-    if (carrier === undefined || !this.takeSend(transport)) return undefined;
+    if (carrier === undefined || this.sends.count(transport) >= limit) return undefined;
     const now = clock.now();
     const withEdns = this.refusal === undefined && edns.usable;
     const send = new Send(this, transport, now, withEdns);
     send.exchange = carrier.send(this.question, withEdns, send);
-    if (transport === 'udp') this.lastSentAt = now;
-    this.open.push(send);
+    if (transport !== 'tcp' || this.parts.first === 'tcp') this.lastSentAt = now;
+    this.sends.add(send);
     return send;
   }
 
   /** RFC 9520 §3.1: what a transport sends again by itself counts as well. */
   takeSend(transport: TransportKind): boolean {
-    if (this.sends[transport] >= MAX_SENDS) return false;
-    this.sends[transport]++;
+    if (this.sends.count(transport) >= MAX_SENDS) return false;
+    this.sends.note(transport);
     return true;
   }
 
@@ -141,19 +153,29 @@ export class Ask implements SendOwner {
       return;
     }
     this.rounds++;
-    this.parts.tallies.retransmissions.add();
     if (this.rounds === 2) {
       if (!this.listener.takeResend()) this.send('udp');
+      this.parts.tallies.retransmissions.add();
       this.nextRoundAfter(2 * this.timeout);
     } else if (this.rounds === 3) {
-      this.send('udp');
+      // What another server took over is no datagram of this one's.
+      if (this.isThere || this.sends.count('udp') < 2) this.sendThird();
       this.startTcp('silence');
       this.nextRoundAfter(TCP_RESEND);
-    } else {
+    } else if (this.rounds === 4) {
+      if (this.isThere) this.sendThird();
       // Where a server restarts, or a backend goes, the first connection may have led nowhere.
       this.send('tcp');
-      if (this.sends.tcp < MAX_SENDS) this.nextRoundAfter(2 * TCP_RESEND);
+      this.nextRoundAfter(Math.max(TCP_RESEND, this.startedAt + LATE - this.parts.clock.now()));
+    } else {
+      this.sendThird();
+      this.send('tcp');
     }
+  }
+
+  /** Whether the server has answered anything since this was asked: what is missing is lost then, and no outage. */
+  private get isThere(): boolean {
+    return this.parts.health.heardAt > this.startedAt;
   }
 
   private waitForToken(): Milliseconds {
@@ -164,7 +186,7 @@ export class Ask implements SendOwner {
   }
 
   onReply(send: Send, reply: Reply): void {
-    this.remove(send);
+    this.sends.remove(send);
     this.heard = true;
     if (send === this.original) this.originalAnswered = true;
     const { health, serverTallies, clock, first } = this.parts;
@@ -195,7 +217,7 @@ export class Ask implements SendOwner {
       if (this.send(transport) !== undefined) return;
     }
     // Sent with EDNS before the refusal was known; what goes without is still out.
-    if (this.open.length === 0) this.answer(reply.message);
+    if (this.sends.out === 0) this.answer(reply.message);
   }
 
   private onTruncated(message: Message): void {
@@ -221,22 +243,22 @@ export class Ask implements SendOwner {
     this.reportSlow();
     this.startTcp(cause);
     this.patience ??= this.parts.clock.after(SILENCE, () => this.conclude('timeout'));
-    if (!this.isOpen('tcp') && !this.mayStillCome) this.conclude('network');
+    if (!this.sends.isOut('tcp') && !this.mayStillCome) this.conclude('network');
   }
 
   /** U3: a malformed datagram may have been somebody else's; without TCP the truth can still come the same way. */
   private get mayStillCome(): boolean {
-    return this.truncated === undefined && this.isOpen('udp');
+    return this.truncated === undefined && this.sends.isOut('udp');
   }
 
   private startTcp(cause: TcpFallback): void {
-    if (this.sends.tcp > 0) return;
+    if (this.sends.count('tcp') > 0) return;
     this.parts.tallies.tcpFallbacks.add(cause);
     this.send('tcp');
   }
 
   onFailure(send: Send, error: Error): void {
-    this.remove(send);
+    this.sends.remove(send);
     const reason = error instanceof UpstreamError ? error.reason : undefined;
     if (reason === undefined || reason === 'closed') this.fail(error);
     else if (send.transport !== 'udp') this.onStreamFailure(reason, error);
@@ -252,18 +274,18 @@ export class Ask implements SendOwner {
     this.refusals++;
     this.refused ??= error;
     this.listener.onRefused();
-    if (this.open.length === 0 && !this.mayResend) this.conclude(reason, error);
+    if (this.sends.out === 0 && !this.mayResend) this.conclude(reason, error);
   }
 
   private get mayResend(): boolean {
-    return this.sends.udp > 0 && this.round !== undefined;
+    return this.sends.count('udp') > 0 && this.round !== undefined;
   }
 
   /** S1: where there is no socket, TCP has one for many questions; what has given way to a newer question is over. */
   private onNoSocket({ at }: Send, error: Error): void {
-    if (this.open.length > 0) return;
+    if (this.sends.out > 0) return;
     const gaveWay = this.parts.clock.now() - at >= UDP_PATIENCE;
-    if (this.sends.tcp === 0 && !gaveWay) this.leaveUdp('full');
+    if (this.sends.count('tcp') === 0 && !gaveWay) this.leaveUdp('full');
     else this.conclude('full', error);
   }
 
@@ -271,13 +293,14 @@ export class Ask implements SendOwner {
     if (reason === 'malformed') this.malformed = true;
     const spoken = this.truncated !== undefined || this.malformed;
     if (reason !== 'malformed' && this.mayStillCome) return;
-    const hasRescue = this.parts.transports.udp !== undefined && this.sends.udp === 0;
+    const hasRescue = this.parts.transports.udp !== undefined && this.sends.count('udp') === 0;
     const rescuable = reason === 'network' && hasRescue;
     if (rescuable) this.rescue();
-    else if (spoken || (this.open.length === 0 && !this.mayResend)) this.conclude(reason, error);
+    else if (spoken || (this.sends.out === 0 && !this.mayResend)) this.conclude(reason, error);
   }
 
   private onSilence(): void {
+    if (this.isThere) this.onServerHeard();
     if (!this.heard) this.countMissed();
     if (this.parts.first === 'tcp') this.rescue();
     else if (this.parts.first !== 'udp') this.leaveConnection();
@@ -295,7 +318,7 @@ export class Ask implements SendOwner {
 
   /** A `tcp://` server whose TCP says nothing may still have a UDP that does. */
   private rescue(): void {
-    if (this.sends.udp > 0) return;
+    if (this.sends.count('udp') > 0) return;
     this.stopRounds();
     this.reportSlow();
     this.send('udp');
@@ -313,15 +336,6 @@ export class Ask implements SendOwner {
   private stopRounds(): void {
     this.round?.cancel();
     this.round = undefined;
-  }
-
-  private isOpen(transport: TransportKind): boolean {
-    return this.open.some((send) => send.transport === transport);
-  }
-
-  private remove(send: Send): void {
-    const at = this.open.indexOf(send);
-    if (at >= 0) this.open.splice(at, 1);
   }
 
   private reportSlow(): void {
@@ -350,7 +364,7 @@ export class Ask implements SendOwner {
 
   /** Why no datagram has reached the server, where none has: that is not its silence (F5). */
   private get neverSent(): Error | undefined {
-    return this.refusals === this.sends.udp ? this.refused : undefined;
+    return this.refusals === this.sends.count('udp') ? this.refused : undefined;
   }
 
   private failure(reason: UpstreamFailure): UpstreamError {
@@ -373,7 +387,8 @@ export class Ask implements SendOwner {
   private settle(): void {
     this.settled = true;
     for (const timer of [this.deadline, this.silence, this.round, this.patience]) timer?.cancel();
-    for (const { exchange } of this.open.splice(0)) exchange?.close();
+    this.parts.asks.delete(this);
+    this.sends.close();
     if (!this.originalAnswered) this.parts.budget.giveBack(this.tokens);
   }
 }

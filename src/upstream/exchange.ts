@@ -10,12 +10,19 @@ export interface Outgoing extends Question {
   readonly probe?: boolean;
 }
 
+/** Makes a question in flight send once more, for a client that has asked it again (L5). */
+export interface Again {
+  /** Set while the question is out. It sends at most once a second, however often it is called. */
+  send?: (() => void) | undefined;
+}
+
 /** What happens while a question is out, for those who wait beside it. */
 export interface Progress {
   /** The retransmission timer fired: the other family need not wait any longer (F2). */
   onRetransmit(): void;
   /** A datagram was refused on this machine, or by ICMP: silence that follows says nothing of upstream (F5). */
   onRefused?(): void;
+  readonly again?: Again | undefined;
   /** When the question was asked, where it waited before it came here: its deadline counts from then (U2). */
   readonly since?: Milliseconds;
   /** Since when the other question of its pair is out without an answer, where it is: a server's silence is one (U1). */

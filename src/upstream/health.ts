@@ -12,9 +12,11 @@ export class Health {
   private readonly clock: Clock;
   private readonly probe: () => Exchange | undefined;
   private readonly onChange: (dead: boolean) => void;
+  private readonly onBack: () => void;
   private unanswered = 0;
   private silentSince: Milliseconds = 0;
   private isDead = false;
+  private lastHeardAt: Milliseconds = Number.NEGATIVE_INFINITY;
   private probing: Exchange | undefined;
   /** From the third unanswered question on, until it is heard. */
   private dying: Timer | undefined;
@@ -23,11 +25,18 @@ export class Health {
   /**
    * @param probe - Sends a question of its own; whoever takes the reply calls {@link heard}.
    * @param onChange - Called at each death and each return.
+   * @param onBack - Called when it is heard after it had left a question unanswered.
    */
-  constructor(clock: Clock, probe: () => Exchange | undefined, onChange: (dead: boolean) => void) {
+  constructor(
+    clock: Clock,
+    probe: () => Exchange | undefined,
+    onChange: (dead: boolean) => void,
+    onBack: () => void,
+  ) {
     this.clock = clock;
     this.probe = probe;
     this.onChange = onChange;
+    this.onBack = onBack;
   }
 
   get dead(): boolean {
@@ -39,14 +48,22 @@ export class Health {
     return this.unanswered >= DOUBTFUL_QUESTIONS;
   }
 
+  /** When it last said anything, to whatever question. */
+  get heardAt(): Milliseconds {
+    return this.lastHeardAt;
+  }
+
   /** A reply of the server matched: nothing that was silent before counts. */
   heard(): void {
+    this.lastHeardAt = this.clock.now();
     if (this.unanswered === 0) return;
     this.unanswered = 0;
     this.stop();
-    if (!this.isDead) return;
-    this.isDead = false;
-    this.onChange(false);
+    if (this.isDead) {
+      this.isDead = false;
+      this.onChange(false);
+    }
+    this.onBack();
   }
 
   /** A question that was sent at `since` has waited long enough to say that it stays unanswered. */

@@ -65,11 +65,11 @@ function smooth(estimate: Milliseconds | undefined, sample: Milliseconds): Milli
 }
 
 /** How long a server that is not asked keeps its place among its equals. */
-const RECENT: Milliseconds = 30_000;
+export const RECENT: Milliseconds = 30_000;
 /** U2: about the spread of a cluster DNS over one node hop, and far below the 5 s that libc waits. */
-const TIMEOUT_WITHOUT_SAMPLES: Milliseconds = 150;
+export const TIMEOUT_WITHOUT_SAMPLES: Milliseconds = 150;
 /** U2: the timer resolution of a busy event loop; a deviation of 0 must not make every answer late. */
-const MIN_MARGIN: Milliseconds = 10;
+export const MIN_MARGIN: Milliseconds = 10;
 const MIN_TIMEOUT: Milliseconds = 30;
 const MAX_TIMEOUT: Milliseconds = 400;
 
@@ -103,3 +103,15 @@ const SHARE = 0.1;
 
 /** How long after the last send a question may be sent again when no token is left (U2). */
 export const RESEND_WITHOUT_TOKEN: Milliseconds = 400;
+
+/** RFC 9520 §3.1, U2: per server and transport; what a later query of a client adds is its own (L5). */
+export const MAX_SENDS = 3;
+
+/**
+ * When an outage is asked into for the last time: late, so that it finds a server that was away for three seconds, and
+ * early enough for the answer to be back before the deadline (U2).
+ */
+export const LATE: Milliseconds = 3_600;
+
+/** L5: how old the last datagram is when a client's next query adds one. */
+export const AGAIN: Milliseconds = 1_000;

@@ -44,3 +44,44 @@ export class Send implements ReplyListener {
     return this.owner.takeSend(this.transport);
   }
 }
+
+/** The messages of one question: which are out, and how many went each way. */
+export class Sends {
+  /** In the order of sending. */
+  private readonly open: Send[] = [];
+  private readonly counts = { udp: 0, tcp: 0, tls: 0, https: 0 };
+
+  /** How many are out. */
+  get out(): number {
+    return this.open.length;
+  }
+
+  /** How many were sent this way. */
+  count(transport: TransportKind): number {
+    return this.counts[transport];
+  }
+
+  /** One more has gone this way: what a transport sends again by itself counts as well. */
+  note(transport: TransportKind): void {
+    this.counts[transport]++;
+  }
+
+  isOut(transport: TransportKind): boolean {
+    return this.open.some((send) => send.transport === transport);
+  }
+
+  add(send: Send): void {
+    this.note(send.transport);
+    this.open.push(send);
+  }
+
+  remove(send: Send): void {
+    const at = this.open.indexOf(send);
+    if (at >= 0) this.open.splice(at, 1);
+  }
+
+  /** Stops listening to all of them. */
+  close(): void {
+    for (const { exchange } of this.open.splice(0)) exchange?.close();
+  }
+}

@@ -46,6 +46,9 @@ export class Server {
         own.dead = dead;
         if (dead) for (const listener of this.deathListeners) listener();
       },
+      () => {
+        for (const ask of this.shared.asks) ask.onServerHeard();
+      },
     );
     this.shared = {
       name: address.name,
@@ -56,6 +59,7 @@ export class Server {
       budget: new ResendBudget(),
       edns: new EdnsMemory(clock),
       health: this.health,
+      asks: new Set(),
       tallies,
       serverTallies: own,
     };
@@ -77,7 +81,7 @@ export class Server {
   }
 
   /** Sends the question. Nothing of `listener` is called before this returns. */
-  begin(question: Outgoing, listener: AskListener): Pick<Ask, 'cancel'> {
+  begin(question: Outgoing, listener: AskListener): Pick<Ask, 'again' | 'cancel'> {
     return new Ask(this.shared, this.roundTripsOf(question), question, listener);
   }
 

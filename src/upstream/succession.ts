@@ -10,7 +10,7 @@ import type { UpstreamTallies } from './upstream-tallies.ts';
 /** What a succession asks: a server, or a script in its place. */
 export interface Askable extends Selectable {
   /** Nothing of `listener` is called before this returns. */
-  begin(question: Outgoing, listener: AskListener): { cancel(): void };
+  begin(question: Outgoing, listener: AskListener): { again(): void; cancel(): void };
   /** Has `listener` called whenever the server is found dead. */
   onDeath(listener: () => void): void;
   close(): void;
@@ -102,6 +102,7 @@ class Walk {
 
   run(progress: Progress | undefined): Promise<Message> {
     this.progress = progress;
+    if (progress?.again !== undefined) progress.again.send = () => this.again();
     this.parts.walks.add(this);
     const now = this.parts.clock.now();
     // U2: nobody is kept waiting for servers that have all been silent for 3 s; they are asked all the same.
@@ -119,6 +120,11 @@ class Walk {
     this.end();
     if (error instanceof UpstreamError) this.parts.tallies.failures.add(error.reason);
     this.settled.reject(error);
+  }
+
+  /** Each server that has not answered, as a client alone would ask each of its nameservers again (L5). */
+  private again(): void {
+    for (const { ask } of this.open) ask?.again();
   }
 
   /** Who waits for one that has been found dead meanwhile waits no longer than who comes now. */
@@ -258,6 +264,7 @@ class Walk {
 
   private end(): void {
     this.parts.walks.delete(this);
+    if (this.progress?.again !== undefined) this.progress.again.send = undefined;
     this.deadline?.cancel();
     this.patience?.cancel();
     for (const { ask } of this.open.splice(0)) ask?.cancel();
@@ -268,7 +275,7 @@ class Walk {
 class Asking implements AskListener {
   readonly place: number;
   /** Absent only while it begins. */
-  ask: { cancel(): void } | undefined;
+  ask: { again(): void; cancel(): void } | undefined;
   /** Its datagrams are refused: it is not waited for once another server has spoken. */
   refused = false;
   private readonly walk: Walk;

@@ -63,14 +63,14 @@ export const SURVIVORS: readonly Survivor[] = [
     why: 'it is the second round at least: it has just begun',
   },
   {
-    file: 'src/upstream/ask.ts',
+    file: 'src/upstream/send.ts',
     code: 'if (at >= 0) this.open.splice(at, 1);',
     becomes: 'true',
     why: 'a send that speaks is open: what is closed says nothing',
   },
   {
-    file: 'src/upstream/ask.ts',
-    code: 'exchange?.close();\n    if (!this.originalAnswered)',
+    file: 'src/upstream/send.ts',
+    code: 'for (const { exchange } of this.open.splice(0)) exchange?.close();',
     becomes: 'exchange.close',
     why: 'nothing ends a question while it sends; the question mark is for the compiler',
   },

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { test } from 'tap';
 import { Tally } from '../../src/observe/tally.ts';
 import { type Flights, FlightsFullError, singleFlight } from '../../src/resolve/single-flight.ts';
-import type { Query } from '../../src/resolve/stage.ts';
+import { ownQuery, type Query } from '../../src/resolve/stage.ts';
 import { RrType } from '../../src/wire/codes.ts';
 import { HandClock, settle } from '../support/hand-clock.ts';
 import { type Asked, answer, below, query } from './queries.ts';
@@ -38,6 +38,21 @@ test('L5: whoever asks before it was wanted is joined, and joins', async (t) => 
   t.equal(asked.length, 1);
   asked[0]?.resolve(answer());
   t.equal(await early, await client);
+});
+
+test('L5: a client that joins makes the question send again, and nobody else does', async (t) => {
+  const { resolve, asked } = setup();
+  const client = '192.0.2.1';
+  void resolve(query(NAME, RrType.A, { client }));
+  void resolve(query(NAME, RrType.A, { client }));
+  let sends = 0;
+  const { again } = asked[0]?.query ?? {};
+  if (again === undefined) throw new Error('it cannot be asked again');
+  again.send = () => sends++;
+  void resolve(query(NAME, RrType.A, { client }));
+  t.equal(sends, 1);
+  void resolve(ownQuery(NAME, RrType.A));
+  t.equal(sends, 1, 'what the program asks itself is no retransmission');
 });
 
 test('C1: questions that differ in name, type, class, DO or CD do not share a flight', async (t) => {

@@ -53,6 +53,14 @@ export const BREAKS: readonly Break[] = [
     tests: ['test/resolve/single-flight.test.ts'],
   },
   {
+    rule: 'L5',
+    what: 'a client that asks again changes nothing',
+    file: 'src/resolve/single-flight.ts',
+    old: 'if (client !== undefined) flight.again.send?.();',
+    broken: '',
+    tests: ['test/resolve/single-flight.test.ts'],
+  },
+  {
     rule: 'L6',
     what: 'localhost goes upstream',
     file: 'src/resolve/local-names.ts',
@@ -307,6 +315,14 @@ export const BREAKS: readonly Break[] = [
     old: 'if (this.tokens < 1) return false;',
     broken: '',
     tests: ['test/upstream/retransmission.test.ts', 'test/upstream/ask.test.ts'],
+  },
+  {
+    rule: 'U2',
+    what: 'all sends of a question are spent in half a second',
+    file: 'src/upstream/ask.ts',
+    old: "if (this.isThere || this.sends.count('udp') < 2) this.sendThird();",
+    broken: 'this.sendThird();',
+    tests: ['test/upstream/ask.test.ts'],
   },
   {
     rule: 'U3',

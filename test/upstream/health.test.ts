@@ -12,8 +12,14 @@ function setup() {
     open++;
     return { close: () => open-- };
   };
-  const health = new Health(clock, probe, (dead) => changes.push(dead));
-  return { clock, health, probes, changes, open: () => open };
+  let returns = 0;
+  const health = new Health(
+    clock,
+    probe,
+    (dead) => changes.push(dead),
+    () => returns++,
+  );
+  return { clock, health, probes, changes, open: () => open, returns: () => returns };
 }
 
 test('three misses, and 3 s from the first that was missed (U1)', async (t) => {
@@ -27,6 +33,24 @@ test('three misses, and 3 s from the first that was missed (U1)', async (t) => {
   await clock.advance(1);
   t.equal(health.dead, true);
   t.same(changes, [true]);
+});
+
+test('it is back when it is heard after a miss, dead or not, and only then (U2)', async (t) => {
+  const { clock, health, returns } = setup();
+  t.equal(health.heardAt, Number.NEGATIVE_INFINITY);
+  await clock.advance(5);
+  health.heard();
+  t.equal(health.heardAt, 5);
+  t.equal(returns(), 0);
+  health.missed(0);
+  health.heard();
+  t.equal(returns(), 1);
+  for (let i = 0; i < 3; i++) health.missed(clock.now());
+  await clock.advance(3_000);
+  t.equal(health.dead, true);
+  health.heard();
+  t.equal(returns(), 2);
+  t.equal(health.heardAt, 3_005);
 });
 
 test('two misses in a row are a doubt, and one is a lost datagram (U6)', async (t) => {

@@ -44,7 +44,12 @@ export function begin(server: Server, qname = 'api.example.', takeResend = () =>
     },
     takeResend,
   });
-  return { heard, cancel: () => ask.cancel(), refusals: () => refusals };
+  return {
+    heard,
+    again: () => ask.again(),
+    cancel: () => ask.cancel(),
+    refusals: () => refusals,
+  };
 }
 
 /** What went wrong, said shortly. */

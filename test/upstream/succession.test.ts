@@ -1,6 +1,11 @@
 import { test } from 'tap';
 import type { AskListener } from '../../src/upstream/ask-parts.ts';
-import { type Outgoing, UpstreamError, type UpstreamFailure } from '../../src/upstream/exchange.ts';
+import {
+  type Again,
+  type Outgoing,
+  UpstreamError,
+  type UpstreamFailure,
+} from '../../src/upstream/exchange.ts';
 import { type Askable, succession } from '../../src/upstream/succession.ts';
 import { createUpstreamTallies, UPSTREAM_FAILURES } from '../../src/upstream/upstream-tallies.ts';
 import { Rcode, RrType } from '../../src/wire/codes.ts';
@@ -14,6 +19,7 @@ class FakeServer implements Askable {
   dead = false;
   doubtful = false;
   isClosed = false;
+  agains = 0;
   private deathListener = () => {};
   readonly asked: { listener: AskListener; cancelled: boolean }[] = [];
 
@@ -25,6 +31,9 @@ class FakeServer implements Askable {
     const ask = { listener, cancelled: false };
     this.asked.push(ask);
     return {
+      again: () => {
+        this.agains++;
+      },
       cancel: () => {
         ask.cancelled = true;
       },
@@ -149,6 +158,27 @@ test('the second is asked at once on refusal, SERVFAIL or REFUSED (U1)', async (
     servers[1]?.answer(truth);
     t.same(await answer, truth);
   }
+});
+
+test('a client that asks again has each server asked again that has not answered, and none later (L5)', async (t) => {
+  const { clock, servers, upstream } = setup(1, 1, 1);
+  const again: Again = {};
+  const answer = upstream.ask(outgoing('api.example.'), { onRetransmit: () => undefined, again });
+  await clock.advance(1_000);
+  again.send?.();
+  t.same(
+    servers.map(({ agains }) => agains),
+    [1, 1, 0],
+  );
+  servers[1]?.answer(servfail);
+  again.send?.();
+  t.same(
+    servers.map(({ agains }) => agains),
+    [2, 1, 1],
+  );
+  servers[0]?.answer(truth);
+  t.same(await answer, truth);
+  t.equal(again.send, undefined);
 });
 
 test('a datagram that is refused asks the second at once, and the first is still heard (U2)', async (t) => {
