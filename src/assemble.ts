@@ -207,7 +207,7 @@ export function assembleResolver(parts: ResolverParts): Resolver {
     }),
     start: () => {
       readiness.start();
-      void loop.ask(upstream);
+      loop.ask(upstream);
     },
     stop: () => {
       readiness.stop();

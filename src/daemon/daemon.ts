@@ -141,7 +141,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   metrics.daemon.startup.readBy(() => ((state.readyAt ?? clock.now()) - startedAt) / 1_000);
   const lookups = lookupWatch(parts, metrics, current);
   const responder = new Responder({
-    resolve: watchedResolve((query) => current().resolve(query), clock, {
+    resolve: watchedResolve((query, asker) => current().resolve(query, asker), clock, {
       lookups,
       queryLog: queryLogOf(parts, metrics),
     }),

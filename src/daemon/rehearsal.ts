@@ -1,5 +1,6 @@
 import { assembleResolver, type ResolverParts } from '../assemble.ts';
 import { Responder } from '../listen/responder.ts';
+import type { UpstreamListener } from '../upstream/exchange.ts';
 import { Rcode, RrType } from '../wire/codes.ts';
 import type { Message } from '../wire/message.ts';
 import { joinNames, type Name } from '../wire/name.ts';
@@ -29,8 +30,11 @@ export async function rehearse(
   const upstream = {
     name: 'rehearsal',
     // What the conformance test looks for exists, so that cuts are rehearsed too.
-    ask: ({ qname }: Question) =>
-      Promise.resolve(/^(kubernetes\.)?(default\.)?svc\./.test(qname) ? exists : denied),
+    ask: ({ qname }: Question, listener: UpstreamListener) => {
+      const said = /^(kubernetes\.)?(default\.)?svc\./.test(qname) ? exists : denied;
+      // Later, as a server does: what waits for it is rehearsed too.
+      setImmediate(() => listener.onAnswer(said));
+    },
     close: () => undefined,
   };
   const route = { upstream };

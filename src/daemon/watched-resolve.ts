@@ -19,28 +19,31 @@ export function watchedResolve(
     queryLog,
   }: { readonly lookups: LookupWatch; readonly queryLog?: QueryLog | undefined },
 ): Resolve {
-  return (query) => {
+  return (query, asker) => {
     const { qname, client } = query;
     const type = typeName(query.qtype);
     const started = clock.now();
     const answered = lookups.asked({ qname, type, client });
-    return resolve(query).then((answer) => {
-      const { message, source } = answer;
-      answered({
-        rcode: rcodeClass(message.rcode),
-        source,
-        hasData: verdictOf(message, query) === 'data',
-      });
-      queryLog?.add({
-        qname,
-        type,
-        client,
-        rcode: rcodeName(message.rcode),
-        source,
-        answers: message.answer.length,
-        took: clock.now() - started,
-      });
-      return answer;
+    resolve(query, {
+      onAnswer: (answer) => {
+        const { message, source } = answer;
+        answered({
+          rcode: rcodeClass(message.rcode),
+          source,
+          hasData: verdictOf(message, query) === 'data',
+        });
+        queryLog?.add({
+          qname,
+          type,
+          client,
+          rcode: rcodeName(message.rcode),
+          source,
+          answers: message.answer.length,
+          took: clock.now() - started,
+        });
+        asker.onAnswer(answer);
+      },
+      onFailure: (error) => asker.onFailure(error),
     });
   };
 }

@@ -1,7 +1,7 @@
 import type { Clock, Milliseconds } from '../clock.ts';
 import { OTHER_OWNER } from '../resolve/other-owner.ts';
 import { failure } from '../resolve/servfail.ts';
-import type { Answer, Query, Resolve, Source } from '../resolve/stage.ts';
+import type { Answer, Asker, Query, Resolve, Source } from '../resolve/stage.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
 import { SOURCE_INFO } from '../wire/edns.ts';
 import { renderError, renderReply, TCP_OCTETS, udpLimit } from '../wire/render.ts';
@@ -29,17 +29,9 @@ export interface ResponderEvents {
 }
 
 /** Who asks, and by what way. */
-interface Asker {
+interface From {
   readonly transport: Transport;
   readonly address: string;
-}
-
-/** A question that was admitted. */
-interface Admitted {
-  readonly request: Request;
-  readonly from: Asker;
-  readonly since: Milliseconds;
-  readonly reply: (octets: Uint8Array) => void;
 }
 
 /**
@@ -53,12 +45,12 @@ const BACKLOG = 1_000;
 /**
  * Turns a client's octets into the octets of its reply, for every listener.
  *
- * The promise never rejects: a failure nobody thought of becomes SERVFAIL and is told as a bug.
+ * A failure nobody thought of becomes SERVFAIL and is told as a bug.
  */
 export class Responder {
-  private readonly resolve: Resolve;
-  private readonly clock: Clock;
-  private readonly events: ResponderEvents;
+  readonly resolve: Resolve;
+  readonly clock: Clock;
+  readonly events: ResponderEvents;
   /** For listeners that answer many queries at once. */
   readonly ready: ReadyAnswers | undefined;
   /** Who may ask; `undefined` for everybody. A reload sets it anew (S2). */
@@ -66,7 +58,7 @@ export class Responder {
   /** Queries whose reply has not left: what shutdown waits for (S2). */
   private waiting = 0;
   /** Questions that came when the turn's share was used up. */
-  private readonly backlog = new Backlog<Admitted>(BACKLOG);
+  private readonly backlog = new Backlog<ClientQuestion>(BACKLOG);
   /** When the share began to be used, and when it was used last. */
   private shareBegan: Milliseconds = Number.NEGATIVE_INFINITY;
   private shareUsed: Milliseconds = Number.NEGATIVE_INFINITY;
@@ -110,7 +102,7 @@ export class Responder {
    * @param reply - Called once, perhaps before this returns.
    * @returns Whether a reply comes: not for what is dropped.
    */
-  respond(octets: Uint8Array, from: Asker, reply: (octets: Uint8Array) => void): boolean {
+  respond(octets: Uint8Array, from: From, reply: (octets: Uint8Array) => void): boolean {
     if (this.allows?.(from.address) === false) return this.refuse(octets, reply);
     const hit = this.ready?.copy(octets, from.transport);
     if (hit !== undefined) {
@@ -127,24 +119,33 @@ export class Responder {
       reply(admission.octets);
       return true;
     }
-    this.queue({ request: admission.request, from, reply, since: this.clock.now() });
+    this.queue(new ClientQuestion(this, admission.request, from, reply));
     return true;
   }
 
+  /** A question has its reply. */
+  done(): void {
+    this.waiting--;
+    if (this.waiting > 0) return;
+    for (const resolve of this.whenIdle.splice(0)) resolve();
+  }
+
   /** Begins with the question where there is time, and has it wait for its turn else. */
-  private queue(admitted: Admitted): void {
-    const { request, from, since } = admitted;
+  private queue(question: ClientQuestion): void {
+    const { request, from, since } = question;
     this.waiting++;
     this.events.asked(from.transport, request.question.qtype);
     if (since - this.shareUsed > SHARE) this.shareBegan = since;
     if (this.backlog.size === 0 && since - this.shareBegan < SHARE) {
-      void this.begin(admitted);
+      question.begin();
       this.shareUsed = this.clock.now();
       return;
     }
     if (this.backlog.size === 0) setImmediate(this.takeTurn);
-    const crowded = this.backlog.push(from.address, admitted);
-    if (crowded !== undefined) this.giveWay(crowded);
+    const crowded = this.backlog.push(from.address, question);
+    if (crowded === undefined) return;
+    this.events.crowded();
+    crowded.giveWay();
   }
 
   private readonly takeTurn = (): void => {
@@ -152,30 +153,10 @@ export class Responder {
     do {
       const next = this.backlog.shift();
       if (next === undefined) return;
-      void this.begin(next);
+      next.begin();
     } while (this.clock.now() - began < SHARE);
     if (this.backlog.size > 0) setImmediate(this.takeTurn);
   };
-
-  /** Never rejects. */
-  private async begin(admitted: Admitted): Promise<void> {
-    try {
-      admitted.reply(await this.answer(admitted));
-    } catch (error) {
-      this.events.bug(error);
-    } finally {
-      this.done();
-    }
-  }
-
-  private giveWay({ request, from, since, reply }: Admitted): void {
-    this.events.crowded();
-    const why = { code: EdeCode.OTHER, text: 'too many questions at once' };
-    const { message, age, source, ede } = failure(why);
-    this.events.answered(message.rcode, source, this.clock.now() - since);
-    reply(renderReply(request, message, { age, limit: limitOf(request, from), ede }));
-    this.done();
-  }
 
   /** REFUSED says to a client that waiting is of no use; over UDP it is no larger than the question (no amplification). */
   private refuse(octets: Uint8Array, reply: (octets: Uint8Array) => void): boolean {
@@ -188,38 +169,108 @@ export class Responder {
     reply(renderError(admission.request, Rcode.REFUSED));
     return true;
   }
+}
 
-  private async answer({ request, from, since }: Admitted): Promise<Uint8Array> {
-    const { address } = from;
-    const epoch = this.ready?.epoch ?? 0;
+/** A client's question from its admission to its reply: it waits for the answer of the stages and renders it. */
+class ClientQuestion implements Asker {
+  readonly request: Request;
+  readonly from: From;
+  readonly since: Milliseconds;
+  private readonly responder: Responder;
+  private readonly reply: (octets: Uint8Array) => void;
+  private query: Query | undefined;
+  /** Of the answers that may be repeated, when the stages were asked. */
+  private epoch = 0;
+  private isOpen = true;
+
+  constructor(
+    responder: Responder,
+    request: Request,
+    from: From,
+    reply: (octets: Uint8Array) => void,
+  ) {
+    this.responder = responder;
+    this.request = request;
+    this.from = from;
+    this.reply = reply;
+    this.since = responder.clock.now();
+    this.query = undefined;
+  }
+
+  begin(): void {
+    const { resolve, ready } = this.responder;
+    this.epoch = ready?.epoch ?? 0;
     try {
-      const query = queryOf(request, address);
-      const answer = await this.resolve(query);
-      const { message, age, source, ede } = answer;
-      const limit = limitOf(request, from);
-      const asksSource = request.edns?.asksSource === true && isLoopback(address);
-      const remark = ede ?? (message.otherOwner === true ? OTHER_OWNER : undefined);
-      const told = asksSource ? { code: SOURCE_INFO, text: sourceText(answer) } : remark;
-      const octets = renderReply(request, message, { age, limit, ede: told });
-      this.events.answered(message.rcode, source, this.clock.now() - since);
-      // A reply that tells its source is for who asked for it.
-      if (!asksSource) this.ready?.keep({ request, query, answer, epoch }, octets);
-      return octets;
-    } catch (error) {
-      this.events.bug(error);
-      this.events.answered(Rcode.SERVFAIL, 'failure', this.clock.now() - since);
-      return renderError(request, Rcode.SERVFAIL);
+      this.query = queryOf(this.request, this.from.address);
+      resolve(this.query, this);
+    } catch (bug) {
+      this.onFailure(bug);
     }
   }
 
-  private done(): void {
-    this.waiting--;
-    if (this.waiting > 0) return;
-    for (const resolve of this.whenIdle.splice(0)) resolve();
+  onAnswer(answer: Answer): void {
+    if (!this.isOpen) return;
+    let octets: Uint8Array;
+    try {
+      octets = this.rendered(answer);
+    } catch (bug) {
+      this.onFailure(bug);
+      return;
+    }
+    this.answered(answer.message.rcode, answer.source);
+    this.close(octets);
+  }
+
+  /** The stages answer whatever happens: what comes here is a bug. */
+  onFailure(bug: unknown): void {
+    this.responder.events.bug(bug);
+    if (!this.isOpen) return;
+    this.answered(Rcode.SERVFAIL, 'failure');
+    this.close(renderError(this.request, Rcode.SERVFAIL));
+  }
+
+  /** There is no room for it: it has waited for its turn in vain (S1). */
+  giveWay(): void {
+    const { request, from } = this;
+    const why = { code: EdeCode.OTHER, text: 'too many questions at once' };
+    const { message, age, source, ede } = failure(why);
+    this.answered(message.rcode, source);
+    this.close(renderReply(request, message, { age, limit: limitOf(request, from), ede }));
+  }
+
+  private rendered(answer: Answer): Uint8Array {
+    const { request, from, query, epoch } = this;
+    const { message, age, ede } = answer;
+    const asksSource = request.edns?.asksSource === true && isLoopback(from.address);
+    const remark = ede ?? (message.otherOwner === true ? OTHER_OWNER : undefined);
+    const told = asksSource ? { code: SOURCE_INFO, text: sourceText(answer) } : remark;
+    const octets = renderReply(request, message, { age, limit: limitOf(request, from), ede: told });
+    // A reply that tells its source is for who asked for it.
+    if (!asksSource && query !== undefined) {
+      this.responder.ready?.keep({ request, query, answer, epoch }, octets);
+    }
+    return octets;
+  }
+
+  private answered(rcode: number, source: Source): void {
+    const { events, clock } = this.responder;
+    events.answered(rcode, source, clock.now() - this.since);
+  }
+
+  private close(octets: Uint8Array): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    try {
+      this.reply(octets);
+    } catch (bug) {
+      this.responder.events.bug(bug);
+    } finally {
+      this.responder.done();
+    }
   }
 }
 
-function limitOf(request: Request, { transport }: Asker): number {
+function limitOf(request: Request, { transport }: From): number {
   return transport === 'udp' ? udpLimit(request) : TCP_OCTETS;
 }
 

@@ -7,10 +7,10 @@ const FILTER_TTL = 30;
 
 /** Answers every AAAA question with NODATA and asks nobody: for pods from which no IPv6 address can be reached (F6). */
 export function aaaaFilter(): Stage {
-  return (next) => (query) =>
-    query.qtype === RrType.AAAA && query.qclass === RrClass.IN
-      ? Promise.resolve(nothing(query))
-      : next(query);
+  return (next) => (query, asker) => {
+    if (query.qtype === RrType.AAAA && query.qclass === RrClass.IN) asker.onAnswer(nothing(query));
+    else next(query, asker);
+  };
 }
 
 /** Without EDE, so that the answer may be repeated without asking the stages. */

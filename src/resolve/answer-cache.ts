@@ -9,7 +9,7 @@ import type { Rr, Seconds } from '../wire/record.ts';
 import { negativeProof } from '../wire/soa.ts';
 import type { DenialLife } from './denial-life.ts';
 import { isAddressQuery, siblingOf } from './families.ts';
-import { type Answer, type Query, queryKey, type Stage } from './stage.ts';
+import { type Answer, type Asker, type Query, queryKey, type Stage } from './stage.ts';
 import { chainOf, verdictOf } from './verdict.ts';
 
 /** What the cache counts; an entry's octets are an estimate of what it holds on the heap. */
@@ -197,19 +197,37 @@ export class AnswerCache {
 
 /** Answers from the cache; a refresh passes it by (C5). */
 export function answerCache(cache: AnswerCache): Stage {
-  return (next) => (query) => {
+  return (next) => (query, asker) => {
     const hit = query.refresh === true ? undefined : cache.lookup(query);
-    return hit === undefined ? next(query) : Promise.resolve(hit);
+    if (hit === undefined) next(query, asker);
+    else asker.onAnswer(hit);
   };
 }
 
 /** Fills the cache with what `next` brings, also when whoever asked for it waits no longer. */
 export function cacheFill(cache: AnswerCache): Stage {
-  return (next) => (query) =>
-    next(query).then((answer) => {
-      cache.store(query, answer.message);
-      return answer;
-    });
+  return (next) => (query, asker) => next(query, new Filling(cache, query, asker));
+}
+
+class Filling implements Asker {
+  private readonly cache: AnswerCache;
+  private readonly query: Query;
+  private readonly asker: Asker;
+
+  constructor(cache: AnswerCache, query: Query, asker: Asker) {
+    this.cache = cache;
+    this.query = query;
+    this.asker = asker;
+  }
+
+  onAnswer(answer: Answer): void {
+    this.cache.store(this.query, answer.message);
+    this.asker.onAnswer(answer);
+  }
+
+  onFailure(error: unknown): void {
+    this.asker.onFailure(error);
+  }
 }
 
 function staleAnswer(message: Message): Answer {

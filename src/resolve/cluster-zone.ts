@@ -6,7 +6,14 @@ import { joinNames, labelsOf, lastLabel, type Name, relativeTo } from '../wire/n
 import { negativeProof, OWN_MNAME } from '../wire/soa.ts';
 import { Conformance } from './conformance.ts';
 import { Cuts, cutPoints } from './cuts.ts';
-import { type Answer, type Expansion, ownQuery, type Query, type Resolve } from './stage.ts';
+import {
+  type Answer,
+  asking,
+  type Expansion,
+  ownQuery,
+  type Query,
+  type Resolve,
+} from './stage.ts';
 import { deniesName, verdictOf } from './verdict.ts';
 
 export interface ClusterZoneOptions {
@@ -34,7 +41,7 @@ export class ClusterZone {
   private readonly probes = new Map<Name, Promise<boolean>>();
   /** Namespaces that a probe has met. */
   private readonly namespaces = new LRUCache<string, Milliseconds>({ max: MAX_NAMESPACES });
-  private ask: Resolve | undefined;
+  private ask: ((query: Query) => Promise<Answer>) | undefined;
 
   constructor(options: ClusterZoneOptions) {
     this.options = options;
@@ -49,7 +56,7 @@ export class ClusterZone {
 
   /** Gives the zone the stages below the search, which its probes go through. */
   attach(next: Resolve): void {
-    this.ask = next;
+    this.ask = asking(next);
   }
 
   /** Begins to test the zone's server; `upstream` asks it with no cache between. */
@@ -114,6 +121,11 @@ export class ClusterZone {
   /** Whether nothing exists at `point`: from the cut that stands there, else from upstream. Never rejects. */
   denied(point: Name): Promise<boolean> {
     return this.cuts.standsAt(point) ? Promise.resolve(true) : this.probe(point);
+  }
+
+  /** Whether a probe has left for `point` and is not answered. */
+  isProbing(point: Name): boolean {
+    return this.probes.has(point);
   }
 
   /** Waits a moment for a probe that left with an earlier question, so that its cut can answer this one. */

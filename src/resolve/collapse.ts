@@ -8,11 +8,13 @@ import { isAddressQuery } from './families.ts';
 import type { SearchList } from './search-list.ts';
 import {
   type Answer,
+  asking,
   type Expansion,
   ownQuery,
   type Query,
   type Resolve,
   type Stage,
+  tell,
 } from './stage.ts';
 import { deniesName, verdictOf } from './verdict.ts';
 
@@ -38,15 +40,16 @@ const PATIENCE: Milliseconds = 700;
 export function collapse(options: CollapseOptions): Stage {
   return (next) => {
     const walks = new Walks(next, options);
-    return (query) => {
+    return (query, asker) => {
       const first = isAddressQuery(query) ? walks.firstStep(query.qname) : undefined;
-      return first === undefined ? next(query) : walks.answer(query, first);
+      if (first === undefined) next(query, asker);
+      else tell(asker, walks.answer(query, first));
     };
   };
 }
 
 class Walks {
-  private readonly next: Resolve;
+  private readonly next: (query: Query) => Promise<Answer>;
   private readonly options: CollapseOptions;
   private readonly decisions = lruMap<
     Name,
@@ -54,7 +57,7 @@ class Walks {
   >(MAX_DECISIONS);
 
   constructor(next: Resolve, options: CollapseOptions) {
-    this.next = next;
+    this.next = asking(next);
     this.options = options;
   }
 

@@ -5,7 +5,7 @@ import { RrType } from '../wire/codes.ts';
 import type { Message } from '../wire/message.ts';
 import { isAtOrBelow, type Name } from '../wire/name.ts';
 import { negativeProof } from '../wire/soa.ts';
-import { ownQuery, type Resolve } from './stage.ts';
+import { asking, ownQuery, type Resolve } from './stage.ts';
 import { type Verdict, verdictOf } from './verdict.ts';
 
 export interface ConformanceOptions {
@@ -154,7 +154,7 @@ export class Conformance {
   /** @throws {Error} When the server gave no answer that says anything. */
   private async ask(qname: Name, qtype: number): Promise<{ verdict: Verdict; message: Message }> {
     const query = ownQuery(qname, qtype, { probe: true });
-    const { message } = await this.options.ask(query);
+    const { message } = await asking(this.options.ask)(query);
     const verdict = verdictOf(message, query);
     if (verdict === 'failure') throw new Error(`no verdict on ${qname}: RCODE ${message.rcode}`);
     return { verdict, message };

@@ -6,7 +6,14 @@ import type { Message } from '../wire/message.ts';
 import type { Name } from '../wire/name.ts';
 import { EMPTY } from '../wire/render.ts';
 import { isAddressQuery } from './families.ts';
-import { type Answer, type Query, queryKey, type Resolve, type Stage } from './stage.ts';
+import {
+  type Answer,
+  type Asker,
+  type Query,
+  queryKey,
+  type Resolve,
+  type Stage,
+} from './stage.ts';
 import { verdictOf } from './verdict.ts';
 
 export interface FailureMemoryOptions {
@@ -50,7 +57,7 @@ interface Failure {
 export function failureMemory(options: FailureMemoryOptions): Stage {
   return (next) => {
     const failures = new Failures(next, options);
-    return (query) => failures.answer(query);
+    return (query, asker) => failures.answer(query, asker);
   };
 }
 
@@ -64,35 +71,35 @@ class Failures {
     this.options = options;
   }
 
-  answer(query: Query): Promise<Answer> {
+  answer(query: Query, asker: Asker): void {
     const key = queryKey(query);
     const failure = this.failures.get(key);
-    if (failure !== undefined && this.holds(failure, query)) {
-      return Promise.resolve(remembered(failure));
-    }
-    return this.ask(key, query);
+    if (failure !== undefined && this.holds(failure, query)) asker.onAnswer(remembered(failure));
+    else this.next(query, new Attempt(this, key, query, asker));
   }
 
-  private async ask(key: string, query: Query): Promise<Answer> {
-    const started = this.options.clock.now();
-    const intoSilence = this.options.isSilent(query.qname);
-    try {
-      const answer = await this.next(query);
-      if (verdictOf(answer.message, query) === 'failure') {
-        this.note(key, query, started, { message: answer.message, wasRefused: false });
-      } else {
-        this.failures.delete(key);
-      }
-      return answer;
-    } catch (error) {
-      if (!(error instanceof UpstreamError) || OURS.has(error.reason)) throw error;
-      // What was asked into a silence that has ended since fails for reasons that are over: the next one finds out.
-      if (!intoSilence || this.options.heardAt(query.qname) < started) {
-        const message = { ...EMPTY, rcode: Rcode.SERVFAIL };
-        this.note(key, query, started, { message, wasRefused: isRefusal(error) });
-      }
-      throw error;
-    }
+  /** Whether nobody answers for this name at the moment. */
+  isSilent(qname: Name): boolean {
+    return this.options.isSilent(qname);
+  }
+
+  now(): Milliseconds {
+    return this.options.clock.now();
+  }
+
+  /** Takes note of what an attempt came to. */
+  onAnswer({ key, query, started }: Attempt, { message }: Answer): void {
+    const hasFailed = verdictOf(message, query) === 'failure';
+    if (hasFailed) this.note(key, query, started, { message, wasRefused: false });
+    else this.failures.delete(key);
+  }
+
+  onFailure({ key, query, started, intoSilence }: Attempt, error: unknown): void {
+    if (!(error instanceof UpstreamError) || OURS.has(error.reason)) return;
+    // What was asked into a silence that has ended since fails for reasons that are over: the next one finds out.
+    if (intoSilence && this.options.heardAt(query.qname) >= started) return;
+    const message = { ...EMPTY, rcode: Rcode.SERVFAIL };
+    this.note(key, query, started, { message, wasRefused: isRefusal(error) });
   }
 
   private note(
@@ -121,6 +128,36 @@ class Failures {
     if (!isAddressQuery(query)) return false;
     const qtype = query.qtype === RrType.A ? RrType.AAAA : RrType.A;
     return this.options.hasAddresses({ ...query, qtype });
+  }
+}
+
+/** A question that was passed on. */
+class Attempt implements Asker {
+  readonly key: string;
+  readonly query: Query;
+  readonly started: Milliseconds;
+  /** Whether its route was known to be silent when it was asked. */
+  readonly intoSilence: boolean;
+  private readonly failures: Failures;
+  private readonly asker: Asker;
+
+  constructor(failures: Failures, key: string, query: Query, asker: Asker) {
+    this.failures = failures;
+    this.key = key;
+    this.query = query;
+    this.asker = asker;
+    this.started = failures.now();
+    this.intoSilence = failures.isSilent(query.qname);
+  }
+
+  onAnswer(answer: Answer): void {
+    this.failures.onAnswer(this, answer);
+    this.asker.onAnswer(answer);
+  }
+
+  onFailure(error: unknown): void {
+    this.failures.onFailure(this, error);
+    this.asker.onFailure(error);
   }
 }
 

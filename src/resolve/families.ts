@@ -1,12 +1,22 @@
 import type { Clock, Milliseconds } from '../clock.ts';
+import { Deadlines, type Expiring, type Waiting } from '../deadlines.ts';
 import { lruMap } from '../lru-map.ts';
 import type { RepairKind } from '../observe/label-sets.ts';
 import { isRefusal } from '../upstream/exchange.ts';
 import { EdeCode, Rcode, RrClass, RrType } from '../wire/codes.ts';
 import type { Name } from '../wire/name.ts';
 import { ownNegative } from '../wire/soa.ts';
-import { type Answer, type Query, queryKey, type Resolve, type Stage } from './stage.ts';
-import { type Verdict, verdictOf } from './verdict.ts';
+import {
+  type Answer,
+  type Asker,
+  asking,
+  type Query,
+  queryKey,
+  type Resolve,
+  type Stage,
+  tell,
+} from './stage.ts';
+import { verdictOf } from './verdict.ts';
 
 export interface FamiliesOptions {
   readonly clock: Clock;
@@ -40,7 +50,10 @@ const MAX_PAIRS = 4_096;
 export function families(options: FamiliesOptions): Stage {
   return (next) => {
     const pairs = new Pairs(next, options);
-    return (query) => (isAddressQuery(query) ? pairs.answer(query) : next(query));
+    return (query, asker) => {
+      if (isAddressQuery(query)) pairs.answer(query, asker);
+      else next(query, asker);
+    };
   };
 }
 
@@ -50,101 +63,90 @@ export function isAddressQuery({ qtype, qclass }: Query): boolean {
 }
 
 class Pairs {
-  private readonly next: Resolve;
-  private readonly options: FamiliesOptions;
+  readonly next: Resolve;
+  readonly options: FamiliesOptions;
+  /** Of the questions that are out: how long each may stay silent beside the other. */
+  readonly patiences: Deadlines;
+  readonly headStarts: Deadlines;
+  private readonly askSibling: (query: Query) => Promise<Answer>;
   /** When each question's addresses arrived: silence of the other family is counted from there (F5). */
   private readonly arrivals = lruMap<string, Milliseconds>(MAX_PAIRS);
 
   constructor(next: Resolve, options: FamiliesOptions) {
     this.next = next;
     this.options = options;
+    this.patiences = new Deadlines(options.clock, PATIENCE);
+    this.headStarts = new Deadlines(options.clock, HEAD_START);
+    this.askSibling = asking(next);
   }
 
-  async answer(query: Query): Promise<Answer> {
-    const isExpansion = query.expansion !== undefined;
-    if (isExpansion && query.qtype === RrType.AAAA) {
-      const denied = await this.deniedByA(query);
-      if (denied !== undefined) return denied;
-    }
-    const own = await this.ownAnswer(query);
-    if (verdictOf(own.message, query) !== 'nxdomain') return own;
-    // F3: an expansion's A stands alone; asking AAAA for each would double the walk.
-    if (isExpansion && query.qtype === RrType.A) return own;
-    return this.besideSibling(query, own);
+  answer(query: Query, asker: Asker): void {
+    const half = new Half(this, query, asker);
+    if (query.expansion !== undefined && query.qtype === RrType.AAAA) {
+      const a = new HeadStart(this, siblingOf(query), half);
+      this.next(a.query, a);
+      a.limit();
+    } else half.ask();
   }
 
-  /** F3: for an expansion, A's NXDOMAIN answers AAAA unasked; an A that is slow does not hold it back (F5). */
-  private async deniedByA(query: Query): Promise<Answer | undefined> {
-    const a = await this.within(HEAD_START, this.ask(siblingOf(query)));
-    if (a === undefined || verdictOf(a.message, query) !== 'nxdomain') return undefined;
-    this.options.repairs.add('shared_nxdomain');
-    return a;
+  /** Takes note of addresses that upstream has just given. */
+  arrived(query: Query, { message, source }: Answer): void {
+    if (source !== 'upstream' || verdictOf(message, query) !== 'data') return;
+    this.arrivals.set(queryKey(query), this.options.clock.now());
   }
 
-  /** The upstream's word for this family, or NODATA where it fails beside a working one (F5). */
-  private async ownAnswer(query: Query): Promise<Answer> {
-    const own = this.ask(query);
-    if (!this.options.repair || this.options.onlyRoutable === query.qtype) return own;
-    const outcome = await this.waitFor(own, query);
-    if (outcome === 'answered') return own;
-    if (outcome === 'failed' && !(await this.siblingHasAddressesSoon(query))) return own;
-    this.options.repairs.add(
-      outcome === 'failed' ? 'failure_beside_addresses' : 'silence_beside_addresses',
-    );
-    return nothingInsteadOfFailure(query);
-  }
-
-  /** Waits for a family as long as it may be waited for: `silent` once the other has had addresses for 700 ms. */
-  private waitFor(own: Promise<Answer>, query: Query): Promise<'answered' | 'failed' | 'silent'> {
-    const { clock } = this.options;
-    const started = clock.now();
-    return new Promise((resolve) => {
-      let settled = false;
-      const patienceEnds = async (): Promise<void> => {
-        const sibling = queryKey(siblingOf(query));
-        // Read first: addresses with TTL 0 are asked for anew and arrive again.
-        const before = this.arrivals.get(sibling) ?? Number.NEGATIVE_INFINITY;
-        const addresses = await this.siblingAddresses(query);
-        // Stale ones say that nobody answers for either family: then this one is not broken, and has its own (C4).
-        if (addresses === undefined || addresses.source === 'stale') return;
-        const arrived = before >= started ? before : (this.arrivals.get(sibling) ?? started);
-        const left = Math.max(arrived, started) + PATIENCE - clock.now();
-        if (settled) return;
-        timer = clock.after(left, () => {
-          if (this.options.refusedAt(query.qname) < started) resolve('silent');
-        });
-      };
-      let timer = clock.after(PATIENCE, () => void patienceEnds());
-      const settle = (outcome: 'answered' | 'failed'): void => {
-        settled = true;
-        timer.cancel();
-        resolve(outcome);
-      };
-      own.then(
-        (answer) => settle(isUpstreamsFailure(answer, query) ? 'failed' : 'answered'),
-        (error: unknown) => settle(isRefusal(error) ? 'answered' : 'failed'),
-      );
-    });
+  /** F5 is an option, and the only family that the pod can route keeps its failure. */
+  mayRepair({ qtype }: Query): boolean {
+    return this.options.repair && this.options.onlyRoutable !== qtype;
   }
 
   /** F3 and F4: NXDOMAIN waits for the other family, and beside addresses it becomes NODATA. */
-  private async besideSibling(query: Query, own: Answer): Promise<Answer> {
-    const other = await this.within(PATIENCE, this.ask(siblingOf(query)));
+  async besideSibling(query: Query, own: Answer): Promise<Answer> {
+    const other = await this.within(PATIENCE, this.fromSibling(query));
     if (other === undefined || verdictOf(other.message, siblingOf(query)) !== 'data') return own;
     this.options.repairs.add('nxdomain_beside_addresses');
     return { ...own, message: { ...own.message, rcode: Rcode.NOERROR } };
   }
 
-  /** A failure is told in time as well: the other family may stay silent until the client's deadline (U2). */
-  private async siblingHasAddressesSoon(query: Query): Promise<boolean> {
-    return (await this.within(PATIENCE, this.siblingAddresses(query))) !== undefined;
+  /**
+   * F5: NODATA where a family failed beside one that has addresses, else its failure as it is. That is told in time as
+   * well: the other family may stay silent until the client's deadline (U2).
+   */
+  async repaired(query: Query, own: Answer | FailedWith): Promise<Answer> {
+    if ((await this.within(PATIENCE, this.siblingAddresses(query))) !== undefined) {
+      this.options.repairs.add('failure_beside_addresses');
+      return nothingInsteadOfFailure(query);
+    }
+    if (own instanceof FailedWith) throw own.error;
+    return own;
+  }
+
+  /**
+   * When a family that has been silent since `started` is given up: once the other has had addresses for 700 ms; never where
+   * it has none.
+   */
+  async givenUpAt(query: Query, started: Milliseconds): Promise<Milliseconds | undefined> {
+    const sibling = queryKey(siblingOf(query));
+    // Read first: addresses with TTL 0 are asked for anew and arrive again.
+    const before = this.arrivals.get(sibling) ?? Number.NEGATIVE_INFINITY;
+    const addresses = await this.siblingAddresses(query);
+    // Stale ones say that nobody answers for either family: then this one is not broken, and has its own (C4).
+    if (addresses === undefined || addresses.source === 'stale') return undefined;
+    const arrived = before >= started ? before : (this.arrivals.get(sibling) ?? started);
+    return Math.max(arrived, started) + PATIENCE;
   }
 
   private async siblingAddresses(query: Query): Promise<Answer | undefined> {
-    const sibling = siblingOf(query);
-    const answer = await this.ask(sibling).catch(() => undefined);
-    const isData = answer !== undefined && verdictOf(answer.message, sibling) === 'data';
+    const answer = await this.fromSibling(query).catch(() => undefined);
+    const isData = answer !== undefined && verdictOf(answer.message, siblingOf(query)) === 'data';
     return isData ? answer : undefined;
+  }
+
+  private async fromSibling(query: Query): Promise<Answer> {
+    const sibling = siblingOf(query);
+    const answer = await this.askSibling(sibling);
+    this.arrived(sibling, answer);
+    return answer;
   }
 
   /** The answer, where it comes in time and is no error. */
@@ -158,20 +160,145 @@ class Pairs {
       answer.then(settle, () => settle(undefined));
     });
   }
+}
 
-  private ask(query: Query): Promise<Answer> {
-    return this.next(query).then((answer) => {
-      const verdict: Verdict = verdictOf(answer.message, query);
-      if (verdict === 'data' && answer.source === 'upstream') {
-        this.arrivals.set(queryKey(query), this.options.clock.now());
-      }
-      return answer;
-    });
+/** What {@link Pairs.repaired} fails with where there is nothing to repair by. */
+class FailedWith {
+  readonly error: unknown;
+
+  constructor(error: unknown) {
+    this.error = error;
   }
 }
 
-function isUpstreamsFailure({ message, wasRefused }: Answer, query: Query): boolean {
-  return verdictOf(message, query) === 'failure' && wasRefused !== true;
+/** One question of a pair on its way: what every question passes is here, what few of them need is in {@link Pairs}. */
+class Half implements Asker, Expiring {
+  private readonly pairs: Pairs;
+  private readonly query: Query;
+  private readonly asker: Asker;
+  private started: Milliseconds = 0;
+  private timer: Waiting | undefined;
+  private isOpen = true;
+
+  constructor(pairs: Pairs, query: Query, asker: Asker) {
+    this.pairs = pairs;
+    this.query = query;
+    this.asker = asker;
+    this.timer = undefined;
+  }
+
+  ask(): void {
+    // Denied by A while it was held back.
+    if (!this.isOpen) return;
+    const { pairs, query } = this;
+    this.started = pairs.options.clock.now();
+    pairs.next(query, this);
+    if (this.isOpen && pairs.mayRepair(query)) this.timer = pairs.patiences.set(this);
+  }
+
+  onAnswer(answer: Answer): void {
+    const { pairs, query, asker } = this;
+    pairs.arrived(query, answer);
+    if (!this.close()) return;
+    const verdict = verdictOf(answer.message, query);
+    const hasFailed = verdict === 'failure' && answer.wasRefused !== true;
+    if (hasFailed && pairs.mayRepair(query)) tell(asker, pairs.repaired(query, answer));
+    else if (verdict === 'nxdomain' && !standsAlone(query)) {
+      tell(asker, pairs.besideSibling(query, answer));
+    } else asker.onAnswer(answer);
+  }
+
+  onFailure(error: unknown): void {
+    const { pairs, query, asker } = this;
+    if (!this.close()) return;
+    const mayRepair = pairs.mayRepair(query) && !isRefusal(error);
+    if (mayRepair) tell(asker, pairs.repaired(query, new FailedWith(error)));
+    else asker.onFailure(error);
+  }
+
+  /** F3: A's NXDOMAIN answers it unasked. */
+  onDenial(answer: Answer): void {
+    if (!this.close()) return;
+    this.pairs.options.repairs.add('shared_nxdomain');
+    this.asker.onAnswer(answer);
+  }
+
+  /** F5: it has been silent for as long as it may be beside addresses. */
+  onDeadline(): void {
+    void this.giveUpSoon().catch((bug: unknown) => this.asker.onFailure(bug));
+  }
+
+  private async giveUpSoon(): Promise<void> {
+    const { pairs, query, started } = this;
+    const at = await pairs.givenUpAt(query, started);
+    if (at === undefined || !this.isOpen) return;
+    const { clock } = pairs.options;
+    this.timer = clock.after(at - clock.now(), () => this.giveUp());
+  }
+
+  private giveUp(): void {
+    const { pairs, query, started } = this;
+    if (pairs.options.refusedAt(query.qname) >= started || !this.close()) return;
+    pairs.options.repairs.add('silence_beside_addresses');
+    this.asker.onAnswer(nothingInsteadOfFailure(query));
+  }
+
+  /** @returns Whether nothing was told before. */
+  private close(): boolean {
+    const wasOpen = this.isOpen;
+    this.isOpen = false;
+    this.timer?.cancel();
+    return wasOpen;
+  }
+}
+
+/** F3: an expansion's A stands alone; asking AAAA for each would double the walk. */
+function standsAlone({ expansion, qtype }: Query): boolean {
+  return expansion !== undefined && qtype === RrType.A;
+}
+
+/** F3: the A for which an expansion's AAAA waits; one that is slow does not hold it back (F5). */
+class HeadStart implements Asker, Expiring {
+  readonly query: Query;
+  private readonly pairs: Pairs;
+  private readonly aaaa: Half;
+  private timer: Waiting | undefined;
+  /** Whether AAAA is still held back. */
+  private holds = true;
+
+  /** @param query - The A. */
+  constructor(pairs: Pairs, query: Query, aaaa: Half) {
+    this.pairs = pairs;
+    this.query = query;
+    this.aaaa = aaaa;
+    this.timer = undefined;
+  }
+
+  /** Begins to count; for an A that is not there at once. */
+  limit(): void {
+    if (this.holds) this.timer = this.pairs.headStarts.set(this);
+  }
+
+  onAnswer(answer: Answer): void {
+    this.pairs.arrived(this.query, answer);
+    if (verdictOf(answer.message, this.query) === 'nxdomain') this.aaaa.onDenial(answer);
+    this.release();
+  }
+
+  onFailure(): void {
+    this.release();
+  }
+
+  onDeadline(): void {
+    this.release();
+  }
+
+  private release(): void {
+    if (!this.holds) return;
+    this.holds = false;
+    this.timer?.cancel();
+    this.aaaa.ask();
+  }
 }
 
 /** The other half of a pair. */

@@ -1,10 +1,10 @@
-import type { Upstream } from '../upstream/exchange.ts';
+import type { Upstream, UpstreamListener } from '../upstream/exchange.ts';
 import { Rcode } from '../wire/codes.ts';
 import type { Message } from '../wire/message.ts';
 import type { Name } from '../wire/name.ts';
 import { underQname } from './other-owner.ts';
 import { scrub, type TtlBounds } from './scrub.ts';
-import type { Answer, Resolve } from './stage.ts';
+import type { Asker, Query, Resolve } from './stage.ts';
 
 /** Which upstream answers for a name (U1). */
 export interface Router {
@@ -20,21 +20,45 @@ export interface ForwardOptions {
 
 /** The end of the path: asks the route's upstream, and lets nothing foreign or overlong back up (C1, C2). */
 export function forward(routes: Router, bounds: TtlBounds, options: ForwardOptions): Resolve {
-  const { onRefused, repairs } = options;
-  return (query): Promise<Answer> => {
+  const parts = { ...options, bounds };
+  return (query, asker) => {
     const { upstream } = routes.routeOf(query.qname);
-    const progress = {
-      onRetransmit: () => undefined,
-      onRefused: () => onRefused?.(query.qname),
-      again: query.again,
-    };
-    return upstream.ask(query, progress).then((received) => {
+    upstream.ask(query, new Forwarded(query, asker, parts));
+  };
+}
+
+class Forwarded implements UpstreamListener {
+  private readonly query: Query;
+  private readonly asker: Asker;
+  private readonly parts: ForwardOptions & { readonly bounds: TtlBounds };
+
+  constructor(query: Query, asker: Asker, parts: Forwarded['parts']) {
+    this.query = query;
+    this.asker = asker;
+    this.parts = parts;
+  }
+
+  /** A socket's event has no caller above it: a bug of a stage is told as a failure from here, and not thrown on. */
+  onAnswer(received: Message): void {
+    const { query, asker, parts } = this;
+    try {
       const said = withoutRepair(received);
       const renamed = underQname(said, query);
-      if (renamed !== undefined) repairs.add('other_owner');
-      return { message: scrub(renamed ?? said, query, bounds), source: 'upstream', age: 0 };
-    });
-  };
+      if (renamed !== undefined) parts.repairs.add('other_owner');
+      const message = scrub(renamed ?? said, query, parts.bounds);
+      asker.onAnswer({ message, source: 'upstream', age: 0 });
+    } catch (bug) {
+      asker.onFailure(bug);
+    }
+  }
+
+  onFailure(error: Error): void {
+    this.asker.onFailure(error);
+  }
+
+  onRefused(): void {
+    this.parts.onRefused?.(this.query.qname);
+  }
 }
 
 /**

@@ -23,9 +23,10 @@ const LOOPBACK_6_REVERSE = `1.${'0.'.repeat(31)}ip6.arpa.`;
  * the names of a hosts file where one is given (L6).
  */
 export function localNames(hosts: HostsLookup | undefined): Stage {
-  return (next) => (query) => {
+  return (next) => (query, asker) => {
     const answer = query.qclass === RrClass.IN ? localAnswer(query, hosts) : undefined;
-    return answer === undefined ? next(query) : Promise.resolve(answer);
+    if (answer === undefined) next(query, asker);
+    else asker.onAnswer(answer);
   };
 }
 

@@ -1,7 +1,7 @@
 import { randomHex } from '../random.ts';
 import { RrType } from '../wire/codes.ts';
 import { joinNames, type Name } from '../wire/name.ts';
-import { ownQuery, type Resolve, type Stage } from './stage.ts';
+import { NOBODY, ownQuery, type Resolve, type Stage } from './stage.ts';
 
 /**
  * Finds out whether an upstream is ourselves, perhaps through others: a question that nobody else can have made comes
@@ -22,15 +22,15 @@ export class LoopProbe {
 
   /** Watches for the question; everything else passes. */
   stage(): Stage {
-    return (next) => (query) => {
+    return (next) => (query, asker) => {
       // A question that a client sent us: our own does not enter at the top.
       if (query.qname === this.name) this.onLoop();
-      return next(query);
+      next(query, asker);
     };
   }
 
-  /** Asks upstream once. Never rejects: whether it is answered does not matter. */
-  async ask(upstream: Resolve): Promise<void> {
-    await upstream(ownQuery(this.name, RrType.TXT)).catch(() => undefined);
+  /** Asks upstream once: whether it is answered does not matter. */
+  ask(upstream: Resolve): void {
+    upstream(ownQuery(this.name, RrType.TXT), NOBODY);
   }
 }

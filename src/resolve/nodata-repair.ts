@@ -7,7 +7,7 @@ import { NODATA_DENIED } from '../wire/edns.ts';
 import type { Name } from '../wire/name.ts';
 import { isAddressQuery, siblingOf } from './families.ts';
 import type { SearchList } from './search-list.ts';
-import type { Answer, Query, Resolve, Stage } from './stage.ts';
+import { type Answer, asking, type Query, type Resolve, type Stage, tell } from './stage.ts';
 import { verdictOf } from './verdict.ts';
 
 export interface NodataRepairOptions {
@@ -37,40 +37,40 @@ const PATIENCE: Milliseconds = 700;
 export function nodataRepair(options: NodataRepairOptions): Stage {
   return (next) => {
     const walks = new Walks(next, options);
-    return (query) => {
-      const { client, fromProbe } = query;
-      return isAddressQuery(query) && client !== undefined && fromProbe !== true
-        ? walks.answer(query, client)
-        : next(query);
+    return (query, asker) => {
+      const mayBeStep = isAddressQuery(query) && query.fromProbe !== true;
+      if (mayBeStep && walks.isStep(query)) tell(asker, walks.answerStep(query));
+      else next(query, asker);
     };
   };
 }
 
 class Walks {
-  private readonly next: Resolve;
+  private readonly next: (query: Query) => Promise<Answer>;
   private readonly options: NodataRepairOptions;
   /** When a client asked for a name, where that may be a step before one that is repaired. */
   private readonly steps: LRUCache<string, Milliseconds>;
 
   constructor(next: Resolve, options: NodataRepairOptions) {
-    this.next = next;
+    this.next = asking(next);
     this.options = options;
     this.steps = lruMap(MAX_STEPS);
   }
 
-  answer(query: Query, client: string): Promise<Answer> {
+  /** Whether the client comes here by its search list; takes note of a step that may come before one. */
+  isStep({ qname, client }: Query): boolean {
+    if (client === undefined) return false;
     const { list, clock } = this.options;
     const now = clock.now();
-    const own = list.stepName(query.qname);
+    const own = list.stepName(qname);
     if (own !== undefined) this.steps.set(stepKey(client, own), now);
-    const isStep = list.precedingSteps(query.qname).some((step) => {
+    return list.precedingSteps(qname).some((step) => {
       const asked = this.steps.get(stepKey(client, step));
       return asked !== undefined && now - asked <= STEP_MEMORY;
     });
-    return isStep ? this.answerStep(query) : this.next(query);
   }
 
-  private async answerStep(query: Query): Promise<Answer> {
+  async answerStep(query: Query): Promise<Answer> {
     const own = await this.next(query);
     if (!isEmpty(own, query)) return own;
     const sibling = siblingOf(query);

@@ -2,7 +2,7 @@ import type { Clock, Milliseconds } from '../clock.ts';
 import { lruMap } from '../lru-map.ts';
 import type { Seconds } from '../wire/record.ts';
 import { lowestTtl } from './answer-cache.ts';
-import { type Answer, type Query, queryKey, type Stage } from './stage.ts';
+import { type Answer, NOBODY, type Query, queryKey, type Stage } from './stage.ts';
 import { verdictOf } from './verdict.ts';
 
 /** C5: in the last tenth of its life an answer is renewed by whoever asks for it. */
@@ -32,11 +32,13 @@ export function prefetch(clock: Clock): Stage {
     renewed.set(key, freshAt);
     return true;
   };
-  return (next) => (query) =>
-    next(query).then((answer) => {
-      // Counted where it fails; nobody waits for it.
-      if (isDue(query, answer)) next({ ...query, refresh: true }).catch(() => undefined);
-      return answer;
+  return (next) => (query, asker) =>
+    next(query, {
+      onAnswer: (answer) => {
+        asker.onAnswer(answer);
+        if (isDue(query, answer)) next({ ...query, refresh: true }, NOBODY);
+      },
+      onFailure: (error) => asker.onFailure(error),
     });
 }
 

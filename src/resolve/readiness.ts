@@ -52,12 +52,14 @@ export class Readiness {
   private probe(): void {
     const { ask, probeName, clock } = this.options;
     const query = ownQuery(probeName, RrType.A);
-    ask(query).then(
+    ask(query, {
       // SERVFAIL is what a cluster DNS says that has not yet heard of its cluster.
-      ({ message }) => verdictOf(message, query) !== 'failure' && this.succeed(),
+      onAnswer: ({ message }) => {
+        if (verdictOf(message, query) !== 'failure') this.succeed();
+      },
       // The upstream side counts and logs why; the next probe is due in any case.
-      () => undefined,
-    );
+      onFailure: () => undefined,
+    });
     this.timer = clock.after(this.pause, () => this.probe());
     this.pause = Math.min(2 * this.pause, LONGEST_PAUSE);
   }

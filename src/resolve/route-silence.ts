@@ -3,7 +3,7 @@ import { UpstreamError } from '../upstream/exchange.ts';
 import type { Name } from '../wire/name.ts';
 import { ClientCounts } from './client-counts.ts';
 import type { Router } from './forward.ts';
-import type { Stage } from './stage.ts';
+import type { Answer, Asker, Stage } from './stage.ts';
 
 /** U1, U2: a server is known dead after 3 s without a word and three questions; a route is judged alike. */
 const SILENCE: Milliseconds = 3_000;
@@ -52,31 +52,19 @@ export class RouteSilence {
 
   /** Listens at the end of the path: what passes here goes upstream. */
   stage(): Stage {
-    return (next) => (query) => {
+    return (next) => (query, asker) => {
       const hearing = this.hearingOf(query.qname);
       const now = this.clock.now();
       if (hearing.unanswered === 0) hearing.owedSince = now;
       if (isCrowded(hearing, query.client, now)) {
         this.crowded.add();
-        return Promise.reject(CROWDED);
+        asker.onFailure(CROWDED);
+        return;
       }
       hearing.unanswered++;
       hearing.waiting.add(query.client);
       hearing.askedAt = now;
-      // One promise: `finally` would make three more for each question.
-      return next(query).then(
-        (answer) => {
-          hearing.waiting.remove(query.client);
-          // Whatever it says: somebody is there.
-          hearing.unanswered = 0;
-          hearing.heardAt = this.clock.now();
-          return answer;
-        },
-        (error: unknown) => {
-          hearing.waiting.remove(query.client);
-          throw error;
-        },
-      );
+      next(query, new Heard(this.clock, hearing, query.client, asker));
     };
   }
 
@@ -116,6 +104,43 @@ export class RouteSilence {
     };
     this.routes.set(route, hearing);
     return hearing;
+  }
+}
+
+/** A question that is out: it tells its route what it hears. */
+class Heard implements Asker {
+  private readonly clock: Clock;
+  private readonly hearing: Hearing;
+  private readonly client: string | undefined;
+  private readonly asker: Asker;
+  private isOut = true;
+
+  constructor(clock: Clock, hearing: Hearing, client: string | undefined, asker: Asker) {
+    this.clock = clock;
+    this.hearing = hearing;
+    this.client = client;
+    this.asker = asker;
+  }
+
+  onAnswer(answer: Answer): void {
+    const { hearing } = this;
+    this.land();
+    // Whatever it says: somebody is there.
+    hearing.unanswered = 0;
+    hearing.heardAt = this.clock.now();
+    this.asker.onAnswer(answer);
+  }
+
+  onFailure(error: unknown): void {
+    this.land();
+    this.asker.onFailure(error);
+  }
+
+  /** Once, though a bug above may have an answer followed by a failure. */
+  private land(): void {
+    if (!this.isOut) return;
+    this.isOut = false;
+    this.hearing.waiting.remove(this.client);
   }
 }
 

@@ -8,7 +8,15 @@ import { type DenialKind, denialKindOf, probedKindOf, withoutLife } from './deni
 import { isAddressQuery, siblingOf } from './families.ts';
 import type { SearchList } from './search-list.ts';
 import { Speculation } from './speculation.ts';
-import type { Answer, Expansion, Query, Resolve, Stage } from './stage.ts';
+import {
+  type Answer,
+  type Asker,
+  type Expansion,
+  NOBODY,
+  type Query,
+  type Resolve,
+  type Stage,
+} from './stage.ts';
 import { verdictOf } from './verdict.ts';
 
 export interface SearchOptions {
@@ -42,22 +50,22 @@ export function search(options: SearchOptions): Stage {
   return (next) => {
     options.zone?.attach(next);
     const steps = new Steps(next, options);
-    return (query) => {
+    return (query, asker) => {
       const readings = options.list.readingsOf(query.qname);
       // However it is read, what the operator denies is denied: a namespace `com` takes no pinned name (N6).
       const expansion = readings.find(options.isDenied) ?? readings[0];
-      if (expansion === undefined) return next(query);
-      return steps.answer({ ...query, expansion }, expansion);
+      if (expansion === undefined) next(query, asker);
+      else steps.answer({ ...query, expansion }, expansion, asker);
     };
   };
 }
 
-/** A question, and the probe that may become a cut above it. */
-interface Race {
+/** A step in the cluster zone, and what its denial may hide. */
+interface ZoneStep {
   readonly zone: ClusterZone;
   readonly query: Query;
-  readonly point: Name;
   readonly kind: DenialKind;
+  readonly asker: Asker;
 }
 
 class Steps {
@@ -71,18 +79,23 @@ class Steps {
     this.speculation = new Speculation(next, { ...options, begun: options.speculations });
   }
 
-  answer(query: Query, expansion: Expansion): Promise<Answer> {
-    const { isDenied, mode, fates, zone } = this.options;
+  answer(query: Query, expansion: Expansion, asker: Asker): void {
+    const { isDenied, mode, fates } = this.options;
     if (mode === 'prove' && isAddressQuery(query)) this.speculation.begin(query, expansion);
     if (isDenied(expansion)) {
       fates.add('pin');
-      return Promise.resolve(deniedByUs(expansion));
-    }
-    if (!expansion.inZone) return this.answerUncut(query);
+      asker.onAnswer(deniedByUs(expansion));
+    } else if (!expansion.inZone) this.askUncut(query, asker);
+    else this.answerInZone(query, expansion, asker);
+  }
+
+  private answerInZone(query: Query, expansion: Expansion, asker: Asker): void {
+    const { zone } = this.options;
     const kind = this.kindOf(query, expansion);
-    if (kind === 'brief') return this.answerBriefly(query);
-    if (this.isCached(query)) return this.next(query);
-    return zone === undefined ? this.ask(query, kind) : this.prove(zone, query, expansion, kind);
+    if (kind === 'brief') this.askUncut(query, new BriefStep(this, query, asker));
+    else if (this.isCached(query)) this.next(query, asker);
+    else if (zone === undefined) this.ask(query, kind, asker);
+    else this.prove({ zone, query, kind, asker }, expansion);
   }
 
   /** What the denial may hide; the question of a sidestub that is about to make a cut is one for all below it (N7). */
@@ -99,13 +112,13 @@ class Steps {
   }
 
   /** The cache, or upstream's own word. */
-  private answerUncut(query: Query): Promise<Answer> {
-    return this.isCached(query) ? this.next(query) : this.ask(query, 'usual');
+  private askUncut(query: Query, asker: Asker): void {
+    if (this.isCached(query)) this.next(query, asker);
+    else this.ask(query, 'usual', asker);
   }
 
   /** C2: what may be made at any moment is denied by upstream's word alone, and nobody is to keep the denial. */
-  private async answerBriefly(query: Query): Promise<Answer> {
-    const answer = await this.answerUncut(query);
+  briefly(query: Query, answer: Answer): Answer {
     if (answer.source === 'upstream') this.options.zone?.sawUncut(query, answer);
     const verdict = verdictOf(answer.message, query);
     const isKept = verdict === 'nodata' && this.isBesideAddresses(query);
@@ -121,21 +134,34 @@ class Steps {
     return known !== undefined && verdictOf(known.message, sibling) === 'data';
   }
 
-  /**
-   * N3: a live cut answers; else the question goes up, and at the same time the probe that may become one.
-   */
-  private async prove(
-    zone: ClusterZone,
-    query: Query,
-    expansion: Expansion,
-    kind: DenialKind,
-  ): Promise<Answer> {
+  /** Takes note of what a question came to that went up. @returns What to tell in its place: a cut, where it failed (N9). */
+  settle(query: Query, kind: DenialKind, hasFailed: boolean): Answer | undefined {
+    const known = hasFailed && kind === 'tld' ? this.lastKnown(query) : undefined;
+    this.options.fates.add(known === undefined ? 'upstream' : 'stale_cut');
+    return known;
+  }
+
+  /** N3: a live cut answers; else the question goes up, and at the same time the probe that may become one. */
+  private prove(step: ZoneStep, expansion: Expansion): void {
+    const { zone, query, kind, asker } = step;
     const covered = this.fromCut(zone, query);
-    if (covered !== undefined) return covered;
+    if (covered !== undefined) {
+      asker.onAnswer(covered);
+      return;
+    }
     const point = zone.conforms && isAddressQuery(query) ? zone.pointFor(expansion) : undefined;
-    if (point === undefined) return this.ask(query, kind);
-    await zone.awaitProbe(point);
-    return this.fromCut(zone, query) ?? this.race({ zone, query, point, kind });
+    if (point === undefined) this.ask(query, kind, asker);
+    else if (!zone.isProbing(point)) this.race(step, point);
+    else {
+      zone
+        .awaitProbe(point)
+        .then(() => {
+          const cut = this.fromCut(zone, query);
+          if (cut === undefined) this.race(step, point);
+          else asker.onAnswer(cut);
+        })
+        .catch((bug: unknown) => asker.onFailure(bug));
+    }
   }
 
   private fromCut(zone: ClusterZone, query: Query): Answer | undefined {
@@ -145,47 +171,28 @@ class Steps {
   }
 
   /** The question's own answer, or a cut that stands before it comes: a lost datagram then costs nothing. */
-  private race({ zone, query, point, kind }: Race): Promise<Answer> {
-    const own = this.ask(query, kind);
-    const denied = zone.denied(point);
-    void Promise.all([own, denied]).then(
-      ([answer]) => zone.saw(query, answer),
-      () => undefined,
-    );
-    // When the point is QNAME itself the probe is the question: its word comes by the ordinary way.
-    if (point === query.qname) return own;
-    return new Promise((resolve, reject) => {
-      own.then(resolve, reject);
-      void denied.then(() => {
-        const cut = zone.covering(query.qname);
-        if (cut !== undefined) resolve(cut);
-      });
-    });
+  private race({ zone, query, kind, asker }: ZoneStep, point: Name): void {
+    const race = new Race(zone, query, asker);
+    this.ask(query, kind, race);
+    zone
+      .denied(point)
+      // When the point is QNAME itself the probe is the question: its word comes by the ordinary way.
+      .then(() => race.onProbed(point !== query.qname))
+      .catch((bug: unknown) => asker.onFailure(bug));
   }
 
   /** Upstream's own word, or a cut of the last minutes where upstream fails and the name is one of the world outside (N9). */
-  private async ask(query: Query, kind: DenialKind): Promise<Answer> {
+  private ask(query: Query, kind: DenialKind, asker: Asker): void {
     const isSilent = kind === 'tld' && this.options.isSilent(query.qname);
     const remembered = isSilent ? this.lastKnown(query) : undefined;
-    if (remembered !== undefined) {
-      // Each step of a walk would wait anew for a server that says nothing; the question stays out, and may be answered.
-      this.next(query).catch(() => undefined);
-      this.options.fates.add('stale_cut');
-      return remembered;
+    if (remembered === undefined) {
+      this.next(query, new Step(this, query, kind, asker));
+      return;
     }
-    let answer: Answer | undefined;
-    let failure: unknown;
-    try {
-      answer = await this.next(query);
-    } catch (error) {
-      failure = error;
-    }
-    const failed = answer === undefined || verdictOf(answer.message, query) === 'failure';
-    const known = failed && kind === 'tld' ? this.lastKnown(query) : undefined;
-    this.options.fates.add(known === undefined ? 'upstream' : 'stale_cut');
-    if (known !== undefined) return known;
-    if (answer === undefined) throw failure;
-    return answer;
+    // Each step of a walk would wait anew for a server that says nothing; the question stays out, and may be answered.
+    this.next(query, NOBODY);
+    this.options.fates.add('stale_cut');
+    asker.onAnswer(remembered);
   }
 
   private lastKnown(query: Query): Answer | undefined {
@@ -193,6 +200,101 @@ class Steps {
     if (known === undefined) return undefined;
     const ede = { code: EdeCode.STALE_NXDOMAIN, text: 'denied within the last five minutes' };
     return { ...known, source: 'stale', ede };
+  }
+}
+
+/** A step that has gone up. */
+class Step implements Asker {
+  private readonly steps: Steps;
+  private readonly query: Query;
+  private readonly kind: DenialKind;
+  private readonly asker: Asker;
+
+  constructor(steps: Steps, query: Query, kind: DenialKind, asker: Asker) {
+    this.steps = steps;
+    this.query = query;
+    this.kind = kind;
+    this.asker = asker;
+  }
+
+  onAnswer(answer: Answer): void {
+    const hasFailed = verdictOf(answer.message, this.query) === 'failure';
+    this.asker.onAnswer(this.steps.settle(this.query, this.kind, hasFailed) ?? answer);
+  }
+
+  onFailure(error: unknown): void {
+    const known = this.steps.settle(this.query, this.kind, true);
+    if (known === undefined) this.asker.onFailure(error);
+    else this.asker.onAnswer(known);
+  }
+}
+
+/** A step whose denial nobody is to keep (C2). */
+class BriefStep implements Asker {
+  private readonly steps: Steps;
+  private readonly query: Query;
+  private readonly asker: Asker;
+
+  constructor(steps: Steps, query: Query, asker: Asker) {
+    this.steps = steps;
+    this.query = query;
+    this.asker = asker;
+  }
+
+  onAnswer(answer: Answer): void {
+    this.asker.onAnswer(this.steps.briefly(this.query, answer));
+  }
+
+  onFailure(error: unknown): void {
+    this.asker.onFailure(error);
+  }
+}
+
+/** A step beside the probe that may answer it first. */
+class Race implements Asker {
+  private readonly zone: ClusterZone;
+  private readonly query: Query;
+  private readonly asker: Asker;
+  private own: Answer | undefined;
+  private isProbed = false;
+  private isOpen = true;
+
+  constructor(zone: ClusterZone, query: Query, asker: Asker) {
+    this.zone = zone;
+    this.query = query;
+    this.asker = asker;
+    this.own = undefined;
+  }
+
+  onAnswer(answer: Answer): void {
+    this.own = answer;
+    this.compare();
+    this.tell(answer);
+  }
+
+  onFailure(error: unknown): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    this.asker.onFailure(error);
+  }
+
+  /** @param mayAnswer - Whether a cut that stands now is sooner than the answer. */
+  onProbed(mayAnswer: boolean): void {
+    this.isProbed = true;
+    this.compare();
+    const cut = mayAnswer && this.isOpen ? this.zone.covering(this.query.qname) : undefined;
+    if (cut !== undefined) this.tell(cut);
+  }
+
+  /** Both are there: whether they agree is what the zone is believed by. */
+  private compare(): void {
+    if (this.isProbed && this.own !== undefined) this.zone.saw(this.query, this.own);
+  }
+
+  private tell(answer: Answer): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    this.asker.onAnswer(answer);
   }
 }
 

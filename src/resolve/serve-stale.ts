@@ -1,7 +1,15 @@
 import type { Clock, Milliseconds } from '../clock.ts';
 import { lruMap } from '../lru-map.ts';
 import type { Name } from '../wire/name.ts';
-import type { Answer, Query, Resolve, Stage } from './stage.ts';
+import {
+  type Answer,
+  type Asker,
+  asking,
+  type Query,
+  type Resolve,
+  type Stage,
+  tell,
+} from './stage.ts';
 import { verdictOf } from './verdict.ts';
 
 export interface ServeStaleOptions {
@@ -33,15 +41,16 @@ const MAX_OWED = 4_096;
 export function serveStale(options: ServeStaleOptions): Stage {
   return (next) => {
     const renewals = new Renewals(next, options);
-    return (query) => {
+    return (query, asker) => {
       const stale = query.speculative === true ? undefined : options.stale(query);
-      return stale === undefined ? next(query) : renewals.answer(query, stale);
+      if (stale === undefined) next(query, asker);
+      else renewals.answer(query, stale, asker);
     };
   };
 }
 
 class Renewals {
-  private readonly next: Resolve;
+  private readonly next: (query: Query) => Promise<Answer>;
   private readonly options: ServeStaleOptions;
   /**
    * Since when upstream owes a word about a name: counted for both families, so that a pair waits once, and kept after a
@@ -50,19 +59,20 @@ class Renewals {
   private readonly owed = lruMap<Name, Milliseconds>(MAX_OWED);
 
   constructor(next: Resolve, options: ServeStaleOptions) {
-    this.next = next;
+    this.next = asking(next);
     this.options = options;
   }
 
-  answer(query: Query, stale: Answer): Promise<Answer> {
+  answer(query: Query, stale: Answer, asker: Asker): void {
     const fresh = this.ask(query);
     const patience = this.patienceFor(query, stale);
     if (patience !== undefined && patience <= 0) {
       // Whether it fails is counted where it does.
       fresh.catch(() => undefined);
-      return Promise.resolve(stale);
+      asker.onAnswer(stale);
+      return;
     }
-    return new Promise((resolve) => {
+    const inTime = new Promise<Answer>((resolve) => {
       const { clock } = this.options;
       const timer =
         patience === undefined ? undefined : clock.after(patience, () => resolve(stale));
@@ -75,6 +85,7 @@ class Renewals {
         () => settle(stale),
       );
     });
+    tell(asker, inTime);
   }
 
   private ask(query: Query): Promise<Answer> {

@@ -1,11 +1,12 @@
 import type { Clock, Milliseconds } from '../clock.ts';
+import { Deadlines, type Expiring, type Waiting } from '../deadlines.ts';
 import { UpstreamError, type UpstreamFailure } from '../upstream/exchange.ts';
 import { EdeCode, Rcode, rcodeName } from '../wire/codes.ts';
 import type { Ede } from '../wire/edns.ts';
 import { EMPTY } from '../wire/render.ts';
 import { isAddressQuery } from './families.ts';
 import { FlightsFullError } from './single-flight.ts';
-import type { Answer, Query, Stage } from './stage.ts';
+import type { Answer, Asker, Query, Stage } from './stage.ts';
 
 export interface ServfailOptions {
   readonly clock: Clock;
@@ -23,23 +24,52 @@ const DEADLINE: Milliseconds = 4_500;
  * Errors are for "no answer exists"; anything but the two known kinds is a bug and is told.
  */
 export function servfail({ clock, onBug }: ServfailOptions): Stage {
-  return (next) => (query) =>
-    new Promise<Answer>((resolve) => {
-      const late = clock.after(DEADLINE, () => resolve(failure(NO_ANSWER)));
-      const fail = (error: unknown) => {
-        late.cancel();
-        resolve(failure(reasonOf(error, onBug)));
-      };
-      try {
-        next(query).then((answer) => {
-          late.cancel();
-          resolve(understood(query, answer));
-        }, fail);
-      } catch (bug) {
-        // A stage that throws before it returns is answered as well.
-        fail(bug);
-      }
-    });
+  const deadlines = new Deadlines(clock, DEADLINE);
+  return (next) => (query, asker) => {
+    const client = new WaitingClient(query, asker, deadlines, onBug);
+    try {
+      next(query, client);
+    } catch (bug) {
+      // A stage that throws before it answers is answered for as well.
+      client.onFailure(bug);
+    }
+  };
+}
+
+/** A client that is told something in time, whatever happens, and told it once. */
+class WaitingClient implements Asker, Expiring {
+  private readonly query: Query;
+  private readonly asker: Asker;
+  private readonly onBug: ServfailOptions['onBug'];
+  private readonly deadline: Waiting;
+  private isWaiting = true;
+
+  constructor(query: Query, asker: Asker, deadlines: Deadlines, onBug: ServfailOptions['onBug']) {
+    this.query = query;
+    this.asker = asker;
+    this.onBug = onBug;
+    this.deadline = deadlines.set(this);
+  }
+
+  onAnswer(answer: Answer): void {
+    this.tell(understood(this.query, answer));
+  }
+
+  onFailure(error: unknown): void {
+    // Also where the client has its answer: a bug is told all the same.
+    this.tell(failure(reasonOf(error, this.onBug)));
+  }
+
+  onDeadline(): void {
+    this.tell(failure(NO_ANSWER));
+  }
+
+  private tell(answer: Answer): void {
+    if (!this.isWaiting) return;
+    this.isWaiting = false;
+    this.deadline.cancel();
+    this.asker.onAnswer(answer);
+  }
 }
 
 /** The RCODEs that every libc takes for a server's word; all others make musl wait for 5 s (L3, M4). */

@@ -2,7 +2,7 @@ import type { Clock, Milliseconds } from '../clock.ts';
 import type { Again } from '../upstream/exchange.ts';
 import { ClientCounts } from './client-counts.ts';
 import { FlightShares } from './flight-shares.ts';
-import { type Answer, type Query, queryKey, type Stage } from './stage.ts';
+import { type Answer, type Asker, type Query, queryKey, type Stage } from './stage.ts';
 
 /** There is no room for the question, or it had to give its room to a newer one (S1). */
 export class FlightsFullError extends Error {
@@ -23,17 +23,6 @@ export interface SingleFlightOptions {
 /** The questions in flight, oldest first, so that a gauge can read how many. */
 export type Flights = Map<string, Flight>;
 
-/** A question in flight. */
-export interface Flight {
-  readonly answer: Promise<Answer>;
-  readonly since: Milliseconds;
-  /** Who asked first: it counts for this one's share. */
-  readonly client: string | undefined;
-  readonly again: Again;
-  /** Tells everybody who waits that there is no room. What it asked upstream goes on, and fills the cache. */
-  giveWay(error: FlightsFullError): void;
-}
-
 /** S1: what an honest upstream has answered by now, mostly; younger questions are not given up for newer ones. */
 const PATIENCE: Milliseconds = 200;
 
@@ -47,68 +36,163 @@ const PATIENCE: Milliseconds = 200;
  * a client out (S1).
  */
 export function singleFlight(flights: Flights, options: SingleFlightOptions): Stage {
-  const { limit, clock, coalesced, full, crowded } = options;
-  const waiting = new ClientCounts();
-  const join = (flight: Flight, { client }: Query): Promise<Answer> => {
-    // Whoever waits for nothing yet is let in: a client that repeats itself takes nobody's place.
-    if (waiting.total >= limit && waiting.of(client) > 0) {
-      crowded.add();
-      return Promise.reject(
-        new FlightsFullError(`queries that wait for others': ${waiting.total}`),
-      );
+  return (next) => {
+    const table = new FlightTable(flights, options);
+    return (query, asker) => {
+      const flight = table.board(query, asker);
+      if (flight === undefined) return;
+      try {
+        next({ ...query, again: flight }, flight);
+      } catch (bug) {
+        flight.onFailure(bug);
+      }
+    };
+  };
+}
+
+class FlightTable {
+  private readonly flights: Flights;
+  private readonly options: SingleFlightOptions;
+  /** Queries that wait for a flight that another began. */
+  private readonly joined = new ClientCounts();
+  private readonly shares = new FlightShares();
+
+  constructor(flights: Flights, options: SingleFlightOptions) {
+    this.flights = flights;
+    this.options = options;
+  }
+
+  /** @returns A flight that this query begins; nothing where it waits for another, or was refused. */
+  board(query: Query, asker: Asker): Flight | undefined {
+    const { flights } = this;
+    const key = queryKey(query);
+    const pending = flights.get(key);
+    if (pending !== undefined) {
+      this.join(pending, query, asker);
+      return undefined;
     }
-    coalesced.add();
+    const { limit, clock } = this.options;
+    const speculative = query.speculative === true;
+    const hasRoom = flights.size < (speculative ? limit / 2 : limit);
+    if (!hasRoom && (speculative || !this.makeRoom(query))) {
+      asker.onFailure(new FlightsFullError(`questions in flight: ${flights.size}`));
+      return undefined;
+    }
+    const flight = new Flight(this, key, query.client, clock.now(), asker);
+    flights.set(key, flight);
+    this.shares.add(query.client, key);
+    return flight;
+  }
+
+  /** The flight's answer is there: whoever comes now begins another. */
+  land(flight: Flight): void {
+    const { key, client } = flight;
+    this.flights.delete(key);
+    this.shares.remove(client, key);
+  }
+
+  /** One that joined waits no longer. */
+  leave(client: string | undefined): void {
+    this.joined.remove(client);
+  }
+
+  private join(flight: Flight, { client }: Query, asker: Asker): void {
+    const { joined, options } = this;
+    // Whoever waits for nothing yet is let in: a client that repeats itself takes nobody's place.
+    if (joined.total >= options.limit && joined.of(client) > 0) {
+      options.crowded.add();
+      asker.onFailure(new FlightsFullError(`queries that wait for others': ${joined.total}`));
+      return;
+    }
+    options.coalesced.add();
     // Never fewer datagrams than the client alone would send. What nobody asked for adds none.
-    if (client !== undefined) flight.again.send?.();
-    waiting.add(client);
-    return flight.answer.finally(() => waiting.remove(client));
-  };
-  const shares = new FlightShares();
-  const remove = (key: string, { client }: Flight): void => {
-    flights.delete(key);
-    shares.remove(client, key);
-  };
-  const makeRoom = ({ client }: Query): boolean => {
-    full.add();
+    if (client !== undefined) flight.send?.();
+    joined.add(client);
+    flight.join(client, asker);
+  }
+
+  private makeRoom({ client }: Query): boolean {
+    const { flights, shares, options } = this;
+    options.full.add();
     const largest = shares.largest(client);
     const [key = ''] = largest;
     const oldest = flights.get(key);
     const isFair = largest.size <= shares.of(client).size + 1;
-    if (oldest === undefined || (isFair && clock.now() - oldest.since < PATIENCE)) return false;
-    remove(key, oldest);
-    oldest.giveWay(new FlightsFullError(`gave way to another: ${flights.size} in flight`));
-    return true;
-  };
-  return (next) => (query) => {
-    const key = queryKey(query);
-    const pending = flights.get(key);
-    if (pending !== undefined) return join(pending, query);
-    const speculative = query.speculative === true;
-    const hasRoom = flights.size < (speculative ? limit / 2 : limit);
-    if (!hasRoom && (speculative || !makeRoom(query))) {
-      return Promise.reject(new FlightsFullError(`questions in flight: ${flights.size}`));
+    if (oldest === undefined || (isFair && options.clock.now() - oldest.since < PATIENCE)) {
+      return false;
     }
-    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-    const { client } = query;
-    const again: Again = {};
-    const since = clock.now();
-    const flight: Flight = { answer: promise, since, client, again, giveWay: reject };
-    flights.set(key, flight);
-    shares.add(client, key);
-    const land = () => {
-      // Whoever gave way may have a successor by now.
-      if (flights.get(key) === flight) remove(key, flight);
-    };
-    next({ ...query, again }).then(
-      (answer) => {
-        land();
-        resolve(answer);
-      },
-      (error: unknown) => {
-        land();
-        reject(error);
-      },
-    );
-    return promise;
-  };
+    // What it asked upstream goes on, and fills the cache.
+    oldest.onFailure(new FlightsFullError(`gave way to another: ${flights.size - 1} in flight`));
+    return true;
+  }
+}
+
+/** A question in flight, and everybody who waits for its answer: told once, in the order they came. */
+export class Flight implements Asker, Again {
+  readonly key: string;
+  /** The one that began it: it counts for this one's share. */
+  readonly client: string | undefined;
+  readonly since: Milliseconds;
+  /** Set by the upstream while the question is out. */
+  send: (() => void) | undefined;
+  private readonly table: FlightTable;
+  private readonly first: Asker;
+  /** Most have none. */
+  private followers: Follower[] | undefined;
+  private isOut = true;
+
+  constructor(
+    table: FlightTable,
+    key: string,
+    client: string | undefined,
+    since: Milliseconds,
+    first: Asker,
+  ) {
+    this.table = table;
+    this.key = key;
+    this.client = client;
+    this.since = since;
+    this.first = first;
+    this.send = undefined;
+    this.followers = undefined;
+  }
+
+  join(client: string | undefined, asker: Asker): void {
+    this.followers ??= [];
+    this.followers.push({ client, asker });
+  }
+
+  onAnswer(answer: Answer): void {
+    this.land((asker) => asker.onAnswer(answer));
+  }
+
+  onFailure(error: unknown): void {
+    this.land((asker) => asker.onFailure(error));
+  }
+
+  private land(tell: (asker: Asker) => void): void {
+    if (!this.isOut) return;
+    this.isOut = false;
+    this.table.land(this);
+    tellSafely(this.first, tell);
+    for (const { client, asker } of this.followers ?? []) {
+      this.table.leave(client);
+      tellSafely(asker, tell);
+    }
+  }
+}
+
+/** A query that joined a flight. */
+interface Follower {
+  readonly client: string | undefined;
+  readonly asker: Asker;
+}
+
+/** What goes wrong above for one of them is told to that one, and keeps nothing from the others. */
+function tellSafely(asker: Asker, tell: (asker: Asker) => void): void {
+  try {
+    tell(asker);
+  } catch (bug) {
+    asker.onFailure(bug);
+  }
 }

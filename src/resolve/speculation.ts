@@ -5,7 +5,7 @@ import { lastLabel, type Name } from '../wire/name.ts';
 import type { ClusterZone } from './cluster-zone.ts';
 import { denialKindOf } from './denial-life.ts';
 import type { SearchList } from './search-list.ts';
-import { type Answer, type Expansion, ownQuery, type Query, type Resolve } from './stage.ts';
+import { asking, type Expansion, NOBODY, ownQuery, type Query, type Resolve } from './stage.ts';
 import { deniesName } from './verdict.ts';
 
 export interface SpeculationOptions {
@@ -64,8 +64,10 @@ export class Speculation {
       const point = zone.pointFor(other);
       if (point !== undefined) return zone.denied(point);
     }
-    return this.ask(query, other.qname, RrType.A, other).then(
-      (answer) => answer !== undefined && deniesName(answer.message, query),
+    const own = this.queryOf(query, other.qname, RrType.A, other);
+    return asking(this.next)(own).then(
+      (answer) => deniesName(answer.message, query),
+      () => false,
     );
   }
 
@@ -90,31 +92,26 @@ export class Speculation {
   ): Promise<void> {
     if (guard !== true && !(await guard)) return;
     // A before AAAA: the lane sends them in this order (F2).
-    void this.ask(query, base, RrType.A);
-    void this.ask(query, base, RrType.AAAA);
+    this.fetch(this.queryOf(query, base, RrType.A));
+    this.fetch(this.queryOf(query, base, RrType.AAAA));
     for (const other of others) {
-      if (!other.inZone) void this.ask(query, other.qname, RrType.A, other);
+      if (!other.inZone) this.fetch(this.queryOf(query, other.qname, RrType.A, other));
     }
   }
 
-  private ask(
-    query: Query,
-    qname: Name,
-    qtype: number,
-    other?: Expansion,
-  ): Promise<Answer | undefined> {
+  /** A failure is counted where it happens; the client's own step asks again. */
+  private fetch(query: Query): void {
+    this.next(query, NOBODY);
+  }
+
+  private queryOf(query: Query, qname: Name, qtype: number, other?: Expansion): Query {
     const { dnssecOk, checkingDisabled, client } = query;
     const expansion = other ?? this.options.list.expansionOf(qname);
     // Asked on the client's account: what it makes us ask counts for its share.
     const whose = client === undefined ? {} : { client };
     const more = { dnssecOk, checkingDisabled, speculative: true, ...whose };
-    const speculative = ownQuery(
-      qname,
-      qtype,
-      // A name as it stands is never repaired: only an expansion needs the mark (N7).
-      expansion === undefined ? more : { ...more, expansion, probe: true },
-    );
-    // A failure is counted where it happens; the client's own step asks again.
-    return this.next(speculative).catch(() => undefined);
+    // A name as it stands is never repaired: only an expansion needs the mark (N7).
+    const marked = expansion === undefined ? more : { ...more, expansion, probe: true };
+    return ownQuery(qname, qtype, marked);
   }
 }

@@ -57,8 +57,18 @@ export interface Answer {
   readonly proof?: Name;
 }
 
-/** Answers a query, or rejects with an error that {@link Stage}s above turn into an answer. */
-export type Resolve = (query: Query) => Promise<Answer>;
+/**
+ * Waits for the answer to a query. Exactly one of the two is called, once, perhaps before the {@link Resolve} that was
+ * asked returns.
+ */
+export interface Asker {
+  onAnswer(answer: Answer): void;
+  /** @param error - No answer exists: an error that {@link Stage}s above turn into an answer. */
+  onFailure(error: unknown): void;
+}
+
+/** Answers a query: tells its asker, and keeps nobody waiting who has not been told. */
+export type Resolve = (query: Query, asker: Asker) => void;
 
 /** One step of the path: it answers itself or asks `next`. */
 export type Stage = (next: Resolve) => Resolve;
@@ -67,6 +77,28 @@ export type Stage = (next: Resolve) => Resolve;
 export function pipeline(stages: readonly Stage[], last: Resolve): Resolve {
   return stages.reduceRight((next, stage) => stage(next), last);
 }
+
+/**
+ * Asks with a promise: for paths that few questions take, and that read better with `await`. Where every question passes, a
+ * stage is a listener, since a promise for each of them is what a miss costs (decision 11).
+ */
+export function asking(resolve: Resolve): (query: Query) => Promise<Answer> {
+  return (query) =>
+    new Promise((onAnswer, onFailure) => {
+      resolve(query, { onAnswer, onFailure });
+    });
+}
+
+/** Tells an asker what a promise of {@link asking} comes to. */
+export function tell(asker: Asker, answer: Promise<Answer>): void {
+  answer.then((value) => asker.onAnswer(value)).catch((error: unknown) => asker.onFailure(error));
+}
+
+/** Asks for what others will find in the cache, in flight or cut: whether it fails is counted where it does. */
+export const NOBODY: Asker = {
+  onAnswer: () => undefined,
+  onFailure: () => undefined,
+};
 
 /** Equal for queries that one upstream answer serves (C1, L5). */
 export function queryKey(query: Query): string {

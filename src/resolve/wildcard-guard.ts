@@ -10,11 +10,13 @@ import { isAddressQuery } from './families.ts';
 import type { SearchList } from './search-list.ts';
 import {
   type Answer,
+  asking,
   type Expansion,
   ownQuery,
   type Query,
   type Resolve,
   type Stage,
+  tell,
 } from './stage.ts';
 import { verdictOf } from './verdict.ts';
 
@@ -43,12 +45,15 @@ const WILDCARD: Ede = {
 export function wildcardGuard(options: WildcardGuardOptions): Stage {
   return (next) => {
     const guard = new Guard(next, options);
-    return (query) => (isAddressQuery(query) ? guard.answer(query) : next(query));
+    return (query, asker) => {
+      if (isAddressQuery(query)) tell(asker, guard.answer(query));
+      else next(query, asker);
+    };
   };
 }
 
 class Guard {
-  private readonly next: Resolve;
+  private readonly next: (query: Query) => Promise<Answer>;
   private readonly options: WildcardGuardOptions;
   /** By suffix and type: what a name that nobody made has there. */
   private readonly probes: LRUCache<
@@ -57,7 +62,7 @@ class Guard {
   >;
 
   constructor(next: Resolve, options: WildcardGuardOptions) {
-    this.next = next;
+    this.next = asking(next);
     this.options = options;
     this.probes = lruMap(MAX_PROBES);
   }

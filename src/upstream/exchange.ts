@@ -8,6 +8,8 @@ export interface Outgoing extends Question {
   readonly checkingDisabled: boolean;
   /** Our own, and no client's: a sidestub upstream is told so (N7). */
   readonly probe?: boolean;
+  /** Lets those that join the question make it send once more (L5). */
+  readonly again?: Again;
 }
 
 /** Makes a question in flight send once more, for a client that has asked it again (L5). */
@@ -16,31 +18,35 @@ export interface Again {
   send?: (() => void) | undefined;
 }
 
-/** What happens while a question is out, for those who wait beside it. */
-export interface Progress {
-  /** The retransmission timer fired: the other family need not wait any longer (F2). */
-  onRetransmit(): void;
+/**
+ * Waits for an upstream's answer. Exactly one of `onAnswer` and `onFailure` is called, once, perhaps before
+ * {@link Upstream.ask} returns.
+ */
+export interface UpstreamListener {
+  /** @param message - What matched ID, question, peer and socket (U3), whatever its RCODE: RCODEs are data. */
+  onAnswer(message: Message): void;
+  /** @param error - An {@link UpstreamError}: no answer came. Anything else is a bug of ours. */
+  onFailure(error: Error): void;
+  /** The retransmission timer fired: the other family need not wait any longer (F2). At most once. */
+  onSlow?(): void;
   /** A datagram was refused on this machine, or by ICMP: silence that follows says nothing of upstream (F5). */
   onRefused?(): void;
-  readonly again?: Again | undefined;
-  /** When the question was asked, where it waited before it came here: its deadline counts from then (U2). */
-  readonly since?: Milliseconds;
+}
+
+/** What a question has behind it that waited before it came to an upstream. */
+export interface Waited {
+  /** When it was asked: its deadline counts from then (U2). */
+  readonly since: Milliseconds;
   /** Since when the other question of its pair is out without an answer, where it is: a server's silence is one (U1). */
   readonly silentSince?: Milliseconds | undefined;
 }
 
-/**
- * One way to get a question answered by others: a server, a group of servers, a route.
- *
- * It resolves with a message that matched ID, question, peer and socket (U3), whatever its RCODE: RCODEs are data. It
- * never waits past its deadline.
- */
+/** One way to get a question answered by others: a server, a group of servers, a route. It never waits past its deadline. */
 export interface Upstream {
   /** For logs and metrics: the URL it was configured by. */
   readonly name: string;
-  /** @throws {UpstreamError} When no answer came. */
-  ask(question: Outgoing, progress?: Progress): Promise<Message>;
-  /** Closes sockets; what is in flight rejects. */
+  ask(question: Outgoing, listener: UpstreamListener, waited?: Waited): void;
+  /** Closes sockets; what is in flight fails. */
   close(): void;
 }
 

@@ -1,7 +1,14 @@
 import type { Clock, Milliseconds, Timer } from '../clock.ts';
 import { RrType } from '../wire/codes.ts';
 import type { Message } from '../wire/message.ts';
-import { type Outgoing, type Progress, type Upstream, UpstreamError } from './exchange.ts';
+import {
+  type Outgoing,
+  type Upstream,
+  UpstreamError,
+  type UpstreamListener,
+  type Waited,
+} from './exchange.ts';
+import type { Stagger } from './stagger.ts';
 
 /** The order in which the two questions of a pair go upstream (F2). */
 export type LaneOrder =
@@ -9,8 +16,25 @@ export type LaneOrder =
   | { readonly kind: 'serial'; readonly delay?: undefined }
   /** As `serial`, but after `delay` at the latest. */
   | { readonly kind: 'staggered'; readonly delay: Milliseconds }
+  /** As `staggered` by {@link AUTO_DELAY}, and `serial` for servers on whose way the second question gets lost. */
+  | { readonly kind: 'auto'; readonly delay?: undefined }
   /** Both at once. */
-  | { readonly kind: 'parallel' };
+  | { readonly kind: 'parallel'; readonly delay?: undefined };
+
+/**
+ * F2: how long the second question of a pair waits in `auto`. Where DNS is nearer than that the first is answered by then,
+ * as in `serial`; where it is further away, a pair costs one round trip. It is the shortest timer that Node has.
+ */
+export const AUTO_DELAY: Milliseconds = 1;
+
+/** What the pairs of one upstream share. */
+export interface LanesOptions {
+  readonly order: LaneOrder;
+  readonly upstream: Upstream;
+  readonly clock: Clock;
+  /** Of the server that a question goes to, whether its pairs may be staggered; asked in `auto` only. */
+  readonly staggerOf?: ((question: Outgoing) => Stagger) | undefined;
+}
 
 /**
  * Lets at most one question of a pair be upstream over UDP at a time: two datagrams that leave in one moment can race
@@ -18,100 +42,186 @@ export type LaneOrder =
  *
  * Whoever wraps a server that is asked over TCP passes `parallel`: there is no race for a connection that exists.
  */
-export function lanes(order: LaneOrder, upstream: Upstream, clock: Clock): Upstream {
-  return order.kind === 'parallel' ? upstream : new Lanes(order.delay, upstream, clock);
-}
-
-/** Who waits in a lane. */
-interface Waiting {
-  /** @param silentSince - When the one before was asked, where it has no answer yet. */
-  start(silentSince: Milliseconds | undefined): void;
-  close(): void;
-}
-
-/** One pair with a question upstream; it is forgotten as soon as it has none. */
-interface Lane {
-  readonly key: string;
-  /** In the order they came; more than one only where the same question is asked twice. */
-  readonly waiting: Waiting[];
+export function lanes(options: LanesOptions): Upstream {
+  return options.order.kind === 'parallel' ? options.upstream : new Lanes(options);
 }
 
 class Lanes implements Upstream {
   readonly name: string;
-  private readonly delay: Milliseconds | undefined;
-  private readonly upstream: Upstream;
-  private readonly clock: Clock;
-  private readonly busy = new Map<string, Lane>();
+  private readonly options: LanesOptions;
+  /** Those with a question upstream that others wait for. */
+  private readonly pairs = new Map<string, Pair>();
 
-  /** @param delay - After which the second goes at the latest; without it there is no such time. */
-  constructor(delay: Milliseconds | undefined, upstream: Upstream, clock: Clock) {
-    this.name = upstream.name;
-    this.delay = delay;
-    this.upstream = upstream;
-    this.clock = clock;
+  constructor(options: LanesOptions) {
+    this.name = options.upstream.name;
+    this.options = options;
   }
 
-  ask(question: Outgoing, progress?: Progress): Promise<Message> {
+  ask(question: Outgoing, listener: UpstreamListener, waited?: Waited): void {
     if (question.qtype !== RrType.A && question.qtype !== RrType.AAAA) {
-      return this.upstream.ask(question, progress);
+      this.options.upstream.ask(question, listener, waited);
+      return;
     }
     const key = pairKey(question);
-    const lane = this.busy.get(key);
-    if (lane === undefined) return this.run({ key, waiting: [] }, question, progress);
-    return this.queue(lane, question, progress);
+    const pair = this.pairs.get(key) ?? new Pair(key, this.pairs, this.options, question);
+    pair.add(question, listener, waited);
   }
 
   close(): void {
-    for (const { waiting } of this.busy.values()) {
-      for (const { close } of waiting.splice(0)) close();
+    for (const pair of this.pairs.values()) pair.close();
+    this.options.upstream.close();
+  }
+}
+
+/** The two questions of one name on their way upstream, as long as one of them may hold the other back. */
+class Pair {
+  private readonly key: string;
+  private readonly pairs: Map<string, Pair>;
+  private readonly options: LanesOptions;
+  private readonly stagger: Stagger | undefined;
+  /** How long the other one waits at most; without it, until this one is answered or slow. */
+  private readonly delay: Milliseconds | undefined;
+  /** In the order they came; more than one only where the same question is asked twice. */
+  private readonly waiting: Half[] = [];
+  /** The one that they wait for. */
+  private leader: Half | undefined;
+  private ledAt: Milliseconds = 0;
+  private timer: Timer | undefined;
+
+  constructor(key: string, pairs: Map<string, Pair>, options: LanesOptions, question: Outgoing) {
+    this.key = key;
+    this.pairs = pairs;
+    this.options = options;
+    const { order, staggerOf } = options;
+    this.stagger = order.kind === 'auto' ? staggerOf?.(question) : undefined;
+    this.delay = this.stagger?.isOn === true ? AUTO_DELAY : order.delay;
+    pairs.set(key, this);
+  }
+
+  add(question: Outgoing, listener: UpstreamListener, waited: Waited | undefined): void {
+    const half = new Half(this, question, listener);
+    if (this.leader === undefined) {
+      this.lead(half, waited);
+      return;
     }
-    this.upstream.close();
+    const since = waited?.since ?? this.options.clock.now();
+    half.waited = { since };
+    this.waiting.push(half);
+    this.limitWait();
   }
 
-  private queue(lane: Lane, question: Outgoing, progress?: Progress): Promise<Message> {
-    const since = progress?.since ?? this.clock.now();
-    const waited = { onRetransmit: () => progress?.onRetransmit(), ...progress, since };
-    return new Promise((resolve, reject) => {
-      lane.waiting.push({
-        start: (silentSince) => resolve(this.run(lane, question, { ...waited, silentSince })),
-        close: () => reject(new UpstreamError('closed', `${this.name} was closed`)),
-      });
-    });
+  close(): void {
+    this.timer?.cancel();
+    const { name } = this.options.upstream;
+    for (const half of this.waiting.splice(0)) {
+      half.onFailure(new UpstreamError('closed', `${name} was closed`));
+    }
   }
 
-  /** Asks, and lets the next one go once, at whichever comes first: the answer, the timer, the delay. */
-  private run(lane: Lane, question: Outgoing, progress?: Progress): Promise<Message> {
-    this.busy.set(lane.key, lane);
-    let delay: Timer | undefined;
-    let held = true;
-    const askedAt = this.clock.now();
-    const release = (silentSince?: Milliseconds) => {
-      if (!held) return;
-      held = false;
-      delay?.cancel();
-      this.startNext(lane, silentSince);
-    };
-    if (this.delay !== undefined) delay = this.clock.after(this.delay, () => release());
-    const onRetransmit = () => {
-      release(askedAt);
-      progress?.onRetransmit();
-    };
-    return this.upstream.ask(question, { ...progress, onRetransmit }).then(
-      (message) => {
-        release();
-        return message;
-      },
-      (error: unknown) => {
-        release();
-        throw error;
-      },
-    );
+  /** Lets the next one go, once; where there is none, nothing is held back any more. */
+  release(half: Half, isSilent: boolean): void {
+    if (half !== this.leader) return;
+    this.timer?.cancel();
+    this.timer = undefined;
+    const next = this.waiting.shift();
+    const silentSince = isSilent ? this.ledAt : undefined;
+    if (next === undefined) this.pairs.delete(this.key);
+    else this.lead(next, { since: next.waited?.since ?? this.ledAt, silentSince });
   }
 
-  private startNext(lane: Lane, silentSince: Milliseconds | undefined): void {
-    const next = lane.waiting.shift();
-    if (next === undefined) this.busy.delete(lane.key);
-    else next.start(silentSince);
+  private lead(half: Half, waited: Waited | undefined): void {
+    const { clock, upstream } = this.options;
+    this.leader = half;
+    this.ledAt = clock.now();
+    upstream.ask(half.question, half, waited);
+    this.limitWait();
+  }
+
+  private limitWait(): void {
+    const { delay, timer, ledAt, options } = this;
+    if (delay === undefined || timer !== undefined || this.waiting.length === 0) return;
+    const left = ledAt + delay - options.clock.now();
+    if (left <= 0) this.letPass();
+    else this.timer = options.clock.after(left, () => this.letPass());
+  }
+
+  /** The leader has had its head start: from now on two are out at once. */
+  private letPass(): void {
+    const [second] = this.waiting;
+    const first = this.leader;
+    if (first === undefined || second === undefined) return;
+    if (this.stagger !== undefined) new StaggeredPair(this.stagger, first, second);
+    this.release(first, false);
+  }
+}
+
+/** One question of a pair: it listens for the one that asked, and tells the pair when the other need not wait for it. */
+class Half implements UpstreamListener {
+  readonly question: Outgoing;
+  /** Since when it waits, where it does. */
+  waited: Waited | undefined;
+  /** Where both were out at once. */
+  staggered: StaggeredPair | undefined;
+  private readonly pair: Pair;
+  private readonly listener: UpstreamListener;
+
+  constructor(pair: Pair, question: Outgoing, listener: UpstreamListener) {
+    this.pair = pair;
+    this.question = question;
+    this.listener = listener;
+    this.waited = undefined;
+    this.staggered = undefined;
+  }
+
+  onAnswer(message: Message): void {
+    this.staggered?.settle(this, 'answered');
+    this.pair.release(this, false);
+    this.listener.onAnswer(message);
+  }
+
+  onFailure(error: Error): void {
+    this.staggered?.settle(this, 'failed');
+    this.pair.release(this, false);
+    this.listener.onFailure(error);
+  }
+
+  onSlow(): void {
+    this.staggered?.settle(this, 'slow');
+    this.pair.release(this, true);
+    this.listener.onSlow?.();
+  }
+
+  onRefused(): void {
+    this.listener.onRefused?.();
+  }
+}
+
+/** What became first of a question: its answer, or its retransmission timer. */
+type Fate = 'answered' | 'failed' | 'slow';
+
+/** A pair of which both questions were out at once: it tells its server's {@link Stagger} how they fared. */
+class StaggeredPair {
+  private readonly stagger: Stagger;
+  private readonly first: Half;
+  private readonly second: Half;
+  private readonly fates = new Map<Half, Fate>();
+
+  constructor(stagger: Stagger, first: Half, second: Half) {
+    this.stagger = stagger;
+    this.first = first;
+    this.second = second;
+    first.staggered = this;
+    second.staggered = this;
+  }
+
+  /** The first that is told of each counts. */
+  settle(half: Half, fate: Fate): void {
+    if (this.fates.has(half)) return;
+    this.fates.set(half, fate);
+    if (this.fates.size < 2) return;
+    const isClash =
+      this.fates.get(this.second) === 'slow' && this.fates.get(this.first) === 'answered';
+    this.stagger.saw(isClash);
   }
 }
 

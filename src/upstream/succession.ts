@@ -1,9 +1,16 @@
 import type { Clock, Milliseconds, Timer } from '../clock.ts';
+import { Deadlines, type Expiring, type Waiting } from '../deadlines.ts';
 import { Rcode } from '../wire/codes.ts';
 import type { Message } from '../wire/message.ts';
 import { DEADLINE, SILENCE } from './ask.ts';
 import type { AskListener } from './ask-parts.ts';
-import { type Outgoing, type Progress, type Upstream, UpstreamError } from './exchange.ts';
+import {
+  type Outgoing,
+  type Upstream,
+  UpstreamError,
+  type UpstreamListener,
+  type Waited,
+} from './exchange.ts';
 import { type Candidate, type Selectable, Selection } from './selection.ts';
 import type { UpstreamTallies } from './upstream-tallies.ts';
 
@@ -28,13 +35,14 @@ export interface SuccessionOptions {
 /**
  * Asks servers in their order (U1).
  *
- * The next one is asked after 1 s of silence, when a datagram is refused, on SERVFAIL or REFUSED, and at once where the one before is
- * known dead; never because it is faster, since a public second server would win with its NXDOMAIN. Who was silent is
+ * The next one is asked after 1 s of silence, when a datagram is refused, on SERVFAIL or REFUSED, and at once where the
+ * one before is known dead; never because it is faster, since a public second server would win with its NXDOMAIN. Who was silent is
  * still listened to. If the next one fails too, the first word that was said stands.
  */
 export function succession({ name, groups, clock, tallies }: SuccessionOptions): Upstream {
   const selection = new Selection(groups, clock);
   const walks = new Set<Walk>();
+  const shared = { name, clock, tallies, walks, silences: new Deadlines(clock, SILENCE) };
   for (const server of groups.flat()) {
     server.onDeath(() => {
       for (const walk of walks) walk.leaveDead();
@@ -44,16 +52,10 @@ export function succession({ name, groups, clock, tallies }: SuccessionOptions):
   const closedError = () => new UpstreamError('closed', `${name} was closed`);
   return {
     name,
-    ask(question, progress): Promise<Message> {
+    ask(question, listener, waited): void {
       // Whoever asks on after a failure must not wake what was closed: its sockets would keep the process alive.
-      if (closed) return Promise.reject(closedError());
-      const walk = new Walk(question, selection.candidates(question), {
-        name,
-        clock,
-        tallies,
-        walks,
-      });
-      return walk.run(progress);
+      if (closed) listener.onFailure(closedError());
+      else new Walk(question, selection.candidates(question), shared, listener).begin(waited);
     },
     close(): void {
       closed = true;
@@ -74,52 +76,57 @@ interface Word {
 interface WalkParts extends Pick<SuccessionOptions, 'name' | 'clock' | 'tallies'> {
   /** Those under way. */
   readonly walks: Set<Walk>;
+  /** How long each of them waits before it asks on. */
+  readonly silences: Deadlines;
 }
 
 /** One question on its way through the candidates. */
-class Walk {
+class Walk implements Expiring {
   private readonly question: Outgoing;
   private readonly candidates: readonly Candidate<Askable>[];
   private readonly parts: WalkParts;
   /** Those that have not answered, in the order they were asked. */
   private readonly open: Asking[] = [];
-  private readonly settled = Promise.withResolvers<Message>();
-  private progress: Progress | undefined;
+  private readonly listener: UpstreamListener;
   private deadlineAt: Milliseconds = 0;
   private deadline: Timer | undefined;
-  private patience: Timer | undefined;
+  private patience: Waiting | undefined;
   private asked = 0;
   private word: Word | undefined;
   private error: Error | undefined;
   private slow = false;
   private hedged = false;
 
-  constructor(question: Outgoing, candidates: readonly Candidate<Askable>[], parts: WalkParts) {
+  constructor(
+    question: Outgoing,
+    candidates: readonly Candidate<Askable>[],
+    parts: WalkParts,
+    listener: UpstreamListener,
+  ) {
     this.question = question;
     this.candidates = candidates;
     this.parts = parts;
+    this.listener = listener;
   }
 
-  run(progress: Progress | undefined): Promise<Message> {
-    this.progress = progress;
-    if (progress?.again !== undefined) progress.again.send = () => this.again();
+  begin(waited: Waited | undefined): void {
     this.parts.walks.add(this);
+    if (this.question.again !== undefined) this.question.again.send = () => this.again();
     const now = this.parts.clock.now();
     // U2: nobody is kept waiting for servers that have all been silent for 3 s; they are asked all the same.
     const hopeless = this.candidates.every(({ server }) => server.dead);
     const left = hopeless ? DEADLINE_WHEN_DEAD : DEADLINE;
-    this.deadlineAt = (progress?.since ?? now) + left;
+    this.deadlineAt = (waited?.since ?? now) + left;
     // How long the first server has been silent already: it owes an answer to the other question of the pair.
-    const patience = SILENCE - (now - (progress?.silentSince ?? now));
+    const patience = SILENCE - (now - (waited?.silentSince ?? now));
     if (this.deadlineAt - now <= patience) this.watchDeadline();
     this.askNext(patience);
-    return this.settled.promise;
   }
 
   fail(error: Error): void {
     this.end();
     if (error instanceof UpstreamError) this.parts.tallies.failures.add(error.reason);
-    this.settled.reject(error);
+    this.listener.onFailure(error);
   }
 
   /** Each server that has not answered, as a client alone would ask each of its nameservers again (L5). */
@@ -135,13 +142,15 @@ class Walk {
   /** Asks the next candidate, and with it those behind it, as long as what was asked is known dead. */
   private askNext(patience = SILENCE): void {
     if (this.asked > 0) this.parts.tallies.failovers.add();
-    while (this.begin()?.dead === true);
+    while (this.askOne()?.dead === true);
     this.beginPatience(patience);
   }
 
   private beginPatience(patience = SILENCE): void {
     this.patience?.cancel();
-    this.patience = this.parts.clock.after(patience, () => this.onSilence());
+    const { clock, silences } = this.parts;
+    const isWhole = patience === SILENCE;
+    this.patience = isWhole ? silences.set(this) : clock.after(patience, () => this.onDeadline());
   }
 
   /** From the first silence or failure on: before, patience ends sooner, and a timer is no small part of a question. */
@@ -159,7 +168,7 @@ class Walk {
   }
 
   /** @returns Who is asked now; nobody where all are. */
-  private begin(): Askable | undefined {
+  private askOne(): Askable | undefined {
     const place = this.asked;
     const candidate = this.candidates[place];
     if (candidate === undefined) return undefined;
@@ -184,7 +193,7 @@ class Walk {
     if (place !== this.asked - 1 || next.group !== group) return false;
     this.hedged = true;
     // The silence of the group counts from its first question, so patience runs on.
-    this.begin();
+    this.askOne();
     return true;
   }
 
@@ -219,11 +228,12 @@ class Walk {
   /** The next server is asked at once; this one goes on by its timer, and may still be the first to answer (U2). */
   onRefused(place: number): void {
     this.watchDeadline();
-    this.progress?.onRefused?.();
+    this.listener.onRefused?.();
     if (place === this.asked - 1 && this.nextWorthAsking) this.askNext();
   }
 
-  private onSilence(): void {
+  /** Nobody of those that were asked has said a word: the wait for them is over. */
+  onDeadline(): void {
     this.watchDeadline();
     this.reportSlow();
     if (this.nextWorthAsking) this.askNext();
@@ -248,7 +258,7 @@ class Walk {
   reportSlow(): void {
     if (this.slow) return;
     this.slow = true;
-    this.progress?.onRetransmit();
+    this.listener.onSlow?.();
   }
 
   /** Nobody has an answer: the first word stands, else what went wrong first. */
@@ -259,12 +269,12 @@ class Walk {
 
   private answer(message: Message): void {
     this.end();
-    this.settled.resolve(message);
+    this.listener.onAnswer(message);
   }
 
   private end(): void {
     this.parts.walks.delete(this);
-    if (this.progress?.again !== undefined) this.progress.again.send = undefined;
+    if (this.question.again !== undefined) this.question.again.send = undefined;
     this.deadline?.cancel();
     this.patience?.cancel();
     for (const { ask } of this.open.splice(0)) ask?.cancel();

@@ -47,7 +47,7 @@ export function upstreamFor(options: UpstreamOptions): Upstream {
     tallies,
   });
   const overUdp = servers.flat().some(({ transport }) => transport === 'udp');
-  return lanes(overUdp ? order : { kind: 'parallel' }, upstream, clock);
+  return lanes({ order: overUdp ? order : { kind: 'parallel' }, upstream, clock });
 }
 
 /** Questions on the connections to one server: what has no socket of its own takes no more memory than what has (S1). */

@@ -9,17 +9,20 @@ import { upstreamFor } from '../../src/upstream/upstreams.ts';
 import { readResponse } from '../../src/wire/message.ts';
 import { queryOctets } from '../support/messages.ts';
 import { PLENTY } from '../upstream/loopback.ts';
+import { promised } from '../upstream/promised.ts';
 
 /** An upstream of one server, in real time. */
 export function askOver(t: Test, url: string) {
   const tallies = createUpstreamTallies();
-  const upstream = upstreamFor({
-    servers: [[parseServerAddress(url)]],
-    order: { kind: 'serial' },
-    clock: monotonicClock,
-    tallies,
-    udpSockets: PLENTY,
-  });
+  const upstream = promised(
+    upstreamFor({
+      servers: [[parseServerAddress(url)]],
+      order: { kind: 'serial' },
+      clock: monotonicClock,
+      tallies,
+      udpSockets: PLENTY,
+    }),
+  );
   t.teardown(() => upstream.close());
   return { upstream, tallies };
 }

@@ -51,9 +51,9 @@ async function setup(t: Test, ...prefixes: string[]) {
   const rejected: number[] = [];
   const asked: string[] = [];
   const responder = new Responder({
-    resolve: (query) => {
+    resolve: (query, asker) => {
       asked.push(query.qname);
-      return Promise.resolve({
+      asker.onAnswer({
         message: message({ answer: [a(query.qname, '192.0.2.7')] }),
         source: 'local',
         age: 0,

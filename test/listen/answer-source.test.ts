@@ -9,6 +9,7 @@ import { readEde, SOURCE_INFO } from '../../src/wire/edns.ts';
 import { HEADER_OCTETS, readHeader } from '../../src/wire/header.ts';
 import { readResponse, spanSections } from '../../src/wire/message.ts';
 import { readQuestion } from '../../src/wire/question.ts';
+import { answering } from '../resolve/queries.ts';
 import { HandClock, settle } from '../support/hand-clock.ts';
 import { queryOctets } from '../support/messages.ts';
 import { addressOf } from './echo.ts';
@@ -37,7 +38,7 @@ function setup() {
     resolved++;
     return addressOf(query);
   };
-  const responder = new Responder({ resolve, clock, events, ready });
+  const responder = new Responder({ resolve: answering(resolve), clock, events, ready });
   const ask = async (octets: Uint8Array, address: string) => {
     let reply: Uint8Array | undefined;
     responder.respond(octets, { transport: 'udp', address }, (answer) => {

@@ -45,12 +45,11 @@ export function echo(resolve?: Resolve): Echo {
     crowded: () => events.push('crowded'),
     bug: (error) => bugs.push(error),
   };
-  const wait: Resolve = (query) =>
-    new Promise((done) => {
-      if (atOnce.on) done(addressOf(query));
-      else waiting.push({ query, answer: (answer = addressOf(query)) => done(answer) });
-      signals.emit('asked');
-    });
+  const wait: Resolve = (query, asker) => {
+    if (atOnce.on) asker.onAnswer(addressOf(query));
+    else waiting.push({ query, answer: (answer = addressOf(query)) => asker.onAnswer(answer) });
+    signals.emit('asked');
+  };
   const responder = new Responder({ resolve: resolve ?? wait, clock, events: told });
   return { responder, clock, waiting, events, bugs, atOnce, asked };
 }

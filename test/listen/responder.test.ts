@@ -4,6 +4,7 @@ import { Responder } from '../../src/listen/responder.ts';
 import { Rcode, RrType, rcodeName } from '../../src/wire/codes.ts';
 import { Flag, readHeader } from '../../src/wire/header.ts';
 import { readResponse } from '../../src/wire/message.ts';
+import { answering } from '../resolve/queries.ts';
 import { HandClock, settle } from '../support/hand-clock.ts';
 import { a, message, queryOctets } from '../support/messages.ts';
 import { addressesOf, addressOf, echo } from './echo.ts';
@@ -84,7 +85,7 @@ test('S4: what happened is told without a name: asked, answered, how long it too
 test('a stage that rejects or throws is a bug: SERVFAIL for the client, the error for the log', async (t) => {
   const bug = new TypeError('broken');
   for (const resolve of [
-    () => Promise.reject(bug),
+    answering(() => Promise.reject(bug)),
     () => {
       throw bug;
     },
@@ -169,10 +170,10 @@ function busy(cost: number) {
   const events: string[] = [];
   const nothing = () => undefined;
   const responder = new Responder({
-    resolve: (query) => {
+    resolve: (query, asker) => {
       now += cost;
       asked.push(query.qname);
-      return Promise.resolve(addressOf(query));
+      queueMicrotask(() => asker.onAnswer(addressOf(query)));
     },
     clock: { now: () => now, after: (delay, fire) => clock.after(delay, fire) },
     events: {

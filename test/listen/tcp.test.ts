@@ -352,7 +352,7 @@ test('S1: who asks and never reads is cut off before it fills memory', async (t)
     source: 'upstream',
     age: 0,
   });
-  const server = echo(async () => large());
+  const server = echo((_query, asker) => asker.onAnswer(large()));
   const { open, count } = await listen(t, server, { maxInFlight: 1_000 });
   const client = await open();
   client.socket.pause();

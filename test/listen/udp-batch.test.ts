@@ -15,6 +15,7 @@ import type { Answer, Query } from '../../src/resolve/stage.ts';
 import { RrType } from '../../src/wire/codes.ts';
 import { readHeader } from '../../src/wire/header.ts';
 import { readResponse } from '../../src/wire/message.ts';
+import { answering } from '../resolve/queries.ts';
 import { a, message, queryOctets } from '../support/messages.ts';
 import { echo, soon } from './echo.ts';
 import { LOOPBACKS } from './loopback.ts';
@@ -61,7 +62,7 @@ async function serve(
     crowded: () => undefined,
     bug: t.error,
   };
-  const responder = new Responder({ resolve, clock, events, ready });
+  const responder = new Responder({ resolve: answering(resolve), clock, events, ready });
   const listener = await listenUdpBatch({ address, port: 0 }, responder, { libc, clock });
   t.teardown(() => listener.close());
   const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');

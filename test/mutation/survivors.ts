@@ -39,12 +39,6 @@ export const SURVIVORS: readonly Survivor[] = [
     why: 'a cut that goes cancels its timer, so a timer that fires finds it',
   },
   {
-    file: 'src/resolve/families.ts',
-    code: "if (this.options.refusedAt(query.qname) < started) resolve('silent');",
-    becomes: '""',
-    why: 'what is neither answered nor failed is silent, whatever it is called',
-  },
-  {
     file: 'src/resolve/scrub.ts',
     code: 'if (records.length < 2) return',
     becomes: 'false',
@@ -324,8 +318,8 @@ export const SURVIVORS: readonly Survivor[] = [
   },
   {
     file: 'src/resolve/search.ts',
-    code: 'if (point === query.qname) return own;',
-    becomes: 'false',
+    code: '.then(() => race.onProbed(point !== query.qname))',
+    becomes: 'true',
     why: 'who wins says the same: the probe is the question, and both have one answer',
   },
   {

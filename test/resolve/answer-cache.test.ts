@@ -8,7 +8,7 @@ import { EdeCode, Rcode, RrType } from '../../src/wire/codes.ts';
 import type { Message } from '../../src/wire/message.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { a, cname, message, nodata, nxdomain, soa } from '../support/messages.ts';
-import { answer, below, query } from './queries.ts';
+import { answer, answering, below, promised, query } from './queries.ts';
 
 const NAME = 'api.example.com.';
 const ADDRESS = message({ answer: [a(NAME, '192.0.2.1', 60)] });
@@ -236,7 +236,7 @@ test('C3: what is larger than the whole part is not kept, and evicts nothing', a
 test('the stage fills the cache from below and counts hits and misses', async (t) => {
   const { cache, tallies } = setup();
   const { next, asked } = below();
-  const resolve = answerCache(cache)(cacheFill(cache)(next));
+  const resolve = promised(answerCache(cache)(cacheFill(cache)(next)));
   const first = resolve(query(NAME));
   asked[0]?.resolve({ message: ADDRESS, source: 'upstream', age: 0 });
   t.equal((await first).source, 'upstream');
@@ -411,7 +411,7 @@ test('C5: a refresh passes the cache by', async (t) => {
   const { cache } = setup();
   cache.store(query(NAME), ADDRESS);
   const fresh = answer();
-  const resolve = answerCache(cache)(async () => fresh);
+  const resolve = promised(answerCache(cache)(answering(async () => fresh)));
   t.equal((await resolve(query(NAME))).source, 'cache');
   t.equal(await resolve(query(NAME, RrType.A, { refresh: true })), fresh);
 });

@@ -27,15 +27,13 @@ async function setup({
   const asked: string[] = [];
   const queries: Query[] = [];
   const script = (asking: Query) => answerFrom({ lines })(asking);
-  const next: Resolve = (asking) => {
+  const next: Resolve = (asking, asker) => {
     asked.push(`${asking.qname} ${typeName(asking.qtype)}`);
     queries.push(asking);
     const said = script(asking);
-    return new Promise((resolve, reject) => {
-      clock.after(RTT, () => {
-        if (said instanceof UpstreamError) reject(said);
-        else if (said !== 'silence') resolve(answer(said));
-      });
+    clock.after(RTT, () => {
+      if (said instanceof UpstreamError) asker.onFailure(said);
+      else if (said !== 'silence') asker.onAnswer(answer(said));
     });
   };
   const verdicts: string[] = [];

@@ -9,7 +9,7 @@ import { HandClock } from '../support/hand-clock.ts';
 import { a, aaaa, cname, message, nodata } from '../support/messages.ts';
 import { type Line, ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { answerFrom } from '../support/world.ts';
-import { answer, below, over, query } from './queries.ts';
+import { answer, answering, below, over, promised, query } from './queries.ts';
 
 const GIT = 'git.example.com.';
 const SUFFIXES = ['job.svc.cluster.local.', 'svc.cluster.local.', 'cluster.local.'];
@@ -21,7 +21,7 @@ const NO_ANSWER = new UpstreamError('timeout', 'no answer');
 function setup(lines: Record<string, Line> = {}) {
   const clock = new HandClock();
   const upstream = new ScriptedUpstream(clock, answerFrom({ hosts: [GIT], lines }), RTT);
-  const resolve = collapse({ list, clock })(over(upstream));
+  const resolve = promised(collapse({ list, clock })(over(upstream)));
   /** What the client is told, at once after the decision: long before anybody's patience ends. */
   const ask = async (qname: string, qtype: number = RrType.A): Promise<Answer> => {
     let told: Answer | undefined;
@@ -48,7 +48,7 @@ test('N10: the alias stands before the base’s own answer, as an honest NOERROR
 
 test('N10: what is no first step of a walk for an address goes on as it came', async (t) => {
   const { next, asked } = below();
-  const resolve = collapse({ list, clock: new HandClock() })(next);
+  const resolve = promised(collapse({ list, clock: new HandClock() })(next));
   const others = [
     query(FIRST, RrType.TXT),
     query(SECOND),
@@ -120,7 +120,7 @@ test('C2, N10: the alias lives for five seconds as the client sees it, or as lon
     const script = answerFrom({ lines: { [GIT]: base } });
     const next = async (asking: ReturnType<typeof query>) =>
       answer(script(asking) as Message, { age: asking.qname === GIT ? age : 0 });
-    const got = await collapse({ list, clock })(next)(query(FIRST));
+    const got = await promised(collapse({ list, clock })(answering(next)))(query(FIRST));
     return (got.message.answer[0]?.ttl ?? 0) - got.age;
   };
   const addresses = (ttl: number) => message({ answer: [a(GIT, '192.0.2.1', ttl)] });

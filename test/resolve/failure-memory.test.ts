@@ -4,7 +4,7 @@ import type { Answer, Query } from '../../src/resolve/stage.ts';
 import { UpstreamError, type UpstreamFailure } from '../../src/upstream/exchange.ts';
 import { EdeCode, Rcode, RrType } from '../../src/wire/codes.ts';
 import { HandClock } from '../support/hand-clock.ts';
-import { answer, query } from './queries.ts';
+import { answer, promised, query } from './queries.ts';
 
 const NAME = 'broken.example.com.';
 const REFUSED = answer({ rcode: Rcode.REFUSED });
@@ -20,18 +20,22 @@ function setup() {
     addresses: [] as number[],
   };
   let asked = 0;
-  const resolve = failureMemory({
+  const stage = failureMemory({
     clock,
     heardAt: () => below.heardAt,
     isSilent: () => below.silent,
     hasAddresses: ({ qname, qtype }) => qname === NAME && below.addresses.includes(qtype),
-  })(() => {
-    asked++;
-    const { says } = below;
-    return new Promise((answered, reject) => {
-      clock.after(100, () => (says instanceof Error ? reject(says) : answered(says)));
-    });
   });
+  const resolve = promised(
+    stage((_query, asker) => {
+      asked++;
+      const { says } = below;
+      clock.after(100, () => {
+        if (says instanceof Error) asker.onFailure(says);
+        else asker.onAnswer(says);
+      });
+    }),
+  );
   /** Asks once. @returns What was told, and whether the stages below were asked for it. */
   const ask = async (asking: Query = query(NAME, RrType.TXT)) => {
     const before = asked;

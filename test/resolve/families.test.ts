@@ -1,13 +1,19 @@
 import { test } from 'tap';
 import { REPAIR_KINDS } from '../../src/observe/label-sets.ts';
 import { TallySet } from '../../src/observe/tally.ts';
-import { families } from '../../src/resolve/families.ts';
+import { type FamiliesOptions, families as familiesStage } from '../../src/resolve/families.ts';
 import type { Answer, Query } from '../../src/resolve/stage.ts';
 import { UpstreamError } from '../../src/upstream/exchange.ts';
 import { Rcode, RrType, typeName } from '../../src/wire/codes.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { a, aaaa, message, nodata, nxdomain } from '../support/messages.ts';
-import { answer, query } from './queries.ts';
+import { answer, answering, promised, query } from './queries.ts';
+
+/** The stage as a test asks it, over stages that answer with promises. */
+function families(options: FamiliesOptions) {
+  return (next: (query: Query) => Promise<Answer>) =>
+    promised(familiesStage(options)(answering(next)));
+}
 
 const NAME = 'api.corp.example.';
 const EXPANSION = { base: 'api.', suffix: 'corp.example.', inZone: false };

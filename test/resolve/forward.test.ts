@@ -1,11 +1,16 @@
 import { test } from 'tap';
 import { REPAIR_KINDS } from '../../src/observe/label-sets.ts';
 import { TallySet } from '../../src/observe/tally.ts';
-import { forward } from '../../src/resolve/forward.ts';
-import { type Upstream, UpstreamError } from '../../src/upstream/exchange.ts';
+import {
+  type ForwardOptions,
+  forward as forwardStage,
+  type Router,
+} from '../../src/resolve/forward.ts';
+import { type Outgoing, type Upstream, UpstreamError } from '../../src/upstream/exchange.ts';
 import { Rcode, RrType } from '../../src/wire/codes.ts';
+import type { Message } from '../../src/wire/message.ts';
 import { a, message } from '../support/messages.ts';
-import { query } from './queries.ts';
+import { promised, query } from './queries.ts';
 
 const NAME = 'api.example.com.';
 const BOUNDS = { minTtl: 0, maxTtl: 100 };
@@ -15,8 +20,23 @@ function setup() {
   return { repairs: new TallySet(REPAIR_KINDS) };
 }
 
-function upstream(name: string, ask: Upstream['ask']): Upstream {
-  return { name, ask, close: () => undefined };
+/** The end of the path as a test asks it. */
+function forward(routes: Router, bounds: typeof BOUNDS, options: ForwardOptions) {
+  return promised(forwardStage(routes, bounds, options));
+}
+
+/** An upstream that answers with a promise. */
+function upstream(name: string, answer: (question: Outgoing) => Promise<Message>): Upstream {
+  return {
+    name,
+    ask: (question, listener) => {
+      answer(question).then(
+        (said) => listener.onAnswer(said),
+        (error: Error) => listener.onFailure(error),
+      );
+    },
+    close: () => undefined,
+  };
 }
 
 test('U1: the route of the QNAME answers', async (t) => {

@@ -4,7 +4,7 @@ import { Rcode, RrType } from '../../src/wire/codes.ts';
 import { canonicalName } from '../../src/wire/name.ts';
 import { negativeProof } from '../../src/wire/soa.ts';
 import { addressOctets } from '../support/messages.ts';
-import { answer, below, query } from './queries.ts';
+import { answer, below, promised, query } from './queries.ts';
 
 const REVERSE_4 = '1.0.0.127.in-addr.arpa.';
 const REVERSE_6 = `1.${'0.'.repeat(31)}ip6.arpa.`;
@@ -12,7 +12,7 @@ const REVERSE_6 = `1.${'0.'.repeat(31)}ip6.arpa.`;
 function setup(hosts: Record<string, string[]> | undefined = undefined) {
   const { next, asked } = below();
   const lookup = (qname: string) => hosts?.[qname]?.map(addressOctets);
-  const resolve = localNames(hosts === undefined ? undefined : lookup)(next);
+  const resolve = promised(localNames(hosts === undefined ? undefined : lookup)(next));
   return { resolve, asked };
 }
 

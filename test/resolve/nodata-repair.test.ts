@@ -7,7 +7,7 @@ import { type Answer, ownQuery, type Query } from '../../src/resolve/stage.ts';
 import { EdeCode, Rcode, RrType } from '../../src/wire/codes.ts';
 import { HandClock, settle } from '../support/hand-clock.ts';
 import { nodata } from '../support/messages.ts';
-import { answer, below, query } from './queries.ts';
+import { answer, below, promised, query } from './queries.ts';
 
 const GIT = 'git.example.com.';
 const STEP = `${GIT}cluster.local.`;
@@ -23,7 +23,7 @@ function setup() {
   const clock = new HandClock();
   const repairs = new TallySet(REPAIR_KINDS);
   const { next, asked } = below();
-  const resolve = nodataRepair({ list, clock, repairs })(next);
+  const resolve = promised(nodataRepair({ list, clock, repairs })(next));
   /** What the client was told so far. */
   const ask = (asking: Query = query(NAME)) => {
     const told: { answer?: Answer } = {};

@@ -3,7 +3,7 @@ import { prefetch, renewableFor } from '../../src/resolve/prefetch.ts';
 import type { Answer, Query } from '../../src/resolve/stage.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { a, cname, message } from '../support/messages.ts';
-import { answer, query } from './queries.ts';
+import { answer, answering, promised, query } from './queries.ts';
 
 const NAME = 'git.example.com.';
 /** When the hits of these tests are due for a renewal: after nine tenths of 60 s. */
@@ -15,11 +15,11 @@ async function asked(said: Answer, asking: Query = query(NAME), at = DUE): Promi
   const clock = new HandClock();
   await clock.advance(at);
   const seen: Query[] = [];
-  const resolve = prefetch(clock)(async (each) => {
+  const next = answering(async (each) => {
     seen.push(each);
     return said;
   });
-  await resolve(asking);
+  await promised(prefetch(clock)(next))(asking);
   return seen;
 }
 

@@ -1,5 +1,5 @@
 import type { Answer, Query, Resolve } from '../../src/resolve/stage.ts';
-import { ownQuery } from '../../src/resolve/stage.ts';
+import { asking, ownQuery, tell } from '../../src/resolve/stage.ts';
 import { RrType } from '../../src/wire/codes.ts';
 import type { Message } from '../../src/wire/message.ts';
 import { EMPTY } from '../../src/wire/render.ts';
@@ -25,14 +25,29 @@ export interface Asked {
 /** The stages below the one under test: it remembers what it was asked, and a test answers when it likes. */
 export function below(): { readonly next: Resolve; readonly asked: Asked[] } {
   const asked: Asked[] = [];
-  const next: Resolve = (asking) =>
-    new Promise((resolve, reject) => {
-      asked.push({ query: asking, resolve, reject });
+  const next: Resolve = (own, asker) => {
+    asked.push({
+      query: own,
+      resolve: (said) => asker.onAnswer(said),
+      reject: (error) => asker.onFailure(error),
     });
+  };
   return { next, asked };
 }
 
 /** Nothing below the stage under test but an upstream that answers from a script, on the test's clock. */
 export function over(upstream: ScriptedUpstream): Resolve {
-  return async (asking) => answer(await upstream.ask(asking));
+  return (own, asker) =>
+    upstream.ask(own, {
+      onAnswer: (message) => asker.onAnswer(answer(message)),
+      onFailure: (error) => asker.onFailure(error),
+    });
 }
+
+/** Stages below the one under test that answer with a promise. */
+export function answering(answers: (query: Query) => Promise<Answer>): Resolve {
+  return (own, asker) => tell(asker, answers(own));
+}
+
+/** Stages as a test asks them: with a promise. */
+export const promised = asking;

@@ -4,7 +4,7 @@ import type { Router } from '../../src/resolve/forward.ts';
 import { RouteSilence } from '../../src/resolve/route-silence.ts';
 import { Rcode } from '../../src/wire/codes.ts';
 import { HandClock, settle } from '../support/hand-clock.ts';
-import { answer, below, query } from './queries.ts';
+import { answer, below, promised, query } from './queries.ts';
 
 const NAME = 'git.example.com.';
 
@@ -19,7 +19,7 @@ async function setup() {
   } as unknown as Router;
   const silence = new RouteSilence(router, clock, refused);
   const { next, asked } = below();
-  const resolve = silence.stage()(next);
+  const resolve = promised(silence.stage()(next));
   const ask = (times: number, qname = NAME, client = '127.0.0.1') => {
     for (let i = 0; i < times; i++) resolve(query(qname, 1, { client })).catch(() => undefined);
   };
@@ -97,7 +97,8 @@ test('S1: of 512 questions that nobody says a word to for 150 ms one more is ref
   ask(1);
   t.equal(asked.length, 601);
   await clock.advance(1);
-  await t.rejects(silence.stage()(() => Promise.reject(new Error('asked')))(query(NAME)), {
+  const oneMore = promised(silence.stage()(() => t.fail('asked')))(query(NAME));
+  await t.rejects(oneMore, {
     reason: 'full',
     message: 'enough questions wait for a word already',
   });

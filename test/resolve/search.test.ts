@@ -12,7 +12,7 @@ import { a, message } from '../support/messages.ts';
 import { type Line, ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { SUFFIXES } from '../support/stub.ts';
 import { answerFrom } from '../support/world.ts';
-import { answer, over, query } from './queries.ts';
+import { answer, over, promised, query } from './queries.ts';
 
 const RTT = 20;
 const ZONE = 'cluster.local.';
@@ -39,7 +39,7 @@ async function setup({ lines = {}, cluster = true, ...options }: Setup = {}) {
     sameRoute: () => true,
     onVerdict: () => undefined,
   });
-  const resolve = search({
+  const stage = search({
     list: new SearchList({ suffixes: SUFFIXES, zone: ZONE, routedZones: [] }),
     zone: cluster ? zone : undefined,
     clock,
@@ -52,7 +52,8 @@ async function setup({ lines = {}, cluster = true, ...options }: Setup = {}) {
     fates,
     speculations: new Tally(),
     ...options,
-  })(next);
+  });
+  const resolve = promised(stage(next));
   zone.test(next);
   await clock.advance(RTT);
   upstream.takeAsked();

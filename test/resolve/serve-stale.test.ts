@@ -6,7 +6,7 @@ import type { Answer, Query } from '../../src/resolve/stage.ts';
 import { Rcode, RrType } from '../../src/wire/codes.ts';
 import { HandClock, settle } from '../support/hand-clock.ts';
 import { a, nxdomain } from '../support/messages.ts';
-import { answer, below, query } from './queries.ts';
+import { answer, below, promised, query } from './queries.ts';
 
 const NAME = 'git.example.com.';
 const STALE = answer({ answer: [a(NAME, '192.0.2.1', 30)] }, { source: 'stale' });
@@ -16,7 +16,7 @@ const SERVFAIL = answer({ rcode: Rcode.SERVFAIL });
 function setup({ stale = STALE, silent = false }: { stale?: Answer; silent?: boolean } = {}) {
   const clock = new HandClock();
   const { next, asked } = below();
-  const resolve = serveStale({ clock, stale: () => stale, isSilent: () => silent })(next);
+  const resolve = promised(serveStale({ clock, stale: () => stale, isSilent: () => silent })(next));
   /** How long the client waits, and for what. */
   const ask = (more: Partial<Query> = {}) => {
     const started = clock.now();
@@ -105,7 +105,8 @@ test('C4: a name made since its denial is found on the real clock, with no timer
     },
   };
   const { next, asked } = below();
-  const resolve = serveStale({ clock, stale: () => denied, isSilent: () => false })(next);
+  const stage = serveStale({ clock, stale: () => denied, isSilent: () => false });
+  const resolve = promised(stage(next));
   const told = resolve(query(NAME, RrType.A));
   // Real time: a real timer of Infinity fires after 1 ms, one of a clock wound by hand never does.
   await wait(20);

@@ -5,20 +5,20 @@ import type { Resolve } from '../../src/resolve/stage.ts';
 import { UpstreamError, type UpstreamFailure } from '../../src/upstream/exchange.ts';
 import { EdeCode, Rcode, RrType } from '../../src/wire/codes.ts';
 import { HandClock, settle } from '../support/hand-clock.ts';
-import { answer, below, query } from './queries.ts';
+import { answer, answering, below, promised, query } from './queries.ts';
 
 const NAME = 'api.example.com.';
 
 function setup(next: Resolve) {
   const clock = new HandClock();
   const bugs: unknown[] = [];
-  const resolve = servfail({ clock, onBug: (error) => bugs.push(error) })(next);
+  const resolve = promised(servfail({ clock, onBug: (error) => bugs.push(error) })(next));
   return { clock, bugs, resolve };
 }
 
 test('an answer passes as it is, and leaves no timer', async (t) => {
   const said = answer();
-  const { resolve, clock } = setup(() => Promise.resolve(said));
+  const { resolve, clock } = setup(answering(() => Promise.resolve(said)));
   t.equal(await resolve(query(NAME)), said);
   t.equal(clock.timers, 0);
 });
@@ -36,7 +36,7 @@ test('U2: every way in which upstream fails becomes SERVFAIL with its reason (RF
   };
   for (const [reason, [code, text]] of Object.entries(reasons)) {
     const error = new UpstreamError(reason as UpstreamFailure, 'told to the log');
-    const { resolve, clock, bugs } = setup(() => Promise.reject(error));
+    const { resolve, clock, bugs } = setup(answering(() => Promise.reject(error)));
     const { message, source, ede } = await resolve(query(NAME));
     t.equal(message.rcode, Rcode.SERVFAIL, reason);
     t.equal(source, 'failure');
@@ -47,7 +47,7 @@ test('U2: every way in which upstream fails becomes SERVFAIL with its reason (RF
 });
 
 test('S1: a full table is no bug', async (t) => {
-  const { resolve, bugs } = setup(() => Promise.reject(new FlightsFullError('full')));
+  const { resolve, bugs } = setup(answering(() => Promise.reject(new FlightsFullError('full'))));
   const { message, ede } = await resolve(query(NAME));
   t.equal(message.rcode, Rcode.SERVFAIL);
   t.match(ede?.text, /too many/);
@@ -57,7 +57,7 @@ test('S1: a full table is no bug', async (t) => {
 test('anything else is a bug: told, and answered all the same', async (t) => {
   const bug = new TypeError('undefined is not a function');
   const throwing: Resolve[] = [
-    () => Promise.reject(bug),
+    answering(() => Promise.reject(bug)),
     () => {
       throw bug;
     },
@@ -96,7 +96,7 @@ test('U2: silence becomes SERVFAIL after 4.5 s; what comes later changes nothing
 
 test('L3, M4: an address that upstream refuses is SERVFAIL: musl takes other RCODEs for silence', async (t) => {
   for (const rcode of [Rcode.FORMERR, Rcode.NOTIMP, Rcode.REFUSED, 9, 23]) {
-    const { resolve } = setup(() => Promise.resolve(answer({ rcode })));
+    const { resolve } = setup(answering(() => Promise.resolve(answer({ rcode }))));
     for (const qtype of [RrType.A, RrType.AAAA]) {
       const got = await resolve(query(NAME, qtype));
       t.equal(got.message.rcode, Rcode.SERVFAIL);
@@ -107,7 +107,7 @@ test('L3, M4: an address that upstream refuses is SERVFAIL: musl takes other RCO
     t.equal((await resolve(query(NAME, RrType.A, { qclass: 3 }))).message.rcode, rcode);
   }
   for (const rcode of [Rcode.NOERROR, Rcode.NXDOMAIN, Rcode.SERVFAIL]) {
-    const { resolve } = setup(() => Promise.resolve(answer({ rcode })));
+    const { resolve } = setup(answering(() => Promise.resolve(answer({ rcode }))));
     t.equal((await resolve(query(NAME))).message.rcode, rcode);
   }
 });

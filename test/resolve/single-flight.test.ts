@@ -5,7 +5,7 @@ import { type Flights, FlightsFullError, singleFlight } from '../../src/resolve/
 import { ownQuery, type Query } from '../../src/resolve/stage.ts';
 import { RrType } from '../../src/wire/codes.ts';
 import { HandClock, settle } from '../support/hand-clock.ts';
-import { type Asked, answer, below, query } from './queries.ts';
+import { type Asked, answer, below, promised, query } from './queries.ts';
 
 const NAME = 'api.example.com.';
 
@@ -14,7 +14,7 @@ function setup(limit = 10) {
   const [coalesced, full, crowded] = [new Tally(), new Tally(), new Tally()];
   const clock = new HandClock();
   const { next, asked } = below();
-  const resolve = singleFlight(flights, { limit, clock, coalesced, full, crowded })(next);
+  const resolve = promised(singleFlight(flights, { limit, clock, coalesced, full, crowded })(next));
   return { flights, coalesced, full, crowded, clock, asked, resolve };
 }
 

@@ -36,14 +36,12 @@ async function setup({
   const clock = new HandClock();
   const asked: Query[] = [];
   const script = answerFrom(world) as Script;
-  const next: Resolve = (asking) => {
+  const next: Resolve = (asking, asker) => {
     asked.push(asking);
     const said = script(asking);
-    return new Promise((resolve, reject) => {
-      clock.after(RTT, () => {
-        if (said instanceof Error) reject(said);
-        else resolve(answer(said));
-      });
+    clock.after(RTT, () => {
+      if (said instanceof Error) asker.onFailure(said);
+      else asker.onAnswer(answer(said));
     });
   };
   const cluster = new ClusterZone({

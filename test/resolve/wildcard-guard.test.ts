@@ -7,7 +7,7 @@ import { EdeCode, Rcode, RrType } from '../../src/wire/codes.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { a, aaaa, cname, message, nodata } from '../support/messages.ts';
 import { type Line, ScriptedUpstream } from '../support/scripted-upstream.ts';
-import { over, query } from './queries.ts';
+import { over, promised, query } from './queries.ts';
 
 const GIT = 'git.example.com.';
 const CORP = 'corp.example.';
@@ -34,7 +34,7 @@ function setup(lines: Record<string, Line> = {}) {
       : nodata('example.');
   };
   const upstream = new ScriptedUpstream(clock, script, RTT);
-  const resolve = wildcardGuard({ list, clock })(over(upstream));
+  const resolve = promised(wildcardGuard({ list, clock })(over(upstream)));
   const ask = async (qname: string, qtype: number = RrType.A): Promise<Answer> => {
     let told: Answer | undefined;
     void resolve(query(qname, qtype)).then((got) => {

@@ -9,6 +9,7 @@ import { type Outgoing, UpstreamError } from '../../src/upstream/exchange.ts';
 import { Rcode, RrType } from '../../src/wire/codes.ts';
 import { type Message, readResponse } from '../../src/wire/message.ts';
 import type { Name } from '../../src/wire/name.ts';
+import { answering } from '../resolve/queries.ts';
 import { message, queryOctets } from '../support/messages.ts';
 import type { Line } from '../support/scripted-upstream.ts';
 import { type Stub, SUFFIXES, startStub } from '../support/stub.ts';
@@ -136,7 +137,7 @@ function byTheDoor(stub: Stub): House['enter'] {
     crowded: nothing,
     bug,
   };
-  const responder = new Responder({ resolve: stub.resolve, clock, events, ready });
+  const responder = new Responder({ resolve: answering(stub.resolve), clock, events, ready });
   let verdicts = stub.verdicts.length;
   return (qname, qtype) => {
     // As the daemon does: what hung on a cut is forgotten with it (N3).

@@ -1,9 +1,9 @@
 import type { Clock, Milliseconds } from '../../src/clock.ts';
 import {
   type Outgoing,
-  type Progress,
   type Upstream,
   UpstreamError,
+  type UpstreamListener,
 } from '../../src/upstream/exchange.ts';
 import { typeName } from '../../src/wire/codes.ts';
 import type { Message } from '../../src/wire/message.ts';
@@ -28,16 +28,14 @@ export class ScriptedUpstream implements Upstream {
     this.delay = delay;
   }
 
-  ask(question: Outgoing, _progress?: Progress): Promise<Message> {
+  ask(question: Outgoing, listener: UpstreamListener): void {
     this.asked.push(`${question.qname} ${typeName(question.qtype)}`);
     this.askedAt.push(this.clock.now());
     const line = this.script(question);
-    return new Promise((resolve, reject) => {
-      if (line === 'silence') return;
-      this.clock.after(this.delay, () => {
-        if (line instanceof UpstreamError) reject(line);
-        else resolve(line);
-      });
+    if (line === 'silence') return;
+    this.clock.after(this.delay, () => {
+      if (line instanceof UpstreamError) listener.onFailure(line);
+      else listener.onAnswer(line);
     });
   }
 

@@ -8,7 +8,7 @@ import {
 } from '../../src/observe/label-sets.ts';
 import { Tally, TallySet } from '../../src/observe/tally.ts';
 import type { FamiliesOptions } from '../../src/resolve/families.ts';
-import { type Answer, ownQuery } from '../../src/resolve/stage.ts';
+import { type Answer, asking, ownQuery, type Query } from '../../src/resolve/stage.ts';
 import type { Outgoing } from '../../src/upstream/exchange.ts';
 import { lanes } from '../../src/upstream/lanes.ts';
 import { Routes } from '../../src/upstream/routes.ts';
@@ -26,7 +26,8 @@ export const SUFFIXES = [
 ];
 
 /** The assembled stages over a scripted upstream, on a clock that is wound by hand. */
-export interface Stub extends Resolver {
+export interface Stub extends Omit<Resolver, 'resolve'> {
+  readonly resolve: (query: Query) => Promise<Answer>;
   readonly clock: HandClock;
   readonly upstream: ScriptedUpstream;
   /** The upstreams of {@link StubOptions.routes}, by their zones. */
@@ -78,7 +79,7 @@ export async function startStub(options: StubOptions): Promise<Stub> {
   const routes = new Routes(
     [{ zone: '.', upstream }, ...routed].map((route) => ({
       zone: route.zone,
-      upstream: lanes({ kind: 'serial' }, route.upstream, clock),
+      upstream: lanes({ order: { kind: 'serial' }, upstream: route.upstream, clock }),
     })),
   );
   const resolver = assembleResolver({
@@ -108,8 +109,9 @@ export async function startStub(options: StubOptions): Promise<Stub> {
     if (done === undefined) throw new Error('no answer');
     return { ...done.value, elapsed: clock.now() - started };
   };
+  const resolve = asking(resolver.resolve);
   const ask = (qname: string, qtype: number): Promise<Answer> =>
-    resolver.resolve(ownQuery(parseName(qname), qtype, { client: '127.0.0.1' }));
+    resolve(ownQuery(parseName(qname), qtype, { client: '127.0.0.1' }));
   if (options.conformance !== false) {
     resolver.start();
     await clock.advance(10 * upstream.delay);
@@ -117,6 +119,7 @@ export async function startStub(options: StubOptions): Promise<Stub> {
   }
   return {
     ...resolver,
+    resolve,
     clock,
     upstream,
     routed: new Map(routed.map(({ zone, upstream: own }) => [zone, own])),

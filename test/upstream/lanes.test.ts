@@ -1,15 +1,17 @@
 import { test } from 'tap';
-import type { Outgoing, Progress, Upstream } from '../../src/upstream/exchange.ts';
+import type { Outgoing, Upstream, Waited } from '../../src/upstream/exchange.ts';
 import { type LaneOrder, lanes } from '../../src/upstream/lanes.ts';
 import { RrType } from '../../src/wire/codes.ts';
 import type { Message } from '../../src/wire/message.ts';
 import { HandClock, settle } from '../support/hand-clock.ts';
 import { message } from '../support/messages.ts';
 import { outgoing } from './loopback.ts';
+import { promised } from './promised.ts';
 
 interface Asked {
   readonly question: Outgoing;
-  readonly progress: Progress | undefined;
+  readonly waited: Waited | undefined;
+  readonly onSlow: () => void;
   readonly answer: (message: Message) => void;
   readonly fail: (error: Error) => void;
 }
@@ -20,16 +22,20 @@ function setup(order: LaneOrder) {
   const upstream: Upstream & { isClosed: boolean } = {
     name: 'udp://192.0.2.53:53',
     isClosed: false,
-    ask: (question, progress) => {
-      const { promise, resolve, reject } = Promise.withResolvers<Message>();
-      asked.push({ question, progress, answer: resolve, fail: reject });
-      return promise;
+    ask: (question, listener, waited) => {
+      asked.push({
+        question,
+        waited,
+        onSlow: () => listener.onSlow?.(),
+        answer: (said) => listener.onAnswer(said),
+        fail: (error) => listener.onFailure(error),
+      });
     },
     close: () => {
       upstream.isClosed = true;
     },
   };
-  const laned = lanes(order, upstream, clock);
+  const laned = promised(lanes({ order, upstream, clock }));
   const types = () => asked.map(({ question }) => question.qtype);
   return { clock, asked, upstream, laned, types };
 }
@@ -55,9 +61,9 @@ test('serial: the second goes when the timer of the first fires (F2)', async (t)
   const { asked, laned, types } = setup(serial);
   void laned.ask(A);
   void laned.ask(AAAA);
-  asked[0]?.progress?.onRetransmit();
+  asked[0]?.onSlow();
   t.same(types(), [RrType.A, RrType.AAAA]);
-  t.doesNotThrow(() => asked[1]?.progress?.onRetransmit(), 'nobody need wait above');
+  t.doesNotThrow(() => asked[1]?.onSlow(), 'nobody need wait above');
 });
 
 test('serial: the second goes when the first fails, and is not told of it', async (t) => {
@@ -76,8 +82,8 @@ test('a timer and an answer release one question, not two (F2)', async (t) => {
   void laned.ask(A);
   void laned.ask(AAAA);
   void laned.ask(A);
-  asked[0]?.progress?.onRetransmit();
-  asked[0]?.progress?.onRetransmit();
+  asked[0]?.onSlow();
+  asked[0]?.onSlow();
   asked[0]?.answer(message());
   await settle();
   t.same(types(), [RrType.A, RrType.AAAA]);
@@ -89,10 +95,10 @@ test('a timer and an answer release one question, not two (F2)', async (t) => {
 test('whoever waits above hears of the timer too', async (t) => {
   const { asked, laned } = setup(serial);
   const heard: string[] = [];
-  void laned.ask(A, { onRetransmit: () => heard.push('A') });
-  void laned.ask(AAAA, { onRetransmit: () => heard.push('AAAA') });
-  asked[0]?.progress?.onRetransmit();
-  asked[1]?.progress?.onRetransmit();
+  void laned.ask(A, { onSlow: () => heard.push('A') });
+  void laned.ask(AAAA, { onSlow: () => heard.push('AAAA') });
+  asked[0]?.onSlow();
+  asked[1]?.onSlow();
   t.same(heard, ['A', 'AAAA']);
 });
 
@@ -102,17 +108,17 @@ test('the time in the lane counts towards the deadline (U2)', async (t) => {
   void laned.ask(A);
   void laned.ask(AAAA);
   await clock.advance(150);
-  asked[0]?.progress?.onRetransmit();
-  t.equal(asked[1]?.progress?.since, 1_000);
+  asked[0]?.onSlow();
+  t.equal(asked[1]?.waited?.since, 1_000);
 });
 
 test('the time before the lane counts too (U2)', async (t) => {
   const { clock, asked, laned } = setup(serial);
   void laned.ask(A);
   await clock.advance(400);
-  void laned.ask(AAAA, { onRetransmit: () => undefined, since: 100 });
-  asked[0]?.progress?.onRetransmit();
-  t.equal(asked[1]?.progress?.since, 100);
+  void laned.ask(AAAA, { onSlow: () => undefined, since: 100 });
+  asked[0]?.onSlow();
+  t.equal(asked[1]?.waited?.since, 100);
 });
 
 test('whoever waits for one that stays silent is told since when; after an answer there is no silence (U1)', async (t) => {
@@ -121,15 +127,15 @@ test('whoever waits for one that stays silent is told since when; after an answe
   void laned.ask(A);
   void laned.ask(AAAA);
   await clock.advance(150);
-  asked[0]?.progress?.onRetransmit();
-  t.equal(asked[1]?.progress?.silentSince, 1_000);
+  asked[0]?.onSlow();
+  t.equal(asked[1]?.waited?.silentSince, 1_000);
   const answered = setup(serial);
   void answered.laned.ask(A);
   void answered.laned.ask(AAAA);
   answered.asked[0]?.answer(message());
   await settle();
   t.equal(answered.asked.length, 2);
-  t.equal(answered.asked[1]?.progress?.silentSince, undefined);
+  t.equal(answered.asked[1]?.waited?.silentSince, undefined);
 });
 
 test('different names, classes, DO and CD do not wait for each other', (t) => {

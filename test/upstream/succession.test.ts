@@ -13,6 +13,7 @@ import type { Message } from '../../src/wire/message.ts';
 import { HandClock, settle } from '../support/hand-clock.ts';
 import { a, message, nxdomain } from '../support/messages.ts';
 import { outgoing } from './loopback.ts';
+import { promised } from './promised.ts';
 
 /** A server whose words are the test's. */
 class FakeServer implements Askable {
@@ -73,7 +74,7 @@ function setup(...shape: number[]) {
   const clock = new HandClock();
   const groups = shape.map((count) => Array.from({ length: count }, () => new FakeServer()));
   const tallies = createUpstreamTallies();
-  const upstream = succession({ name: 'udp://192.0.2.53:53', groups, clock, tallies });
+  const upstream = promised(succession({ name: 'udp://192.0.2.53:53', groups, clock, tallies }));
   const servers = groups.flat();
   const counts = () => servers.map(({ asked }) => asked.length);
   const ask = () => upstream.ask(outgoing('api.example.'));
@@ -163,7 +164,7 @@ test('the second is asked at once on refusal, SERVFAIL or REFUSED (U1)', async (
 test('a client that asks again has each server asked again that has not answered, and none later (L5)', async (t) => {
   const { clock, servers, upstream } = setup(1, 1, 1);
   const again: Again = {};
-  const answer = upstream.ask(outgoing('api.example.'), { onRetransmit: () => undefined, again });
+  const answer = upstream.ask(outgoing('api.example.'), { again });
   await clock.advance(1_000);
   again.send?.();
   t.same(
@@ -333,7 +334,7 @@ test('all silent: over at 4.5 s (U2)', async (t) => {
 test('the deadline counts from where the question came from (U2)', async (t) => {
   const { clock, tallies, upstream } = setup(1);
   await clock.advance(500);
-  const progress = { onRetransmit: () => undefined, since: 100 };
+  const progress = { onSlow: () => undefined, since: 100 };
   const failed = t.rejects(upstream.ask(outgoing('api.example.'), progress), {
     name: 'UpstreamError',
   });
@@ -346,7 +347,7 @@ test('the deadline counts from where the question came from (U2)', async (t) => 
 test('who has waited elsewhere for 4 s has half a second left, less than silence takes (U2)', async (t) => {
   const { clock, tallies, upstream } = setup(1, 1);
   await clock.advance(4_000);
-  const progress = { onRetransmit: () => undefined, since: 0 };
+  const progress = { onSlow: () => undefined, since: 0 };
   const failed = t.rejects(upstream.ask(outgoing('api.example.'), progress));
   await clock.advance(499);
   t.equal(tallies.failures.get('timeout'), 0);
@@ -481,7 +482,7 @@ test('no resend goes to an equal that is in doubt (U6)', (t) => {
 test('the second of a pair does not wait through a silence that the first has waited through (U1)', async (t) => {
   const { clock, upstream, counts } = setup(1, 1);
   await clock.advance(500);
-  const progress = { onRetransmit: () => undefined, silentSince: 100 };
+  const progress = { onSlow: () => undefined, silentSince: 100 };
   void upstream.ask(outgoing('api.example.', RrType.AAAA), progress);
   await clock.advance(599);
   t.same(counts(), [1, 0]);
@@ -503,7 +504,7 @@ test('a resend to an equal does not prolong the silence of its group (U1)', asyn
 test('slowness is told once, whoever is slow (F2)', async (t) => {
   const { clock, servers, upstream } = setup(1, 1);
   let slow = 0;
-  void upstream.ask(outgoing('api.example.'), { onRetransmit: () => slow++ });
+  void upstream.ask(outgoing('api.example.'), { onSlow: () => slow++ });
   servers[0]?.last.onSlow();
   t.equal(slow, 1);
   await clock.advance(1_000);
@@ -514,7 +515,7 @@ test('slowness is told once, whoever is slow (F2)', async (t) => {
 test('1 s of silence is slow, also where one of two equals has failed meanwhile (F2)', async (t) => {
   const { clock, servers, upstream } = setup(2);
   let slow = 0;
-  void upstream.ask(outgoing('api.example.'), { onRetransmit: () => slow++ });
+  void upstream.ask(outgoing('api.example.'), { onSlow: () => slow++ });
   const first = servers.find(({ asked }) => asked.length > 0);
   await clock.advance(150);
   first?.last.takeResend();

@@ -14,6 +14,7 @@ import { HandClock } from '../support/hand-clock.ts';
 import { a, message, responseOctets } from '../support/messages.ts';
 import { type Identity, makeCa } from './certificates.ts';
 import { outgoing, PLENTY, sendBy, udpServer } from './loopback.ts';
+import { promised } from './promised.ts';
 
 // What the machine trusts beside Node's own must not decide.
 delete process.env['NODE_EXTRA_CA_CERTS'];
@@ -246,7 +247,7 @@ test('never clear text: where TLS fails nothing is asked over UDP or TCP (U5)', 
     [parseServerAddress(`tls://127.0.0.1:${port}?name=dns.example&ca=${ca.certFile}`)],
   ];
   const parts = { order: { kind: 'serial' }, clock, tallies, udpSockets: PLENTY } as const;
-  const upstream = upstreamFor({ servers, ...parts });
+  const upstream = promised(upstreamFor({ servers, ...parts }));
   t.teardown(() => upstream.close());
   await t.rejects(upstream.ask(outgoing('api.example.')), {
     name: 'UpstreamError',
@@ -271,7 +272,7 @@ test('a connection that went silent is given up after 1 s: the question is asked
   const tallies = createUpstreamTallies();
   const server = parseServerAddress(`tls://127.0.0.1:${port}?name=dns.example&ca=${ca.certFile}`);
   const parts = { order: { kind: 'serial' }, clock, tallies, udpSockets: PLENTY } as const;
-  const upstream = upstreamFor({ servers: [[server]], ...parts });
+  const upstream = promised(upstreamFor({ servers: [[server]], ...parts }));
   t.teardown(() => upstream.close());
   const asked = upstream.ask(outgoing('api.example.'));
   await first.promise;

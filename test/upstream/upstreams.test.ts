@@ -8,6 +8,7 @@ import { Deframer, frame } from '../../src/wire/frame.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { a, aaaa, message, responseOctets } from '../support/messages.ts';
 import { closedPort, outgoing, PLENTY, serverAt, tcpServer, udpServer } from './loopback.ts';
+import { promised } from './promised.ts';
 
 const serial: LaneOrder = { kind: 'serial' };
 const truth = message({ answer: [a('api.example.', '192.0.2.1')] });
@@ -19,7 +20,7 @@ function build(t: Test, servers: ServerAddress[][], options: Partial<UpstreamOpt
   const tallies = createUpstreamTallies();
   // Nothing here may depend on time: the clock stands still.
   const parts = { servers, order: serial, clock: new HandClock(), tallies, udpSockets: PLENTY };
-  const upstream = upstreamFor({ ...parts, ...options });
+  const upstream = promised(upstreamFor({ ...parts, ...options }));
   t.teardown(() => upstream.close());
   return { upstream, tallies };
 }
