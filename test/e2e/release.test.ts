@@ -1,10 +1,19 @@
 // A release as `npm run release` makes it: twice, and then both images start, the other architecture's by emulation.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import { PLATFORMS, type Platform } from '../../docker/platform.ts';
 import { monotonicClock } from '../../src/clock.ts';
@@ -14,6 +23,7 @@ import { formatEndpoint } from '../../src/endpoint.ts';
 import { required } from '../support/lab-requirements.ts';
 import { type UnpackedImage, unpackImage } from '../support/oci-archive.ts';
 import { productEnv } from '../support/product-env.ts';
+import { startRegistry } from '../support/registry.ts';
 
 const { PATH } = process.env;
 const REPOSITORY = resolve(import.meta.dirname, '../..');
@@ -23,7 +33,7 @@ const EMULATORS: Readonly<Record<string, string>> = {
   arm64: 'qemu-aarch64-static',
 };
 const OTHER = PLATFORMS.find(({ cpu }) => cpu !== process.arch)?.arch ?? '';
-const TOOLS = ['buildah', 'git', 'tar', 'chroot', 'apt-get', EMULATORS[OTHER] ?? ''];
+const TOOLS = ['buildah', 'git', 'tar', 'chroot', 'apt-get', 'skopeo', EMULATORS[OTHER] ?? ''];
 
 // Two clones, two times `npm ci`, two releases of two platforms, and Node by emulation.
 t.setTimeout(900_000);
@@ -93,6 +103,61 @@ for (const platform of PLATFORMS) {
     },
   );
 }
+
+t.test('it is pushed to a registry by its digests, and signed where a key is given', async (t) => {
+  if (!wanted(t)) return;
+  const registry = await startRegistry(t);
+  const home = mkdtempSync(join(folder, 'push-'));
+  // cosign is not packaged by Debian: what it would be asked for is written down.
+  const cosign = `#!/bin/sh
+if [ "$1" = sign ]; then grep -q auths "$DOCKER_CONFIG/config.json" || exit 1; fi
+echo "$*" >>"$SIGNED"
+`;
+  writeFileSync(join(home, 'cosign'), cosign, { mode: 0o755 });
+  const push = async (env: Readonly<Record<string, string>>): Promise<string[]> => {
+    const script = join(REPOSITORY, 'docker/push-release.ts');
+    const words = [
+      script,
+      '--from',
+      release,
+      '--to',
+      `${registry.host}/dns/sidestub`,
+      '--plain-http',
+    ];
+    const user = { CI_REGISTRY_USER: 'gitlab-ci-token', CI_REGISTRY_PASSWORD: 'secret' };
+    const all = { PATH: `${home}:${PATH}`, SIGNED: join(home, 'signed'), ...user, ...env };
+    const child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, ...words], { env: all });
+    const [out, errors, [code]] = await Promise.all([
+      text(child.stdout),
+      text(child.stderr),
+      once(child, 'close'),
+    ]);
+    t.equal(code, 0, errors);
+    return out.trim().split('\n');
+  };
+  const names = await push({});
+  t.notOk(existsSync(join(home, 'signed')), 'nothing is signed without a key');
+  t.strictSame([...registry.credentials], ['gitlab-ci-token:secret']);
+  const notes = readFileSync(join(release, 'RELEASE_NOTES.md'), 'utf8');
+  const [image = '', chart = ''] = names.slice(-2);
+  t.match(notes, image.split('@')[1], 'the digest of the notes');
+  for (const [name, tag] of [
+    [image, `dns/sidestub:${version}`],
+    [chart, `dns/sidestub/chart/sidestub:${version}`],
+  ] as const) {
+    t.same(
+      registry.manifests.get(name.slice(registry.host.length + 1)),
+      registry.manifests.get(tag),
+    );
+    t.ok(registry.manifests.has(tag), tag);
+  }
+  const list = JSON.parse(`${registry.manifests.get(`dns/sidestub:${version}`)}`);
+  t.equal(list.manifests.length, 2, 'both platforms');
+  await push({ COSIGN_PRIVATE_KEY: 'a key' });
+  const signed = readFileSync(join(home, 'signed'), 'utf8');
+  for (const name of [image, chart]) t.match(signed, new RegExp(`^sign --key=env.* ${name}$`, 'm'));
+  t.match(signed, /^sign-blob .* SHA256SUMS$/m);
+});
 
 /** It takes minutes and packages of another architecture: not on a machine where nobody asked for that. */
 function wanted(t: Test): boolean {
