@@ -49,6 +49,8 @@ export interface Output {
   write(text: string | Uint8Array): unknown;
   readonly isTTY?: boolean;
   readonly columns?: number;
+  /** Absent where it is no process's own. */
+  readonly fd?: number;
 }
 
 /** Values of flags by long name; absent where not given. */

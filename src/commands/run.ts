@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { monotonicClock } from '../clock.ts';
+import { type Milliseconds, monotonicClock } from '../clock.ts';
 import { ConfigError } from '../config/config-error.ts';
 import { fileFailure } from '../config/file-failure.ts';
 import { configurationFlags } from '../config/flags.ts';
@@ -18,6 +18,7 @@ import type { Endpoint } from '../endpoint.ts';
 import { loadTrim } from '../listen/libc.ts';
 import { ListenError } from '../listen/listen-error.ts';
 import { type PassedSockets, passedToThisProcess } from '../listen/passed-sockets.ts';
+import { type LineOutput, lineOutput } from '../observe/line-output.ts';
 import { createLog, formatFor, type Log } from '../observe/log.ts';
 import { takeNodeWarnings } from '../observe/node-warnings.ts';
 import { openQueryLog, type QueryLogStream } from '../observe/query-log.ts';
@@ -61,7 +62,12 @@ async function main(context: CommandContext): Promise<number> {
   const { settings, origins, notes } = await load();
   let daemon: Daemon | undefined;
   const onSuppressed = (): void => daemon?.metrics.limits.reached.add('log_lines');
-  let writer = logFor(settings, context, onSuppressed);
+  const output = lineOutput({
+    stream: context.stdout,
+    clock: monotonicClock,
+    onDropped: () => daemon?.metrics.limits.reached.add('log_output'),
+  });
+  let writer = logFor(settings, { context, output, onSuppressed });
   // A reload may change the level, so that everybody holds this and not the writer.
   const log: Log = {
     debug: (...event) => writer.debug(...event),
@@ -83,7 +89,7 @@ async function main(context: CommandContext): Promise<number> {
   for (const { place, reason } of notes) log.warn('configuration', { place, reason });
   const ended = Promise.withResolvers<number>();
   const queryLog = queryLogFor(settings, formatOrigin(origins.get('queryLog.to') ?? NOWHERE), {
-    context,
+    output,
     log,
   });
   let configuration = effectiveSettings(settings, origins).map(shown);
@@ -119,6 +125,7 @@ async function main(context: CommandContext): Promise<number> {
   }
   daemon = started;
   for (const warning of early) started.reportBug(warning);
+  started.metrics.limits.reached.add('log_output', output.dropped);
   setImmediate(limitHeapGrowth);
   const memory = trimMemory(() => started.totals().queries);
   let inPlace = settings;
@@ -136,8 +143,7 @@ async function main(context: CommandContext): Promise<number> {
       inPlace = next.settings;
       writer = logFor(
         { ...settings, log: { ...settings.log, level: inPlace.log.level } },
-        context,
-        onSuppressed,
+        { context, output, onSuppressed },
       );
       for (const { place, reason } of next.notes) log.warn('configuration', { place, reason });
       const read = effectiveSettings(inPlace, next.origins).map(shown);
@@ -168,6 +174,7 @@ async function main(context: CommandContext): Promise<number> {
   queryLog?.close();
   const missing = unready.length === 0 ? undefined : `not ready: ${unready.join('; ')}`;
   sayLast(settings, fatal ?? missing ?? totalsText(started.totals(), context.version));
+  await output.end(LAST_LINES);
   return code;
 }
 
@@ -218,12 +225,19 @@ const NOWHERE: Origin = { kind: 'default' };
 function queryLogFor(
   { queryLog: { to } }: Settings,
   place: string,
-  { context, log }: { readonly context: CommandContext; readonly log: Log },
+  { output, log }: { readonly output: LineOutput; readonly log: Log },
 ): QueryLogStream | undefined {
   if (to === undefined) return undefined;
   if (to === 'stdout') {
     const nothing = (): void => undefined;
-    return { write: (line) => context.stdout.write(line), reopen: nothing, close: nothing };
+    return {
+      write: (line) => output.write(line),
+      get writableLength() {
+        return output.writableLength;
+      },
+      reopen: nothing,
+      close: nothing,
+    };
   }
   try {
     return openQueryLog(to, (error) => log.error('query_log', { reason: error.message }));
@@ -263,15 +277,23 @@ function watchedFiles({ resolvConf, hosts }: Settings, { flags, env }: CommandCo
   );
 }
 
+/** How long the last lines may wait for a reader: one that lives takes them in a moment (S5). */
+const LAST_LINES: Milliseconds = 100;
+
+interface LogParts {
+  readonly context: CommandContext;
+  readonly output: LineOutput;
+  readonly onSuppressed: () => void;
+}
+
 function logFor(
   { log: { level, format } }: Settings,
-  { stdout, env }: CommandContext,
-  onSuppressed: () => void,
+  { context: { stdout, env }, output, onSuppressed }: LogParts,
 ): Log {
   return createLog({
     level,
     format: format === 'auto' ? formatFor(stdout, env) : format,
-    write: (line) => stdout.write(line),
+    write: (line) => output.write(line),
     wallClock: Date.now,
     clock: monotonicClock,
     onSuppressed,

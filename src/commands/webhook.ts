@@ -16,6 +16,7 @@ import {
 } from '../kubernetes/webhook/webhook-metrics.ts';
 import { startWebhookServer, type WebhookServer } from '../kubernetes/webhook/webhook-server.ts';
 import { createExposition } from '../observe/exposition.ts';
+import { type LineOutput, lineOutput } from '../observe/line-output.ts';
 import { createLog, formatFor, type Log } from '../observe/log.ts';
 import { takeNodeWarnings } from '../observe/node-warnings.ts';
 import { type StatusServer, startStatusServer } from '../observe/status-server.ts';
@@ -66,18 +67,27 @@ change. SIGTERM makes it unready, answers for --drain what still comes, and exit
 const CERTIFICATE_INTERVAL: Milliseconds = 10_000;
 /** For requests that are half here when the server closes. */
 const CLOSE_GRACE: Milliseconds = 5_000;
+/** How long the last lines may wait for a reader (S5). */
+const LAST_LINES: Milliseconds = 100;
 
 async function main(context: CommandContext): Promise<number> {
   const { flags, positionals, version } = context;
   if (positionals.length > 0) throw new UsageError(`unexpected argument: ${positionals[0]}`);
+  const metrics = createWebhookMetrics(version);
+  const output = lineOutput({
+    stream: context.stdout,
+    clock: monotonicClock,
+    onDropped: () => metrics.logDropped.add(),
+  });
   const parts: Parts = {
     context,
     files: { cert: required(context, 'tls-cert'), key: required(context, 'tls-key') },
     address: endpoint(context, 'address', '0.0.0.0:8443'),
     status: endpoint(context, 'metrics', '127.0.0.1:9553'),
     drain: durationFlag(flags, 'drain', '5s'),
-    log: logFor(context),
-    metrics: createWebhookMetrics(version),
+    log: logFor(context, output),
+    output,
+    metrics,
     clock: monotonicClock,
   };
   try {
@@ -96,6 +106,7 @@ interface Parts {
   readonly status: Endpoint;
   readonly drain: Milliseconds;
   readonly log: Log;
+  readonly output: LineOutput;
   readonly metrics: WebhookMetrics;
   readonly clock: Clock;
 }
@@ -149,6 +160,7 @@ async function serve(parts: Parts, certificate: Certificate): Promise<number> {
   const abandoned = await server.stop(CLOSE_GRACE);
   await status.close();
   log.info('stopped', { abandoned });
+  await parts.output.end(LAST_LINES);
   return ExitCode.OK;
 }
 
@@ -211,11 +223,11 @@ function endpoint({ flags }: CommandContext, name: string, fallback: string): En
   return parsed;
 }
 
-function logFor({ stdout, env }: CommandContext): Log {
+function logFor({ stdout, env }: CommandContext, output: LineOutput): Log {
   return createLog({
     level: 'info',
     format: formatFor(stdout, env),
-    write: (line) => stdout.write(line),
+    write: (line) => output.write(line),
     wallClock: Date.now,
     clock: monotonicClock,
   });

@@ -182,7 +182,8 @@ export type Limit =
   | 'tcp_unread'
   | 'status_connections'
   | 'status_request'
-  | 'log_lines';
+  | 'log_lines'
+  | 'log_output';
 export const LIMITS: readonly Limit[] = [
   'backlog',
   'flights',
@@ -197,6 +198,7 @@ export const LIMITS: readonly Limit[] = [
   'status_connections',
   'status_request',
   'log_lines',
+  'log_output',
 ];
 
 /** Why a datagram got no reply (L2). */

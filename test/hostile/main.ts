@@ -21,8 +21,8 @@ import { generatedCases, identity } from './stories/identity.ts';
 import { sayAsAnswers, sendAsQueries, untilDescriptors } from './stories/packets.ts';
 import { starve } from './stories/starvation.ts';
 
-/** Of each fault; SIDESTUB_HOSTILE_SECONDS=300 for the long form. */
-const DOH_SECONDS = Number(process.env['SIDESTUB_HOSTILE_SECONDS'] ?? 10);
+/** Of each fault; HOSTILE_SECONDS=300 for the long form. */
+const DOH_SECONDS = Number(process.env['HOSTILE_SECONDS'] ?? 10);
 /** 100,000 mutants, as the reliability goals ask for. */
 const MUTANTS = 100_000;
 

@@ -79,6 +79,11 @@ export function createWebhookMetrics(version: string) {
       help: 'When the certificate in use ends, in seconds of the epoch.',
       query: 'sidestub_webhook_certificate_not_after_seconds - time() < 7 * 86400',
     }),
+    logDropped: registry.tally({
+      name: 'sidestub_log_lines_dropped_total',
+      help: 'Lines of the log that could not be written: a full disk, a closed pipe, or nobody who reads (S5).',
+      query: 'increase(sidestub_log_lines_dropped_total[15m]) > 0',
+    }),
     bugs: registry.tally({
       name: 'sidestub_bugs_total',
       help: 'Errors that nobody meant to throw; must stay 0. The stack is in the log.',

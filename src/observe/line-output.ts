@@ -1,0 +1,151 @@
+import { constants, openSync, writeSync } from 'node:fs';
+import type { Clock, Milliseconds, Timer } from '../clock.ts';
+
+/** Takes lines as they come, and drops those that cannot be written: a log never stops or delays its program (S5). */
+export interface LineOutput {
+  /** @param line - With its end. */
+  write(line: string): void;
+  /** Octets that wait for a reader. */
+  readonly writableLength: number;
+  /** Lines so far. */
+  readonly dropped: number;
+  /** Waits until a reader has taken what waits, for so long at most. */
+  end(grace: Milliseconds): Promise<void>;
+}
+
+/** Where lines go: a process's stdout, or something in its place that has no descriptor. */
+export interface LineStream {
+  write(text: string): unknown;
+  readonly fd?: number;
+  readonly isTTY?: boolean;
+}
+
+export interface LineOutputOptions {
+  readonly stream: LineStream;
+  readonly clock: Clock;
+  /** Told of each line that was dropped. */
+  readonly onDropped?: () => void;
+  /** Writes as `node:fs` does: some of the octets, or an error. */
+  readonly write?: (fd: number, octets: Uint8Array) => number;
+}
+
+/** S1: about 10,000 lines, for a reader that is late. The query log stops at half of it, so that the log still has room. */
+const MAX_WAITING = 2 << 20;
+/** How soon a reader that did not keep up is tried again. */
+const RETRY: Milliseconds = 10;
+
+/**
+ * Writes lines to a descriptor by itself.
+ *
+ * `process.stdout` would keep what a pipe does not take in memory without bound, keep the process alive until it is taken, and be of no
+ * use any more after one error, though a full disk may have room again a minute later.
+ */
+export function lineOutput(options: LineOutputOptions): LineOutput {
+  const { stream } = options;
+  if (stream.fd === undefined) {
+    return {
+      write: (line) => void stream.write(line),
+      writableLength: 0,
+      dropped: 0,
+      end: () => Promise.resolve(),
+    };
+  }
+  return new DescriptorOutput(stream.isTTY === true ? terminal(stream.fd) : stream.fd, options);
+}
+
+class DescriptorOutput implements LineOutput {
+  private readonly fd: number;
+  private readonly clock: Clock;
+  private readonly onDropped: () => void;
+  private readonly writeSome: (fd: number, octets: Uint8Array) => number;
+  /** Lines in their order; of the first, some may have been written. */
+  private readonly waiting: Uint8Array[] = [];
+  private waitingOctets = 0;
+  private retry: Timer | undefined;
+  private readonly emptied: (() => void)[] = [];
+  dropped = 0;
+
+  constructor(
+    fd: number,
+    { clock, onDropped = () => undefined, write = writeSync }: LineOutputOptions,
+  ) {
+    this.fd = fd;
+    this.clock = clock;
+    this.onDropped = onDropped;
+    this.writeSome = write;
+  }
+
+  get writableLength(): number {
+    return this.waitingOctets;
+  }
+
+  write(line: string): void {
+    const octets = Buffer.from(line);
+    if (this.waitingOctets + octets.length > MAX_WAITING) {
+      this.drop();
+      return;
+    }
+    this.waiting.push(octets);
+    this.waitingOctets += octets.length;
+    // Where a reader is late, one attempt for all that comes meanwhile will do.
+    if (this.retry === undefined) this.flush();
+  }
+
+  end(grace: Milliseconds): Promise<void> {
+    this.flush();
+    if (this.waiting.length === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const late = this.clock.after(grace, resolve).keepAlive();
+      this.emptied.push(() => {
+        late.cancel();
+        resolve();
+      });
+    });
+  }
+
+  private drop(): void {
+    this.dropped++;
+    this.onDropped();
+  }
+
+  private flush(): void {
+    this.retry?.cancel();
+    this.retry = undefined;
+    for (let next = this.waiting[0]; next !== undefined; next = this.waiting[0]) {
+      let written: number;
+      try {
+        written = this.writeSome(this.fd, next);
+      } catch (error) {
+        if (isLate(error)) {
+          this.retry = this.clock.after(RETRY, () => this.flush());
+          return;
+        }
+        // ENOSPC, EPIPE, EIO: the line is lost, and the next one may not be.
+        this.drop();
+        written = next.length;
+      }
+      this.waitingOctets -= written;
+      if (written === next.length) this.waiting.shift();
+      else this.waiting[0] = next.subarray(written);
+    }
+    for (const tell of this.emptied.splice(0)) tell();
+  }
+}
+
+/** Node has made pipes and sockets non-blocking when it made its own stream of them. */
+function isLate(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EAGAIN';
+}
+
+/**
+ * A terminal of its own, non-blocking: Ctrl-S in the one that is shared would hold up the event loop, and non-blocking it would
+ * be for the shell as well.
+ */
+function terminal(fd: number): number {
+  const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
+  try {
+    return openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+  } catch {
+    return fd;
+  }
+}
