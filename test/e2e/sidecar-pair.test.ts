@@ -8,6 +8,7 @@ import type { Lab } from '../support/lab.ts';
 import type { Libc, Lookup } from '../support/lab-client.ts';
 import type { Daemon } from '../support/lab-daemon.ts';
 import { behindNodeDaemon, startNodeDaemon, withPair } from '../support/lab-pair.ts';
+import { LAB_TOOLS, required } from '../support/lab-requirements.ts';
 import { LIBCS, setupLab, storyWorld, withDaemon } from '../support/lab-story.ts';
 
 /** Services of other namespaces, two of these called like top-level domains, and what musl needs the repair of NODATA for. */
@@ -150,6 +151,20 @@ test('a service that is made after its name was denied, and asked for seven seco
 });
 
 const MADE = '10.96.9.9';
+
+test('real servers pass over the mark of a probe (RFC 6891 §6.1.2)', async (t) => {
+  const lab = await setupLab(t, OTHERS);
+  if (lab === undefined || !required(t, [...LAB_TOOLS, 'dnsmasq', 'unbound'])) return;
+  for (const server of ['dnsmasq', 'unbound'] as const) {
+    const peer = await lab.startPeer(server);
+    const daemon = await lab.startDaemon({ address: '127.0.0.2', nameservers: ['127.0.0.1'] });
+    await daemon.untilVerdict();
+    // Each question of the test is marked.
+    t.match(await daemon.metrics(), /conformance\{[^}]*state="conforming"[^}]*\} 1$/m, server);
+    await daemon.kill();
+    await peer.stop();
+  }
+});
 
 interface Story {
   readonly libc: Libc;

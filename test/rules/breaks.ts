@@ -255,10 +255,10 @@ export const BREAKS: readonly Break[] = [
   {
     rule: 'C2',
     what: 'denials live as long as they say',
-    file: 'src/resolve/answer-cache.ts',
-    old: 'Math.min(negativeTtl(message, query) * 1000, longest);',
-    broken: 'negativeTtl(message, query) * 1000;',
-    tests: ['test/resolve/answer-cache.test.ts'],
+    file: 'src/resolve/denial-life.ts',
+    old: 'brief: { alone: BRIEF,',
+    broken: 'brief: { alone: STALE,',
+    tests: ['test/scenario/made-now.test.ts'],
   },
   {
     rule: 'C2',

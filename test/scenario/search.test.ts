@@ -273,7 +273,7 @@ test('N9: a cut of the last five minutes stands in for an upstream that fails', 
 });
 
 test('N9: a cut whose life is over denies nothing that upstream has a word on', async (t) => {
-  const service = 'db.backend.job.svc.cluster.local.';
+  const service = 'db.backend.dev.job.svc.cluster.local.';
   const before = answerFrom({});
   const after = answerFrom({ hosts: [service] });
   let created = false;
