@@ -17,7 +17,7 @@ import {
   UsageError,
 } from './command.ts';
 import { diffText } from './inject/diff-text.ts';
-import { injectionFlags, injectionOptions } from './inject/injection-flags.ts';
+import { clusterZoneOf, injectionFlags, injectionOptions } from './inject/injection-flags.ts';
 import { type ManifestFile, readManifestFiles } from './inject/manifest-files.ts';
 
 /** Puts sidestub into the pods of manifests. */
@@ -53,7 +53,7 @@ when that is something to mend.
       type: 'string',
       short: 'n',
       hint: 'NAME',
-      meaning: 'of objects that do not say theirs, for mode none',
+      meaning: 'of objects that do not say theirs, for modes none and node',
     },
     remove: {
       type: 'boolean',
@@ -75,8 +75,10 @@ async function main(context: CommandContext): Promise<number> {
   if (positionals.length > 0) {
     throw new UsageError(`unexpected argument: ${positionals[0]}; files are named by -f`);
   }
+  const chosen = injectionOptions(flags, version);
   const options: ManifestOptions = {
-    ...injectionOptions(flags, version),
+    ...chosen,
+    clusterDns: chosen.clusterDns ?? clusterZoneOf(flags),
     restorable: true,
     templatePaths: templatePathsOf(context),
     remove: isSet(flags, 'remove'),

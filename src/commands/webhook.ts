@@ -51,7 +51,7 @@ change. SIGTERM makes it unready, answers for --drain what still comes, and exit
     'resolv-conf': {
       type: 'string',
       hint: 'FILE',
-      meaning: "where the cluster's DNS is read for mode none (/etc/resolv.conf)",
+      meaning: "where the cluster's DNS is read for modes none and node (/etc/resolv.conf)",
     },
     drain: {
       type: 'string',
@@ -198,7 +198,11 @@ function ownClusterDns({ flags }: CommandContext, log: Log): ClusterDns | undefi
     return clusterDnsFrom(readFileSync(path, 'utf8'));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    log.warn('cluster_dns_unknown', { path, reason, consequence: 'mode none is refused' });
+    log.warn('cluster_dns_unknown', {
+      path,
+      reason,
+      consequence: 'modes none and node are refused',
+    });
     return undefined;
   }
 }

@@ -225,6 +225,23 @@ test('flags choose, and mode none takes the namespace from the object or -n', as
   }
 });
 
+test('flags set resources, image and user of the sidecar, or leave it out for the node daemon', async (t) => {
+  const file = join(t.testdir({ 'job.yaml': JOB }), 'job.yaml');
+  const words = '--cpu-limit 250m --memory-request none --pull-policy Always --pull-secret mirror';
+  const { stdout } = await inject(['-f', file, ...words.split(' '), '--run-as-user', '1001']);
+  t.match(stdout, /requests:\n\s+cpu: 10m\n\s+limits:\n\s+cpu: 250m\n\s+memory: 96Mi\n/);
+  t.match(stdout, /imagePullPolicy: Always\n[\s\S]*runAsUser: 1001\n[\s\S]*- name: mirror\n/);
+  const node = ['--mode', 'node', '--node-dns', '10.96.0.53', '-n', 'ci'];
+  const served = await inject(['-f', file, ...node, '--cluster-search', 'corp.example']);
+  t.match(served.stderr, 'Job/nightly injected (node)\n');
+  t.match(
+    served.stdout,
+    /nameservers:\n\s+- 10\.96\.0\.53\n\s+searches:\n\s+- ci\.svc\.cluster\.local\n/,
+  );
+  t.match(served.stdout, '- corp.example\n');
+  t.notMatch(served.stdout, 'image: sidestub');
+});
+
 test('what makes no sense is an error that says so', async (t) => {
   const folder = t.testdir({ 'bad.yaml': `${CONFIG_MAP}---\na: [1\nb: 2\n`, 'empty.yaml': '' });
   const bad = await inject(['-f', join(folder, 'bad.yaml')]);
@@ -248,6 +265,14 @@ test('what makes no sense is an error that says so', async (t) => {
     ['--output', 'json'],
     ['--mode', 'none', '--listen', 'pod'],
     ['--template-path', 'spec.template'],
+    ['--mode', 'node', '--listen', 'pod'],
+    ['--node-dns', 'dns'],
+    ['--cpu-limit', '1 core'],
+    ['--memory-request', '1Gi', '--memory-limit', '1Mi'],
+    ['--qos', 'Guaranteed'],
+    ['--run-as-user', '0'],
+    ['--pull-policy', 'Sometimes'],
+    ['--image', 'a b'],
     ['--template-path', 'Job=spec..template'],
   ]) {
     t.match(await inject(words), { code: 64, stdout: '' }, words.join(' '));

@@ -3,6 +3,7 @@ import {
   isDomainName,
   isUpstreamGroup,
   type Listen,
+  MODES,
   type Mode,
 } from '../../kubernetes/inject/annotations.ts';
 import type { ClusterDns } from '../../kubernetes/inject/cluster-dns.ts';
@@ -11,6 +12,12 @@ import {
   parseClusterVersion,
 } from '../../kubernetes/inject/cluster-version.ts';
 import type { InjectionOptions } from '../../kubernetes/inject/inject-pod.ts';
+import {
+  isQuantity,
+  RESOURCE_NAMES,
+  type ResourceChoices,
+  resourcesFor,
+} from '../../kubernetes/inject/resources.ts';
 import { type CommandOptions, type Flags, textFlag, UsageError } from '../command.ts';
 
 /** The flags by which `inject` and `webhook` are told what a pod is to get. */
@@ -18,8 +25,9 @@ export const injectionFlags: CommandOptions = {
   image: { type: 'string', hint: 'IMAGE', meaning: 'the image of the sidecar (sidestub:VERSION)' },
   mode: {
     type: 'string',
-    hint: 'overlay|none',
-    meaning: "mount a resolv.conf over the pod's (overlay), or set dnsPolicy: None",
+    hint: 'overlay|none|node',
+    meaning:
+      "mount a resolv.conf over the pod's (overlay), or set dnsPolicy: None, with a sidecar or (node) none",
   },
   listen: {
     type: 'string',
@@ -54,6 +62,43 @@ export const injectionFlags: CommandOptions = {
     hint: 'ZONE',
     meaning: 'the cluster zone, for mode none (cluster.local)',
   },
+  'cluster-search': {
+    type: 'string',
+    multiple: true,
+    hint: 'DOMAIN',
+    meaning: "a search domain of the nodes, behind the cluster's, for modes none and node",
+  },
+  'node-dns': {
+    type: 'string',
+    hint: 'ADDR',
+    meaning: 'where pods reach the daemon of their node, for mode node (k8s/node)',
+  },
+  'cpu-request': { type: 'string', hint: 'QUANTITY', meaning: 'of the sidecar, or none (10m)' },
+  'cpu-limit': { type: 'string', hint: 'QUANTITY', meaning: 'of the sidecar, or none (none)' },
+  'memory-request': { type: 'string', hint: 'QUANTITY', meaning: 'of the sidecar, or none (64Mi)' },
+  'memory-limit': { type: 'string', hint: 'QUANTITY', meaning: 'of the sidecar, or none (96Mi)' },
+  qos: {
+    type: 'string',
+    hint: 'keep|burstable',
+    meaning: 'keep: a Guaranteed pod stays Guaranteed, and a BestEffort one BestEffort',
+  },
+  'pull-policy': {
+    type: 'string',
+    hint: 'POLICY',
+    meaning: "of the sidecar's image: Always, IfNotPresent or Never",
+  },
+  'pull-secret': {
+    type: 'string',
+    multiple: true,
+    hint: 'NAME',
+    meaning: "a Secret for the sidecar's image, beside those of the pod",
+  },
+  'run-as-user': {
+    type: 'string',
+    hint: 'UID|none',
+    meaning:
+      'the user of the sidecar; none where the cluster assigns one, as OpenShift does (65532)',
+  },
   'cluster-version': {
     type: 'string',
     hint: 'VERSION',
@@ -68,13 +113,18 @@ export const injectionFlags: CommandOptions = {
  * @throws {UsageError} For a value that makes no sense.
  */
 export function injectionOptions(flags: Flags, version: string): InjectionOptions {
-  const mode = wordOf<Mode>(flags, 'mode', ['overlay', 'none']) ?? 'overlay';
+  const mode = wordOf<Mode>(flags, 'mode', MODES) ?? 'overlay';
   const listen = wordOf<Listen>(flags, 'listen', ['loopback', 'pod']) ?? 'loopback';
-  if (mode === 'none' && listen === 'pod') {
+  if (mode !== 'overlay' && listen === 'pod') {
     throw new UsageError("--listen pod needs --mode overlay: only it can name the pod's address");
   }
   return {
-    image: textFlag(flags, 'image') ?? `sidestub:${version}`,
+    image: checked(flags, 'image', /^[^\s]+$/, 'an image') ?? `sidestub:${version}`,
+    pullPolicy: wordOf(flags, 'pull-policy', ['Always', 'IfNotPresent', 'Never']),
+    pullSecrets: wordsOf(flags, 'pull-secret', isDomainName, 'the name of a Secret'),
+    runAsUser: userOf(flags),
+    resources: resourcesOf(flags),
+    nodeDns: nodeDnsOf(flags),
     mode,
     listen,
     pins: wordsOf(flags, 'pin', isDomainName, 'a domain name'),
@@ -113,15 +163,64 @@ function wordsOf(
   return words;
 }
 
-function clusterDnsOf(flags: Flags): ClusterDns | undefined {
+function checked(flags: Flags, name: string, pattern: RegExp, expected: string) {
+  const value = textFlag(flags, name);
+  if (value !== undefined && !pattern.test(value)) {
+    throw new UsageError(`--${name} is not ${expected}: ${value}`);
+  }
+  return value;
+}
+
+/** A uid that is not root's: the sidecar is `runAsNonRoot`. */
+function userOf(flags: Flags): number | 'none' | undefined {
+  const user = checked(flags, 'run-as-user', /^(?:none|[1-9]\d{0,9})$/, 'a uid above 0, or none');
+  return user === undefined || user === 'none' ? user : Number(user);
+}
+
+function resourcesOf(flags: Flags): ResourceChoices {
+  const qos = wordOf(flags, 'qos', ['keep', 'burstable'] as const);
+  const quantities = Object.entries(RESOURCE_NAMES).flatMap(([name, choice]) => {
+    const value = textFlag(flags, name);
+    if (value === undefined) return [];
+    if (!isQuantity(value)) throw new UsageError(`--${name} is not a quantity or none: ${value}`);
+    return [[choice, value]];
+  });
+  const choices: ResourceChoices = {
+    ...Object.fromEntries(quantities),
+    ...(qos === undefined ? {} : { qos }),
+  };
+  try {
+    resourcesFor(choices, 'Burstable');
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+  return choices;
+}
+
+function nodeDnsOf(flags: Flags): string | undefined {
+  const address = textFlag(flags, 'node-dns');
+  if (address !== undefined && isIP(address) === 0) {
+    throw new UsageError(`--node-dns is not an address: ${address}`);
+  }
+  return address;
+}
+
+/** What is known of the cluster where `--cluster-dns` does not say: enough for mode `node`. */
+export function clusterZoneOf(flags: Flags): ClusterDns {
   const zone = textFlag(flags, 'cluster-domain') ?? 'cluster.local';
   if (!isDomainName(zone)) throw new UsageError(`--cluster-domain is not a domain name: ${zone}`);
+  const hostSearches = wordsOf(flags, 'cluster-search', isDomainName, 'a domain name');
+  return { nameservers: [], zone, hostSearches };
+}
+
+function clusterDnsOf(flags: Flags): ClusterDns | undefined {
+  const cluster = clusterZoneOf(flags);
   const nameservers = textFlag(flags, 'cluster-dns')?.split(',');
   if (nameservers === undefined) return undefined;
   // Kubelet writes addresses alone: a port or a scheme has no place in a pod's dnsConfig.
   const wrong = nameservers.find((address) => isIP(address) === 0);
   if (wrong !== undefined) throw new UsageError(`--cluster-dns is not an address: ${wrong}`);
-  return { nameservers, zone, hostSearches: [] };
+  return { ...cluster, nameservers };
 }
 
 function clusterVersionOf(flags: Flags): ClusterVersion | undefined {

@@ -1,9 +1,12 @@
 import { isIP } from 'node:net';
 import { PodError } from './pod-error.ts';
+import { isQuantity, RESOURCE_NAMES, type ResourceChoices } from './resources.ts';
 
 /** Set on what was injected: the version of what the pod looks like then. */
 export const INJECTED = 'sidestub.dev/injected';
 export const INJECTED_VERSION = 'v1';
+/** The same of a pod in mode `node`, which has no sidecar. */
+export const INJECTED_NODE_VERSION = 'v1-node';
 
 /** Whether sidestub was put into a pod, by whatever version. */
 export function isInjected(annotations: ReadonlyMap<string, string> | undefined): boolean {
@@ -13,14 +16,19 @@ export function isInjected(annotations: ReadonlyMap<string, string> | undefined)
 /** `"false"` keeps a pod as it is, as annotation or as label; the label also opts in (k8s/injector). */
 export const INJECT = 'sidestub.dev/inject';
 
+const PREFIX = 'sidestub.dev/';
 const PIN = 'sidestub.dev/pin';
 const READY = 'sidestub.dev/ready';
 const UPSTREAMS = 'sidestub.dev/upstreams';
 const MODE = 'sidestub.dev/mode';
 const LISTEN = 'sidestub.dev/listen';
 
-/** How the pod's programs come to ask sidestub: a published resolv.conf over theirs, or `dnsPolicy: None`. */
-export type Mode = 'overlay' | 'none';
+/**
+ * How the pod's programs come to ask sidestub: a published resolv.conf over theirs, or `dnsPolicy: None`, with a sidecar
+ * behind it or, in mode `node`, the daemon of the node.
+ */
+export type Mode = 'overlay' | 'none' | 'node';
+export const MODES: readonly Mode[] = ['overlay', 'none', 'node'];
 
 /** Who can reach sidestub: the pod's programs on the loopback, or also containers that dockerd in the pod starts. */
 export type Listen = 'loopback' | 'pod';
@@ -35,6 +43,7 @@ export interface Choices {
   /** One `--upstream` each: a group of equals with commas between (U1). None: those of the pod's resolv.conf. */
   readonly upstreams: readonly string[];
   readonly listen: Listen;
+  readonly resources: ResourceChoices;
 }
 
 /**
@@ -46,12 +55,23 @@ export interface Choices {
 export function choicesFor(annotations: ReadonlyMap<string, string>, defaults: Choices): Choices {
   const upstreams = wordsIn(annotations, UPSTREAMS, /[\s]+/, isUpstreamGroup, 'server addresses');
   return {
-    mode: oneOf(annotations, MODE, ['overlay', 'none']) ?? defaults.mode,
+    mode: oneOf(annotations, MODE, MODES) ?? defaults.mode,
     listen: oneOf(annotations, LISTEN, ['loopback', 'pod']) ?? defaults.listen,
     pins: union(defaults.pins, namesIn(annotations, PIN)),
     readyNames: union(defaults.readyNames, namesIn(annotations, READY)),
     upstreams: upstreams.length > 0 ? upstreams : defaults.upstreams,
+    resources: { ...defaults.resources, ...resourcesIn(annotations) },
   };
+}
+
+function resourcesIn(annotations: ReadonlyMap<string, string>): ResourceChoices {
+  const qos = oneOf(annotations, `${PREFIX}qos`, ['keep', 'burstable']);
+  const quantities = Object.entries(RESOURCE_NAMES).flatMap(([name, choice]) => {
+    const key = `${PREFIX}${name}`;
+    const [quantity] = wordsIn(annotations, key, /\s+/, isQuantity, 'a quantity or none');
+    return quantity === undefined ? [] : [[choice, quantity]];
+  });
+  return { ...Object.fromEntries(quantities), ...(qos === undefined ? {} : { qos }) };
 }
 
 /** Whether a domain name can be handed to the daemon: letters, digits, `-`, `_`, and the lengths of RFC 1035 §2.3.4. */

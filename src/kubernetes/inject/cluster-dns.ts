@@ -52,17 +52,52 @@ export function explicitDns(
   if (typeof before === 'string') return before;
   const { nameservers = [], searches = [], options = [] } = pod.dnsConfig ?? {};
   const upstreams = [...new Set([...before.nameservers, ...nameservers])];
-  if (upstreams.length === 0) return 'dnsPolicy None without nameservers: nobody to ask';
+  if (upstreams.length === 0) {
+    return pod.dnsPolicy === 'None'
+      ? 'dnsPolicy None without nameservers: nobody to ask'
+      : 'the cluster DNS is not known: --cluster-dns';
+  }
   const own = upstreams.find(isLoopback);
   if (own !== undefined) return `the pod has a nameserver of its own at ${own}`;
   return {
     upstreams,
     config: {
       nameservers: [LOOPBACK],
-      searches: [...new Set([...before.searches, ...searches])],
+      searches: searchList([...before.searches, ...searches]),
       options: merged(before.options, options),
     },
   };
+}
+
+/** The pod's DNS with the daemon of its node as the only nameserver; or why it cannot be served by that one. */
+export function nodeDns(
+  pod: Pod,
+  cluster: ClusterDns | undefined,
+  namespace: string | undefined,
+  address: string | undefined,
+): DnsConfig | string {
+  if (address === undefined) return 'the address of the node daemon is not known: --node-dns';
+  const { nameservers = [], searches = [], options = [] } = pod.dnsConfig ?? {};
+  if (nameservers.length > 0) {
+    return 'the pod has nameservers of its own, which the node daemon does not ask';
+  }
+  const before = clusterFirst(pod.dnsPolicy, cluster, namespace);
+  if (typeof before === 'string') return before;
+  return {
+    nameservers: [address],
+    searches: searchList([...before.searches, ...searches]),
+    options: merged(before.options, options),
+  };
+}
+
+/** Kubelet leaves out what is more; with `dnsPolicy: None` the API server would refuse the pod. */
+const MAX_SEARCHES = 32;
+const MAX_SEARCH_CHARACTERS = 2_048;
+
+function searchList(all: readonly string[]): string[] {
+  const list = [...new Set(all)].slice(0, MAX_SEARCHES);
+  while (list.join(' ').length > MAX_SEARCH_CHARACTERS) list.pop();
+  return list;
 }
 
 /** Whether the pod's programs ask the loopback and nobody else. */
@@ -83,8 +118,8 @@ function clusterFirst(
   if (policy !== 'ClusterFirst' && policy !== 'ClusterFirstWithHostNet') {
     return `dnsPolicy ${policy}: only the node knows its nameservers; mode overlay leaves them as they are`;
   }
-  if (cluster === undefined) return 'the cluster DNS is not known, and mode none needs it';
-  if (namespace === undefined) return 'the namespace is not known, and mode none needs it';
+  if (cluster === undefined) return 'the cluster DNS is not known: --cluster-dns';
+  if (namespace === undefined) return 'the namespace is not known, and its search list needs it';
   const { nameservers, zone, hostSearches } = cluster;
   const searches = [`${namespace}.svc.${zone}`, `svc.${zone}`, zone, ...hostSearches];
   return { nameservers, searches, options: CLUSTER_OPTIONS };

@@ -2,16 +2,17 @@ import {
   type Choices,
   choicesFor,
   INJECTED,
+  INJECTED_NODE_VERSION,
   INJECTED_VERSION,
   isInjected,
   type Mode,
 } from './annotations.ts';
-import { asksLoopback, type ClusterDns, type ExplicitDns, explicitDns } from './cluster-dns.ts';
+import { asksLoopback, type ClusterDns, explicitDns, nodeDns } from './cluster-dns.ts';
 import type { ClusterVersion } from './cluster-version.ts';
 import { type AddOperation, add, type Json, type JsonPatch, pointerTo } from './json-patch.ts';
 import { isBefore, mountWarnings, needsMount } from './mounts.ts';
-import { obstacle, type Reason, type Skip } from './obstacles.ts';
-import { type Pod, readPod } from './pod.ts';
+import { type Reason, type Skip, sidecarObstacle, unwanted } from './obstacles.ts';
+import { type DnsConfig, type Pod, readPod } from './pod.ts';
 import { PodError } from './pod-error.ts';
 import { RESTORE, type Restored, recordOf, recordText } from './restore-record.ts';
 import {
@@ -27,10 +28,16 @@ import {
 /** What injection knows beside the pod. */
 export interface InjectionOptions extends Choices {
   readonly image: string;
+  readonly pullPolicy?: string | undefined;
+  /** By which nodes pull the image, beside the pod's own. */
+  readonly pullSecrets: readonly string[];
+  readonly runAsUser?: number | 'none' | undefined;
   /** Where the pod is to run: a pod made by a controller does not say. */
   readonly namespace: string | undefined;
-  /** Mode `none` needs it. */
+  /** Modes `none` and `node` need it. */
   readonly clusterDns: ClusterDns | undefined;
+  /** Where pods reach the daemon of their node: mode `node` needs it. */
+  readonly nodeDns: string | undefined;
   /** `undefined` is taken for new enough. */
   readonly clusterVersion: ClusterVersion | undefined;
   /** Whether an annotation is to say what it takes to undo it: pods live shorter than manifests. */
@@ -78,21 +85,54 @@ export function injectPod(value: unknown, options: InjectionOptions): Injection 
 }
 
 function injectionFor(pod: Pod, options: InjectionOptions): Injection {
-  const inTheWay = obstacle(pod, options.clusterVersion);
+  const inTheWay = unwanted(pod);
   if (inTheWay !== undefined) return notInjected(inTheWay);
   const present = pod.initContainers?.find(({ name }) => name === SIDECAR);
   const choices = choicesFor(pod.annotations ?? new Map(), options);
+  if (present === undefined && (choices.mode === 'node' || isServedByNode(pod))) {
+    return nodeInjection(pod, { ...options, ...choices });
+  }
+  const obstacle = sidecarObstacle(pod, options.clusterVersion);
+  if (obstacle !== undefined) return notInjected(obstacle);
   // A pod that has the sidecar is in the mode that this one was made for, whatever was chosen since.
   const mode = present === undefined ? choices.mode : modeOf(present.args);
   const patch =
     mode === 'overlay'
       ? overlayPatch(pod, { ...options, ...choices, mode })
       : nonePatch(pod, { ...options, ...choices, mode }, present !== undefined);
-  if (typeof patch === 'string') {
-    return { outcome: 'refused', reason: 'dns_policy', message: patch };
-  }
+  if (typeof patch === 'string') return dnsRefused(patch);
   const warnings = mode === 'overlay' ? mountWarnings(pod) : [];
   return { outcome: patch.length > 0 ? 'injected' : 'unchanged', mode, patch, warnings };
+}
+
+function notInjected({ reason, message, meant }: Skip): NotInjected {
+  return { outcome: meant ? 'skipped' : 'refused', reason, message };
+}
+
+function dnsRefused(message: string): NotInjected {
+  return { outcome: 'refused', reason: 'dns_policy', message };
+}
+
+function isServedByNode({ annotations }: Pod): boolean {
+  return annotations?.get(INJECTED) === INJECTED_NODE_VERSION;
+}
+
+/** No sidecar: the daemon of the node is the pod's only nameserver. A second one would be asked in parallel by musl. */
+function nodeInjection(pod: Pod, options: InjectionOptions): Injection {
+  if (isServedByNode(pod)) return { outcome: 'unchanged', mode: 'node', patch: [], warnings: [] };
+  const config = nodeDns(pod, options.clusterDns, options.namespace, options.nodeDns);
+  if (typeof config === 'string') return dnsRefused(config);
+  const { pins, readyNames, upstreams } = options;
+  const unused = pins.length + readyNames.length + upstreams.length > 0;
+  const warnings = unused
+    ? ["mode node: pins, ready names and upstreams are the daemon's to set"]
+    : [];
+  const patch = [
+    ...annotation(pod, INJECTED_NODE_VERSION),
+    add(['spec', 'dnsPolicy'], 'None'),
+    add(['spec', 'dnsConfig'], dnsConfigJson(config)),
+  ];
+  return { outcome: 'injected', mode: 'node', patch, warnings };
 }
 
 /** The annotation that removal will read, where there is something to know. */
@@ -101,6 +141,7 @@ function restoreNote(value: unknown, pod: Pod, { mode, patch }: Injected): AddOp
   const record = new Map([
     ...(mode === 'overlay' ? [] : DNS_WAS_ABSENT),
     ...ownElements(pod),
+    ...addedSecrets(patch),
     ...recordOf(value, patch),
   ]);
   if (record.size === 0) return [];
@@ -111,6 +152,15 @@ const DNS_WAS_ABSENT: readonly (readonly [pointer: string, was: Restored])[] = [
   ['/spec/dnsPolicy', {}],
   ['/spec/dnsConfig', {}],
 ];
+
+/** Nothing tells a pull secret of ours from one of the pod's. */
+function addedSecrets(patch: JsonPatch): (readonly [pointer: string, was: Restored])[] {
+  return patch.flatMap((operation) => {
+    if (operation.op !== 'add' || operation.path !== `${PULL_SECRETS}/-`) return [];
+    const { name } = operation.value as { readonly name: string };
+    return [[`${PULL_SECRETS}/${name}`, {}]];
+  });
+}
 
 /** What looks like ours and was there before. */
 function ownElements(pod: Pod): (readonly [pointer: string, was: Restored])[] {
@@ -132,10 +182,6 @@ function ownElements(pod: Pod): (readonly [pointer: string, was: Restored])[] {
     .map((place) => [pointerTo(['spec', ...place]), { is: true }]);
 }
 
-function notInjected({ reason, message, meant }: Skip): NotInjected {
-  return { outcome: meant ? 'skipped' : 'refused', reason, message };
-}
-
 function modeOf(args: readonly string[]): Mode {
   return args.some((arg) => arg === PUBLISH_FLAG || arg.startsWith(`${PUBLISH_FLAG}=`))
     ? 'overlay'
@@ -151,6 +197,7 @@ function overlayPatch(pod: Pod, options: InjectionOptions): JsonPatch {
       : append(['spec', 'volumes'], pod.volumes, sharedVolume)),
     ...sidecar(pod, options),
     ...mounts(pod),
+    ...pullSecrets(pod, options),
   ];
 }
 
@@ -166,12 +213,13 @@ function nonePatch(pod: Pod, options: InjectionOptions, present: boolean): JsonP
     ...annotation(pod),
     ...sysctl(pod),
     add(['spec', 'dnsPolicy'], 'None'),
-    add(['spec', 'dnsConfig'], dnsConfigJson(dns)),
+    add(['spec', 'dnsConfig'], dnsConfigJson(dns.config)),
     ...sidecar(pod, { ...options, upstreams }),
+    ...pullSecrets(pod, options),
   ];
 }
 
-function dnsConfigJson({ config }: ExplicitDns): Json {
+function dnsConfigJson(config: DnsConfig): Json {
   return {
     nameservers: config.nameservers,
     searches: config.searches,
@@ -181,12 +229,15 @@ function dnsConfigJson({ config }: ExplicitDns): Json {
   };
 }
 
-function annotation({ hasMetadata, annotations }: Pod): AddOperation[] {
+function annotation(
+  { hasMetadata, annotations }: Pod,
+  version: string = INJECTED_VERSION,
+): AddOperation[] {
   if (annotations?.has(INJECTED) === true) return [];
   return [
     ...(hasMetadata ? [] : [add(['metadata'], {})]),
     ...(annotations === undefined ? [add(['metadata', 'annotations'], {})] : []),
-    add(['metadata', 'annotations', INJECTED], INJECTED_VERSION),
+    add(['metadata', 'annotations', INJECTED], version),
   ];
 }
 
@@ -199,11 +250,28 @@ function sysctl({ hasSecurityContext, sysctls }: Pod): AddOperation[] {
 }
 
 /** At position 0: what starts before it would find a folder where the published file is to be. */
-function sidecar({ initContainers }: Pod, options: InjectionOptions): AddOperation[] {
+function sidecar({ initContainers, qosClass }: Pod, options: InjectionOptions): AddOperation[] {
   if (initContainers?.some(({ name }) => name === SIDECAR) === true) return [];
   return [
     ...(initContainers === undefined ? [add(['spec', 'initContainers'], [])] : []),
-    add(['spec', 'initContainers', 0], sidecarContainer(options)),
+    add(['spec', 'initContainers', 0], sidecarContainer({ ...options, qosClass })),
+  ];
+}
+
+const PULL_SECRETS = '/spec/imagePullSecrets';
+
+function pullSecrets(
+  { imagePullSecrets, initContainers }: Pod,
+  options: InjectionOptions,
+): AddOperation[] {
+  // Those of a sidecar that is there already were somebody's choice.
+  if (initContainers?.some(({ name }) => name === SIDECAR) === true) return [];
+  const missing = options.pullSecrets.filter((name) => imagePullSecrets?.includes(name) !== true);
+  return [
+    ...(missing.length > 0 && imagePullSecrets === undefined
+      ? [add(['spec', 'imagePullSecrets'], [])]
+      : []),
+    ...missing.map((name) => add(['spec', 'imagePullSecrets', '-'], { name })),
   ];
 }
 

@@ -37,12 +37,13 @@ export interface Skip {
   readonly meant: boolean;
 }
 
-/** What keeps a pod from being injected, the first of it; `undefined` where nothing does. */
-export function obstacle(pod: Pod, version: ClusterVersion | undefined): Skip | undefined {
-  return unwanted(pod) ?? tooOld(version) ?? taken(pod) ?? portTaken(pod) ?? sysctlTaken(pod);
+/** What keeps a sidecar out of a pod, the first of it; `undefined` where nothing does. */
+export function sidecarObstacle(pod: Pod, version: ClusterVersion | undefined): Skip | undefined {
+  return tooOld(version) ?? taken(pod) ?? portTaken(pod) ?? sysctlTaken(pod);
 }
 
-function unwanted({
+/** Why a pod is to be left as it is in every mode. */
+export function unwanted({
   annotations,
   labels,
   windows,

@@ -1,4 +1,6 @@
 import { Place } from './place.ts';
+import { type QosClass, qosClassOf } from './resources.ts';
+import { SIDECAR } from './sidecar.ts';
 
 /** What injection reads of a pod. `undefined` lists are not there, and have to be made before something is added. */
 export interface Pod {
@@ -19,6 +21,9 @@ export interface Pod {
   readonly volumes: readonly Volume[] | undefined;
   readonly initContainers: readonly Container[] | undefined;
   readonly containers: readonly Container[];
+  readonly imagePullSecrets: readonly string[] | undefined;
+  /** Without what sidestub adds. */
+  readonly qosClass: QosClass;
 }
 
 export interface Container {
@@ -81,7 +86,17 @@ export function readPod(value: unknown): Pod {
     volumes: spec.member('volumes').list()?.map(readVolume),
     initContainers: spec.member('initContainers').list()?.map(readContainer),
     containers: spec.member('containers').list()?.map(readContainer) ?? [],
+    imagePullSecrets: spec
+      .member('imagePullSecrets')
+      .list()
+      ?.map((secret) => secret.member('name').text() ?? ''),
+    qosClass: qosClassOf(spec, othersIn(spec)),
   };
+}
+
+function othersIn(spec: Place): Place[] {
+  const all = ['initContainers', 'containers'].flatMap((list) => spec.member(list).list() ?? []);
+  return all.filter((container) => container.member('name').text() !== SIDECAR);
 }
 
 /** Scheduled to Windows by word of the pod; one that says neither runs on Linux or not at all. */

@@ -59,8 +59,8 @@ class PodRemoval {
     }
     this.list(['spec', 'initContainers'], isSidecar);
     this.list(['spec', 'volumes'], isOurs);
-    this.list(['spec', 'securityContext', 'sysctls'], isSysctl);
-    this.settle(['spec', 'securityContext']);
+    const hadSysctl = this.list(['spec', 'securityContext', 'sysctls'], isSysctl);
+    if (hadSysctl) this.settle(['spec', 'securityContext']);
     this.list(['spec', 'imagePullSecrets'], ({ name }) =>
       this.wasAbsent(['spec', 'imagePullSecrets', String(name)]),
     );
@@ -90,15 +90,15 @@ class PodRemoval {
     }
   }
 
-  /** Takes elements out of a list, but for those that were there before. */
-  private list(tokens: Tokens, isOurs: (element: Element) => boolean): void {
-    const elements = this.elements(tokens);
-    for (const [index, element] of [...elements.entries()].toReversed()) {
+  /** Takes elements out of a list, but for those that were there before. Returns whether there were any. */
+  private list(tokens: Tokens, isOurs: (element: Element) => boolean): boolean {
+    const ours = [...this.elements(tokens).entries()].filter(([, element]) => {
       const place = [...namedTokens(this.pod, tokens), String(element['name'])];
-      const was = this.record.get(pointerTo(place));
-      if (isOurs(element) && was?.is === undefined) this.take([...tokens, index]);
-    }
-    if (elements.length > 0) this.settle(tokens);
+      return isOurs(element) && this.record.get(pointerTo(place))?.is === undefined;
+    });
+    for (const [index] of ours.toReversed()) this.take([...tokens, index]);
+    if (ours.length > 0) this.settle(tokens);
+    return ours.length > 0;
   }
 
   /** What is empty now was made by us, unless the record says otherwise. */

@@ -1,5 +1,6 @@
 import type { Choices } from './annotations.ts';
 import type { Json } from './json-patch.ts';
+import { type QosClass, resourcesFor } from './resources.ts';
 
 /** The name of the container and of its volume; a pod that has both already was injected. */
 export const SIDECAR = 'sidestub';
@@ -39,7 +40,16 @@ const POD_IP_CLIENTS = '127.0.0.0/8 ::1/128 $(POD_IP) 172.16.0.0/12';
 
 export interface SidecarOptions extends Choices {
   readonly image: string;
+  /** `undefined` leaves the choice to the cluster. */
+  readonly pullPolicy?: string | undefined;
+  /** The user that it runs as; `none` where the cluster assigns one (OpenShift). */
+  readonly runAsUser?: number | 'none' | undefined;
+  /** Of the pod without the sidecar. */
+  readonly qosClass?: QosClass;
 }
+
+/** The image's own user, which no other image of a pod is likely to have. */
+const USER = 65_532;
 
 /**
  * The container, a native sidecar. Its postStart hook holds back what follows it until upstream answers and the names
@@ -51,6 +61,7 @@ export function sidecarContainer(options: SidecarOptions): Json {
   return {
     name: SIDECAR,
     image: options.image,
+    ...(options.pullPolicy === undefined ? {} : { imagePullPolicy: options.pullPolicy }),
     restartPolicy: 'Always',
     args: argumentsOf(options),
     ...(env.length > 0 ? { env } : {}),
@@ -63,13 +74,13 @@ export function sidecarContainer(options: SidecarOptions): Json {
       : {}),
     securityContext: {
       runAsNonRoot: true,
-      runAsUser: 65_532,
+      ...(options.runAsUser === 'none' ? {} : { runAsUser: options.runAsUser ?? USER }),
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,
       capabilities: { drop: ['ALL'] },
       seccompProfile: { type: 'RuntimeDefault' },
     },
-    resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '96Mi' } },
+    resources: resourcesFor(options.resources, options.qosClass ?? 'Burstable'),
   };
 }
 

@@ -53,6 +53,9 @@ export const testOptions: InjectionOptions = {
     zone: 'cluster.local',
     hostSearches: ['node.example'],
   },
+  nodeDns: '10.96.0.53',
+  pullSecrets: [],
+  resources: {},
   clusterVersion: undefined,
   restorable: false,
 };

@@ -2,6 +2,7 @@
 import jsonPatch, { type Operation } from 'fast-json-patch';
 import { test } from 'tap';
 import { injectPod } from '../../../src/kubernetes/inject/inject-pod.ts';
+import { RESOURCE_NAMES } from '../../../src/kubernetes/inject/resources.ts';
 import { type KubernetesObject, schemaProblems } from './kubernetes-schema.ts';
 import { podFile, podFiles, testOptions } from './pod-files.ts';
 import { complaints, patchBy, policyIn, unmetCondition } from './policy-cel.ts';
@@ -38,9 +39,10 @@ function isSelected(pod: PolicyPod): boolean {
   return pod.metadata?.labels?.['sidestub.dev/inject'] !== 'false';
 }
 
-const CHOICES = ['pin', 'ready', 'upstreams', 'mode', 'listen'].map(
-  (name) => `sidestub.dev/${name}`,
-);
+const CHOICES = [
+  ...['pin', 'ready', 'upstreams', 'mode', 'listen', 'qos'],
+  ...Object.keys(RESOURCE_NAMES),
+].map((name) => `sidestub.dev/${name}`);
 
 /** Why the policy is meant to leave alone what injection does not: it knows no choices, and adds to no sidecar. */
 function isLeftToWebhook(pod: PolicyPod): boolean {
@@ -106,4 +108,20 @@ test('the second policy complains of each thing that is missing', async (t) => {
     broken(({ spec }) => delete spec.securityContext),
     [/sysctl/],
   );
+});
+
+test('a pod in mode node is left alone by both', async (t) => {
+  const pod = podFile('mode-node');
+  const injection = injectPod(pod, options);
+  const made = patched(pod, 'patch' in injection ? injection.patch : []);
+  const unchosen = { ...made, metadata: { annotations: { 'sidestub.dev/injected': 'v1-node' } } };
+  t.equal(unmetCondition(mutating, unchosen), 'not-injected');
+  t.equal(unmetCondition(validating, unchosen), 'injected');
+});
+
+test('each choice that a pod can make keeps the policy from it', async (t) => {
+  for (const key of CHOICES) {
+    const pod = { metadata: { annotations: { [key]: 'x' } }, spec: { containers: [] } };
+    t.equal(unmetCondition(mutating, pod), 'chooses-nothing', key);
+  }
 });

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import jsonPatch, { type Operation } from 'fast-json-patch';
 import { test } from 'tap';
+import type { Mode } from '../../../src/kubernetes/inject/annotations.ts';
 import { injectPod } from '../../../src/kubernetes/inject/inject-pod.ts';
 import { RESTORE } from '../../../src/kubernetes/inject/restore-record.ts';
 import { injectManifest } from '../../../src/kubernetes/manifest/inject-manifest.ts';
@@ -83,7 +84,7 @@ const document = fc.tuple(pod, fc.nat(3)).map(([{ metadata: head, spec: body }, 
 });
 const choices = fc.infiniteStream(fc.nat(1_000_000));
 
-for (const mode of ['overlay', 'none'] as const) {
+for (const mode of ['overlay', 'none', 'node'] as const) {
   test(`in mode ${mode}, a pod in any style keeps it, and means what its patch means`, (t) => {
     let injected = 0;
     t.doesNotThrow(() =>
@@ -139,7 +140,7 @@ function withoutRecords(value: unknown): unknown {
   });
 }
 
-function patched(drawn: Record<string, unknown>, mode: 'overlay' | 'none'): unknown {
+function patched(drawn: Record<string, unknown>, mode: Mode): unknown {
   const apply = (value: unknown): unknown => {
     const injection = injectPod(value, { ...options, mode });
     if (!('patch' in injection)) throw new Error(injection.message);
