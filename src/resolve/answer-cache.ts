@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock, Milliseconds } from '../clock.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
-import type { Message } from '../wire/message.ts';
+import { isUnfinished, type Message } from '../wire/message.ts';
 import type { Name } from '../wire/name.ts';
 import { type PackedMessage, packMessage, unpackMessage } from '../wire/packed-message.ts';
 import type { Question } from '../wire/question.ts';
@@ -126,7 +126,7 @@ export class AnswerCache {
   store(query: Query, message: Message): void {
     const verdict = verdictOf(message, query);
     // What the upstream cut short must not be taken for the whole by the next client.
-    if (verdict === 'failure' || message.truncated === true) return;
+    if (verdict === 'failure' || isUnfinished(message)) return;
     const life =
       verdict === 'data' ? this.lifeOf(query, message) : this.lifeOfDenial(query, message);
     const key = queryKey(query);

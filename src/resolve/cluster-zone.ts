@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock, Milliseconds } from '../clock.ts';
 import type { ConformanceState } from '../observe/label-sets.ts';
 import { RrType } from '../wire/codes.ts';
+import { isUnfinished, type Message } from '../wire/message.ts';
 import { joinNames, labelsOf, lastLabel, type Name, relativeTo } from '../wire/name.ts';
 import { negativeProof, OWN_MNAME } from '../wire/soa.ts';
 import { Conformance } from './conformance.ts';
@@ -144,7 +145,7 @@ export class ClusterZone {
   /** Takes note of an answer to a question of a client in the zone; data below a live cut ends all of them (N3). */
   saw(query: Query, answer: Answer): void {
     const { conformance } = this;
-    if (conformance?.verdict !== 'conforming' || answer.message.otherOwner === true) return;
+    if (conformance?.verdict !== 'conforming' || isNoWordOnTheName(answer.message)) return;
     const verdict = verdictOf(answer.message, query);
     if (verdict === 'nxdomain') {
       const proof = negativeProof(answer.message, query.qname);
@@ -164,7 +165,7 @@ export class ClusterZone {
   sawUncut(query: Query, answer: Answer): void {
     const verdict = verdictOf(answer.message, query);
     const isThere = verdict === 'data' || verdict === 'nodata';
-    if (isThere && answer.message.otherOwner !== true) {
+    if (isThere && !isNoWordOnTheName(answer.message)) {
       this.cuts.end(query.qname);
       this.sawNamespace(query.qname);
     }
@@ -207,4 +208,9 @@ export class ClusterZone {
   private isOwn(name: Name): boolean {
     return this.options.sameRoute(name, this.domain);
   }
+}
+
+/** Addresses of another owner, or a part of an answer: nothing that a proof may stand on, or fall by (C1, U3). */
+function isNoWordOnTheName(message: Message): boolean {
+  return message.otherOwner === true || isUnfinished(message);
 }

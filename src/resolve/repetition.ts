@@ -1,4 +1,5 @@
 import type { Clock, Milliseconds } from '../clock.ts';
+import { isUnfinished } from '../wire/message.ts';
 import type { Name } from '../wire/name.ts';
 import type { Seconds } from '../wire/record.ts';
 import { lowestTtl, negativeTtl } from './answer-cache.ts';
@@ -62,7 +63,7 @@ function timeToRepeat(ttl: Seconds): Seconds {
 
 /** A stale answer and a repair are for this one question (C4, F5), and a remark goes with each answer (C1). */
 function isForOnce({ source, ede, message }: Answer): boolean {
-  if (message.truncated === true || message.otherOwner === true) return true;
+  if (isUnfinished(message) || message.otherOwner === true) return true;
   return source === 'stale' || source === 'failure' || ede !== undefined;
 }
 

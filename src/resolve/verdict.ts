@@ -1,5 +1,5 @@
 import { Rcode, RrType } from '../wire/codes.ts';
-import type { Message } from '../wire/message.ts';
+import { isUnfinished, type Message } from '../wire/message.ts';
 import { canonicalName, type Name } from '../wire/name.ts';
 import type { Question } from '../wire/question.ts';
 import type { Rr } from '../wire/record.ts';
@@ -28,7 +28,8 @@ export function verdictOf(message: Message, question: Question): Verdict {
  * (RFC 6604 §3).
  */
 export function deniesName(message: Message, question: Question): boolean {
-  return verdictOf(message, question) === 'nxdomain' && message.answer.length === 0;
+  const isDenied = verdictOf(message, question) === 'nxdomain' && message.answer.length === 0;
+  return isDenied && !isUnfinished(message);
 }
 
 /** How many aliases a chain may have: what resolvers follow at most, so that a longer one is a loop or an attack. */

@@ -1,9 +1,18 @@
 import type { Milliseconds, Timer } from '../clock.ts';
 import type { Message } from '../wire/message.ts';
 import type { AskListener, AskParts } from './ask-parts.ts';
-import { type Outgoing, UpstreamError, type UpstreamFailure } from './exchange.ts';
+import { noAnswer, type Outgoing, UpstreamError, type UpstreamFailure } from './exchange.ts';
 import { asTruncated, type Reply, refusesEdns, saysSomething } from './reply.ts';
-import { AGAIN, LATE, MAX_SENDS, RESEND_WITHOUT_TOKEN, type RoundTrips } from './retransmission.ts';
+import {
+  AGAIN,
+  LATE,
+  MAX_SENDS,
+  PARTIAL_PATIENCE,
+  RESEND_WITHOUT_TOKEN,
+  type RoundTrips,
+  TCP_RESEND,
+} from './retransmission.ts';
+import { SecondBest } from './second-best.ts';
 import { Send, type SendOwner, Sends } from './send.ts';
 import type { Suspicion } from './transport.ts';
 import type { TcpFallback, TransportKind } from './upstream-tallies.ts';
@@ -18,9 +27,6 @@ export const SILENCE: Milliseconds = 1_000;
  * has repaired a lost segment; what lasts longer is a connection whose server is gone, or a slow recursion.
  */
 export const TCP_PATIENCE: Milliseconds = 250;
-
-/** When TCP that says nothing is tried once more, on a new connection: the one before has been given up by then. */
-const TCP_RESEND: Milliseconds = TCP_PATIENCE + 20;
 
 /** S1: a datagram that has been out for so long gives its socket to a newer question. */
 export const UDP_PATIENCE: Milliseconds = 200;
@@ -54,15 +60,10 @@ export class Ask implements SendOwner {
   private heard = false;
   private missed = false;
   private settled = false;
-  /** A reply with TC: what counts if TCP brings nothing. */
-  private truncated: Message | undefined;
-  /** The server's own octets could not be read. */
-  private malformed = false;
+  private readonly second = new SecondBest();
   /** Datagrams that this machine refused, or ICMP, and why the first one was. */
   private refusals = 0;
   private refused: Error | undefined;
-  /** What the server said to EDNS; from then on this question goes without. */
-  private refusal: Reply | undefined;
 
   /** @param roundTrips - Of the question's class. */
   constructor(parts: AskParts, roundTrips: RoundTrips, question: Outgoing, listener: AskListener) {
@@ -120,16 +121,23 @@ export class Ask implements SendOwner {
   }
 
   private send(transport: TransportKind, limit = MAX_SENDS): Send | undefined {
-    const { clock, transports, edns } = this.parts;
+    const { clock, transports } = this.parts;
     const carrier = transports[transport];
     if (carrier === undefined || this.sends.count(transport) >= limit) return undefined;
     const now = clock.now();
-    const withEdns = this.refusal === undefined && edns.usable;
+    const withEdns = this.wantsOpt(transport);
     const send = new Send(this, transport, now, withEdns);
     send.exchange = carrier.send(this.question, withEdns, send);
     if (transport !== 'tcp' || this.parts.first === 'tcp') this.lastSentAt = now;
     this.sends.add(send);
     return send;
+  }
+
+  /** The first resend goes without, unless the client needs it: some servers drop what has an OPT (U4). */
+  private wantsOpt(transport: TransportKind): boolean {
+    if (this.second.refusal !== undefined || !this.parts.edns.usable) return false;
+    const mayBePlain = (transport === 'udp' || transport === 'tcp') && !this.question.dnssecOk;
+    return !(mayBePlain && this.sends.missesPlain(transport));
   }
 
   /** RFC 9520 §3.1: what a transport sends again by itself counts as well. */
@@ -196,6 +204,7 @@ export class Ask implements SendOwner {
     // What the other transport takes, connection setup included, says nothing about the timer or the choice.
     if (send.transport === first) this.roundTrips.sample(elapsed, now);
     serverTallies.latency.observe(elapsed / 1000);
+    if (send.edns && !refusesEdns(reply)) this.parts.edns.answered();
     if (reply.truncated && send.transport === 'udp') this.onTruncated(reply.message);
     else if (send.edns && refusesEdns(reply)) this.onEdnsRefused(send, reply);
     else if (reply.truncated && !saysSomething(reply.message)) this.conclude('malformed');
@@ -204,37 +213,46 @@ export class Ask implements SendOwner {
 
   private onAnswer(send: Send, reply: Reply): void {
     // Only an answer shows that it was the OPT, and not the question, that the server could not take.
-    const wasTheOpt = !send.edns && this.refusal?.edns === false && !refusesEdns(reply);
+    const wasTheOpt = !send.edns && this.second.refusal?.edns === false && !refusesEdns(reply);
     if (wasTheOpt) this.parts.edns.refuse();
+    else if (!send.edns && this.sends.hasSilentOpt(send.transport)) this.parts.edns.droppedOpt();
     if (this.rounds > 1 && !this.originalAnswered) this.parts.tallies.rescues.add();
     this.answer(reply.truncated ? asTruncated(reply.message) : reply.message);
   }
 
   private onEdnsRefused({ transport }: Send, reply: Reply): void {
-    if (this.refusal === undefined) {
-      this.refusal = reply;
+    if (this.second.refusal === undefined) {
+      this.second.refusal = reply;
       this.parts.tallies.ednsFallbacks.add();
-      if (this.send(transport) !== undefined) return;
+      if (this.sends.hasPlainOut(transport) || this.send(transport) !== undefined) return;
     }
     // Sent with EDNS before the refusal was known; what goes without is still out.
     if (this.sends.out === 0) this.answer(reply.message);
   }
 
   private onTruncated(message: Message): void {
-    this.truncated ??= message;
+    this.second.truncated ??= message;
     this.leaveUdp('truncated');
   }
 
-  onSuspicion(suspicion: Suspicion): void {
+  onSuspicion(send: Send, suspicion: Suspicion, partial?: Message): void {
     if (suspicion === 'wrong-id') {
       // U3: a guesser cannot follow to TCP; whoever is first with the truth wins.
       this.startTcp('wrong-id');
       return;
     }
-    this.malformed = true;
+    this.second.malformed = true;
+    this.second.partial ??= partial;
     this.heard = true;
     this.parts.health.heard();
+    if (send.edns && !this.sends.malformedOpt) this.askWithoutOpt();
     this.leaveUdp('malformed');
+  }
+
+  /** Some servers put their answer behind the query's OPT, where nobody can read it (U4). */
+  private askWithoutOpt(): void {
+    this.sends.malformedOpt = true;
+    if (!this.wantsOpt('udp')) this.send('udp');
   }
 
   /** The server has spoken, and over UDP it will not say anything better: no more datagrams, TCP or nothing. */
@@ -242,13 +260,20 @@ export class Ask implements SendOwner {
     this.stopRounds();
     this.reportSlow();
     this.startTcp(cause);
-    this.patience ??= this.parts.clock.after(SILENCE, () => this.conclude('timeout'));
+    const span = this.second.partial === undefined ? SILENCE : PARTIAL_PATIENCE;
+    this.patience ??= this.parts.clock.after(span, () => this.conclude('timeout'));
     if (!this.sends.isOut('tcp') && !this.mayStillCome) this.conclude('network');
   }
 
   /** U3: a malformed datagram may have been somebody else's; without TCP the truth can still come the same way. */
   private get mayStillCome(): boolean {
-    return this.truncated === undefined && this.sends.isOut('udp');
+    return this.second.truncated === undefined && this.sends.isOut('udp');
+  }
+
+  /** Over TCP nobody else can have spoken; but what went without an OPT may bring what can be read, and soon (U4). */
+  private get mayBeRead(): boolean {
+    if (this.patience === undefined) return false;
+    return this.second.partial !== undefined || this.sends.hasPlainOut('udp');
   }
 
   private startTcp(cause: TcpFallback): void {
@@ -290,9 +315,10 @@ export class Ask implements SendOwner {
   }
 
   private onStreamFailure(reason: UpstreamFailure, error: Error): void {
-    if (reason === 'malformed') this.malformed = true;
-    const spoken = this.truncated !== undefined || this.malformed;
-    if (reason !== 'malformed' && this.mayStillCome) return;
+    if (reason === 'malformed') this.second.malformed = true;
+    const spoken = this.second.truncated !== undefined || this.second.malformed;
+    const isLastWord = reason === 'malformed' && !this.mayBeRead;
+    if (this.mayStillCome && !isLastWord) return;
     const hasRescue = this.parts.transports.udp !== undefined && this.sends.count('udp') === 0;
     const rescuable = reason === 'network' && hasRescue;
     if (rescuable) this.rescue();
@@ -355,20 +381,15 @@ export class Ask implements SendOwner {
   private conclude(reason: UpstreamFailure, error?: Error): void {
     // Where there was no room here, nothing shows that the server is silent.
     if (!this.heard && reason !== 'full') this.countMissed();
-    if (this.truncated !== undefined && saysSomething(this.truncated)) {
-      this.answer(asTruncated(this.truncated));
-    } else if (this.malformed) this.fail(this.failure('malformed'));
-    else if (this.refusal !== undefined) this.answer(this.refusal.message);
-    else this.fail(this.neverSent ?? error ?? this.failure(reason));
+    const { message } = this.second;
+    if (message !== undefined) this.answer(message);
+    else if (this.second.malformed) this.fail(noAnswer(this.parts.name, 'malformed'));
+    else this.fail(this.neverSent ?? error ?? noAnswer(this.parts.name, reason));
   }
 
   /** Why no datagram has reached the server, where none has: that is not its silence (F5). */
   private get neverSent(): Error | undefined {
     return this.refusals === this.sends.count('udp') ? this.refused : undefined;
-  }
-
-  private failure(reason: UpstreamFailure): UpstreamError {
-    return new UpstreamError(reason, `no answer from ${this.parts.name}: ${reason}`);
   }
 
   private answer(message: Message): void {

@@ -23,7 +23,7 @@ export function tellDistrust(
     send: (question, edns, listener) =>
       transport.send(question, edns, {
         onReply: (reply) => listener.onReply(reply),
-        onSuspicion: (suspicion) => listener.onSuspicion?.(suspicion),
+        onSuspicion: (suspicion, partial) => listener.onSuspicion?.(suspicion, partial),
         takeSend: () => listener.takeSend?.() === true,
         onFailure: (error) => {
           onFailure(error);

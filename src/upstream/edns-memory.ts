@@ -1,24 +1,84 @@
-import type { Clock, Milliseconds } from '../clock.ts';
+import type { Clock, Milliseconds, Timer } from '../clock.ts';
+import type { Exchange } from './transport.ts';
 
-/** Remembers for a while that a server does not understand EDNS, so that only the first question pays for it (U4). */
+/**
+ * Remembers that a server does not understand EDNS (U4): one that refuses an OPT, for ten minutes; one that drops or
+ * mangles what has an OPT, until it answers a probe of ours.
+ *
+ * Silence is judged with care, since loss looks the same: three questions in a row have to be answered without an OPT
+ * while the same question with one stayed silent, then three probes with an OPT have to stay silent too. For a server that
+ * has ever answered an OPT it takes twelve questions. Any answer to an OPT clears it all.
+ */
 export class EdnsMemory {
   private readonly clock: Clock;
+  private readonly probe: () => Exchange | undefined;
   private plainUntil: Milliseconds = Number.NEGATIVE_INFINITY;
+  private isPlain = false;
+  /** Questions in a row that were answered without an OPT alone. */
+  private silent = 0;
+  private knowsOpt = false;
+  private probes = 0;
+  private probing: Exchange | undefined;
+  private nextProbe: Timer | undefined;
 
-  constructor(clock: Clock) {
+  /** @param probe - Sends a question with an OPT; its answer is told by {@link answered}. */
+  constructor(clock: Clock, probe: () => Exchange | undefined) {
     this.clock = clock;
+    this.probe = probe;
   }
 
   /** Whether to send an OPT. */
   get usable(): boolean {
-    return this.clock.now() >= this.plainUntil;
+    return !this.isPlain && this.clock.now() >= this.plainUntil;
   }
 
   /** The server refused an OPT and answered without one. */
   refuse(): void {
     this.plainUntil = this.clock.now() + FORGET_AFTER;
   }
+
+  /** A message with an OPT was answered by what can be read: no silence before it counts. */
+  answered(): void {
+    this.knowsOpt = true;
+    this.silent = 0;
+    this.isPlain = false;
+    this.close();
+  }
+
+  /** A question was answered without an OPT, while with one it stayed silent, or brought what cannot be read. */
+  droppedOpt(): void {
+    this.silent++;
+    const enough = this.knowsOpt ? SILENT_QUESTIONS_OF_A_KNOWER : SILENT_QUESTIONS;
+    if (this.silent >= enough && this.nextProbe === undefined) this.probeNow();
+  }
+
+  close(): void {
+    this.nextProbe?.cancel();
+    this.nextProbe = undefined;
+    this.probing?.close();
+    this.probing = undefined;
+    this.probes = 0;
+  }
+
+  /** The first few show whether it was loss; later ones, whether the server has changed. */
+  private probeNow(): void {
+    this.probing?.close();
+    this.probing = this.probe();
+    this.isPlain = this.probes >= SILENT_PROBES;
+    const interval = this.isPlain ? PROBE_AGAIN : PROBE_EVERY;
+    this.probes++;
+    this.nextProbe = this.clock.after(interval, () => this.probeNow());
+  }
 }
 
 /** As long as an upgrade or a changed DNAT choice may go unnoticed; the price of asking again is one round trip. */
 const FORGET_AFTER: Milliseconds = 600_000;
+/** At 20 % loss one in a hundred and twenty times, before the probes. */
+const SILENT_QUESTIONS = 3;
+/** What was understood once is lost far more often than it is forgotten: below one in 10^8 at 20 % loss. */
+const SILENT_QUESTIONS_OF_A_KNOWER = 12;
+const SILENT_PROBES = 3;
+/** Longer than a recursion's usual round trip to the root's servers. */
+const PROBE_EVERY: Milliseconds = 250;
+/** How late a server that has learned EDNS is noticed; no load for one that has not. */
+const PROBE_AGAIN: Milliseconds = 60_000;

@@ -62,6 +62,11 @@ export class UpstreamError extends Error {
   }
 }
 
+/** No answer came from `server`. */
+export function noAnswer(server: string, reason: UpstreamFailure): UpstreamError {
+  return new UpstreamError(reason, `no answer from ${server}: ${reason}`);
+}
+
 export type UpstreamFailure =
   | 'timeout'
   | 'refused'

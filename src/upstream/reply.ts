@@ -1,6 +1,7 @@
 import { Opcode, Rcode } from '../wire/codes.ts';
 import { Flag, HEADER_OCTETS, type Header, readHeader } from '../wire/header.ts';
 import { type Message, readResponse } from '../wire/message.ts';
+import { readPartialResponse } from '../wire/partial-response.ts';
 import { type Question, type ReadQuestion, readQuestion } from '../wire/question.ts';
 import { EMPTY } from '../wire/render.ts';
 import { WireError } from '../wire/wire-error.ts';
@@ -18,7 +19,8 @@ export interface Reply {
 export type Verdict =
   | { readonly kind: 'reply'; readonly reply: Reply }
   | { readonly kind: 'mismatched'; readonly wrongId: boolean }
-  | { readonly kind: 'malformed' };
+  /** `partial`: what is whole of it, where that answers the question; better than nothing, and no more (U3). */
+  | { readonly kind: 'malformed'; readonly partial?: Message | undefined };
 
 /**
  * Judges what arrived where the answer to `question` is awaited; peer and socket were checked by the kernel.
@@ -40,9 +42,19 @@ export function judgeReply(octets: Uint8Array, id: number, question: Question): 
     const { message, truncated, edns } = readResponse(octets, asked);
     return { kind: 'reply', reply: { message, truncated, edns: edns !== undefined } };
   } catch (error) {
-    if (error instanceof WireError) return { kind: 'malformed' };
+    if (error instanceof WireError) return judgeDamaged(octets, header, asked);
     throw error;
   }
+}
+
+/** Damage behind the answer takes nothing from it; damage within may be an attack, and waits for better (U3). */
+function judgeDamaged(octets: Uint8Array, header: Header, asked: ReadQuestion): Verdict {
+  const read = header.qdcount === 1 ? readPartialResponse(octets, asked) : undefined;
+  if (read === undefined) return { kind: 'malformed' };
+  const { message, isAnswerWhole } = read;
+  if (!isAnswerWhole || (header.flags & Flag.TC) !== 0)
+    return { kind: 'malformed', partial: message };
+  return { kind: 'reply', reply: { message, truncated: false, edns: false } };
 }
 
 const MISMATCHED: Verdict = { kind: 'mismatched', wrongId: false };

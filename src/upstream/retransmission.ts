@@ -115,3 +115,9 @@ export const LATE: Milliseconds = 3_600;
 
 /** L5: how old the last datagram is when a client's next query adds one. */
 export const AGAIN: Milliseconds = 1_000;
+
+/** U3: how long a damaged reply waits for a sound one: for TCP and its handshake, or for the truth behind an attack. */
+export const PARTIAL_PATIENCE: Milliseconds = 250;
+
+/** When TCP that says nothing is tried once more, on a new connection: the one before is given up after 250 ms. */
+export const TCP_RESEND: Milliseconds = 270;

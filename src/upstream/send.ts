@@ -1,4 +1,5 @@
 import type { Milliseconds } from '../clock.ts';
+import type { Message } from '../wire/message.ts';
 import type { Reply } from './reply.ts';
 import type { Exchange, ReplyListener, Suspicion } from './transport.ts';
 import type { TransportKind } from './upstream-tallies.ts';
@@ -7,7 +8,7 @@ import type { TransportKind } from './upstream-tallies.ts';
 export interface SendOwner {
   onReply(send: Send, reply: Reply): void;
   onFailure(send: Send, error: Error): void;
-  onSuspicion(suspicion: Suspicion): void;
+  onSuspicion(send: Send, suspicion: Suspicion, partial?: Message): void;
   /** Whether the question may go out once more over this transport; counts it. */
   takeSend(transport: TransportKind): boolean;
 }
@@ -36,8 +37,8 @@ export class Send implements ReplyListener {
     this.owner.onFailure(this, error);
   }
 
-  onSuspicion(suspicion: Suspicion): void {
-    this.owner.onSuspicion(suspicion);
+  onSuspicion(suspicion: Suspicion, partial?: Message): void {
+    this.owner.onSuspicion(this, suspicion, partial);
   }
 
   takeSend(): boolean {
@@ -49,6 +50,9 @@ export class Send implements ReplyListener {
 export class Sends {
   /** In the order of sending. */
   private readonly open: Send[] = [];
+  private readonly plain = new Set<TransportKind>();
+  /** One with an OPT has brought what cannot be read. */
+  malformedOpt = false;
   private readonly counts = { udp: 0, tcp: 0, tls: 0, https: 0 };
 
   /** How many are out. */
@@ -66,12 +70,28 @@ export class Sends {
     this.counts[transport]++;
   }
 
+  /** Whether one with an OPT is out, or was malformed, and none without has gone: the next shows if it is the OPT (U4). */
+  missesPlain(transport: TransportKind): boolean {
+    return !this.plain.has(transport) && this.hasSilentOpt(transport);
+  }
+
+  /** Whether one with an OPT went this way and has brought nothing that can be read. */
+  hasSilentOpt(transport: TransportKind): boolean {
+    return this.malformedOpt || this.open.some((send) => send.edns && send.transport === transport);
+  }
+
+  /** Whether one without an OPT is out: its answer may be read where that to an OPT cannot. */
+  hasPlainOut(transport: TransportKind): boolean {
+    return this.open.some((send) => !send.edns && send.transport === transport);
+  }
+
   isOut(transport: TransportKind): boolean {
     return this.open.some((send) => send.transport === transport);
   }
 
   add(send: Send): void {
     this.note(send.transport);
+    if (!send.edns) this.plain.add(send.transport);
     this.open.push(send);
   }
 

@@ -6,6 +6,7 @@ import type { AskListener, AskParts, Transports } from './ask-parts.ts';
 import { EdnsMemory } from './edns-memory.ts';
 import type { Outgoing } from './exchange.ts';
 import { Health } from './health.ts';
+import { refusesEdns } from './reply.ts';
 import { ResendBudget, RoundTrips, type TimerClass } from './retransmission.ts';
 import type { ServerAddress } from './server-address.ts';
 import type { Exchange } from './transport.ts';
@@ -28,6 +29,8 @@ export class Server {
   private readonly options: ServerOptions;
   private readonly shared: AskParts;
   private readonly health: Health;
+  private readonly edns: EdnsMemory;
+  private probes = 0;
   private readonly deathListeners: (() => void)[] = [];
   private readonly roundTrips: Readonly<Record<TimerClass, RoundTrips>> = {
     zone: new RoundTrips(),
@@ -41,7 +44,8 @@ export class Server {
     const own = serverTallies(tallies, address.name);
     this.health = new Health(
       clock,
-      () => this.probe(),
+      // One in two without an OPT: what is silent to one may answer the other (U4).
+      () => this.probe(this.edns.usable && this.probes++ % 2 === 0),
       (dead) => {
         own.dead = dead;
         if (dead) for (const listener of this.deathListeners) listener();
@@ -50,6 +54,7 @@ export class Server {
         for (const ask of this.shared.asks) ask.onServerHeard();
       },
     );
+    this.edns = new EdnsMemory(clock, () => this.probe(true));
     this.shared = {
       name: address.name,
       first: address.transport,
@@ -57,7 +62,7 @@ export class Server {
       transports,
       clock,
       budget: new ResendBudget(),
-      edns: new EdnsMemory(clock),
+      edns: this.edns,
       health: this.health,
       asks: new Set(),
       tallies,
@@ -93,6 +98,7 @@ export class Server {
   /** Closes sockets; what is in flight fails with reason `closed`. */
   close(): void {
     this.health.close();
+    this.edns.close();
     for (const transport of Object.values(this.options.transports)) transport.close();
   }
 
@@ -100,12 +106,13 @@ export class Server {
     return this.roundTrips[this.options.timerClass?.(question) ?? 'other'];
   }
 
-  private probe(): Exchange | undefined {
+  private probe(withOpt: boolean): Exchange | undefined {
     const { transports, address, clock } = this.options;
     const sentAt = clock.now();
-    return transports[address.transport]?.send(PROBE, true, {
-      onReply: () => {
+    return transports[address.transport]?.send(PROBE, withOpt, {
+      onReply: (reply) => {
         this.health.heard();
+        if (withOpt && !refusesEdns(reply)) this.edns.answered();
         for (const trips of Object.values(this.roundTrips)) trips.forgive(clock.now() - sentAt);
       },
       // The next probe is due in any case.

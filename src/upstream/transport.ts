@@ -1,3 +1,4 @@
+import type { Message } from '../wire/message.ts';
 import type { Outgoing } from './exchange.ts';
 import type { Reply } from './reply.ts';
 
@@ -23,8 +24,12 @@ export interface ReplyListener {
   onReply(reply: Reply): void;
   /** @param error - An UpstreamError; anything else is a bug of ours, on its way to where bugs are reported. */
   onFailure(error: Error): void;
-  /** Something came that was dropped, the first of its kind; the wait goes on. */
-  onSuspicion?(suspicion: Suspicion): void;
+  /**
+   * Something came that was dropped, the first of its kind; the wait goes on.
+   *
+   * @param partial - What is whole of it, where that answers the question (U3).
+   */
+  onSuspicion?(suspicion: Suspicion, partial?: Message): void;
   /** Asks for one more send of the same question, and counts it; where nobody counts, there is none (RFC 9520 §3.1). */
   takeSend?(): boolean;
 }

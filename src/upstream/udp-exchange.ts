@@ -1,6 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import type { Clock, Milliseconds } from '../clock.ts';
 import { isIpv6Address } from '../endpoint.ts';
+import type { Message } from '../wire/message.ts';
 import { buildQuery, randomId } from '../wire/request.ts';
 import { UDP_PATIENCE } from './ask.ts';
 import { type Outgoing, UpstreamError } from './exchange.ts';
@@ -149,7 +150,7 @@ class UdpExchange implements Exchange {
       return;
     }
     this.tallies[verdict.kind].add();
-    if (verdict.kind === 'malformed') this.report('malformed');
+    if (verdict.kind === 'malformed') this.report('malformed', verdict.partial);
     else if (verdict.wrongId) this.report('wrong-id');
   }
 
@@ -163,10 +164,10 @@ class UdpExchange implements Exchange {
     }
   }
 
-  private report(suspicion: Suspicion): void {
+  private report(suspicion: Suspicion, partial?: Message): void {
     if (this.reported.includes(suspicion)) return;
     this.reported.push(suspicion);
-    this.listener.onSuspicion?.(suspicion);
+    this.listener.onSuspicion?.(suspicion, partial);
   }
 }
 

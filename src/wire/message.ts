@@ -17,12 +17,19 @@ export interface Message {
   readonly nodataDenied?: true;
   /** Set where the addresses stood under another name than was asked for: for clients, and no proof of anything (C1). */
   readonly otherOwner?: true;
+  /** Set where this is what was whole of a damaged reply: never kept, and no proof of anything (U3). */
+  readonly partial?: true;
   /** AD as the upstream set it; believed only from an upstream that is trusted (reliability: KeyTrap). */
   readonly authenticData: boolean;
   readonly answer: readonly Rr[];
   readonly authority: readonly Rr[];
   /** Never holds an OPT or a TSIG: those belong to one hop. */
   readonly additional: readonly Rr[];
+}
+
+/** Whether the upstream said more than this, or meant to: it is not kept, and proves nothing (U3, U4). */
+export function isUnfinished({ truncated, partial }: Message): boolean {
+  return truncated === true || partial === true;
 }
 
 /** A whole response as it was received. */

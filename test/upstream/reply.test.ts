@@ -1,9 +1,19 @@
 import fc from 'fast-check';
 import { test } from 'tap';
 import { judgeReply } from '../../src/upstream/reply.ts';
-import { Rcode } from '../../src/wire/codes.ts';
+import { Rcode, RrType } from '../../src/wire/codes.ts';
 import { optRecord } from '../../src/wire/edns.ts';
-import { a, cname, message, nxdomain, responseOctets } from '../support/messages.ts';
+import { putUint16 } from '../../src/wire/header.ts';
+import type { Message } from '../../src/wire/message.ts';
+import {
+  a,
+  cname,
+  message,
+  nxdomain,
+  queryOctets,
+  recordOctets,
+  responseOctets,
+} from '../support/messages.ts';
 import { outgoing } from './loopback.ts';
 
 const ID = 0x1234;
@@ -152,3 +162,70 @@ function asked(octets: Uint8Array): string {
   const text = Buffer.from(octets).toString('latin1');
   return text.slice(0, 2) + text.slice(4, 6) + text.slice(12, 12 + QUESTION_OCTETS).toLowerCase();
 }
+
+const asking = { qname: 'api.example.', qtype: RrType.A, qclass: 1 };
+const addresses = message({
+  answer: [a('api.example.', '192.0.2.1'), a('api.example.', '192.0.2.2')],
+});
+const judged = (said: Message, patch: (octets: Uint8Array) => Uint8Array) =>
+  judgeReply(patch(responseOctets({ id: 7, question: asking }, said)), 7, asking);
+const counting = (at: number, count: number) => (octets: Uint8Array) => {
+  putUint16(octets, at, count);
+  return octets;
+};
+
+test('damage behind the answer section takes nothing from it (U3)', (t) => {
+  const behind = judged(addresses, counting(10, 1));
+  t.match(behind, { kind: 'reply', reply: { edns: false, message: { answer: addresses.answer } } });
+  t.equal(
+    behind.kind === 'reply' && behind.reply.message.partial,
+    undefined,
+    'it is a whole answer',
+  );
+  const cname1 = message({
+    answer: [cname('api.example.', 'b.example.'), a('b.example.', '192.0.2.1')],
+  });
+  t.equal(judged(cname1, counting(8, 3)).kind, 'reply', 'also at the end of a chain');
+  t.end();
+});
+
+test('damage within it leaves what is whole, with TTL 0, where that answers the question (U3)', (t) => {
+  const cut = (octets: Uint8Array) => octets.subarray(0, octets.length - 3);
+  for (const patch of [cut, counting(6, 3)]) {
+    const verdict = judged(addresses, patch);
+    t.equal(verdict.kind, 'malformed');
+    const partial = verdict.kind === 'malformed' ? verdict.partial : undefined;
+    t.equal(partial?.partial, true);
+    t.ok(partial?.answer.every(({ ttl }) => ttl === 0));
+    t.ok((partial?.answer.length ?? 0) >= 1);
+  }
+  const none: [string, Message, (octets: Uint8Array) => Uint8Array][] = [
+    ['no whole record', message({ answer: [a('api.example.', '192.0.2.1')] }), cut],
+    ['another owner', message({ answer: [a('b.example.', '192.0.2.1')] }), counting(6, 2)],
+    ['another type', message({ answer: [cname('api.example.', 'b.example.')] }), counting(6, 2)],
+    ['NODATA', message(), counting(8, 1)],
+    ['a failure', message({ rcode: Rcode.SERVFAIL }), counting(8, 1)],
+  ];
+  for (const [what, said, patch] of none) t.same(judged(said, patch), { kind: 'malformed' }, what);
+  t.end();
+});
+
+test('an OPT among the answers: nothing is believed (U3, U4)', (t) => {
+  // ANCOUNT says 1, and what stands first is the OPT of the query.
+  const query = queryOctets('api.example.', RrType.A, { id: 7, edns: { dnssecOk: false } });
+  const behind = addresses.answer.map(recordOctets);
+  const octets = Uint8Array.from(Buffer.concat([query, ...behind]));
+  putUint16(octets, 2, 0x8180);
+  putUint16(octets, 6, 2);
+  t.same(judgeReply(octets, 7, asking), { kind: 'malformed' });
+  t.end();
+});
+
+test('NXDOMAIN with a broken rest denies, and proves nothing (U3)', (t) => {
+  const verdict = judged(message({ rcode: Rcode.NXDOMAIN }), counting(8, 1));
+  t.match(verdict, {
+    kind: 'reply',
+    reply: { message: { rcode: Rcode.NXDOMAIN, answer: [], authority: [], partial: true } },
+  });
+  t.end();
+});

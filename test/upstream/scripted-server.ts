@@ -1,4 +1,4 @@
-import { UpstreamError } from '../../src/upstream/exchange.ts';
+import { type Outgoing, UpstreamError } from '../../src/upstream/exchange.ts';
 import { Server } from '../../src/upstream/server.ts';
 import { parseServerAddress } from '../../src/upstream/server-address.ts';
 import { createUpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
@@ -26,24 +26,32 @@ export function scriptedServer(url = 'udp://127.0.0.1') {
 }
 
 /** Begins a question at a server; `heard` fills as things come of it. */
-export function begin(server: Server, qname = 'api.example.', takeResend = () => false) {
+export function begin(
+  server: Server,
+  qname = 'api.example.',
+  takeResend = () => false,
+  more: Partial<Outgoing> = {},
+) {
   const heard: { answer?: Message; error?: Error; slow: number } = { slow: 0 };
   let refusals = 0;
-  const ask = server.begin(outgoing(qname), {
-    onAnswer: (answer) => {
-      heard.answer = answer;
+  const ask = server.begin(
+    { ...outgoing(qname), ...more },
+    {
+      onAnswer: (answer) => {
+        heard.answer = answer;
+      },
+      onFailure: (error) => {
+        heard.error = error;
+      },
+      onSlow: () => {
+        heard.slow++;
+      },
+      onRefused: () => {
+        refusals++;
+      },
+      takeResend,
     },
-    onFailure: (error) => {
-      heard.error = error;
-    },
-    onSlow: () => {
-      heard.slow++;
-    },
-    onRefused: () => {
-      refusals++;
-    },
-    takeResend,
-  });
+  );
   return {
     heard,
     again: () => ask.again(),

@@ -83,7 +83,7 @@ export class ScriptedSend implements Exchange {
     this.listener.onFailure(error);
   }
 
-  suspect(suspicion: Suspicion): void {
-    if (!this.isClosed) this.listener.onSuspicion?.(suspicion);
+  suspect(suspicion: Suspicion, partial?: Message): void {
+    if (!this.isClosed) this.listener.onSuspicion?.(suspicion, partial);
   }
 }

@@ -1,0 +1,22 @@
+import type { Message } from '../wire/message.ts';
+import { asTruncated, type Reply, saysSomething } from './reply.ts';
+
+/** What a server has said to a question that is no answer yet: it counts if nothing better comes. */
+export class SecondBest {
+  /** A reply with TC. */
+  truncated: Message | undefined;
+  /** What is whole of a damaged reply (U3). */
+  partial: Message | undefined;
+  /** The server's own octets could not be read. */
+  malformed = false;
+  /** What it said to EDNS; from then on the question goes without (U4). */
+  refusal: Reply | undefined;
+
+  /** The best of it; nothing where none of it is an answer. */
+  get message(): Message | undefined {
+    const { truncated, partial, malformed, refusal } = this;
+    if (truncated !== undefined && saysSomething(truncated)) return asTruncated(truncated);
+    if (partial !== undefined) return partial;
+    return malformed ? undefined : refusal?.message;
+  }
+}

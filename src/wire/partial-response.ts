@@ -1,0 +1,78 @@
+import { Rcode, RrType } from './codes.ts';
+import { type Header, readHeader } from './header.ts';
+import type { Message } from './message.ts';
+import { canonicalName, type Name } from './name.ts';
+import type { ReadQuestion } from './question.ts';
+import { type Rr, readRecord, spanRecord } from './record.ts';
+import { WireError } from './wire-error.ts';
+
+/** What can be believed of a damaged response. */
+export interface PartialResponse {
+  /** Only what is whole of the answer section; marked as `partial` unless it is all of an answer. */
+  readonly message: Message;
+  /** Nothing of the answer is missing: the damage lies behind it. */
+  readonly isAnswerWhole: boolean;
+}
+
+/** As in a whole message: more is an attack. */
+const MAX_RECORDS = 2_000;
+
+/**
+ * Reads what is whole of a response that is damaged (U3): a count that is too high, octets cut off.
+ *
+ * An answer needs a whole record of QTYPE on QNAME's chain. A denial needs nothing but its RCODE, and proves nothing. An
+ * OPT among the answers shows that the sections are not where they should be: then nothing is believed.
+ *
+ * @param octets - A message whose header says that it is a response, and whose question is `question`.
+ * @returns Nothing where nothing can be believed.
+ */
+export function readPartialResponse(
+  octets: Uint8Array,
+  question: ReadQuestion,
+): PartialResponse | undefined {
+  const header = readHeader(octets);
+  const { answer, isWhole } = wholeRecords(octets, header, question.end);
+  if (answer.some((rr) => rr.type === RrType.OPT)) return undefined;
+  const isDenial = header.rcode === Rcode.NXDOMAIN && isWhole;
+  if (!isDenial && (header.rcode !== Rcode.NOERROR || !answers(answer, question))) return undefined;
+  const isAnswerWhole = isWhole && !isDenial;
+  const message = {
+    rcode: header.rcode,
+    authoritative: false,
+    authenticData: false,
+    answer: isAnswerWhole ? answer : answer.map((rr) => ({ ...rr, ttl: 0 })),
+    authority: [],
+    additional: [],
+    ...(isAnswerWhole ? {} : { partial: true as const }),
+  };
+  return { message, isAnswerWhole: isWhole };
+}
+
+/** The answer section up to where it is damaged. */
+function wholeRecords(octets: Uint8Array, { ancount }: Header, start: number) {
+  const answer: Rr[] = [];
+  let at = start;
+  try {
+    while (answer.length < Math.min(ancount, MAX_RECORDS)) {
+      const span = spanRecord(octets, at);
+      answer.push(readRecord(octets, span));
+      at = span.end;
+    }
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+  }
+  return { answer, isWhole: answer.length === ancount };
+}
+
+function answers(records: readonly Rr[], { qname, qtype }: ReadQuestion): boolean {
+  const chain = new Set<Name>([qname]);
+  for (let size = 0; size !== chain.size; ) {
+    size = chain.size;
+    for (const rr of records) {
+      if (rr.type === RrType.CNAME && chain.has(canonicalName(rr.owner))) {
+        chain.add(canonicalName(rr.rdata));
+      }
+    }
+  }
+  return records.some((rr) => rr.type === qtype && chain.has(canonicalName(rr.owner)));
+}
