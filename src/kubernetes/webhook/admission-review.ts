@@ -1,6 +1,7 @@
 import type { JsonPatch } from '../inject/json-patch.ts';
 import { Place } from '../inject/place.ts';
 import { PodError } from '../inject/pod-error.ts';
+import { isNestedDeeper } from './json-depth.ts';
 
 /** What the API server asks: an AdmissionReview of `admission.k8s.io/v1`, as far as it matters here. */
 export interface AdmissionRequest {
@@ -58,7 +59,11 @@ export function readReview(text: string): AdmissionRequest {
   }
 }
 
+/** S1: a Pod is some fifteen deep, its managedFields included. */
+const MAX_DEPTH = 200;
+
 function parse(text: string): unknown {
+  if (isNestedDeeper(text, MAX_DEPTH)) throw new ReviewError(`nested deeper than ${MAX_DEPTH}`);
   try {
     return JSON.parse(text);
   } catch (error) {

@@ -10,7 +10,9 @@ import {
   renderReview,
 } from './admission-review.ts';
 import { answerReview, failedOpen, type Verdict } from './answer-review.ts';
+import { BodyBudget } from './body-budget.ts';
 import type { Certificate } from './certificate.ts';
+import { ClientConnections } from './client-connections.ts';
 import { RequestError, readBody } from './request-body.ts';
 import type { WebhookMetrics } from './webhook-metrics.ts';
 
@@ -34,7 +36,9 @@ export interface WebhookLimits {
   readonly connections: number;
   /** Of a request's body: etcd takes objects up to 1.5 MiB, and a review has the object once or twice. */
   readonly bodyOctets: number;
-  /** Milliseconds for a request to come whole; the API server's own patience is 5 s (k8s/injector). */
+  /** Of all bodies that are on their way: reviews are some 20 KiB and whole in a moment. */
+  readonly allBodyOctets: number;
+  /** Milliseconds for a TLS handshake, and for a request to come whole; the API server's own patience is 5 s (k8s/injector). */
   readonly request: number;
   /** Milliseconds for the next request on a connection: Go's client keeps its own for 90 s. */
   readonly idle: number;
@@ -43,6 +47,7 @@ export interface WebhookLimits {
 const DEFAULT_LIMITS: WebhookLimits = {
   connections: 512,
   bodyOctets: 3 * 2 ** 20,
+  allBodyOctets: 16 * 2 ** 20,
   request: 5_000,
   idle: 95_000,
 };
@@ -79,11 +84,14 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
   let notAfter = certificate.notAfter;
   metrics.inFlight.readBy(() => inFlight.size);
   metrics.notAfter.readBy(() => notAfter / 1_000);
+  const budget = new BodyBudget(limits.allBodyOctets);
+  const connections = new ClientConnections(limits.connections);
   const server = createServer(
     {
       cert: certificate.cert,
       key: certificate.key,
       minVersion: 'TLSv1.2',
+      handshakeTimeout: limits.request,
       headersTimeout: limits.request,
       requestTimeout: limits.request,
       keepAliveTimeout: limits.idle,
@@ -91,12 +99,18 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
       connectionsCheckingInterval: Math.min(1_000, limits.request),
     },
     (request, response) => {
+      const { socket } = request;
       inFlight.add(response);
-      response.once('close', () => inFlight.delete(response));
-      void respond(request, response, { ...options, bodyOctets: limits.bodyOctets });
+      connections.change(socket, 'busy');
+      response.once('close', () => {
+        inFlight.delete(response);
+        connections.change(socket, 'idle');
+      });
+      void respond(request, response, { ...options, budget, bodyOctets: limits.bodyOctets });
     },
   );
-  server.maxConnections = limits.connections;
+  server.on('connection', (socket) => connections.add(socket));
+  server.on('secureConnection', (socket) => connections.change(socket, 'idle'));
   server.on('clientError', (_, socket) => {
     metrics.rejections.add('client');
     socket.destroy();
@@ -114,7 +128,8 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
   };
 }
 
-type Serving = WebhookServerOptions & Pick<WebhookLimits, 'bodyOctets'>;
+type Serving = WebhookServerOptions &
+  Pick<WebhookLimits, 'bodyOctets'> & { readonly budget: BodyBudget };
 
 async function respond(
   request: IncomingMessage,
@@ -123,7 +138,8 @@ async function respond(
 ): Promise<void> {
   const { metrics, onBug } = serving;
   try {
-    const body = await readBody(request, { path: REVIEW_PATH, maxOctets: serving.bodyOctets });
+    const { bodyOctets: maxOctets, budget } = serving;
+    const body = await readBody(request, { path: REVIEW_PATH, maxOctets, budget });
     send(response, 200, review(body, serving), 'application/json');
   } catch (error) {
     if (error instanceof RequestError) {
