@@ -14,6 +14,7 @@ const commands: CommandTable = {
   config: () => import('./commands/config.ts'),
   inject: () => import('./commands/inject.ts'),
   webhook: () => import('./commands/webhook.ts'),
+  certificate: () => import('./commands/certificate.ts'),
   demo: () => import('./commands/demo.ts'),
 };
 

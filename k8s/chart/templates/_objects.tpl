@@ -25,7 +25,8 @@ of the component; and edit, the name of a definition that is called with each ob
 {{- include "sidestub.place" $edit -}}
 {{- if $call.component }}{{ include "sidestub.label" $edit }}{{ end -}}
 {{- if $call.edit }}{{ include $call.edit $edit }}{{ end -}}
-{{- if has $object.kind (list "Deployment" "DaemonSet") }}{{ include "sidestub.pod" $edit }}{{ end }}
+{{- if has $object.kind (list "Deployment" "DaemonSet") }}{{ include "sidestub.pod" (set $edit "template" $object.spec.template) }}{{ end -}}
+{{- if eq $object.kind "CronJob" }}{{ include "sidestub.pod" (set $edit "template" $object.spec.jobTemplate.spec.template) }}{{ end }}
 ---
 {{ toYaml $object }}
 {{ end -}}
@@ -60,7 +61,7 @@ of the component; and edit, the name of a definition that is called with each ob
 {{- define "sidestub.pod" -}}
 {{- $root := .root -}}
 {{- $settings := .settings -}}
-{{- $pod := .object.spec.template.spec -}}
+{{- $pod := .template.spec -}}
 {{- range $name := list "nodeSelector" "tolerations" "affinity" -}}
 {{- with get $settings $name }}{{ $_ := set $pod $name . }}{{ end -}}
 {{- end -}}

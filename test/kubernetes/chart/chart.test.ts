@@ -14,6 +14,7 @@ const OFF = { injector: { enabled: false } };
 /** Each part of the chart, and the kustomization that has the same objects. */
 const PARTS: readonly (readonly [folder: string, values: object])[] = [
   ['injector', {}],
+  ['injector/certs/job', { injector: { certificate: { from: 'job' } } }],
   ['injector/policy', { ...OFF, policy: { enabled: true } }],
   ['node/service-local', { ...OFF, node: { enabled: true } }],
   ['monitoring', { ...OFF, monitoring: { enabled: true, namespace: 'monitoring' } }],
@@ -37,12 +38,41 @@ for (const [folder, values] of PARTS) {
     const helm = tool(t, 'helm');
     const kubectl = tool(t, 'kubectl');
     if (helm === undefined || kubectl === undefined) return;
-    const made = byName(render(helm, values));
+    const rendered = byName(render(helm, values));
+    const made = Object.fromEntries(
+      Object.entries(rendered).filter(([, { kind }]) => kind !== 'Job'),
+    );
     const expected = byName(documents(kubectl.run('kustomize', join(K8S, folder))));
     t.strictSame(Object.keys(made), Object.keys(expected));
-    for (const [name, object] of Object.entries(expected)) t.strictSame(made[name], object, name);
+    for (const [name, object] of Object.entries(expected)) {
+      t.strictSame(made[name], object, name);
+      if (CUSTOM.test(object.apiVersion)) continue;
+      t.strictSame(await schemaProblems(object), [], `${name}: the API server would take it`);
+    }
     t.ok(Object.keys(made).length > 1);
   });
+}
+
+test('the first certificate is made by a Job with the spec of the CronJob, named anew where it changes', async (t) => {
+  const helm = tool(t, 'helm');
+  if (helm === undefined) return;
+  const made = (image: object) => {
+    const values = { image, injector: { certificate: { from: 'job' } } };
+    const objects = render(helm, values) as (KubernetesObject & { spec: JobSpec })[];
+    const [job, ...others] = objects.filter(({ kind }) => kind === 'Job');
+    t.strictSame(others, []);
+    const cron = objects.find(({ kind }) => kind === 'CronJob');
+    t.strictSame(job?.spec, cron?.spec.jobTemplate?.spec);
+    return job?.metadata?.name ?? '';
+  };
+  const first = made({ tag: '1.0.0' });
+  t.match(first, /^sidestub-injector-certificate-[0-9a-f]{8}$/);
+  t.equal(made({ tag: '1.0.0' }), first);
+  t.not(made({ tag: '1.0.1' }), first);
+});
+
+interface JobSpec {
+  readonly jobTemplate?: { readonly spec: object };
 }
 
 test('the Namespace is an object of the chart on request, with the profile of the kustomizations', async (t) => {

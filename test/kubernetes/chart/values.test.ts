@@ -49,7 +49,7 @@ const SET: Readonly<Record<string, readonly [value: unknown, shown: RegExp]>> = 
   'injector.enabled': [false, /^(?!.*"sidestub-injector-tls")/],
   'injector.replicas': [3, /"replicas":3/],
   'injector.args': [['--pin=git.corp.example'], /"--pin=git\.corp\.example"\]/],
-  'injector.certificate.from': ['cert-manager', /"kind":"Certificate"/],
+  'injector.certificate.from': ['job', /"kind":"CronJob"/],
   'injector.priorityClassName': ['high', /"priorityClassName":"high"/],
   'injector.resources.requests': [{ cpu: '77m' }, /"requests":\{"cpu":"77m","memory":"96Mi"\}/],
   'injector.resources.limits': [{ memory: '777Mi' }, /"limits":\{"memory":"777Mi"\}/],
