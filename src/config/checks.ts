@@ -44,6 +44,10 @@ export function checkUpstreams(
   const byDefault = values.isUnset('upstreams');
   if (byDefault && conf.nameservers.length === 0) {
     const reason = failure ?? 'names no nameserver';
+    // What libc passes over in silence is the reason here.
+    for (const { line, text } of conf.notes) {
+      values.problems.push({ place: `${path}:${line}`, reason: text });
+    }
     values.problems.push({ place: path, reason: `${reason}; ${NAME_THEM}` });
   }
   for (const { server, key, at } of placesOf(settings.upstreams, settings.routes)) {

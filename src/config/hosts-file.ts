@@ -17,6 +17,9 @@ export function readHosts(
   return (qname) => names.get(qname);
 }
 
+/** White space as libc has it: a byte order mark is none, and a line that begins with one is passed over. */
+const BLANKS = /[ \t\v\f\r]+/;
+
 /**
  * Reads a hosts file: an address, then its names, `#` begins a comment (hosts(5)).
  *
@@ -27,7 +30,7 @@ export function readHosts(
 export function parseHostsFile(text: string): ReadonlyMap<Name, readonly Uint8Array[]> {
   const hosts = new Map<Name, Uint8Array[]>();
   for (const line of text.split('\n')) {
-    const [address = '', ...names] = line.replace(/#.*/, '').trim().split(/\s+/);
+    const [address = '', ...names] = line.replace(/#.*/, '').split(BLANKS).filter(Boolean);
     if (isIP(address) === 0) continue;
     const octets = addressOctets(address);
     for (const name of names) add(hosts, name, octets);

@@ -183,13 +183,28 @@ export function listOf<T>(item: Kind<T>, min: number, max: number): Kind<readonl
     schema: v.pipe(
       v.unknown(),
       v.transform((input) => (typeof input === 'string' ? wordsOf(input) : input)),
-      v.array(item.schema, (issue) => `${describe(issue.input)}, not a list`),
+      v.array(
+        v.pipe(
+          v.unknown(),
+          v.check(isOneValue, ({ input }) => `${describe(input)}: ${ONE_VALUE}`),
+          item.schema,
+        ),
+        (issue) => `${describe(issue.input)}, not a list`,
+      ),
       v.minLength(min, (issue) => `${issue.received} in the list, must be at least ${min}`),
       v.maxLength(max, (issue) => `${issue.received} in the list, must be at most ${max}`),
     ),
     format: (values) => values.map(item.format),
   };
 }
+
+/** No value of a list has them, and other programs separate by them. */
+function isOneValue(input: unknown): boolean {
+  return typeof input !== 'string' || !/[,;]/.test(input);
+}
+
+const ONE_VALUE =
+  'white space separates the values of a list, in YAML they are a list, and a flag is repeated';
 
 /** The words of a text; `off` alone is none, since an empty environment variable counts as not set. */
 export function wordsOf(written: string): string[] {

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { Endpoint } from '../endpoint.ts';
+import { type Endpoint, parseEndpoint } from '../endpoint.ts';
 import { type Name, parseName } from '../wire/name.ts';
 import { reachable } from './own-address.ts';
 
@@ -9,7 +9,7 @@ export interface ResolvConf {
   readonly nameservers: readonly string[];
   /** The last `search` or `domain`; `.` where the file says so. */
   readonly search: readonly Name[];
-  /** By name; a switch such as `edns0` has the empty string. The last of equal ones counts. */
+  /** By name; a switch such as `edns0` has the empty string. The last of equal ones counts, and its value has no blank. */
   readonly options: ReadonlyMap<string, string>;
   /** What libc passes over in silence, with its line: never a reason not to start. */
   readonly notes: readonly ResolvConfNote[];
@@ -26,6 +26,12 @@ export const LIBC_NAMESERVERS = 3;
 const MUSL_LINE_OCTETS = 255;
 /** RFC 1035 §4.2: the only port that a resolv.conf knows. */
 const DNS_PORT = 53;
+/** What stands between words for libc: in JavaScript U+00A0 and the byte order mark would be white space too. */
+const BLANKS = /[ \t\v\f\r]+/;
+/** U+FEFF, which some editors write at the begin of a file. */
+const BYTE_ORDER_MARK = '\ufeff';
+/** The options with a number. */
+const NUMBERED: ReadonlySet<string> = new Set(['ndots', 'timeout', 'attempts']);
 /** A resolv.conf is a few lines; what is longer is not one. The rest is not read. */
 const MAX_LINES = 1_000;
 
@@ -57,11 +63,15 @@ class Reader {
   }
 
   read(text: string, line: number): void {
-    if (/^[#;]/.test(text) || text.trim() === '') return;
+    if (/^[#;]/.test(text) || wordsOf(text).length === 0) return;
     if (Buffer.byteLength(text) > MUSL_LINE_OCTETS) {
       this.note(line, `longer than ${MUSL_LINE_OCTETS} octets: musl ignores the whole line`);
     }
-    if (/^\s/.test(text)) {
+    if (text.startsWith(BYTE_ORDER_MARK)) {
+      this.note(line, 'ignored, as libc does: it begins with a byte order mark (U+FEFF)');
+      return;
+    }
+    if (/^[ \t\v\f]/.test(text)) {
       this.note(line, 'ignored, as libc does: it begins with white space');
       return;
     }
@@ -69,14 +79,14 @@ class Reader {
     if (keyword === 'nameserver') this.nameserver(values[0], line);
     else if (keyword === 'search') this.setSearch(values, line);
     else if (keyword === 'domain') this.setSearch(values.slice(0, 1), line);
-    else if (keyword === 'options') for (const option of values) this.option(option);
+    else if (keyword === 'options') this.setOptions(values, line);
     // `sortlist` orders addresses in glibc's getaddrinfo: no matter of a DNS server.
-    else if (keyword !== 'sortlist') this.note(line, `unknown keyword: ${keyword}`);
+    else if (keyword !== 'sortlist') this.note(line, `unknown keyword: ${visible(keyword)}`);
   }
 
   /** libc knows no comment behind values; a word that begins like one is nobody's suffix, so the line ends there. */
   private words(text: string, line: number): string[] {
-    const words = text.trim().split(/\s+/);
+    const words = wordsOf(text);
     const comment = words.findIndex((word) => /^[#;]/.test(word));
     if (comment === -1) return words;
     this.note(line, 'a comment needs a line of its own: libc takes it for values');
@@ -85,7 +95,9 @@ class Reader {
 
   private nameserver(address: string | undefined, line: number): void {
     if (address === undefined || isIP(address) === 0) {
-      this.note(line, `nameserver is not an address: ${address ?? ''}`);
+      const isEndpoint = address !== undefined && parseEndpoint(address, DNS_PORT) !== undefined;
+      const hint = isEndpoint ? `: no port can stand here; --upstream ${address} takes one` : '';
+      this.note(line, `nameserver is not an address: ${visible(address ?? '')}${hint}`);
       return;
     }
     this.nameservers.push(address);
@@ -106,11 +118,37 @@ class Reader {
     this.search = [...names];
   }
 
-  private option(option: string): void {
-    const colon = option.indexOf(':');
-    if (colon === -1) this.options.set(option, '');
-    else this.options.set(option.slice(0, colon), option.slice(colon + 1));
+  private setOptions(words: readonly string[], line: number): void {
+    const left = [...words];
+    for (let word = left.shift(); word !== undefined; word = left.shift()) {
+      const [name = '', ...rest] = word.split(':');
+      let value = rest.join(':');
+      if (NUMBERED.has(name) && rest.length === 0) {
+        this.note(line, `ignored, as libc does: ${name} without a colon; it is written ${name}:5`);
+        continue;
+      }
+      if (NUMBERED.has(name) && value === '' && /^[+-]?\d/.test(left[0] ?? '')) {
+        value = left.shift() ?? '';
+        this.note(
+          line,
+          `a blank before the value of ${name}: glibc reads ${value}, musl ignores it`,
+        );
+      }
+      this.options.set(name, value);
+    }
   }
+}
+
+function wordsOf(line: string): string[] {
+  return line.split(BLANKS).filter((word) => word !== '');
+}
+
+/** So that a blank that is none to libc is seen: a message with U+00A0 as it is would look right. */
+function visible(word: string): string {
+  return word.replace(/[^\x21-\x7e]/gu, (c) => {
+    const code = c.codePointAt(0) ?? 0;
+    return `<U+${code.toString(16).toUpperCase().padStart(4, '0')}>`;
+  });
 }
 
 /**

@@ -3,7 +3,12 @@ import { test } from 'tap';
 import { ConfigError } from '../../src/config/config-error.ts';
 import { formatOrigin } from '../../src/config/layer.ts';
 import { type Loaded, loadSettings, type Sources } from '../../src/config/load.ts';
-import { SETTING_KEYS, type SettingKey } from '../../src/config/schema.ts';
+import {
+  environmentName,
+  SETTING_KEYS,
+  type SettingKey,
+  settingOf,
+} from '../../src/config/schema.ts';
 import { FILE, POD_RESOLV_CONF, sources } from './written-sources.ts';
 
 function problemsOf(from: Sources): string[] {
@@ -259,6 +264,64 @@ test('a resolv.conf is needed only for upstreams that nobody named', (t) => {
   t.end();
 });
 
+test('a resolv.conf whose nameservers cannot be read: each line with its reason', (t) => {
+  const resolvConf = '\ufeffnameserver 10.0.0.10\nnameserver 10.0.0.11:53\nnameserver dns.corp\n';
+  t.match(problemsOf(sources({ resolvConf })), [
+    '/etc/resolv.conf:1: ignored, as libc does: it begins with a byte order mark (U+FEFF)',
+    /^\/etc\/resolv\.conf:2: nameserver is not an address: 10\.0\.0\.11:53: no port can stand here/,
+    '/etc/resolv.conf:3: nameserver is not an address: dns.corp',
+    /^\/etc\/resolv\.conf: names no nameserver; name the servers/,
+  ]);
+  t.end();
+});
+
+test('a list with commas is refused, and what separates is named (S3)', (t) => {
+  const separated =
+    'white space separates the values of a list, in YAML they are a list, and a flag is repeated';
+  for (const [name, key, value] of [
+    ['SIDESTUB_SEARCH_SUFFIXES', 'search.suffixes', 'a,b'],
+    ['SIDESTUB_SEARCH_PIN', 'search.pin', 'git.example.com;b'],
+    ['SIDESTUB_READY_NAMES', 'ready.names', 'a,'],
+    ['SIDESTUB_LISTEN_ADDRESSES', 'listen.addresses', '127.0.0.1:53,[::1]:53'],
+    ['SIDESTUB_LISTEN_ALLOW', 'listen.allow', '10.0.0.0/8,192.0.2.1'],
+    ['SIDESTUB_SEARCH_PUBLIC', 'search.public', 'com,net'],
+  ] as const) {
+    t.same(problemsOf(sources({ env: { [name]: value } })), [
+      `env ${name}: ${key}: ${JSON.stringify(value)}: ${separated}`,
+    ]);
+  }
+  t.same(problemsOf(sources({ flags: { listen: ['127.0.0.1,::1'] } })), [
+    `--listen: listen.addresses: "127.0.0.1,::1": ${separated}`,
+  ]);
+  t.same(problemsOf(sources({ yaml: 'search: { pin: ["a,b"] }' })), [
+    `${FILE}:1:17: search.pin: "a,b": ${separated}`,
+  ]);
+  const env = { SIDESTUB_SEARCH_SUFFIXES: 'a.example  b.example\n' };
+  t.same(loadSettings(sources({ env })).settings.search.suffixes, ['a.example.', 'b.example.']);
+  t.end();
+});
+
+test('no setting is longer than a timer can wait: 25 days are refused with their place (S3)', (t) => {
+  const durations = SETTING_KEYS.filter((key) => settingOf(key).kind.allowed.includes('duration'));
+  t.ok(durations.length >= 5);
+  for (const key of durations) {
+    const name = environmentName(key);
+    t.match(problemsOf(sources({ env: { [name]: '25d' } })), [
+      new RegExp(`^env ${name}: ${key}: `),
+    ]);
+  }
+  t.match(problemsOf(sources({ env: { SIDESTUB_FAMILIES_ORDER: 'staggered:25d' } })), [
+    /^env SIDESTUB_FAMILIES_ORDER: families\.order: delay must be/,
+  ]);
+  t.end();
+});
+
+test('a YAML file may begin with a byte order mark and have CRLF', (t) => {
+  const yaml = '\ufefftcp:\r\n  idle: 7s\r\n';
+  t.equal(loadSettings(sources({ yaml })).settings.tcp.idle, 7_000);
+  t.end();
+});
+
 test('upstreams that were meant to be set are not asked of resolv.conf', (t) => {
   const without = { resolvConf: undefined };
   t.equal(problemsOf(sources({ ...without, flags: { upstream: ['dns'] } })).length, 1);
@@ -344,6 +407,8 @@ test('ndots is read as libc reads it, and the difference noted (M1)', (t) => {
   t.equal(capped.settings.search.ndots, 15);
   t.match(capped.notes, [{ reason: 'ndots:20 is 15, as in libc' }]);
   t.equal(read('options ndots:x').settings.search.ndots, 0, 'what atoi makes of it');
+  t.equal(read('options ndots: 5').settings.search.ndots, 5, 'atoi steps over blanks');
+  t.equal(read('options ndots 5').settings.search.ndots, 1, 'without a colon it is no option');
   t.end();
 });
 

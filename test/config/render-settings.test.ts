@@ -42,7 +42,7 @@ test('what is printed, read as a configuration file, sets the same', (t) => {
     'null',
     'true',
     '1e3',
-    'x,y',
+    'x:y',
     '{z',
     '[',
     '#',

@@ -59,6 +59,48 @@ test('options add up, and the last of equal ones counts', (t) => {
   t.end();
 });
 
+test('a blank before the number of an option: read as glibc does, noted, and published without', (t) => {
+  const conf = parseResolvConf('options ndots: 5 timeout:  2 rotate attempts:\n');
+  t.same(
+    [...conf.options],
+    [
+      ['ndots', '5'],
+      ['timeout', '2'],
+      ['rotate', ''],
+      ['attempts', ''],
+    ],
+  );
+  t.same(
+    conf.notes.map(({ text }) => text),
+    [
+      'a blank before the value of ndots: glibc reads 5, musl ignores it',
+      'a blank before the value of timeout: glibc reads 2, musl ignores it',
+    ],
+  );
+  const published = renderResolvConf(conf, { address: '127.0.0.1', port: 53 });
+  t.match(published, /^options ndots:5 timeout:2 rotate attempts$/m);
+  t.end();
+});
+
+test('an option with a number and no colon is ignored, as libc does', (t) => {
+  const conf = parseResolvConf('options ndots 5\noptions ndots:2 ndots');
+  t.same(
+    [...conf.options],
+    [
+      ['5', ''],
+      ['ndots', '2'],
+    ],
+  );
+  t.same(
+    conf.notes.map(({ line, text }) => `${line}: ${text}`),
+    [
+      '1: ignored, as libc does: ndots without a colon; it is written ndots:5',
+      '2: ignored, as libc does: ndots without a colon; it is written ndots:5',
+    ],
+  );
+  t.end();
+});
+
 test('IPv6 nameservers may have a zone', (t) => {
   const { nameservers, notes } = parseResolvConf('nameserver fe80::1%eth0\nnameserver 2001:db8::1');
   t.same(nameservers, ['fe80::1%eth0', '2001:db8::1']);
@@ -78,7 +120,19 @@ test('what libc passes over in silence is noted with its line', (t) => {
     ['  nameserver 10.0.0.1', '1: ignored, as libc does: it begins with white space'],
     ['nameserver dns.example', '1: nameserver is not an address: dns.example'],
     ['nameserver', '1: nameserver is not an address: '],
-    ['nameserver [::1]:53', '1: nameserver is not an address: [::1]:53'],
+    [
+      'nameserver [::1]:53',
+      '1: nameserver is not an address: [::1]:53: no port can stand here; --upstream [::1]:53 takes one',
+    ],
+    [
+      'nameserver 10.0.0.10:53',
+      '1: nameserver is not an address: 10.0.0.10:53: no port can stand here; --upstream 10.0.0.10:53 takes one',
+    ],
+    [
+      '\ufeffnameserver 10.0.0.10',
+      '1: ignored, as libc does: it begins with a byte order mark (U+FEFF)',
+    ],
+    ['nameserver\u00a010.0.0.10', '1: unknown keyword: nameserver<U+00A0>10.0.0.10'],
     ['namesever 10.0.0.1', '1: unknown keyword: namesever'],
     ['search a..b c', '1: suffix left out: empty label in name: a..b'],
   ];
