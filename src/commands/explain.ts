@@ -6,6 +6,7 @@ import { loadSettings } from '../config/load.ts';
 import { ownListener, reachable } from '../config/own-address.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Endpoint } from '../endpoint.ts';
+import { knownHere } from '../walk/hosts-first.ts';
 import { socketTransport } from '../walk/socket-transport.ts';
 import { rcodeName } from '../wire/codes.ts';
 import { WireError } from '../wire/wire-error.ts';
@@ -82,6 +83,7 @@ async function explainOrRefuse(
       search: { search: search.suffixes, ndots: search.ndots },
       clock: monotonicClock,
       transport: socketTransport,
+      known: knownHere,
     });
   } catch (error) {
     if (error instanceof WireError) throw new UsageError(error.message);
@@ -112,7 +114,7 @@ function heardFrom({ lookups }: Explanation): boolean {
   return lookups.some((lookup) => lookup.path === 'sidestub' && wasAnswered(lookup));
 }
 
-function jsonOf({ name, lookups, warnings }: Explanation) {
+function jsonOf({ name, hosts, lookups, warnings }: Explanation) {
   const word = (rcode: number | undefined) => (rcode === undefined ? null : rcodeName(rcode));
   const shown = lookups.map(({ client, path, walk, sources }) => ({
     client,
@@ -127,5 +129,5 @@ function jsonOf({ name, lookups, warnings }: Explanation) {
       sources: sources.get(step.name) ?? [],
     })),
   }));
-  return { name, lookups: shown, warnings };
+  return { name, hosts: hosts ?? null, lookups: shown, warnings };
 }

@@ -20,6 +20,7 @@ import { type Totals, totalsFields, totalsOf } from '../observe/totals.ts';
 import { randomUint16 } from '../random.ts';
 import type { FamiliesOptions } from '../resolve/families.ts';
 import type { HostsLookup } from '../resolve/local-names.ts';
+import type { Resolve } from '../resolve/stage.ts';
 import { answerFirst } from './answer-first.ts';
 import { Generations, type Reloadable } from './generations.ts';
 import { Listeners } from './listeners.ts';
@@ -140,11 +141,10 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   watch(metrics, current);
   metrics.daemon.startup.readBy(() => ((state.readyAt ?? clock.now()) - startedAt) / 1_000);
   const lookups = lookupWatch(parts, metrics, current);
+  const resolve: Resolve = (query, asker) => current().resolve(query, asker);
   const responder = new Responder({
-    resolve: watchedResolve((query, asker) => current().resolve(query, asker), clock, {
-      lookups,
-      queryLog: queryLogOf(parts, metrics),
-    }),
+    resolve: watchedResolve(resolve, clock, { lookups, queryLog: queryLogOf(parts, metrics) }),
+    resolveForTool: resolve,
     clock,
     events: responderEvents(metrics, onBug),
     // A query log that says nothing of hits would not be one.

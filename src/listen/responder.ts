@@ -4,6 +4,7 @@ import { failure } from '../resolve/servfail.ts';
 import type { Answer, Asker, Query, Resolve, Source } from '../resolve/stage.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
 import { SOURCE_INFO } from '../wire/edns.ts';
+import { Flag, readHeader } from '../wire/header.ts';
 import { renderError, renderReply, TCP_OCTETS, udpLimit } from '../wire/render.ts';
 import type { Request } from '../wire/request.ts';
 import { admit } from './admit.ts';
@@ -49,6 +50,7 @@ const BACKLOG = 1_000;
  */
 export class Responder {
   readonly resolve: Resolve;
+  readonly resolveForTool: Resolve;
   readonly clock: Clock;
   readonly events: ResponderEvents;
   /** For listeners that answer many queries at once. */
@@ -65,14 +67,19 @@ export class Responder {
   /** Whoever waits for the last reply. */
   private readonly whenIdle: (() => void)[] = [];
 
-  /** @param options.ready - Answers what was answered before; without it every question meets the stages. */
+  /**
+   * @param options.ready - Answers what was answered before; without it every question meets the stages.
+   * @param options.resolveForTool - For the questions of sidestub's own tools.
+   */
   constructor(options: {
     resolve: Resolve;
+    resolveForTool?: Resolve;
     clock: Clock;
     events: ResponderEvents;
     ready?: ReadyAnswers | undefined;
   }) {
     this.resolve = options.resolve;
+    this.resolveForTool = options.resolveForTool ?? options.resolve;
     this.clock = options.clock;
     this.events = options.events;
     this.ready = options.ready;
@@ -134,7 +141,7 @@ export class Responder {
   private queue(question: ClientQuestion): void {
     const { request, from, since } = question;
     this.waiting++;
-    this.events.asked(from.transport, request.question.qtype);
+    if (!question.isTool) this.events.asked(from.transport, request.question.qtype);
     if (since - this.shareUsed > SHARE) this.shareBegan = since;
     if (this.backlog.size === 0 && since - this.shareBegan < SHARE) {
       question.begin();
@@ -176,6 +183,8 @@ class ClientQuestion implements Asker {
   readonly request: Request;
   readonly from: From;
   readonly since: Milliseconds;
+  /** Whether `sidestub wait`, `explain` or `ready.names` asks: that is no program's lookup, and not counted as one. */
+  readonly isTool: boolean;
   private readonly responder: Responder;
   private readonly reply: (octets: Uint8Array) => void;
   private query: Query | undefined;
@@ -194,15 +203,17 @@ class ClientQuestion implements Asker {
     this.from = from;
     this.reply = reply;
     this.since = responder.clock.now();
+    this.isTool = request.edns?.asksSource === true && isLoopback(from.address);
     this.query = undefined;
   }
 
   begin(): void {
-    const { resolve, ready } = this.responder;
+    const { resolve, resolveForTool, ready } = this.responder;
     this.epoch = ready?.epoch ?? 0;
     try {
       this.query = queryOf(this.request, this.from.address);
-      resolve(this.query, this);
+      if (this.isTool) resolveForTool(this.query, this);
+      else resolve(this.query, this);
     } catch (bug) {
       this.onFailure(bug);
     }
@@ -241,18 +252,17 @@ class ClientQuestion implements Asker {
   private rendered(answer: Answer): Uint8Array {
     const { request, from, query, epoch } = this;
     const { message, age, ede } = answer;
-    const asksSource = request.edns?.asksSource === true && isLoopback(from.address);
+    const limit = limitOf(request, from);
+    // A reply that tells its source is for the one that asked for it.
+    if (this.isTool) return toolReply(request, answer, limit);
     const remark = ede ?? (message.otherOwner === true ? OTHER_OWNER : undefined);
-    const told = asksSource ? { code: SOURCE_INFO, text: sourceText(answer) } : remark;
-    const octets = renderReply(request, message, { age, limit: limitOf(request, from), ede: told });
-    // A reply that tells its source is for who asked for it.
-    if (!asksSource && query !== undefined) {
-      this.responder.ready?.keep({ request, query, answer, epoch }, octets);
-    }
+    const octets = renderReply(request, message, { age, limit, ede: remark });
+    if (query !== undefined) this.responder.ready?.keep({ request, query, answer, epoch }, octets);
     return octets;
   }
 
   private answered(rcode: number, source: Source): void {
+    if (this.isTool) return;
     const { events, clock } = this.responder;
     events.answered(rcode, source, clock.now() - this.since);
   }
@@ -287,6 +297,19 @@ function queryOf(request: Request, client: string): Query {
     ...(request.edns?.isProbe === true ? { fromProbe: true } : {}),
   };
 }
+
+/** Says where the answer comes from; one that is cut is cut where it is for a client without the OPT (L4). */
+function toolReply(request: Request, answer: Answer, limit: number): Uint8Array {
+  const { message, age } = answer;
+  const ede = { code: SOURCE_INFO, text: sourceText(answer) };
+  const told = renderReply(request, message, { age, limit, ede });
+  const isCut = (readHeader(told).flags & Flag.TC) !== 0;
+  if (!isCut || limit > PLAIN_UDP_OCTETS) return told;
+  return renderReply({ ...request, edns: undefined }, message, { age, limit });
+}
+
+/** RFC 1035 §4.2.1: what a client without EDNS takes over UDP; the OPT of a tool says so where its model sends none. */
+const PLAIN_UDP_OCTETS = 512;
 
 /** `cut com.svc.cluster.local.`: where an answer comes from, and the proof that it stands on. */
 function sourceText({ source, proof }: Answer): string {

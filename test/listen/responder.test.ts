@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { test } from 'tap';
 import { Responder } from '../../src/listen/responder.ts';
+import { withQuestion } from '../../src/walk/telling-transport.ts';
 import { Rcode, RrType, rcodeName } from '../../src/wire/codes.ts';
 import { Flag, readHeader } from '../../src/wire/header.ts';
 import { readResponse } from '../../src/wire/message.ts';
@@ -232,4 +233,21 @@ test('C1: addresses that stood under another name come with a remark', async (t)
   waiting[0]?.answer({ message: told, source: 'cache', age: 0 });
   await settle();
   t.ok(Buffer.from(reply).includes('the addresses stood under another name'));
+});
+
+test("L4: an answer for sidestub's own tools is cut where it is for the client that they stand for", async (t) => {
+  const { responder, waiting, events } = echo();
+  const from = { transport: 'udp', address: '127.0.0.1' } as const;
+  const plain = queryOctets('many.example.com');
+  // 30 addresses fill 512 octets: with an OPT beside them one less has room.
+  const answer = Array.from({ length: 40 }, (_, n) => a('many.example.com.', `192.0.2.${n}`));
+  const replies: Uint8Array[] = [];
+  for (const query of [plain, withQuestion(plain)]) {
+    responder.respond(query, from, (reply) => replies.push(reply));
+    waiting.at(-1)?.answer({ message: message({ answer }), source: 'upstream', age: 0 });
+    await settle();
+  }
+  t.equal(replies.length, 2);
+  t.same(replies[1], replies[0]);
+  t.equal(events.filter((event) => event.startsWith('asked')).length, 1, 'and is not counted');
 });

@@ -5,6 +5,7 @@ import type { AskTransport } from '../../walk/ask-socket.ts';
 import { cares } from '../../walk/c-ares.ts';
 import { glibc } from '../../walk/glibc.ts';
 import { go } from '../../walk/go.ts';
+import type { KnownAddresses } from '../../walk/hosts-first.ts';
 import { musl } from '../../walk/musl.ts';
 import { tellingTransport } from '../../walk/telling-transport.ts';
 import type { Client, ResolverFacts, Step, Walk } from '../../walk/walk.ts';
@@ -24,6 +25,8 @@ export interface Lookup {
 /** Everything that there is to say of a name. */
 export interface Explanation {
   readonly name: string;
+  /** From /etc/hosts, where programs look first: with these no server is asked (L6). */
+  readonly hosts?: readonly string[];
   readonly lookups: readonly Lookup[];
   /** What an operator should know, a sentence each. */
   readonly warnings: readonly string[];
@@ -36,6 +39,8 @@ export interface ExplainOptions {
   readonly search: Pick<ResolverFacts, 'search' | 'ndots'>;
   readonly clock: Clock;
   readonly transport: AskTransport;
+  /** What programs know without a server; by default nothing. */
+  readonly known?: KnownAddresses;
 }
 
 /** Two rounds of what a libc waits: what takes longer is told as such. */
@@ -51,6 +56,7 @@ export const LONGEST_LOOKUP: Milliseconds = 10_000;
  */
 export async function explainName(name: string, options: ExplainOptions): Promise<Explanation> {
   parseName(name);
+  const hosts = options.known?.(name);
   const lookups: Lookup[] = [];
   for (const make of CLIENTS) {
     const lookup = await through(name, make, options);
@@ -61,7 +67,8 @@ export async function explainName(name: string, options: ExplainOptions): Promis
   if (options.servers.length > 0) {
     lookups.push(...(await Promise.all(CLIENTS.map((make) => directly(name, make, options)))));
   }
-  return { name, lookups, warnings: warningsFor(name, lookups) };
+  const warnings = [...hostsWarning(name, hosts), ...warningsFor(name, lookups)];
+  return { name, ...(hosts === undefined ? {} : { hosts }), lookups, warnings };
 }
 
 /** Whether a server said anything at all. */
@@ -109,6 +116,13 @@ async function lookup(
   } finally {
     timer.cancel();
   }
+}
+
+function hostsWarning(name: string, hosts: readonly string[] | undefined): string[] {
+  if (hosts === undefined) return [];
+  return [
+    `programs take ${name} from /etc/hosts and ask no server: ${hosts.join(' ')}; this is what the servers would say`,
+  ];
 }
 
 /** What the lookups show that nobody who looks at one of them would see. */

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'tap';
 import { scratch, startSidestub } from '../../observe/running-sidestub.ts';
+import { run } from '../started.ts';
 
 /** Its denial is cached for a second here. */
 const LATE = 'late.example.com';
@@ -33,6 +34,34 @@ test('it is not ready before the names resolve, says why, and is when they do', 
   await sidestub.event('ready');
   t.equal((await ready()).status, 200);
   t.equal((await sidestub.stop()).code, 0);
+});
+
+test('its own walks, and those of wait, are no program’s lookups: not counted, not logged', async (t) => {
+  const queryLog = join(scratch(t), 'queries');
+  const names = ['git.example.com', LATE];
+  const settings = { ready: { names }, queryLog: { to: queryLog }, log: { level: 'debug' } };
+  const sidestub = await startSidestub(t, { settings });
+  let said = '';
+  while (!said.includes(`${LATE}: NXDOMAIN`)) {
+    said = await (await fetch(`${sidestub.url}/ready`)).text();
+  }
+  const { address, port } = sidestub.dns;
+  const own = ['--listen', `${address}:${port}`, '--upstream', '192.0.2.1'];
+  t.match(await run(['wait', 'git.example.com', ...own]), { code: 0 });
+  const metrics = await (await fetch(`${sidestub.url}/metrics`)).text();
+  for (const name of ['queries_total', 'responses_total', 'lookup_duration_seconds_count']) {
+    const counted = metrics.match(new RegExp(`^sidestub_${name}(?:{.*})? (?!0$).*$`, 'gm')) ?? [];
+    t.same(counted, [], name);
+  }
+  await sidestub.lookup('git.example.com');
+  const after = await (await fetch(`${sidestub.url}/metrics`)).text();
+  t.match(after, /^sidestub_queries_total{.*} [1-9]/m, 'a program is counted');
+  await sidestub.stop();
+  const logged = readFileSync(queryLog, 'utf8');
+  t.match(logged, 'git.example.com');
+  t.notMatch(logged, LATE);
+  const lookups = sidestub.log.filter(({ event }) => event === 'lookup');
+  t.notOk(lookups.some(({ qname }) => qname === `${LATE}.`));
 });
 
 test('it stops while it waits', async (t) => {

@@ -1,0 +1,52 @@
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { parseHostsFile } from '../config/hosts-file.ts';
+import { addressText } from '../wire/address.ts';
+import { parseName } from '../wire/name.ts';
+import type { Client } from './walk.ts';
+
+/** What a libc knows of a name before it asks a server: its addresses, or `undefined`. */
+export type KnownAddresses = (name: string) => readonly string[] | undefined;
+
+const HOSTS = '/etc/hosts';
+
+/**
+ * What this container's `/etc/hosts` says, read anew at each look (L6).
+ *
+ * kubelet mounts the pod's file, with its `hostAliases`, into every container that has none of its own. A container whose
+ * image or volume brings another is not seen from here.
+ */
+export const knownHere: KnownAddresses = (name) => knownIn(name, readHere());
+
+/**
+ * What a hosts file says of a name as libc looks for it: as it is written, without the search list, so that a dot at its
+ * end is never found. Any family will do. An address stands for itself.
+ *
+ * @throws {WireError} If `name` is none.
+ */
+export function knownIn(name: string, hosts: string): readonly string[] | undefined {
+  if (isIP(name) !== 0) return [name];
+  if (name.endsWith('.')) return undefined;
+  return parseHostsFile(hosts).get(parseName(name))?.map(addressText);
+}
+
+/** A client that looks at the hosts file before each walk, as every libc does. */
+export function hostsFirst(client: Client, known: KnownAddresses): Client {
+  return {
+    name: client.name,
+    walk: (name, signal) => {
+      const addresses = known(name);
+      if (addresses === undefined) return client.walk(name, signal);
+      return Promise.resolve({ outcome: 'found', addresses, steps: [], elapsed: 0 });
+    },
+  };
+}
+
+/** Without a file nothing is known, as in libc. */
+function readHere(): string {
+  try {
+    return readFileSync(HOSTS, 'utf8');
+  } catch {
+    return '';
+  }
+}
