@@ -43,6 +43,8 @@ export interface ResolverParts {
   readonly onVerdict: ClusterZoneOptions['onVerdict'];
   /** Called when upstream has answered for the first time. */
   readonly onReady?: () => void;
+  /** Called with the reason when a probe of upstream failed, as long as none has been answered. */
+  readonly onUnready?: (reason: string) => void;
   /** Called when an upstream turns out to be ourselves (U1). */
   readonly onLoop?: () => void;
   readonly onBug: (error: unknown) => void;
@@ -119,6 +121,7 @@ export function assembleResolver(parts: ResolverParts): Resolver {
       zone?.test(upstream);
       parts.onReady?.();
     },
+    onFailure: (reason) => parts.onUnready?.(reason),
   });
   // Without a cluster zone: ICANN has set `internal` aside for private use, so that the root denies it.
   const loop = new LoopProbe(domain ?? 'internal.', () => parts.onLoop?.());

@@ -129,12 +129,15 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     },
   });
   const onReady = (): void => void state.hear(listeners.endpoints);
+  const onUnready = (reason: string): void => {
+    if (state.fail(reason)) log.warn('upstream_failing', { reason });
+  };
   const onLoop = (): void =>
     parts.onFatal('an upstream is sidestub itself: a question of ours came back to us');
   const onUntrusted = (reason: string): void => log.error('upstream_untrusted', { reason });
   const tallies = resolverTallies(metrics);
   const generations = new Generations(
-    { clock, metrics, tallies, onVerdict, onReady, onLoop, onBug, onUntrusted },
+    { clock, metrics, tallies, onVerdict, onReady, onUnready, onLoop, onBug, onUntrusted },
     parts,
   );
   const current = (): Resolver => generations.resolver;

@@ -12,7 +12,10 @@ export type Reloadable = Pick<ResolverParts, 'hosts' | 'onlyRoutable'> & {
 };
 
 /** What all generations share. */
-export type GenerationsOptions = Pick<ResolverParts, 'tallies' | 'onReady' | 'onLoop' | 'onBug'> & {
+export type GenerationsOptions = Pick<
+  ResolverParts,
+  'tallies' | 'onReady' | 'onUnready' | 'onLoop' | 'onBug'
+> & {
   readonly clock: Clock;
   /** Why a server that has to prove who it is was not believed (U5). */
   readonly onUntrusted: (message: string) => void;

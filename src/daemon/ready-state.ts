@@ -17,6 +17,7 @@ export class ReadyState {
   private readonly gate: ReadyGate | undefined;
   private readonly onReady: () => void;
   private heard = false;
+  private failure: string | undefined;
   private stopping = false;
   private since: Milliseconds | undefined;
 
@@ -40,7 +41,20 @@ export class ReadyState {
   reasons(): readonly string[] {
     if (this.ready) return [];
     if (this.stopping) return ['it is stopping'];
-    return this.heard ? (this.gate?.reasons() ?? []) : ['no upstream has answered yet'];
+    if (this.heard) return this.gate?.reasons() ?? [];
+    const why = this.failure === undefined ? '' : `: ${this.failure}`;
+    return [`no upstream has answered yet${why}`];
+  }
+
+  /**
+   * Upstream was asked, and this is why that brought no answer.
+   *
+   * @returns Whether it is another reason than before.
+   */
+  fail(reason: string): boolean {
+    const isNew = reason !== this.failure;
+    this.failure = reason;
+    return isNew;
   }
 
   /** Upstream has answered. The first word counts: a reload does not make jobs wait again. */

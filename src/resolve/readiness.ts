@@ -1,5 +1,5 @@
 import type { Clock, Milliseconds, Timer } from '../clock.ts';
-import { RrType } from '../wire/codes.ts';
+import { RrType, rcodeName } from '../wire/codes.ts';
 import type { Name } from '../wire/name.ts';
 import { ownQuery, type Resolve } from './stage.ts';
 import { verdictOf } from './verdict.ts';
@@ -11,6 +11,8 @@ export interface ReadinessOptions {
   readonly ask: Resolve;
   readonly clock: Clock;
   readonly onReady: () => void;
+  /** Told of each probe that failed, why: silence, what cannot be read and SERVFAIL have different cures. */
+  readonly onFailure?: (reason: string) => void;
 }
 
 /** A cluster DNS that comes up is noticed within this. */
@@ -56,12 +58,17 @@ export class Readiness {
       // SERVFAIL is what a cluster DNS says that has not yet heard of its cluster.
       onAnswer: ({ message }) => {
         if (verdictOf(message, query) !== 'failure') this.succeed();
+        else this.fail(`upstream says ${rcodeName(message.rcode)}`);
       },
-      // The upstream side counts and logs why; the next probe is due in any case.
-      onFailure: () => undefined,
+      // The next probe is due in any case.
+      onFailure: (error) => this.fail(error instanceof Error ? error.message : String(error)),
     });
     this.timer = clock.after(this.pause, () => this.probe());
     this.pause = Math.min(2 * this.pause, LONGEST_PAUSE);
+  }
+
+  private fail(reason: string): void {
+    if (!this.answered && !this.stopped) this.options.onFailure?.(reason);
   }
 
   private succeed(): void {

@@ -288,3 +288,23 @@ test("Node's own warnings are events of the log, and bugs", async (t) => {
   daemon.child.kill('SIGTERM');
   t.equal((await daemon.ended).stderr, '');
 });
+
+test('U3: an upstream whose replies cannot be read is not called silent, at /ready and in the log', async (t) => {
+  const upstream = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(upstream, 'listening');
+  t.teardown(() => upstream.close());
+  // The question, and behind it the announcement of an answer that is not there.
+  upstream.on('message', (query, { port, address }) => {
+    const reply = Uint8Array.from(query);
+    reply[2] = 0x80;
+    reply[7] = 1;
+    upstream.send(reply, port, address);
+  });
+  const words = ['run', '--listen', '127.0.0.1:0', '--metrics', '127.0.0.1:0'];
+  const daemon = start([...words, '--upstream', `127.0.0.1:${upstream.address().port}`]);
+  const text = await daemon.printed(/"upstream_failing".*malformed.*\n/);
+  const [, status] = /"status":"([^"]+)"/.exec(text) ?? [];
+  t.match(await (await fetch(`http://${status}/ready`)).text(), /no answer from .*: malformed/);
+  daemon.child.kill('SIGTERM');
+  t.equal((await daemon.ended).code, 0);
+});

@@ -36,6 +36,18 @@ test('it is ready when upstream has answered, and says so once', async (t) => {
   t.same(state.reasons(), ['it is stopping']);
 });
 
+test('it says why upstream has not answered, and each reason once', async (t) => {
+  const { state } = setup(false);
+  t.equal(state.fail('no answer from udp://10.0.0.1:53: timeout'), true);
+  t.equal(state.fail('no answer from udp://10.0.0.1:53: timeout'), false);
+  t.equal(state.fail('no answer from udp://10.0.0.1:53: malformed'), true);
+  t.same(state.reasons(), [
+    'no upstream has answered yet: no answer from udp://10.0.0.1:53: malformed',
+  ]);
+  void state.hear([]);
+  t.same(state.reasons(), []);
+});
+
 test('behind a gate it waits for that too, and tells its reasons', async (t) => {
   const { state, seen, opened } = setup(true);
   void state.hear([]);

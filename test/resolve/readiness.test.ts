@@ -9,6 +9,7 @@ function setup() {
   const clock = new HandClock();
   const { next, asked } = below();
   let told = 0;
+  const failures: string[] = [];
   const readiness = new Readiness({
     probeName: 'kubernetes.default.svc.cluster.local.',
     ask: next,
@@ -16,8 +17,9 @@ function setup() {
     onReady: () => {
       told++;
     },
+    onFailure: (reason) => failures.push(reason),
   });
-  return { clock, asked, readiness, told: () => told };
+  return { failures, clock, asked, readiness, told: () => told };
 }
 
 test('it is ready with the first answer, whatever it says, and tells once', async (t) => {
@@ -66,4 +68,19 @@ test('stop leaves no timer, and an answer that comes later begins nothing', asyn
   t.equal(clock.timers, 0);
   t.equal(asked.length, 1);
   t.doesNotThrow(() => setup().readiness.stop(), 'nor does it mind one that never began');
+});
+
+test('it tells why a probe failed, until one is answered', async (t) => {
+  const { readiness, asked, clock, failures } = setup();
+  readiness.start();
+  await clock.advance(300);
+  asked[0]?.resolve(answer({ rcode: Rcode.SERVFAIL }));
+  await settle();
+  asked[1]?.reject(new UpstreamError('malformed', 'no answer from udp://10.0.0.1:53: malformed'));
+  await settle();
+  t.same(failures, ['upstream says SERVFAIL', 'no answer from udp://10.0.0.1:53: malformed']);
+  asked[2]?.resolve(answer({ rcode: Rcode.NXDOMAIN }));
+  await settle();
+  t.equal(readiness.ready, true);
+  t.equal(failures.length, 2);
 });
