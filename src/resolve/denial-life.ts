@@ -1,6 +1,6 @@
 import type { Milliseconds } from '../clock.ts';
 import type { Message } from '../wire/message.ts';
-import { labelsOf, lastLabel } from '../wire/name.ts';
+import { labelsOf, lastLabel, type Name } from '../wire/name.ts';
 import { isIanaTld } from './iana-tlds.ts';
 import type { SearchList } from './search-list.ts';
 import type { Expansion } from './stage.ts';
@@ -48,9 +48,9 @@ export function denialKindOf(list: SearchList, { base }: Expansion): DenialKind 
   return labels.length === 2 && !list.meantAsIs(base) ? 'brief' : 'usual';
 }
 
-/** What hangs on the answer to another sidestub's probe: denials of all names with this last label (N3, N7). */
-export function probedKindOf({ base }: Expansion): DenialKind {
-  return isIanaTld(lastLabel(base)) ? 'tld' : 'usual';
+/** What hangs on the answer to another sidestub's probe: denials of all names below the point (N3, N7). */
+export function probedKindOf(point: Name): DenialKind {
+  return isIanaTld(point.slice(0, point.indexOf('.'))) ? 'tld' : 'usual';
 }
 
 /** How long negative answers in the cluster zone are believed, whatever their SOA allows beyond it. */

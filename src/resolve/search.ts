@@ -4,6 +4,7 @@ import { EdeCode, Rcode } from '../wire/codes.ts';
 import type { Name } from '../wire/name.ts';
 import { ownNegative } from '../wire/soa.ts';
 import type { ClusterZone } from './cluster-zone.ts';
+import { cutPoints } from './cuts.ts';
 import { type DenialKind, denialKindOf, probedKindOf, withoutLife } from './denial-life.ts';
 import { isAddressQuery, siblingOf } from './families.ts';
 import type { SearchList } from './search-list.ts';
@@ -100,9 +101,15 @@ class Steps {
 
   /** What the denial may hide; the question of a sidestub that is about to make a cut is one for all below it (N7). */
   private kindOf(query: Query, expansion: Expansion): DenialKind {
-    return query.fromProbe === true
-      ? probedKindOf(expansion)
-      : denialKindOf(this.options.list, expansion);
+    const point = this.probedPoint(query);
+    return point === undefined ? denialKindOf(this.options.list, expansion) : probedKindOf(point);
+  }
+
+  /** QNAME, where another sidestub asks for it to make a cut of it (N7). */
+  private probedPoint({ qname, fromProbe }: Query): Name | undefined {
+    const { zone } = this.options.list;
+    if (fromProbe !== true || zone === undefined) return undefined;
+    return cutPoints(qname, zone).includes(qname) ? qname : undefined;
   }
 
   private isCached(query: Query): boolean {
@@ -149,7 +156,8 @@ class Steps {
       asker.onAnswer(covered);
       return;
     }
-    const point = zone.conforms && isAddressQuery(query) ? zone.pointFor(expansion) : undefined;
+    const own = this.probedPoint(query) ?? zone.pointFor(expansion);
+    const point = zone.conforms && isAddressQuery(query) ? own : undefined;
     if (point === undefined) this.ask(query, kind, asker);
     else if (!zone.isProbing(point)) this.race(step, point);
     else {

@@ -55,8 +55,8 @@ test('C2: two labels that are a name in a routed zone or under a suffix are no s
 });
 
 test('N7: the probe of a sidestub is a question about all below its label', (t) => {
-  t.equal(probedKindOf(expansion('com.')), 'tld');
-  t.equal(probedKindOf(expansion('backend.')), 'usual');
+  t.equal(probedKindOf('com.job.svc.cluster.local.'), 'tld');
+  t.equal(probedKindOf('backend.svc.cluster.local.'), 'usual');
   t.end();
 });
 

@@ -2,7 +2,7 @@
 import { test } from 'tap';
 import { bendAnswer } from '../../src/commands/demo/cluster-answer.ts';
 import { noFaults } from '../../src/commands/demo/cluster-faults.ts';
-import { ownQuery } from '../../src/resolve/stage.ts';
+import { ownQuery, type Query } from '../../src/resolve/stage.ts';
 import type { Outgoing } from '../../src/upstream/exchange.ts';
 import { Rcode, RrType } from '../../src/wire/codes.ts';
 import type { Name } from '../../src/wire/name.ts';
@@ -120,6 +120,25 @@ test('N7: a namespace called like the service that is asked for ends no walk of 
     stub.resolve(ownQuery('redis.svc.cluster.local.', RrType.A, { client: '10.244.0.9' })),
   );
   t.equal(literal.message.rcode, Rcode.NOERROR, 'another client asked for the namespace itself');
+});
+
+test('N7: the probe of a sidecar costs one question, and its cut serves the next sidecar', async (t) => {
+  const stub = await startStub({ script: world, suffixes: OWN_LIST });
+  const point = 'com.team-a.svc.cluster.local.';
+  const probe = async (client: string, more: Partial<Query> = { fromProbe: true }) => {
+    const asked = ownQuery(point, RrType.A, { client, ...more });
+    const { message: said } = await wound(stub, stub.resolve(asked));
+    return [said.rcode, said.authority[0]?.ttl, stub.upstream.takeAsked()] as const;
+  };
+  t.same(await probe('10.244.0.5'), [Rcode.NXDOMAIN, 5, [`${point} A`]]);
+  await stub.clock.advance(1_000);
+  t.same(
+    await probe('10.244.0.6'),
+    [Rcode.NXDOMAIN, 5, []],
+    'by the cut, which the responder ages',
+  );
+  // A program that asks for a service called `com` there.
+  t.same(await probe('10.244.0.6', {}), [Rcode.NXDOMAIN, 0, [`${point} A`]]);
 });
 
 test('N10: collapse takes the first step of any namespace', async (t) => {
