@@ -29,6 +29,7 @@ import { type Flights, type SingleFlightOptions, singleFlight } from './resolve/
 import { pipeline, type Resolve, type Stage } from './resolve/stage.ts';
 import { verdictOf } from './resolve/verdict.ts';
 import { wildcardGuard } from './resolve/wildcard-guard.ts';
+import { AUTO_DELAY } from './upstream/lanes.ts';
 import { RrType } from './wire/codes.ts';
 import { isAtOrBelow, type Name } from './wire/name.ts';
 
@@ -159,6 +160,11 @@ export function assembleResolver(parts: ResolverParts): Resolver {
         clock,
         repair: settings.families.repair,
         onlyRoutable: parts.onlyRoutable,
+        // What may be made at any moment may well exist: its AAAA goes beside its A, where pairs are staggered at all (F3).
+        headStart: (expansion) =>
+          settings.families.order.kind === 'auto' && denialKindOf(list, expansion) === 'brief'
+            ? AUTO_DELAY
+            : undefined,
         refusedAt: (qname) => silence.refusedAt(qname),
         repairs: tallies.repairs,
       }),

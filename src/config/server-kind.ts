@@ -62,16 +62,18 @@ export const ROUTE_KEYS = ['zone', 'upstreams'] as const;
 
 /** How a pair goes upstream (F2). */
 export function laneOrder(): Kind<LaneOrder> {
-  return text('serial, staggered:DELAY or parallel', readLaneOrder, (order) =>
+  return text('serial, auto, staggered:DELAY or parallel', readLaneOrder, (order) =>
     order.kind === 'staggered' ? `staggered:${formatDuration(order.delay)}` : order.kind,
   );
 }
 
 function readLaneOrder(written: string): LaneOrder {
-  if (written === 'serial' || written === 'parallel') return { kind: written };
+  if (written === 'serial' || written === 'auto' || written === 'parallel') {
+    return { kind: written };
+  }
   const [kind, delay, ...more] = written.split(':');
   if (kind !== 'staggered' || delay === undefined || more.length > 0) {
-    throw new Error(`not serial, staggered:20ms or parallel: ${JSON.stringify(written)}`);
+    throw new Error(`not serial, auto, staggered:20ms or parallel: ${JSON.stringify(written)}`);
   }
   const span = parseDuration(delay);
   // Past the retransmission timer's upper clamp (U2) the lane would never wait that long.

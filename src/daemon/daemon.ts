@@ -136,8 +136,10 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     parts.onFatal('an upstream is sidestub itself: a question of ours came back to us');
   const onUntrusted = (reason: string): void => log.error('upstream_untrusted', { reason });
   const tallies = resolverTallies(metrics);
+  const onOrder = (upstream: string, order: string): void =>
+    log.info('families_order', { upstream, order });
   const generations = new Generations(
-    { clock, metrics, tallies, onVerdict, onReady, onUnready, onLoop, onBug, onUntrusted },
+    { clock, metrics, tallies, onVerdict, onReady, onUnready, onLoop, onBug, onUntrusted, onOrder },
     parts,
   );
   const current = (): Resolver => generations.resolver;

@@ -3,7 +3,7 @@ import type { Clock, Milliseconds } from '../clock.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { Routes } from '../upstream/routes.ts';
-import { upstreamFor } from '../upstream/upstreams.ts';
+import { type UpstreamOptions, upstreamFor } from '../upstream/upstreams.ts';
 import { isAtOrBelow, type Name } from '../wire/name.ts';
 
 /** What a reload brings anew. */
@@ -19,6 +19,8 @@ export type GenerationsOptions = Pick<
   readonly clock: Clock;
   /** Why a server that has to prove who it is was not believed (U5). */
   readonly onUntrusted: (message: string) => void;
+  /** `families.order: auto` has changed how the pairs of a server go (F2). */
+  readonly onOrder: UpstreamOptions['onOrder'];
   readonly metrics: Metrics;
   readonly onVerdict: (
     zone: Name | undefined,
@@ -127,7 +129,8 @@ function keptNames(old: Generation, settings: Settings, routes: Routes): (qname:
 }
 
 /** U1: the default route and those of the configuration; U2: the cluster zone has timers of its own. */
-function routesOf(settings: Settings, { clock, metrics, onUntrusted }: GenerationsOptions): Routes {
+function routesOf(settings: Settings, options: GenerationsOptions): Routes {
+  const { clock, metrics, onUntrusted, onOrder } = options;
   const { domain } = settings.cluster;
   const upstream = (servers: Settings['upstreams']) =>
     upstreamFor({
@@ -140,6 +143,7 @@ function routesOf(settings: Settings, { clock, metrics, onUntrusted }: Generatio
         full: metrics.limits.reached.tally('upstream_sockets'),
       },
       onUntrusted,
+      onOrder,
       timerClass: ({ qname }) =>
         domain !== undefined && isAtOrBelow(qname, domain) ? 'zone' : 'other',
     });

@@ -8,6 +8,7 @@ interface ServerMetrics {
   readonly latency: Histogram;
   readonly unanswered: Tally;
   dead: boolean;
+  serial: boolean;
 }
 
 /** Declares what the upstream side counts, in the shape that it asks for. */
@@ -40,6 +41,15 @@ export function upstreamMetrics(registry: MetricRegistry) {
       label: 'upstream',
     },
     () => Iterator.from(servers).map(([name, { dead }]) => [name, dead ? 1 : 0] as const),
+  );
+  registry.readGauges(
+    {
+      name: 'sidestub_upstream_serial',
+      help: 'Whether families.order: auto has the pairs of a server go one after the other, since the second question gets lost: 1 it has, 0 not (F2).',
+      query: 'max by (upstream) (sidestub_upstream_serial) == 1',
+      label: 'upstream',
+    },
+    () => Iterator.from(servers).map(([name, { serial }]) => [name, serial ? 1 : 0] as const),
   );
   return {
     servers,
@@ -86,6 +96,11 @@ export function upstreamMetrics(registry: MetricRegistry) {
       name: 'sidestub_upstream_failovers_total',
       help: 'Questions that went on to the next server, because the one before was silent, refused or failed (U1).',
       query: 'rate(sidestub_upstream_failovers_total[5m])',
+    }),
+    orderChanges: registry.tally({
+      name: 'sidestub_upstream_order_changes_total',
+      help: 'Changes between staggered and serial pairs of a server, in families.order: auto (F2).',
+      query: 'increase(sidestub_upstream_order_changes_total[1h])',
     }),
     failures: registry.tallySet({
       name: 'sidestub_upstream_failures_total',

@@ -10,6 +10,7 @@ import {
   type Answer,
   type Asker,
   asking,
+  type Expansion,
   type Query,
   queryKey,
   type Resolve,
@@ -26,6 +27,11 @@ export interface FamiliesOptions {
   readonly onlyRoutable?: typeof RrType.A | typeof RrType.AAAA | undefined;
   /** When a datagram to the name's route was last refused on its way: what follows is not upstream's silence (F5). */
   readonly refusedAt: (qname: Name) => Milliseconds;
+  /**
+   * F3: how long the AAAA of an expansion waits for A's denial; 200 ms without it. Where the expansion may well exist, and
+   * pairs are staggered, no longer than the lane would hold it back.
+   */
+  readonly headStart?: (expansion: Expansion) => Milliseconds | undefined;
   readonly repairs: { add(kind: RepairKind): void };
 }
 
@@ -82,10 +88,11 @@ class Pairs {
 
   answer(query: Query, asker: Asker): void {
     const half = new Half(this, query, asker);
-    if (query.expansion !== undefined && query.qtype === RrType.AAAA) {
+    const { expansion } = query;
+    if (expansion !== undefined && query.qtype === RrType.AAAA) {
       const a = new HeadStart(this, siblingOf(query), half);
       this.next(a.query, a);
-      a.limit();
+      a.limit(this.options.headStart?.(expansion));
     } else half.ask();
   }
 
@@ -274,9 +281,12 @@ class HeadStart implements Asker, Expiring {
     this.timer = undefined;
   }
 
-  /** Begins to count; for an A that is not there at once. */
-  limit(): void {
-    if (this.holds) this.timer = this.pairs.headStarts.set(this);
+  /** Begins to count, for an A that is not there at once. */
+  limit(span: Milliseconds | undefined): void {
+    if (!this.holds) return;
+    const { headStarts, options } = this.pairs;
+    this.timer =
+      span === undefined ? headStarts.set(this) : options.clock.after(span, () => this.release());
   }
 
   onAnswer(answer: Answer): void {

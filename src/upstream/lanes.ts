@@ -27,13 +27,16 @@ export type LaneOrder =
  */
 export const AUTO_DELAY: Milliseconds = 1;
 
+/** What a {@link Stagger} is to a pair. */
+export type PairOrder = Pick<Stagger, 'isOn' | 'saw'>;
+
 /** What the pairs of one upstream share. */
 export interface LanesOptions {
   readonly order: LaneOrder;
   readonly upstream: Upstream;
   readonly clock: Clock;
   /** Of the server that a question goes to, whether its pairs may be staggered; asked in `auto` only. */
-  readonly staggerOf?: ((question: Outgoing) => Stagger) | undefined;
+  readonly staggerOf?: ((question: Outgoing) => PairOrder | undefined) | undefined;
 }
 
 /**
@@ -78,7 +81,7 @@ class Pair {
   private readonly key: string;
   private readonly pairs: Map<string, Pair>;
   private readonly options: LanesOptions;
-  private readonly stagger: Stagger | undefined;
+  private readonly stagger: PairOrder | undefined;
   /** How long the other one waits at most; without it, until this one is answered or slow. */
   private readonly delay: Milliseconds | undefined;
   /** In the order they came; more than one only where the same question is asked twice. */
@@ -201,12 +204,12 @@ type Fate = 'answered' | 'failed' | 'slow';
 
 /** A pair of which both questions were out at once: it tells its server's {@link Stagger} how they fared. */
 class StaggeredPair {
-  private readonly stagger: Stagger;
+  private readonly stagger: PairOrder;
   private readonly first: Half;
   private readonly second: Half;
   private readonly fates = new Map<Half, Fate>();
 
-  constructor(stagger: Stagger, first: Half, second: Half) {
+  constructor(stagger: PairOrder, first: Half, second: Half) {
     this.stagger = stagger;
     this.first = first;
     this.second = second;

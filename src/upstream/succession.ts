@@ -23,11 +23,17 @@ export interface Askable extends Selectable {
   close(): void;
 }
 
+/** Servers in their order. */
+export interface Succession<Server extends Askable> extends Upstream {
+  /** The one that would be asked first. */
+  firstFor(question: Outgoing): Server | undefined;
+}
+
 /** What a succession is made of. */
-export interface SuccessionOptions {
+export interface SuccessionOptions<Server extends Askable = Askable> {
   readonly name: string;
   /** Ordered groups of equals, none of them empty. */
-  readonly groups: readonly (readonly Askable[])[];
+  readonly groups: readonly (readonly Server[])[];
   readonly clock: Clock;
   readonly tallies: Pick<UpstreamTallies, 'failovers' | 'failures'>;
 }
@@ -39,7 +45,12 @@ export interface SuccessionOptions {
  * one before is known dead; never because it is faster, since a public second server would win with its NXDOMAIN. Who was silent is
  * still listened to. If the next one fails too, the first word that was said stands.
  */
-export function succession({ name, groups, clock, tallies }: SuccessionOptions): Upstream {
+export function succession<Server extends Askable>({
+  name,
+  groups,
+  clock,
+  tallies,
+}: SuccessionOptions<Server>): Succession<Server> {
   const selection = new Selection(groups, clock);
   const walks = new Set<Walk>();
   const shared = { name, clock, tallies, walks, silences: new Deadlines(clock, SILENCE) };
@@ -57,6 +68,7 @@ export function succession({ name, groups, clock, tallies }: SuccessionOptions):
       if (closed) listener.onFailure(closedError());
       else new Walk(question, selection.candidates(question), shared, listener).begin(waited);
     },
+    firstFor: (question) => selection.candidates(question)[0]?.server,
     close(): void {
       closed = true;
       for (const walk of walks) walk.fail(closedError());

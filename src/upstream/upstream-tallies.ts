@@ -21,6 +21,8 @@ export interface UpstreamTallies {
   readonly failovers: Tally;
   /** Questions that no server answered. */
   readonly failures: TallySet<UpstreamFailure>;
+  /** Changes between staggered and serial pairs of a server, in `families.order: auto` (F2). */
+  readonly orderChanges: Tally;
   /** One per configured server, made when it is: the configuration is what bounds the label (S1). */
   readonly servers: Map<string, ServerTallies>;
 }
@@ -62,6 +64,8 @@ export interface ServerTallies {
   readonly unanswered: Tally;
   /** Known dead (U1): a gauge. */
   dead: boolean;
+  /** In `families.order: auto`: its second questions get lost, so that its pairs go one after the other (F2). A gauge. */
+  serial: boolean;
 }
 
 /** Seconds: from a cluster DNS on the same node to the deadline. */
@@ -81,6 +85,7 @@ export function createUpstreamTallies(): UpstreamTallies {
     malformed: new Tally(),
     failovers: new Tally(),
     failures: new TallySet(UPSTREAM_FAILURES),
+    orderChanges: new Tally(),
     servers: new Map(),
   };
 }
@@ -89,7 +94,12 @@ export function createUpstreamTallies(): UpstreamTallies {
 export function serverTallies(tallies: UpstreamTallies, name: string): ServerTallies {
   const known = tallies.servers.get(name);
   if (known !== undefined) return known;
-  const made = { latency: new Histogram(LATENCY_BOUNDS), unanswered: new Tally(), dead: false };
+  const made = {
+    latency: new Histogram(LATENCY_BOUNDS),
+    unanswered: new Tally(),
+    dead: false,
+    serial: false,
+  };
   tallies.servers.set(name, made);
   return made;
 }

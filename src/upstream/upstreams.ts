@@ -2,17 +2,18 @@ import type { Clock } from '../clock.ts';
 import type { Question } from '../wire/question.ts';
 import type { Transports } from './ask-parts.ts';
 import { tellDistrust } from './distrust.ts';
-import type { Upstream } from './exchange.ts';
+import type { Outgoing, Upstream } from './exchange.ts';
 import { httpsTransport } from './https-exchange.ts';
 import { type LaneOrder, lanes } from './lanes.ts';
 import type { TimerClass } from './retransmission.ts';
 import { Server } from './server.ts';
 import type { ServerAddress } from './server-address.ts';
+import { Stagger, type StaggerState } from './stagger.ts';
 import { succession } from './succession.ts';
 import { tcpTransport } from './tcp-exchange.ts';
 import { tlsTransport } from './tls-exchange.ts';
 import { type UdpSocketLimit, udpTransport } from './udp-exchange.ts';
-import type { UpstreamTallies } from './upstream-tallies.ts';
+import { serverTallies, type UpstreamTallies } from './upstream-tallies.ts';
 
 /** What the upstream of one route is built from. */
 export interface UpstreamOptions {
@@ -27,6 +28,8 @@ export interface UpstreamOptions {
   readonly timerClass?: (question: Question) => TimerClass;
   /** Told, at most once a minute for each server, why one is not believed (U5). */
   readonly onUntrusted?: ((message: string) => void) | undefined;
+  /** Told when `auto` changes how the pairs of a server go (F2). */
+  readonly onOrder?: ((server: string, state: StaggerState) => void) | undefined;
 }
 
 /**
@@ -46,8 +49,31 @@ export function upstreamFor(options: UpstreamOptions): Upstream {
     clock,
     tallies,
   });
+  const staggers = new Map<Server, Stagger>();
+  const staggerOf = (question: Outgoing) => {
+    const server = upstream.firstFor(question);
+    if (server === undefined) return undefined;
+    const known = staggers.get(server);
+    if (known !== undefined) return known;
+    const stagger = staggerFor(server, options);
+    staggers.set(server, stagger);
+    return stagger;
+  };
   const overUdp = servers.flat().some(({ transport }) => transport === 'udp');
-  return lanes({ order: overUdp ? order : { kind: 'parallel' }, upstream, clock });
+  return lanes({ order: overUdp ? order : { kind: 'parallel' }, upstream, clock, staggerOf });
+}
+
+/** F2: what is known of the second questions to one server; its state is a metric and an event. */
+function staggerFor({ address }: Server, { clock, tallies, onOrder }: UpstreamOptions): Stagger {
+  const own = serverTallies(tallies, address.name);
+  return new Stagger({
+    clock,
+    onChange: (state) => {
+      own.serial = state === 'serial';
+      tallies.orderChanges.add();
+      onOrder?.(address.name, state);
+    },
+  });
 }
 
 /** Questions on the connections to one server: what has no socket of its own takes no more memory than what has (S1). */

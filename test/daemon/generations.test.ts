@@ -39,6 +39,7 @@ function setup(t: Test) {
       onLoop: () => t.fail('no upstream is sidestub'),
       onBug: (error) => t.fail(String(error)),
       onUntrusted: (reason) => t.fail(reason),
+      onOrder: undefined,
     },
     { settings: first },
   );

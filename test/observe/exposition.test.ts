@@ -17,6 +17,7 @@ function configured() {
     latency: new Histogram([0.001, 1]),
     unanswered: new Tally(),
     dead: true,
+    serial: false,
   });
   return { metrics, exposition: createExposition(metrics.registry) };
 }

@@ -21,6 +21,7 @@ function configured() {
       latency: new Histogram([0.001, 1]),
       unanswered: new Tally(),
       dead: false,
+      serial: false,
     });
   }
   return metrics;
@@ -139,6 +140,7 @@ test('even what the configuration names is bounded (S1)', (t) => {
       latency: new Histogram([1]),
       unanswered: new Tally(),
       dead: false,
+      serial: false,
     });
     conformance.verdicts.set(`zone-${n}.`, 'unknown');
   }

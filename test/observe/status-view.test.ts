@@ -83,6 +83,7 @@ test('upstreams, zones and cache are as they are now', (t) => {
     latency,
     unanswered: new Tally(),
     dead: true,
+    serial: false,
   });
   metrics.conformance.verdicts.set('cluster.local.', 'conforming');
   metrics.cache.octets.readBy('negative', () => 7);

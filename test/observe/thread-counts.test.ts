@@ -3,7 +3,12 @@ import { createMetrics } from '../../src/observe/metrics.ts';
 import { Histogram, Tally } from '../../src/observe/tally.ts';
 import { addCounts, CountsReporter, summedGauges } from '../../src/observe/thread-counts.ts';
 
-const server = () => ({ latency: new Histogram([0.1, 1]), unanswered: new Tally(), dead: false });
+const server = () => ({
+  latency: new Histogram([0.1, 1]),
+  unanswered: new Tally(),
+  dead: false,
+  serial: false,
+});
 
 test('what a thread counts is added once, report by report', async (t) => {
   const [first, second] = [createMetrics({ version: '1' }), createMetrics({ version: '1' })];

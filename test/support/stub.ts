@@ -10,7 +10,7 @@ import { Tally, TallySet } from '../../src/observe/tally.ts';
 import type { FamiliesOptions } from '../../src/resolve/families.ts';
 import { type Answer, asking, ownQuery, type Query } from '../../src/resolve/stage.ts';
 import type { Outgoing } from '../../src/upstream/exchange.ts';
-import { lanes } from '../../src/upstream/lanes.ts';
+import { type LaneOrder, lanes } from '../../src/upstream/lanes.ts';
 import { Routes } from '../../src/upstream/routes.ts';
 import { RrType } from '../../src/wire/codes.ts';
 import { type Name, parseName } from '../../src/wire/name.ts';
@@ -53,6 +53,7 @@ export interface StubOptions {
   readonly wildcardGuard?: boolean;
   readonly collapse?: boolean;
   readonly repair?: boolean;
+  readonly order?: LaneOrder;
   readonly flights?: number;
   readonly aaaa?: ResolverSettings['families']['aaaa'];
   readonly onlyRoutable?: FamiliesOptions['onlyRoutable'];
@@ -61,6 +62,9 @@ export interface StubOptions {
   /** Zones with an upstream of their own, and its script. */
   readonly routes?: Readonly<Record<Name, StubOptions['script']>>;
 }
+
+/** A server whose pairs never clash. */
+const STAGGERED = { isOn: true, saw: () => undefined };
 
 /** How long {@link Stub.ask} winds before it gives up: more than any deadline of the product. */
 const LIMIT: Milliseconds = 10_000;
@@ -72,6 +76,7 @@ export async function startStub(options: StubOptions): Promise<Stub> {
   const repairs = new TallySet(REPAIR_KINDS);
   const verdicts: string[] = [];
   const bugs: unknown[] = [];
+  const { order = { kind: 'serial' } } = options;
   const routed = Object.entries(options.routes ?? {}).map(([zone, script]) => ({
     zone,
     upstream: new ScriptedUpstream(clock, script, options.delay),
@@ -79,7 +84,7 @@ export async function startStub(options: StubOptions): Promise<Stub> {
   const routes = new Routes(
     [{ zone: '.', upstream }, ...routed].map((route) => ({
       zone: route.zone,
-      upstream: lanes({ order: { kind: 'serial' }, upstream: route.upstream, clock }),
+      upstream: lanes({ order, upstream: route.upstream, clock, staggerOf: () => STAGGERED }),
     })),
   );
   const resolver = assembleResolver({
@@ -152,7 +157,7 @@ function settingsOf(options: StubOptions): ResolverSettings {
     },
     cluster: { domain: 'domain' in options ? options.domain : 'cluster.local.' },
     families: {
-      order: { kind: 'serial' },
+      order: options.order ?? { kind: 'serial' },
       repair: options.repair ?? true,
       aaaa: options.aaaa ?? 'pass',
     },

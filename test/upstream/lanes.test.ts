@@ -1,6 +1,6 @@
 import { test } from 'tap';
 import type { Outgoing, Upstream, Waited } from '../../src/upstream/exchange.ts';
-import { type LaneOrder, lanes } from '../../src/upstream/lanes.ts';
+import { type LaneOrder, lanes, type PairOrder } from '../../src/upstream/lanes.ts';
 import { RrType } from '../../src/wire/codes.ts';
 import type { Message } from '../../src/wire/message.ts';
 import { HandClock, settle } from '../support/hand-clock.ts';
@@ -16,7 +16,7 @@ interface Asked {
   readonly fail: (error: Error) => void;
 }
 
-function setup(order: LaneOrder) {
+function setup(order: LaneOrder, stagger?: PairOrder) {
   const clock = new HandClock();
   const asked: Asked[] = [];
   const upstream: Upstream & { isClosed: boolean } = {
@@ -35,7 +35,7 @@ function setup(order: LaneOrder) {
       upstream.isClosed = true;
     },
   };
-  const laned = promised(lanes({ order, upstream, clock }));
+  const laned = promised(lanes({ order, upstream, clock, staggerOf: () => stagger }));
   const types = () => asked.map(({ question }) => question.qtype);
   return { clock, asked, upstream, laned, types };
 }
@@ -191,6 +191,87 @@ test('staggered: an answer comes before the delay, and no timer is left', async 
   asked[1]?.answer(message());
   await settle();
   t.equal(clock.timers, 0);
+});
+
+/** `auto` with a server whose stagger the test sees. */
+function setupAuto() {
+  const staggered = { isOn: true, saw: [] as boolean[] };
+  const stagger = {
+    get isOn() {
+      return staggered.isOn;
+    },
+    saw: (isClash: boolean) => staggered.saw.push(isClash),
+  };
+  return { ...setup({ kind: 'auto' }, stagger), staggered };
+}
+
+test('auto: the second goes 1 ms after the first, or when that is answered (F2)', async (t) => {
+  const { clock, laned, types } = setupAuto();
+  void laned.ask(A);
+  t.same(types(), [RrType.A]);
+  void laned.ask(AAAA);
+  t.same(types(), [RrType.A], 'never in the same moment');
+  await clock.advance(1);
+  t.same(types(), [RrType.A, RrType.AAAA]);
+  const near = setupAuto();
+  void near.laned.ask(A);
+  void near.laned.ask(AAAA);
+  near.asked[0]?.answer(message());
+  t.same(near.types(), [RrType.A, RrType.AAAA], 'as serial where DNS is near');
+  await near.clock.advance(1);
+  near.asked[1]?.onSlow();
+  t.same(near.staggered.saw, [], 'one after the other they say nothing of two at once');
+});
+
+test('auto: a second that comes after the first has had its head start goes at once (F2)', async (t) => {
+  const { clock, laned, types } = setupAuto();
+  void laned.ask(A);
+  await clock.advance(1);
+  void laned.ask(AAAA);
+  t.same(types(), [RrType.A, RrType.AAAA]);
+});
+
+test('auto: where the server has its pairs serial, the second waits for the first (F2)', async (t) => {
+  const { clock, laned, asked, types, staggered } = setupAuto();
+  staggered.isOn = false;
+  void laned.ask(A);
+  void laned.ask(AAAA);
+  await clock.advance(100);
+  t.same(types(), [RrType.A]);
+  asked[0]?.answer(message());
+  t.same(types(), [RrType.A, RrType.AAAA]);
+});
+
+type Fate = 'answered' | 'slow' | 'failed';
+
+/** What the stagger sees of a pair of which both are out, when these things come of its questions one after the other. */
+async function seenOf(fates: readonly (readonly [index: number, fate: Fate])[]) {
+  const { clock, laned, asked, staggered } = setupAuto();
+  for (const each of [A, AAAA]) laned.ask(each).catch(() => undefined);
+  await clock.advance(1);
+  for (const [index, fate] of fates) {
+    if (fate === 'slow') asked[index]?.onSlow();
+    // What becomes of it after the timer has fired changes nothing.
+    if (fate === 'failed') asked[index]?.fail(new Error('refused'));
+    else asked[index]?.answer(message());
+  }
+  return staggered.saw;
+}
+
+test('auto: a pair clashes where the second is resent and the first was answered without (F2)', async (t) => {
+  const pairs: [first: Fate, second: Fate, clash: boolean][] = [
+    ['answered', 'slow', true],
+    ['answered', 'answered', false],
+    ['slow', 'slow', false],
+    ['slow', 'answered', false],
+    ['failed', 'slow', false],
+    ['answered', 'failed', false],
+  ];
+  for (const [first, second, clash] of pairs) {
+    const [one, other] = [[0, first] as const, [1, second] as const];
+    t.same(await seenOf([one, other]), [clash], `A ${first}, then AAAA ${second}`);
+    t.same(await seenOf([other, one]), [clash], `AAAA ${second}, then A ${first}`);
+  }
 });
 
 test('parallel: both at once', (t) => {
