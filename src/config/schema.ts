@@ -270,7 +270,8 @@ export const settingTable = {
   }),
   'status.page': setting({
     kind: oneOf(['auto', 'on', 'off']),
-    meaning: 'the page for people at /; auto serves it where status.address is a loopback address',
+    meaning:
+      'the page for people at /; auto serves it to loopback peers alone, as kubectl port-forward is one',
     rule: 'S4',
     default: { written: 'auto' },
   }),

@@ -1,7 +1,5 @@
-import { isIPv4 } from 'node:net';
 import type { Clock, Milliseconds } from '../clock.ts';
 import type { Settings } from '../config/settings.ts';
-import type { Endpoint } from '../endpoint.ts';
 import { ListenError } from '../listen/listen-error.ts';
 import type { Exposition } from '../observe/exposition.ts';
 import type { LookupWatch } from '../observe/lookup-watch.ts';
@@ -44,6 +42,7 @@ export async function startStatus(parts: StatusParts): Promise<RunningStatus | u
   const { address, page } = settings.status;
   if (address === undefined) return undefined;
   const { createExposition, rehearseScrapes } = await import('../observe/exposition.ts');
+  const { isFromLoopback } = await import('../observe/local-request.ts');
   const { startStatusServer } = await import('../observe/status-server.ts');
   const own = createExposition(metrics.registry);
   const exposition: Exposition = {
@@ -60,10 +59,12 @@ export async function startStatus(parts: StatusParts): Promise<RunningStatus | u
     onBug,
     onLimit: (limit: 'status_connections' | 'status_request') => metrics.limits.reached.add(limit),
   };
-  const isServed = page === 'on' || (page === 'auto' && isLoopback(address));
-  const pages = isServed ? { pages: await pagesOf(parts) } : {};
+  const anyHost = page === 'on';
+  // A port-forward arrives from the loopback, wherever the server listens.
+  const pagesFor = page === 'on' ? () => true : isFromLoopback;
+  const pages = page === 'off' ? {} : { pages: await pagesOf(parts), pagesFor };
   try {
-    const running = await startStatusServer({ ...server, ...pages });
+    const running = await startStatusServer({ ...server, anyHost, ...pages });
     return { ...running, rehearse: () => rehearseScrapes(exposition).catch(onBug) };
   } catch (error) {
     // As with the other listeners: the operator's to mend, and no bug (S3).
@@ -76,9 +77,4 @@ async function pagesOf(parts: StatusParts): Promise<Map<string, PageOf>> {
   const { statusPages } = await import('../observe/status-pages.ts');
   const { statusView } = await import('../observe/status-view.ts');
   return statusPages({ view: statusView({ ...parts, names }), anyHost: page === 'on' });
-}
-
-/** @see RFC 1122 §3.2.1.3, RFC 4291 §2.5.3 */
-function isLoopback({ address }: Endpoint): boolean {
-  return isIPv4(address) ? address.startsWith('127.') : address === '::1';
 }

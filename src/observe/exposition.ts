@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Gauge as PromMetric, Registry, RegistryContentType } from 'prom-client';
+import type { Clock, Milliseconds } from '../clock.ts';
 import type { Metric, MetricRegistry, Sample } from './metric-registry.ts';
 
 /** Renders what the registry holds now. */
@@ -47,6 +48,38 @@ export function createExposition(registry: MetricRegistry): Exposition {
       prepared.set(format, exposed);
       turns.begin(Math.ceil(registry.metrics.length / SLICE));
       return { contentType: exposed.contentType, body: await exposed.metrics() };
+    },
+  };
+}
+
+/** S1: renderings in a second. A rendering takes some 5 ms of the one core that answers queries; Prometheus asks each 15 s or so. */
+const RENDERINGS_PER_SECOND = 10;
+
+/**
+ * Renders once at a time, and ten times in any second: a request that comes while one rendering is under way gets that, and what would be the
+ * eleventh waits (S1).
+ */
+export function sharedExposition(exposition: Exposition, clock: Clock): Exposition {
+  const underWay = new Map<Format, Promise<Rendering>>();
+  const begun: Milliseconds[] = [];
+  let last: Promise<unknown> = Promise.resolve();
+  const turn = async (): Promise<void> => {
+    const [oldest = 0] = begun;
+    const wait = begun.length < RENDERINGS_PER_SECOND ? 0 : oldest + 1_000 - clock.now();
+    if (wait > 0) await new Promise<void>((resolve) => clock.after(wait, resolve));
+    begun.push(clock.now());
+    if (begun.length > RENDERINGS_PER_SECOND) begun.shift();
+  };
+  return {
+    render(accept) {
+      const format = negotiate(accept ?? '');
+      const shared = underWay.get(format);
+      if (shared !== undefined) return shared;
+      const rendering = last.then(turn).then(() => exposition.render(accept));
+      const over = (): void => void underWay.delete(format);
+      underWay.set(format, rendering);
+      last = rendering.then(over, over);
+      return rendering;
     },
   };
 }

@@ -1,6 +1,5 @@
-import type { IncomingMessage } from 'node:http';
-import { isIP } from 'node:net';
-import type { Page, PageOf } from './status-server.ts';
+import { callsByAddress } from './local-request.ts';
+import { type Page, type PageOf, WRONG_HOST } from './status-server.ts';
 import type { StatusView } from './status-view.ts';
 
 export interface StatusPagesOptions {
@@ -20,7 +19,7 @@ export interface StatusPagesOptions {
  */
 export function statusPages({ view, anyHost }: StatusPagesOptions): Map<string, PageOf> {
   const guarded = (page: () => Promise<Page>): PageOf => {
-    return (request) => (anyHost || isLocal(request) ? page() : Promise.resolve(WRONG_HOST));
+    return (request) => (anyHost || callsByAddress(request) ? page() : Promise.resolve(WRONG_HOST));
   };
   return new Map<string, PageOf>([
     ['/', guarded(async () => htmlPage((await import('./status-page.ts')).statusPage(view())))],
@@ -61,18 +60,6 @@ const HEADERS: Readonly<Record<string, string>> = {
 };
 
 const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#0b5cad"/><path d="M3 8h6M6 5l3 3-3 3M12 3v10" stroke="#fff" stroke-width="2" fill="none"/></svg>\n`;
-
-/** RFC 9110 §15.5.20. */
-const WRONG_HOST: Page = {
-  status: 421,
-  type: 'text/plain; charset=utf-8',
-  body: 'this page answers to localhost or an address; status.page: on lets it answer to any name\n',
-};
-
-function isLocal({ headers: { host = '' } }: IncomingMessage): boolean {
-  const name = host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
-  return name.toLowerCase() === 'localhost' || isIP(name) !== 0;
-}
 
 function htmlPage(body: string): Page {
   return { status: 200, type: 'text/html; charset=utf-8', body, headers: HEADERS };

@@ -1,9 +1,12 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Milliseconds } from '../clock.ts';
+import type { Socket } from 'node:net';
+import { type Milliseconds, monotonicClock } from '../clock.ts';
 import { type Endpoint, formatEndpoint } from '../endpoint.ts';
 import { listenAt } from '../listen-at.ts';
-import type { Exposition } from './exposition.ts';
+import { type Exposition, type Rendering, sharedExposition } from './exposition.ts';
+import { callsByAddress, isLoopback } from './local-request.ts';
+import { OneRequest } from './one-request.ts';
 
 export interface StatusServerOptions {
   /** Port 0 leaves the choice to the kernel. */
@@ -15,6 +18,10 @@ export interface StatusServerOptions {
   readonly exposition: Exposition;
   /** More pages by path; one of these may take the place of the index at `/`. */
   readonly pages?: ReadonlyMap<string, PageOf>;
+  /** Whom they are there for; for everybody else they do not exist. */
+  readonly pagesFor?: (request: IncomingMessage) => boolean;
+  /** Whether a server on a loopback address may be called by any name. */
+  readonly anyHost?: boolean;
   /** Told of a page that failed: the client gets a 500 without the reason. */
   readonly onBug: (error: unknown) => void;
   readonly limits?: Partial<StatusLimits>;
@@ -60,7 +67,7 @@ const TEXT_TYPE = 'text/plain; charset=utf-8';
  */
 export async function startStatusServer(options: StatusServerOptions): Promise<StatusServer> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const pages = allPages(options);
+  const serving = servingOf(options);
   const { onLimit = () => undefined } = options;
   const server = createServer(
     {
@@ -71,12 +78,21 @@ export async function startStatusServer(options: StatusServerOptions): Promise<S
       connectionsCheckingInterval: Math.min(TIMEOUT_RESOLUTION, limits.request),
     },
     (request, response) => {
+      const socket: unknown = request.socket;
+      response.once('close', () => {
+        if (socket instanceof OneRequest) socket.release();
+      });
       if (hasBody(request)) onLimit('status_request');
-      void respond(request, response, pages).catch((error: unknown) => {
+      void respond(request, response, serving).catch((error: unknown) => {
         options.onBug(error);
         send(response, { status: 500, type: TEXT_TYPE, body: 'internal error\n' });
       });
     },
+  );
+  const [serve] = server.listeners('connection');
+  server.removeAllListeners('connection');
+  server.on('connection', (socket) =>
+    serve?.call(server, new OneRequest(socket) as unknown as Socket),
   );
   server.maxConnections = limits.connections;
   server.on('drop', () => onLimit('status_connections'));
@@ -96,7 +112,7 @@ export async function startStatusServer(options: StatusServerOptions): Promise<S
 export interface Page {
   readonly status: number;
   readonly type: string;
-  readonly body: string;
+  readonly body: string | Uint8Array;
   /** Beside those that every page has. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -105,8 +121,23 @@ export interface Page {
 export type PageOf = (request: IncomingMessage) => Page | Promise<Page>;
 type Pages = ReadonlyMap<string, PageOf>;
 
-function allPages({ version, ready, exposition, pages = new Map() }: StatusServerOptions): Pages {
-  return new Map<string, PageOf>([
+/** What a request may meet. */
+interface Serving {
+  /** For programs, and for everybody. */
+  readonly open: Pages;
+  readonly pages: Pages;
+  readonly pagesFor: (request: IncomingMessage) => boolean;
+  /** Whether the server may be called by the name that the request has for it. */
+  readonly mayCall: (request: IncomingMessage) => boolean;
+}
+
+function servingOf(options: StatusServerOptions): Serving {
+  const { version, ready, address, pages = new Map(), pagesFor = () => true } = options;
+  const exposition = sharedExposition(options.exposition, monotonicClock);
+  // One copy for all who share a rendering: what they have not taken yet is held once (S1).
+  const octets = new WeakMap<Rendering, Uint8Array>();
+  const checksHost = isLoopback(address.address) && options.anyHost !== true;
+  const open = new Map<string, PageOf>([
     ['/', () => ({ status: 200, type: TEXT_TYPE, body: `sidestub ${version}\n${INDEX}` })],
     ['/healthz', () => ({ status: 200, type: TEXT_TYPE, body: 'ok\n' })],
     [
@@ -121,12 +152,14 @@ function allPages({ version, ready, exposition, pages = new Map() }: StatusServe
     [
       '/metrics',
       async ({ headers }: IncomingMessage) => {
-        const { contentType, body } = await exposition.render(headers.accept);
-        return { status: 200, type: contentType, body };
+        const rendering = await exposition.render(headers.accept);
+        const body = octets.get(rendering) ?? Buffer.from(rendering.body);
+        octets.set(rendering, body);
+        return { status: 200, type: rendering.contentType, body };
       },
     ],
-    ...pages,
   ]);
+  return { open, pages, pagesFor, mayCall: (request) => !checksHost || callsByAddress(request) };
 }
 
 const INDEX = `
@@ -138,7 +171,7 @@ const INDEX = `
 async function respond(
   request: IncomingMessage,
   response: ServerResponse,
-  pages: Pages,
+  { open, pages, pagesFor, mayCall }: Serving,
 ): Promise<void> {
   const { method } = request;
   if (hasBody(request)) {
@@ -153,13 +186,24 @@ async function respond(
     return;
   }
   const [path = '/'] = (request.url ?? '/').split('?', 1);
-  const page = pages.get(path);
+  if (!mayCall(request)) {
+    send(response, WRONG_HOST);
+    return;
+  }
+  const page = (pagesFor(request) ? pages.get(path) : undefined) ?? open.get(path);
   if (page === undefined) {
     send(response, { status: 404, type: TEXT_TYPE, body: 'no such page; see /\n' });
     return;
   }
   send(response, await page(request));
 }
+
+/** RFC 9110 §15.5.20. */
+export const WRONG_HOST: Page = {
+  status: 421,
+  type: TEXT_TYPE,
+  body: 'this server answers to localhost or an address; status.page: on lets it answer to any name\n',
+};
 
 function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';

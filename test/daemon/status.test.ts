@@ -50,12 +50,12 @@ const HTML = 'text/html; charset=utf-8';
 const TEXT = 'text/plain; charset=utf-8';
 const JSON_TYPE = 'application/json; charset=utf-8';
 
-test('the page is served on a loopback address, and elsewhere only where it is asked for (S4)', async (t) => {
+test('the page is served to loopback peers wherever the server listens, as to a port-forward (S1, S4)', async (t) => {
   for (const [address, page, expected] of [
     ['127.0.0.1:0', undefined, HTML],
     ['127.0.0.1:0', 'on', HTML],
     ['127.0.0.1:0', 'off', TEXT],
-    ['0.0.0.0:0', undefined, TEXT],
+    ['0.0.0.0:0', undefined, HTML],
     ['0.0.0.0:0', 'on', HTML],
     ['0.0.0.0:0', 'off', TEXT],
   ] as const) {

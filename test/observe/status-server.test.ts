@@ -4,13 +4,18 @@ import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { test } from 'tap';
-import { createExposition, type Exposition } from '../../src/observe/exposition.ts';
+import {
+  createExposition,
+  type Exposition,
+  sharedExposition,
+} from '../../src/observe/exposition.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
 import {
   type StatusServer,
   type StatusServerOptions,
   startStatusServer,
 } from '../../src/observe/status-server.ts';
+import { HandClock } from '../support/hand-clock.ts';
 import { parseExposition, seriesKey } from './exposition-parser.ts';
 
 const LOOPBACK = { address: '127.0.0.1', port: 0 };
@@ -179,7 +184,7 @@ test('one connection serves many scrapes', async (t) => {
     seen += chunk;
   });
   for (let n = 1; n <= 3; n++) {
-    socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n');
+    socket.write('GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n');
     while ((seen.match(/\r\n\r\nok\n/g) ?? []).length < n) await once(socket, 'data');
   }
   t.notMatch(seen, /connection: close/i);
@@ -213,7 +218,7 @@ test('a client that says nothing is cut (S1)', async (t) => {
 test('an idle connection is cut (S1)', async (t) => {
   const server = await start(t, { limits: { idle: 50 } });
   const socket = await open(t, server);
-  socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n');
+  socket.write('GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n');
   socket.resume();
   await once(socket, 'close');
   t.pass('cut');
@@ -237,7 +242,7 @@ test('connections past the limit are cut, and there is room again when one has g
   await once(third, 'close');
   t.strictSame(met, ['status_connections']);
   for (const socket of [first, second]) {
-    socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+    socket.write('GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n');
     socket.resume();
     await once(socket, 'close');
   }
@@ -278,4 +283,106 @@ test('it listens on IPv6 too', async (t) => {
     return;
   }
   t.equal((await ask(server, '/healthz')).status, 200);
+});
+
+test('on a loopback address every path checks Host, against DNS rebinding; elsewhere none of them does (S1)', async (t) => {
+  const paths = ['/', '/metrics', '/ready', '/healthz', '/page'];
+  const pages = new Map([['/page', () => ({ status: 200, type: 'x/y', body: 'page' })]]);
+  const hosts: [string, boolean][] = [
+    ['localhost', true],
+    ['LOCALHOST:9553', true],
+    ['127.0.0.1:9553', true],
+    ['10.0.0.7', true],
+    ['[::1]:9553', true],
+    ['rebound.example', false],
+    ['localhost.example:9553', false],
+  ];
+  const loopback = await start(t, { pages });
+  const anyHost = await start(t, { pages, anyHost: true });
+  const everywhere = await start(t, { pages, address: { address: '0.0.0.0', port: 0 } });
+  for (const [host, isLocal] of hosts) {
+    for (const path of paths) {
+      const at = async (server: StatusServer) =>
+        (await ask(server, path, { headers: { host } })).status;
+      t.equal(await at(loopback), isLocal ? 200 : 421, `${host} ${path}`);
+      t.equal(await at(anyHost), 200);
+      t.equal(await at(everywhere), 200);
+    }
+  }
+});
+
+test('pages for some do not exist for others, who find the index (S1)', async (t) => {
+  const page = () => ({ status: 200, type: 'x/y', body: 'page' });
+  const pages = new Map([
+    ['/', page],
+    ['/live', page],
+  ]);
+  const server = await start(t, { pages, pagesFor: ({ headers }) => headers['x-me'] === 'yes' });
+  const headers = { 'x-me': 'yes' };
+  t.equal((await ask(server, '/', { headers })).body, 'page');
+  t.match((await ask(server, '/')).body, /^sidestub 1\.2\.3/);
+  t.equal((await ask(server, '/live', { headers })).status, 200);
+  t.equal((await ask(server, '/live')).status, 404);
+});
+
+test('pipelined requests have their turn one after the other, and get their answers in order (S1)', async (t) => {
+  let inProgress = 0;
+  let most = 0;
+  let asked = 0;
+  const pages = new Map([
+    [
+      '/n',
+      async () => {
+        most = Math.max(most, ++inProgress);
+        await new Promise(setImmediate);
+        inProgress--;
+        return { status: 200, type: 'x/y', body: `answer ${asked++};` };
+      },
+    ],
+  ]);
+  const server = await start(t, { pages });
+  const socket = await open(t, server);
+  // In one chunk, with the empty line before a request that old clients send, and cut where a line ends.
+  const one = 'GET /n HTTP/1.1\r\nHost: localhost\r\n\r\n';
+  socket.write(`\r\n${one.repeat(300)}${one.slice(0, -2)}`);
+  socket.write(`\r\n${one.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n')}`);
+  const said = await text(socket);
+  t.strictSame(
+    said.match(/answer \d+/g),
+    Array.from({ length: 302 }, (_, n) => `answer ${n}`),
+  );
+  t.equal(most, 1);
+});
+
+test('scrapes at one time share one rendering, the formats take turns, and a second has ten (S1)', async (t) => {
+  const clock = new HandClock();
+  let inProgress = 0;
+  let most = 0;
+  let rendered = 0;
+  const shared = sharedExposition(
+    {
+      render: async (accept = '') => {
+        most = Math.max(most, ++inProgress);
+        await new Promise(setImmediate);
+        inProgress--;
+        return { contentType: 'x/y', body: `${accept} ${++rendered}` };
+      },
+    },
+    clock,
+  );
+  const text = 'text/plain';
+  const open = 'application/openmetrics-text';
+  const bodies = await Promise.all([text, open, text, open].map((type) => shared.render(type)));
+  t.strictSame(
+    bodies.map(({ body }) => body),
+    [`${text} 1`, `${open} 2`, `${text} 1`, `${open} 2`],
+  );
+  for (let n = 3; n <= 10; n++) t.equal((await shared.render(text)).body, `${text} ${n}`);
+  t.equal(clock.timers, 0);
+  const eleventh = shared.render(text);
+  await clock.advance(999);
+  t.equal(rendered, 10);
+  await clock.advance(1);
+  t.equal((await eleventh).body, `${text} 11`);
+  t.equal(most, 1);
 });
