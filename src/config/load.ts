@@ -160,7 +160,11 @@ function settingsOf(
     },
     log: { level: values.take('log.level'), format: values.take('log.format') },
     queryLog: { to: values.take('queryLog.to'), sample: values.take('queryLog.sample') },
-    shutdown: { grace: values.take('shutdown.grace'), message: values.take('shutdown.message') },
+    shutdown: {
+      lameduck: values.take('shutdown.lameduck'),
+      grace: values.take('shutdown.grace'),
+      message: values.take('shutdown.message'),
+    },
   };
 }
 

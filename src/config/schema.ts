@@ -303,9 +303,16 @@ export const settingTable = {
     meaning: 'of so many queries one is logged, drawn at random',
     default: { written: '1' },
   }),
+  'shutdown.lameduck': setting({
+    kind: duration(0, 5 * MINUTE),
+    meaning:
+      'how long new queries are answered after SIGTERM, not ready, until load balancers have moved on',
+    rule: 'S2',
+    default: { written: '0s' },
+  }),
   'shutdown.grace': setting({
     kind: duration(0, 5 * MINUTE),
-    meaning: 'how long queries in flight are still answered after SIGTERM',
+    meaning: 'how long queries in flight are still answered at the end',
     rule: 'S2',
     default: { written: '1s' },
   }),

@@ -96,6 +96,8 @@ export interface Settings {
     readonly sample: number;
   };
   readonly shutdown: {
+    /** How long it goes on as before, but for being ready: what leads clients to it learns of its end meanwhile. */
+    readonly lameduck: Milliseconds;
     readonly grace: Milliseconds;
     /** A file that gets the totals at the end. */
     readonly message: string | undefined;

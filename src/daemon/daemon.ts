@@ -81,7 +81,7 @@ export interface Daemon {
    */
   reload(next: Reloadable): Promise<void>;
   /**
-   * Answers what is in flight, still listening, for at most `shutdown.grace`; then closes everything (S2).
+   * Answers as before for `shutdown.lameduck`, then what is in flight for at most `shutdown.grace`; then closes everything (S2).
    *
    * @returns How many queries were given up.
    */
@@ -227,7 +227,8 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
         // At the same time: the grace is for all.
         const others = parts.others?.stop();
         const queries = () => totals().queries;
-        const { grace } = generations.settings.shutdown;
+        const { lameduck, grace } = generations.settings.shutdown;
+        if (lameduck > 0) await elapsed(clock, lameduck);
         await Promise.race([quiet(responder, queries, clock), elapsed(clock, grace)]);
         const abandoned = responder.inFlight + ((await others) ?? 0);
         await closeAll();

@@ -3,8 +3,10 @@ import { loadImages, startServices } from './base.ts';
 import { Findings } from './check.ts';
 import { checks } from './checks.ts';
 import { Cluster } from './cluster.ts';
+import { joinNode } from './priority.ts';
 import { Progress } from './progress.ts';
 
+joinNode();
 const [what, ...names] = process.argv.slice(2);
 if (what === 'images') await loadImages();
 else if (what === 'services') await startServices();

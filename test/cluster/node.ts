@@ -149,10 +149,12 @@ function makeCgroups(): void {
     writeFileSync(join(CGROUPS, 'cgroup.subtree_control'), '+cpu +cpuset +memory +pids');
     mkdirSync(join(CGROUPS, CGROUP), { recursive: true });
     writeFileSync(join(CGROUPS, CGROUP, 'cgroup.subtree_control'), '+cpu +cpuset +memory +pids');
+    mkdirSync(join(CGROUPS, CGROUP, 'node'), { recursive: true });
     return;
   }
   for (const hierarchy of hierarchies())
     mkdirSync(join(CGROUPS, hierarchy, CGROUP), { recursive: true });
+  mkdirSync(join(CGROUPS, 'cpu', CGROUP, 'node'), { recursive: true });
   for (const file of ['cpuset.cpus', 'cpuset.mems']) {
     const path = (folder: string) => join(CGROUPS, 'cpuset', folder, file);
     if (existsSync(path('.'))) writeFileSync(path(CGROUP), readFileSync(path('.')));

@@ -65,7 +65,7 @@ test('with nothing set, a pod is served by its own resolv.conf', (t) => {
     hosts: undefined,
     status: { address: { address: '127.0.0.1', port: 9553 } },
     log: { level: 'info', format: 'auto' },
-    shutdown: { grace: 1_000 },
+    shutdown: { lameduck: 0, grace: 1_000 },
   });
   t.same(serversIn(loaded), [['udp://10.96.0.10:53']]);
   t.same(loaded.notes, []);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, readFileSync, statSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Test, test } from 'tap';
@@ -26,7 +26,6 @@ const FOLDERS: readonly (readonly [folder: string, kinds: readonly string[]])[] 
     [
       'Deployment',
       'MutatingWebhookConfiguration',
-      'Namespace',
       'NetworkPolicy',
       'PodDisruptionBudget',
       'Service',
@@ -42,7 +41,6 @@ const FOLDERS: readonly (readonly [folder: string, kinds: readonly string[]])[] 
       'Issuer',
       'Issuer',
       'MutatingWebhookConfiguration',
-      'Namespace',
       'NetworkPolicy',
       'PodDisruptionBudget',
       'Service',
@@ -55,12 +53,12 @@ const FOLDERS: readonly (readonly [folder: string, kinds: readonly string[]])[] 
       'ConfigMap',
       'MutatingAdmissionPolicy',
       'MutatingAdmissionPolicyBinding',
-      'Namespace',
       'ValidatingAdmissionPolicy',
       'ValidatingAdmissionPolicyBinding',
     ],
   ],
-  ['node/service-local', ['DaemonSet', 'Namespace', 'Service']],
+  ['namespace', ['Namespace']],
+  ['node/service-local', ['DaemonSet', 'Service']],
   ['node/link-local', ['DaemonSet']],
   ['monitoring', ['ConfigMap', 'PodMonitor', 'PrometheusRule']],
   ['node/cilium-lrp', ['CiliumLocalRedirectPolicy', 'DaemonSet', 'Service', 'Service']],
@@ -117,6 +115,8 @@ test('the script makes a certificate that its caBundle vouches for', async (t) =
   const folder = t.testdir({});
   cpSync(join(K8S, 'injector'), folder, { recursive: true });
   const certs = join(folder, 'certs/self-signed');
+  // What somebody has made in this checkout is not of this test.
+  rmSync(join(certs, 'authority.crt'), { force: true });
   execFileSync(join(certs, 'make-certificates'), { stdio: 'pipe' });
   t.equal(statSync(join(certs, 'tls.key')).mode & 0o077, 0, "the key is its owner's alone");
   const yaml = kubectl(t)?.kustomize(certs);
@@ -128,6 +128,11 @@ test('the script makes a certificate that its caBundle vouches for', async (t) =
   for (const object of objects) t.strictSame(await schemaProblems(object), [], object.kind);
   const bundles = yaml.match(/caBundle: (\S+)/g)?.map((line) => line.split(' ')[1]) ?? [];
   t.equal(bundles.length, 2);
+  const count = (base64 = '') =>
+    Buffer.from(base64, 'base64')
+      .toString()
+      .match(/BEGIN CERTIFICATE/g)?.length;
+  t.equal(count(bundles[0]), 1);
   t.equal(new Set(bundles).size, 1);
   const { X509Certificate } = await import('node:crypto');
   const authority = new X509Certificate(Buffer.from(bundles[0] ?? '', 'base64'));
@@ -138,6 +143,17 @@ test('the script makes a certificate that its caBundle vouches for', async (t) =
     data: Record<string, string>;
   };
   t.strictSame(Object.keys(data).sort(), ['tls.crt', 'tls.key']);
+
+  // Renewed: pods that still have the old certificate are trusted, and never more than those.
+  for (let round = 0; round < 2; round++) {
+    execFileSync(join(certs, 'make-certificates'), { stdio: 'pipe' });
+    const renewed = /caBundle: (\S+)/.exec(kubectl(t)?.kustomize(certs) ?? '')?.[1] ?? '';
+    const text = readFileSync(join(certs, 'ca-bundle.yaml'), 'utf8');
+    const whole = /value: (\S+)/.exec(text)?.[1] ?? renewed;
+    t.equal(count(whole), 2);
+    const trusted = Buffer.from(whole, 'base64').toString();
+    if (round === 0) t.ok(trusted.includes(authority.toString().trim()), 'the authority before');
+  }
 });
 
 test('the sidecars in k8s/sidecar are what injection makes', (t) => {
@@ -190,6 +206,38 @@ function leaves(value: unknown, name = ''): [name: string, text: string][] {
     ? []
     : [[name, typeof value === 'string' ? JSON.stringify(value) : `${value}`]];
 }
+
+test('no kustomization owns what another one has: each can be deleted alone', async (t) => {
+  const render = kubectl(t);
+  if (render === undefined) return;
+  const owners = new Map<string, string>();
+  for (const [folder] of FOLDERS) {
+    // The same objects in another mode or namespace, or inside one another.
+    if (/^(?:sidecar|injector$|node\/cilium-lrp)/.test(folder)) continue;
+    for (const { kind, metadata } of documents(render.kustomize(join(K8S, folder)))) {
+      const name = `${kind}/${(metadata as { namespace?: string }).namespace ?? ''}/${metadata?.name}`;
+      t.notOk(owners.get(name), `${name} is in ${folder} and in ${owners.get(name)}`);
+      owners.set(name, folder);
+    }
+  }
+});
+
+test('what selects pods of the injector selects no other', async (t) => {
+  const objects = documents(kubectl(t)?.kustomize(join(K8S, 'injector/base')) ?? '');
+  const labels = {
+    'app.kubernetes.io/name': 'sidestub',
+    'app.kubernetes.io/component': 'injector',
+  };
+  for (const [kind, key] of [
+    ['PodDisruptionBudget', 'selector'],
+    ['NetworkPolicy', 'podSelector'],
+  ] as const) {
+    const { spec } = objects.find((object) => object.kind === kind) as unknown as {
+      spec: Record<string, unknown>;
+    };
+    t.strictSame(spec[key], { matchLabels: labels }, kind);
+  }
+});
 
 test('the webhook fails open, spares itself, and asks for no rights', (t) => {
   const folder = (name: string) =>
