@@ -1,7 +1,21 @@
 import type { Check } from './check.ts';
 import { gate } from './checks/gate.ts';
+import { inject } from './checks/inject.ts';
+import { kustomizations } from './checks/kustomizations.ts';
+import { nodeDaemon } from './checks/node-daemon.ts';
+import { outage } from './checks/outage.ts';
 import { sidecar } from './checks/sidecar.ts';
 import { start } from './checks/start.ts';
+import { webhook } from './checks/webhook.ts';
 
 /** In the order in which they run. */
-export const checks: readonly Check[] = [sidecar, start, gate];
+export const checks: readonly Check[] = [
+  sidecar,
+  start,
+  inject,
+  kustomizations,
+  webhook,
+  nodeDaemon,
+  outage,
+  gate,
+];
