@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import fastJsonPatch, { type Operation } from 'fast-json-patch';
 import type { Choices } from '../../src/kubernetes/inject/annotations.ts';
 import { injectPod } from '../../src/kubernetes/inject/inject-pod.ts';
+import { testOptions } from '../kubernetes/inject/pod-files.ts';
 import { type PodSpec, podObject } from './cluster.ts';
 import { REPOSITORY } from './places.ts';
 
@@ -15,16 +16,9 @@ export const IMAGE = `sidestub:${version}`;
 export function injectedPod(spec: PodSpec, choices: Partial<Choices> = {}): object {
   const pod = structuredClone(podObject(spec));
   const injection = injectPod(pod, {
+    ...testOptions,
     image: IMAGE,
-    mode: 'overlay',
-    listen: 'loopback',
-    pins: [],
-    readyNames: [],
-    upstreams: [],
     namespace: spec.namespace ?? 'default',
-    clusterDns: undefined,
-    clusterVersion: undefined,
-    restorable: false,
     ...choices,
   });
   if (!('patch' in injection)) throw new Error(injection.message);
