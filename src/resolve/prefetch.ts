@@ -2,7 +2,15 @@ import type { Clock, Milliseconds } from '../clock.ts';
 import { lruMap } from '../lru-map.ts';
 import type { Seconds } from '../wire/record.ts';
 import { lowestTtl } from './answer-cache.ts';
-import { type Answer, NOBODY, type Query, queryKey, type Stage } from './stage.ts';
+import {
+  type Answer,
+  type Asker,
+  NOBODY,
+  type Query,
+  queryKey,
+  type Resolve,
+  type Stage,
+} from './stage.ts';
 import { verdictOf } from './verdict.ts';
 
 /** C5: in the last tenth of its life an answer is renewed by whoever asks for it. */
@@ -22,24 +30,58 @@ const MAX_RENEWALS = 4_096;
  * renewed: nobody waits for what does not exist as often.
  */
 export function prefetch(clock: Clock): Stage {
-  const renewed = lruMap<string, Milliseconds>(MAX_RENEWALS);
-  const isDue = (query: Query, { source, message, freshAt }: Answer): boolean => {
+  return (next) => {
+    const renewals = new Renewals(next, clock);
+    return (query, asker) => next(query, new Renewable(renewals, query, asker));
+  };
+}
+
+class Renewals {
+  private readonly next: Resolve;
+  private readonly clock: Clock;
+  private readonly renewed = lruMap<string, Milliseconds>(MAX_RENEWALS);
+
+  constructor(next: Resolve, clock: Clock) {
+    this.next = next;
+    this.clock = clock;
+  }
+
+  /** Counted where it fails; nobody waits for it. */
+  renewIfDue(query: Query, answer: Answer): void {
+    if (this.isDue(query, answer)) this.next({ ...query, refresh: true }, NOBODY);
+  }
+
+  private isDue(query: Query, { source, message, freshAt }: Answer): boolean {
     if (source !== 'cache' || freshAt === undefined) return false;
     if (query.speculative === true || verdictOf(message, query) !== 'data') return false;
-    if (clock.now() < freshAt + renewableFor(lowestTtl(message)) * 1_000) return false;
+    if (this.clock.now() < freshAt + renewableFor(lowestTtl(message)) * 1_000) return false;
     const key = queryKey(query);
-    if (renewed.get(key) === freshAt) return false;
-    renewed.set(key, freshAt);
+    if (this.renewed.get(key) === freshAt) return false;
+    this.renewed.set(key, freshAt);
     return true;
-  };
-  return (next) => (query, asker) =>
-    next(query, {
-      onAnswer: (answer) => {
-        asker.onAnswer(answer);
-        if (isDue(query, answer)) next({ ...query, refresh: true }, NOBODY);
-      },
-      onFailure: (error) => asker.onFailure(error),
-    });
+  }
+}
+
+/** A question whose answer may be a hit near its end. */
+class Renewable implements Asker {
+  private readonly renewals: Renewals;
+  private readonly query: Query;
+  private readonly asker: Asker;
+
+  constructor(renewals: Renewals, query: Query, asker: Asker) {
+    this.renewals = renewals;
+    this.query = query;
+    this.asker = asker;
+  }
+
+  onAnswer(answer: Answer): void {
+    this.asker.onAnswer(answer);
+    this.renewals.renewIfDue(this.query, answer);
+  }
+
+  onFailure(error: unknown): void {
+    this.asker.onFailure(error);
+  }
 }
 
 /** How old an answer of this TTL is when a hit renews it: without end where none does. */

@@ -19,7 +19,7 @@ const DISTANCES: readonly Milliseconds[] = [0.2, 1, 20];
 const NAMES = 40;
 const NAMES_FAR = 15;
 
-const ROUTES = ['directly', 'dnsmasq', 'unbound', 'sidestub'] as const;
+const ROUTES = ['directly', 'dnsmasq', 'unbound', 'sidestub', 'sidestub-auto'] as const;
 type Route = (typeof ROUTES)[number];
 const LIBCS: readonly Libc[] = ['musl', 'glibc'];
 
@@ -228,11 +228,12 @@ async function startRoute(
   route: Route,
 ): Promise<() => Promise<unknown>> {
   if (route === 'directly') return async () => {};
-  if (route !== 'sidestub') {
+  if (route === 'dnsmasq' || route === 'unbound') {
     const peer = await startPeer(pod, folder, route);
     return () => stopped(peer);
   }
-  const daemon = startDaemon(pod, folder, probe, {});
+  const order = route === 'sidestub-auto' ? 'auto' : 'serial';
+  const daemon = startDaemon(pod, folder, probe, { settings: { families: { order } } });
   await daemon.untilReady();
   await daemon.untilVerdict();
   return () => daemon.kill();
