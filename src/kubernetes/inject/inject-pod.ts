@@ -136,10 +136,10 @@ function nodeInjection(pod: Pod, options: InjectionOptions): Injection {
 }
 
 /** The annotation that removal will read, where there is something to know. */
-function restoreNote(value: unknown, pod: Pod, { mode, patch }: Injected): AddOperation[] {
+function restoreNote(value: unknown, pod: Pod, { patch }: Injected): AddOperation[] {
   if (patch.length === 0 || isInjected(pod.annotations)) return [];
   const record = new Map([
-    ...(mode === 'overlay' ? [] : DNS_WAS_ABSENT),
+    ...(patch.some(({ path }) => path === '/spec/dnsPolicy') ? DNS_WAS_ABSENT : []),
     ...ownElements(pod),
     ...addedSecrets(patch),
     ...recordOf(value, patch),

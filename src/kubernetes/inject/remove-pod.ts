@@ -76,9 +76,10 @@ class PodRemoval {
       ['spec', 'dnsConfig'],
     ];
     if (!places.some((place) => this.record.has(pointerTo(place)))) {
-      // Version 0.1.0 kept no record.
+      // Version 0.1.0 kept no record; a sidecar that somebody wrote has their DNS.
       const sidecar = this.elements(['spec', 'initContainers']).find(isSidecar);
-      if (sidecar === undefined || publishes(sidecar)) return;
+      const isTheirs = this.record.has(pointerTo(['spec', 'initContainers', SIDECAR]));
+      if (sidecar === undefined || isTheirs || publishes(sidecar)) return;
       this.warnings.push(
         'what dnsPolicy and dnsConfig were before is not recorded: the pod gets the default, ClusterFirst',
       );

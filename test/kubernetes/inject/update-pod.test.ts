@@ -43,3 +43,21 @@ test('a record that somebody broke is refused by name', (t) => {
   }
   t.end();
 });
+
+test('the DNS of a sidecar that somebody wrote stays theirs', (t) => {
+  const pod = {
+    spec: {
+      dnsPolicy: 'None',
+      dnsConfig: { nameservers: ['127.0.0.1'] },
+      initContainers: [{ name: 'sidestub', image: 'mine', restartPolicy: 'Always', args: ['run'] }],
+      containers: [],
+    },
+  };
+  const injection = updatePod(pod, options);
+  t.match(injection, { outcome: 'injected', mode: 'none' });
+  const injected = applyPatch(pod, 'patch' in injection ? injection.patch : []);
+  t.match(updatePod(injected, options), { outcome: 'unchanged' });
+  const removal = removeFromPod(injected);
+  t.strictSame(applyPatch(injected, 'patch' in removal ? removal.patch : []), pod);
+  t.end();
+});
