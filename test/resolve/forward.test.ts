@@ -6,7 +6,12 @@ import {
   forward as forwardStage,
   type Router,
 } from '../../src/resolve/forward.ts';
-import { type Outgoing, type Upstream, UpstreamError } from '../../src/upstream/exchange.ts';
+import {
+  type Outgoing,
+  type Upstream,
+  UpstreamError,
+  type UpstreamListener,
+} from '../../src/upstream/exchange.ts';
 import { Rcode, RrType } from '../../src/wire/codes.ts';
 import type { Message } from '../../src/wire/message.ts';
 import { a, message } from '../support/messages.ts';
@@ -107,4 +112,25 @@ test('C1: addresses under another owner are given under QNAME, and counted', asy
   t.equal(options.repairs.get('other_owner'), 1);
   t.same((await ask(query(NAME, RrType.A, { dnssecOk: true }))).message.answer, []);
   t.equal(options.repairs.get('other_owner'), 1);
+});
+
+test('a bug of a stage above is told as a failure, and not thrown into the event of a socket', async (t) => {
+  const bug = new TypeError('broken');
+  const only = { name: 'only', close: () => undefined };
+  const asked: UpstreamListener[] = [];
+  const ask: Upstream['ask'] = (_question, listener) => asked.push(listener);
+  const told: unknown[] = [];
+  const resolve = forwardStage(
+    { routeOf: () => ({ upstream: { ...only, ask } }) },
+    BOUNDS,
+    setup(),
+  );
+  resolve(query(NAME), {
+    onAnswer: () => {
+      throw bug;
+    },
+    onFailure: (error) => told.push(error),
+  });
+  t.doesNotThrow(() => asked[0]?.onAnswer(message()));
+  t.same(told, [bug]);
 });

@@ -2,6 +2,7 @@ import { test } from 'tap';
 import { Tally } from '../../src/observe/tally.ts';
 import type { Router } from '../../src/resolve/forward.ts';
 import { RouteSilence } from '../../src/resolve/route-silence.ts';
+import { NOBODY } from '../../src/resolve/stage.ts';
 import { Rcode } from '../../src/wire/codes.ts';
 import { HandClock, settle } from '../support/hand-clock.ts';
 import { answer, below, promised, query } from './queries.ts';
@@ -144,5 +145,19 @@ test('S1: those that have ended, whichever way, are no crowd', async (t) => {
   await clock.advance(150);
   ask(2);
   t.equal(asked.length, 514, 'there was room for one');
+  t.equal(refused.value, 1);
+});
+
+test('S1: a question that a bug has told twice leaves its route once', async (t) => {
+  const { clock, silence, asked, askAll, refused } = await setup();
+  const twice = silence.stage()((_query, asker) => {
+    asker.onAnswer(answer());
+    asker.onFailure(new Error('twice'));
+  });
+  twice(query(NAME), NOBODY);
+  askAll(512);
+  await clock.advance(150);
+  askAll(1);
+  t.equal(asked.length, 512);
   t.equal(refused.value, 1);
 });

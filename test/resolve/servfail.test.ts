@@ -111,3 +111,21 @@ test('L3, M4: an address that upstream refuses is SERVFAIL: musl takes other RCO
     t.equal((await resolve(query(NAME))).message.rcode, rcode);
   }
 });
+
+test('a client is told once, and a bug that comes after its answer is told all the same', (t) => {
+  const bugs: unknown[] = [];
+  const bug = new TypeError('broken');
+  const said = answer();
+  const told: unknown[] = [];
+  const clock = new HandClock();
+  servfail({ clock, onBug: (error) => bugs.push(error) })((_query, asker) => {
+    asker.onAnswer(said);
+    asker.onFailure(bug);
+    asker.onAnswer(answer());
+  })(query(NAME), { onAnswer: (each) => told.push(each), onFailure: (e) => told.push(e) });
+  t.equal(told.length, 1);
+  t.equal(told[0], said);
+  t.same(bugs, [bug]);
+  t.equal(clock.timers, 0);
+  t.end();
+});

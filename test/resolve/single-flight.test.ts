@@ -236,3 +236,50 @@ class Story {
     if (size !== this.open.size) throw new Error(`in flight: ${size}, not ${this.open.size}`);
   }
 }
+
+test('a bug above one of those who wait is told to that one, and keeps the answer from nobody', async (t) => {
+  const bug = new TypeError('broken');
+  const { next, asked } = below();
+  const nothing = new Tally();
+  const resolve = singleFlight(new Map(), {
+    limit: 10,
+    clock: new HandClock(),
+    coalesced: nothing,
+    full: nothing,
+    crowded: nothing,
+  })(next);
+  const told: unknown[] = [];
+  const broken = {
+    onAnswer: () => {
+      throw bug;
+    },
+    onFailure: (error: unknown) => told.push(error),
+  };
+  const said = answer();
+  resolve(query(NAME), broken);
+  resolve(query(NAME), broken);
+  const sound = promised(resolve)(query(NAME));
+  asked[0]?.resolve(said);
+  t.equal(await sound, said);
+  t.same(told, [bug, bug]);
+});
+
+test('a bug below ends the flight: the next one asks anew', (t) => {
+  const bug = new TypeError('broken');
+  const nothing = new Tally();
+  const flights: Flights = new Map();
+  const told: unknown[] = [];
+  const resolve = singleFlight(flights, {
+    limit: 10,
+    clock: new HandClock(),
+    coalesced: nothing,
+    full: nothing,
+    crowded: nothing,
+  })(() => {
+    throw bug;
+  });
+  resolve(query(NAME), { onAnswer: () => t.fail('answered'), onFailure: (e) => told.push(e) });
+  t.same(told, [bug]);
+  t.equal(flights.size, 0);
+  t.end();
+});
