@@ -40,10 +40,13 @@ const SET: Readonly<Record<string, readonly [value: unknown, shown: RegExp]>> = 
     'registry.example:5000/dns/sidestub',
     /"image":"registry\.example:5000\/dns\/sidestub:/,
   ],
-  'image.tag': ['1.2.3', /"--image=sidestub:1\.2\.3"/],
+  'image.tag': ['1.2.3', /"name":"SIDECAR_IMAGE","value":"sidestub:1\.2\.3"/],
   'image.digest': [`sha256:${'ab'.repeat(32)}`, /"image":"sidestub@sha256:(?:ab){32}"/],
-  'image.pullPolicy': ['Always', /"imagePullPolicy":"Always"/],
-  imagePullSecrets: [['mirror'], /"imagePullSecrets":\[\{"name":"mirror"\}\]/],
+  'image.pullPolicy': ['Always', /"--pull-policy=Always".*"imagePullPolicy":"Always"/],
+  imagePullSecrets: [
+    ['mirror'],
+    /"--pull-secret=mirror".*"imagePullSecrets":\[\{"name":"mirror"\}\]/,
+  ],
   'namespace.create': [true, /"kind":"Namespace"/],
   openshift: [true, /"kind":"DaemonSet"/],
   'injector.enabled': [false, /^(?!.*"sidestub-injector-tls")/],
@@ -127,6 +130,7 @@ test('a priority class that is empty is left out, and on OpenShift the user', as
   const text = JSON.stringify(objects);
   t.notMatch(text, /priorityClassName|runAsUser/);
   t.match(text, /"runAsNonRoot":true/);
+  t.match(text, /"--run-as-user=none"/);
   const before = JSON.stringify(render(helm, { node: { enabled: true } }));
   t.equal(before.match(/"priorityClassName"/g)?.length, 2);
   t.equal(before.match(/"runAsUser":65532/g)?.length, 2);
