@@ -47,6 +47,19 @@ test('another namespace in k8s/settings is in every place that names it', async 
   }
 });
 
+test('the namespace of k8s/settings is that of k8s/namespace', async (t) => {
+  const kubectl = tool(t, 'kubectl');
+  if (kubectl === undefined) return;
+  const folder = t.testdir({});
+  for (const each of ['namespace', 'settings']) {
+    cpSync(join(K8S, each), join(folder, each), { recursive: true });
+  }
+  const file = join(folder, 'settings/settings.yaml');
+  writeFileSync(file, readFileSync(file, 'utf8').replace(/^namespace: .*$/m, 'namespace: dns'));
+  const [made] = documents(kubectl.run('kustomize', join(folder, 'namespace')));
+  t.equal(made?.metadata?.name, 'dns');
+});
+
 test('the pull secret is turned on by a line, for our pods and for the sidecars', async (t) => {
   const change = (text: string) => text.replace('# components', 'components');
   const [injector = '', job = '', policy = '', node = ''] = rendered(t, {
