@@ -300,9 +300,9 @@ function resolverTallies(metrics: Metrics): ResolverTallies {
     coalesced: metrics.flights.coalesced,
     flights: {
       full: metrics.limits.reached.tally('flights'),
-      crowded: metrics.limits.reached.tally('waiting'),
+      crowded: metrics.limits.reached.tally('coalesced_full'),
     },
-    unheard: metrics.limits.reached.tally('unheard'),
+    unheard: metrics.limits.reached.tally('silent_route_full'),
     repairs: metrics.families.repairs,
     fates: metrics.search.fates,
     speculations: metrics.search.speculations,
@@ -363,7 +363,7 @@ function responderEvents(
     },
     rejected: (rcode) => listen.responses.add(rcodeClass(rcode), 'local'),
     dropped: (reason) => listen.dropped.add(reason),
-    crowded: () => limits.reached.add('backlog'),
+    crowded: () => limits.reached.add('turn_backlog'),
     bug: onBug,
   };
 }

@@ -170,11 +170,11 @@ export const TCP_FALLBACKS: readonly TcpFallback[] = [
 
 /** What is bounded, told when the bound was met (S1); docs/security.md says of each what happens then. */
 export type Limit =
-  | 'backlog'
+  | 'turn_backlog'
   | 'flights'
-  | 'waiting'
+  | 'coalesced_full'
   | 'upstream_sockets'
-  | 'unheard'
+  | 'silent_route_full'
   | 'tcp_connections'
   | 'tcp_queries'
   | 'tcp_idle'
@@ -185,11 +185,11 @@ export type Limit =
   | 'log_lines'
   | 'log_output';
 export const LIMITS: readonly Limit[] = [
-  'backlog',
+  'turn_backlog',
   'flights',
-  'waiting',
+  'coalesced_full',
   'upstream_sockets',
-  'unheard',
+  'silent_route_full',
   'tcp_connections',
   'tcp_queries',
   'tcp_idle',
@@ -200,6 +200,13 @@ export const LIMITS: readonly Limit[] = [
   'log_lines',
   'log_output',
 ];
+
+/** What some limits were called up to 0.1: 0.2 counts them under both names. */
+export const FORMER_LIMITS: Readonly<Record<string, Limit>> = {
+  backlog: 'turn_backlog',
+  waiting: 'coalesced_full',
+  unheard: 'silent_route_full',
+};
 
 /** Why a datagram got no reply (L2). */
 export type DropReason = 'response' | 'malformed';

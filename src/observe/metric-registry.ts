@@ -15,6 +15,8 @@ export interface MetricText {
 export interface MetricLabel {
   readonly name: string;
   readonly values: readonly string[] | 'configured';
+  /** Old names of some values, which have series as well. */
+  readonly deprecated?: readonly string[];
 }
 
 /** One line of an exposition, without the metric's name. */
@@ -62,14 +64,21 @@ export class MetricRegistry {
     return tally;
   }
 
+  /** @param text.formerly - Values that were renamed, by their old names: both have series for one version. */
   tallySet<Label extends string>(
-    text: MetricText & { readonly label: Closed<Label> },
+    text: MetricText & {
+      readonly label: Closed<Label>;
+      readonly formerly?: Readonly<Record<string, Label>>;
+    },
   ): TallySet<Label> {
     const [name, values] = text.label;
+    const former = Object.entries(text.formerly ?? {});
     const set = new TallySet(values);
     for (const [, tally] of set.entries()) this.counted.push(tally);
-    this.register(text, 'counter', [{ name, values }], function* () {
+    const described = { name, values, deprecated: former.map(([old]) => old) };
+    this.register(text, 'counter', [described], function* () {
       for (const [value, tally] of set.entries()) yield plain({ [name]: value }, tally.value);
+      for (const [old, value] of former) yield plain({ [name]: old }, set.get(value));
     });
     return set;
   }

@@ -13,8 +13,10 @@ export function metricsTable(metrics: readonly Metric[]): string {
   return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |\n`).join('');
 }
 
-function labelCell({ name, values }: MetricLabel): string {
-  return `${code(name)}: ${values === 'configured' ? 'as configured' : values.map(cell).join(', ')}`;
+function labelCell({ name, values, deprecated = [] }: MetricLabel): string {
+  const known = values === 'configured' ? 'as configured' : values.map(cell).join(', ');
+  const old = deprecated.length === 0 ? '' : `; deprecated: ${deprecated.map(cell).join(', ')}`;
+  return `${code(name)}: ${known}${old}`;
 }
 
 function code(text: string): string {

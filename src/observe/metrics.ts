@@ -5,6 +5,7 @@ import {
   type ConformanceState,
   DROP_REASONS,
   EXPANSION_FATES,
+  FORMER_LIMITS,
   LIMITS,
   LOOKUP_OUTCOMES,
   RCODE_CLASSES,
@@ -270,8 +271,10 @@ function limitsMetrics(registry: MetricRegistry) {
     reached: registry.tallySet({
       name: 'sidestub_limits_reached_total',
       help: 'How often something was full and somebody had to wait, give way or go (S1): questions that nobody has begun with, questions in flight, clients waiting for one, UDP sockets of an upstream, questions to one that says nothing; of TCP clients connections, queries in flight, time without a query, time in all, answers not read; of the status server connections and sizes; lines of the log that repeat an event, or that could not be written (S5).',
-      query: 'sum by (limit) (increase(sidestub_limits_reached_total[15m])) > 0',
+      query:
+        'sum by (limit) (increase(sidestub_limits_reached_total{limit!~"backlog|waiting|unheard"}[15m])) > 0',
       label: ['limit', LIMITS],
+      formerly: FORMER_LIMITS,
     }),
   };
 }
