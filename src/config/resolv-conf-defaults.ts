@@ -1,4 +1,4 @@
-import type { Endpoint } from '../endpoint.ts';
+import { type Endpoint, isIpv6Address } from '../endpoint.ts';
 import { parseServerAddress, type ServerAddress } from '../upstream/server-address.ts';
 import { isAtOrBelow, labelsOf, type Name } from '../wire/name.ts';
 import type { Problem } from './config-error.ts';
@@ -26,16 +26,22 @@ export function readResolvConf(readFile: (path: string) => string, path: string)
 }
 
 /**
- * The upstreams that a resolv.conf stands for: each nameserver a group of its own, since libc asks them in order (U1).
+ * The upstreams that a resolv.conf stands for: each nameserver a group of its own, since libc asks them in order (U1). With
+ * `options use-vc` they are asked over TCP, as glibc and Go do: where it stands, UDP often does not work.
  *
  * @param isOwn - Whether an address is ours. Beside others it is left out: the file says to its readers that they ask us
  * first, and to us that we ask the rest. Alone it stays, to be refused.
  */
 export function upstreamsOf(
-  { nameservers }: ResolvConf,
+  { nameservers, options }: ResolvConf,
   isOwn: (server: Endpoint) => boolean,
 ): readonly (readonly ServerAddress[])[] {
-  const servers = nameservers.map(parseServerAddress);
+  const overTcp = options.has('use-vc') || options.has('usevc');
+  const servers = nameservers.map((address) =>
+    parseServerAddress(
+      overTcp ? `tcp://${isIpv6Address(address) ? `[${address}]` : address}` : address,
+    ),
+  );
   const others = servers.filter(({ endpoint }) => !isOwn(endpoint));
   const asked = others.length > 0 ? others : servers;
   return asked.slice(0, LIBC_NAMESERVERS).map((server) => [server]);

@@ -75,6 +75,17 @@ test('with nothing set, a pod is served by its own resolv.conf', (t) => {
   t.end();
 });
 
+test('`options use-vc` in resolv.conf means TCP, for its own servers alone (U2)', (t) => {
+  const resolvConf = 'nameserver 10.96.0.10\nnameserver fd00::a\noptions ndots:5 use-vc\n';
+  t.same(serversIn(loadSettings(sources({ resolvConf }))), [
+    ['tcp://10.96.0.10:53'],
+    ['tcp://[fd00::a]:53'],
+  ]);
+  const yaml = 'upstreams: [10.0.0.1]\n';
+  t.same(serversIn(loadSettings(sources({ resolvConf, yaml }))), [['udp://10.0.0.1:53']]);
+  t.end();
+});
+
 test('[::1] is listened on only where the machine has it (L1)', (t) => {
   const { settings } = loadSettings(sources({ machine: ['127.0.0.1'] }));
   t.same(settings.listen.addresses, [{ address: '127.0.0.1', port: 53 }]);
