@@ -103,7 +103,7 @@ export type Outcome = 'found' | 'not found' | 'try again';
 
 /** How each of them says that it was not told: libc's EAI_AGAIN, and what the others make of SERVFAIL and silence. */
 const TEMPORARY =
-  /EAI_AGAIN|Try again|Temporary failure|temporary|SERVFAIL|TIMEOUT|general failure|[Tt]imeout/;
+  /EAI_AGAIN|Could not contact DNS servers|Try again|Temporary failure|temporary|SERVFAIL|TIMEOUT|general failure|[Tt]imeout/;
 
 /** Reads a client's own words. */
 export function outcomeOf({ addresses, error }: ClientLookup): Outcome {

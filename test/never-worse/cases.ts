@@ -1,0 +1,62 @@
+import { CLIENTS, type Draw, type Faults, SOUND } from './draw.ts';
+
+/** A draw that has been worse once, or that people have reported: run by name, and for good. */
+export interface Case {
+  readonly name: string;
+  readonly draw: Draw;
+}
+
+function one(faults: Partial<Faults>, more: Partial<Draw> = {}): Draw {
+  return {
+    servers: [{ ...SOUND, ...faults }],
+    name: 'both',
+    list: 'plain',
+    clients: CLIENTS,
+    warm: false,
+    ...more,
+  };
+}
+
+const silent = (to: number) => ({ from: 0, to, transport: 'both', family: 'both' }) as const;
+
+/** What people ran into, and what the draws have found. */
+export const CASES: readonly Case[] = [
+  ...[1_000, 1_600, 2_200].flatMap((to) =>
+    (['refused', 'silent', 'dropped'] as const).map((tcp) => ({
+      name: `cluster DNS is silent for ${to} ms, TCP ${tcp}`,
+      draw: one({ mute: silent(to), tcp }),
+    })),
+  ),
+  {
+    name: 'cluster DNS is away for 1.5 s: ICMP for datagrams, RST for connections',
+    draw: one({ away: { from: 0, to: 1_500 } }),
+  },
+  {
+    name: 'the own kernel refuses datagrams for 1.2 s, TCP works',
+    draw: one({ refused: { from: 0, to: 1_200 } }),
+  },
+  { name: 'a query with OPT is dropped over UDP', draw: one({ edns: 'dropped over UDP' }) },
+  { name: 'a query with OPT is dropped over UDP and TCP', draw: one({ edns: 'dropped' }) },
+  {
+    name: 'a query with OPT is dropped, and the names have a search list',
+    draw: one({ edns: 'dropped' }, { list: 'Kubernetes' }),
+  },
+  {
+    name: 'the answer is appended behind the whole query',
+    draw: one({ edns: 'appended to the query' }),
+  },
+  {
+    name: 'ARCOUNT is copied from the query, without a record',
+    draw: one({ reply: 'ARCOUNT copied from the query' }),
+  },
+  { name: 'a count is too high behind the answer', draw: one({ reply: 'ARCOUNT too high' }) },
+  {
+    name: 'a reply is cut at 512 octets without TC, and there is no TCP',
+    draw: one({ reply: 'cut', tcp: 'refused' }, { name: 'many' }),
+  },
+  { name: 'addresses under another owner', draw: one({ reply: 'foreign owner' }) },
+  {
+    name: 'SERVFAIL for AAAA',
+    draw: one({ says: { rcode: 'SERVFAIL', family: 'AAAA', names: 'all' } }),
+  },
+];

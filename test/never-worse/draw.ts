@@ -1,0 +1,172 @@
+import fc from 'fast-check';
+import type { Milliseconds } from '../../src/clock.ts';
+
+/** A span of time, counted from the moment at which the clients begin. */
+export interface Span {
+  readonly from: Milliseconds;
+  readonly to: Milliseconds;
+}
+
+export const FAMILIES = ['A', 'AAAA', 'both'] as const;
+export const TCPS = ['answers', 'refused', 'dropped', 'silent', 'closes after one'] as const;
+export const EDNS = [
+  'known',
+  'FORMERR',
+  'NOTIMP',
+  'dropped over UDP',
+  'dropped',
+  'appended to the query',
+] as const;
+export const REPLIES = [
+  'whole',
+  'ARCOUNT copied from the query',
+  'ARCOUNT too high',
+  'ANCOUNT too high',
+  'ANCOUNT too low',
+  'cut',
+  'foreign owner',
+  'CNAME last',
+] as const;
+export const SAYINGS = ['SERVFAIL', 'REFUSED', 'NXDOMAIN', 'NODATA', 'NOTIMP', 'FORMERR'] as const;
+
+/**
+ * What is wrong with one server, as a function of time and of what is asked: never of how many datagrams have come, since
+ * sidestub sends other numbers than the clients do.
+ */
+export interface Faults {
+  /** How long it takes to answer. */
+  readonly delay: Milliseconds;
+  /** Nothing is answered. */
+  readonly mute?: Span & {
+    readonly transport: 'UDP' | 'TCP' | 'both';
+    readonly family: (typeof FAMILIES)[number];
+  };
+  /** Nobody listens: ICMP for datagrams, RST for connections. */
+  readonly away?: Span;
+  /** The kernel of the client's own pod refuses its datagrams with EPERM. */
+  readonly refused?: Span;
+  readonly tcp: (typeof TCPS)[number];
+  readonly edns: (typeof EDNS)[number];
+  readonly reply: (typeof REPLIES)[number];
+  /** Where a reply that is `cut` ends: UDP only, and without TC. */
+  readonly cutAt: number;
+  /** In place of the truth. */
+  readonly says?: {
+    readonly rcode: (typeof SAYINGS)[number];
+    readonly family: (typeof FAMILIES)[number];
+    /** `expansions`: names that the search list makes and that do not exist. */
+    readonly names: 'existing' | 'expansions' | 'all';
+  };
+}
+
+export const NAMES = ['both', 'v4', 'v6', 'alias', 'many', 'service', 'missing'] as const;
+export const LISTS = ['plain', 'Kubernetes'] as const;
+export const CLIENTS = ['musl', 'musl (new)', 'glibc', 'Go', 'c-ares'] as const;
+export type ClientName = (typeof CLIENTS)[number];
+
+/** One experiment: an upstream, and who asks it for what. A plain value, so that it can be printed and run again. */
+export interface Draw {
+  /** In the order of resolv.conf: one, or two with faults of their own. */
+  readonly servers: readonly Faults[];
+  readonly name: (typeof NAMES)[number];
+  readonly list: (typeof LISTS)[number];
+  readonly clients: readonly ClientName[];
+  /** Whether sidestub has answered a lookup before anything with a beginning goes wrong. */
+  readonly warm: boolean;
+}
+
+export const SOUND: Faults = {
+  delay: 1,
+  tcp: 'answers',
+  edns: 'known',
+  reply: 'whole',
+  cutAt: 512,
+};
+
+/** From the beginning of the lookup, or from its midst; most of it over while a client still asks. */
+const span: fc.Arbitrary<Span> = fc
+  .record({
+    from: fc.constantFrom(0, 0, 0, 10, 300),
+    length: fc.integer({ min: 1, max: 40 }),
+  })
+  .map(({ from, length }) => ({ from, to: from + 100 * length }));
+
+/** Mostly `usual`, so that a draw has a few faults and not all of them. */
+function mostly<T>(usual: T, others: readonly T[]): fc.Arbitrary<T> {
+  return fc.oneof(
+    { weight: 3, arbitrary: fc.constant(usual) },
+    { weight: 1, arbitrary: fc.constantFrom(...others) },
+  );
+}
+
+function sometimes<T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> {
+  return fc
+    .option(value, { nil: undefined, freq: 3 })
+    .chain((drawn) => fc.boolean().map((is) => (is ? drawn : undefined)));
+}
+
+const faults: fc.Arbitrary<Faults> = fc
+  .record({
+    delay: fc.constantFrom(0, 1, 1, 20, 120),
+    mute: sometimes(
+      fc
+        .record({
+          span,
+          transport: fc.constantFrom('UDP', 'both', 'both', 'TCP' as const),
+          family: fc.constantFrom('both', 'both', 'A', 'AAAA' as const),
+        })
+        .map(({ span: { from, to }, ...rest }) => ({ from, to, ...rest })),
+    ),
+    away: sometimes(span),
+    refused: sometimes(span),
+    tcp: mostly('answers', TCPS),
+    edns: mostly('known', EDNS),
+    reply: mostly('whole', REPLIES),
+    cutAt: fc.oneof(fc.constant(512), fc.integer({ min: 12, max: 200 })),
+    says: sometimes(
+      fc.record({
+        rcode: fc.constantFrom(...SAYINGS),
+        family: fc.constantFrom(...FAMILIES),
+        names: fc.constantFrom('existing', 'expansions', 'all' as const),
+      }),
+    ),
+  })
+  .map((drawn) => withoutNothing(drawn) as unknown as Faults);
+
+/** A draw prints short: what is not there is left away. */
+function withoutNothing(record: object): object {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
+}
+
+export const draws: fc.Arbitrary<Draw> = fc.record({
+  servers: fc.oneof(
+    { weight: 4, arbitrary: faults.map((one) => [one]) },
+    { weight: 1, arbitrary: fc.tuple(faults, faults) },
+  ),
+  name: fc.constantFrom(...NAMES),
+  list: fc.constantFrom(...LISTS),
+  clients: fc.oneof(
+    fc.constant([...CLIENTS]),
+    fc.subarray([...CLIENTS], { minLength: 1, maxLength: 1 }),
+  ),
+  warm: fc.boolean(),
+});
+
+/** Simpler draws, each with one fault less: what still fails without it has another cause. */
+export function simpler(draw: Draw): Draw[] {
+  const found: Draw[] = [];
+  const { servers, clients } = draw;
+  if (servers.length > 1) for (const one of servers) found.push({ ...draw, servers: [one] });
+  servers.forEach((faults, at) => {
+    for (const key of Object.keys(faults) as (keyof Faults)[]) {
+      if (JSON.stringify(faults[key]) === JSON.stringify(SOUND[key])) continue;
+      const { [key]: _, ...rest } = faults;
+      const mended = { ...SOUND, ...rest, ...(key in SOUND ? { [key]: SOUND[key] } : {}) };
+      found.push({ ...draw, servers: servers.with(at, mended) });
+    }
+  });
+  if (clients.length > 1) for (const client of clients) found.push({ ...draw, clients: [client] });
+  if (draw.list !== 'plain') found.push({ ...draw, list: 'plain' });
+  if (draw.name !== 'v4') found.push({ ...draw, name: 'v4' });
+  return found;
+}

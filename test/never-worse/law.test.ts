@@ -1,0 +1,121 @@
+import fc from 'fast-check';
+import { test } from 'tap';
+import { Rcode, RrType } from '../../src/wire/codes.ts';
+import { uint16 } from '../../src/wire/header.ts';
+import { readResponse } from '../../src/wire/message.ts';
+import { queryOctets } from '../support/messages.ts';
+import { CASES } from './cases.ts';
+import { CLIENTS, type Draw, draws, type Faults, SOUND, simpler } from './draw.ts';
+import { type Result, violations } from './law.ts';
+import { replyTo } from './reply-octets.ts';
+
+const found = (ms: number, ...addresses: string[]): Result => ({
+  outcome: 'found',
+  addresses,
+  ms,
+  error: '',
+});
+const failed = (outcome: 'not found' | 'try again', ms = 100): Result => ({
+  outcome,
+  addresses: [],
+  ms,
+  error: outcome,
+});
+const draw = (more: Partial<Draw> = {}): Draw => ({
+  servers: [SOUND],
+  name: 'both',
+  list: 'plain',
+  clients: CLIENTS,
+  warm: false,
+  ...more,
+});
+const judge = (direct: Result, through: Result, drawn = draw()) =>
+  violations(drawn, [{ client: 'musl', direct, through }]).length;
+
+test('what is found directly within 4 s is found through sidestub at most 350 ms later', (t) => {
+  t.equal(judge(found(10, 'a', 'b'), found(360, 'b', 'a')), 0);
+  t.equal(judge(found(10, 'a'), found(361, 'a')), 1);
+  t.equal(judge(found(10, 'a', 'b'), found(10, 'a')), 1, 'every address');
+  t.equal(judge(found(10, 'a'), failed('try again')), 1);
+  t.equal(judge(found(4_001, 'a'), failed('try again')), 0);
+  t.equal(judge(failed('not found'), found(10, 'a')), 0, 'better is allowed');
+  t.end();
+});
+
+test('a denial is a denial directly, and a temporary failure never becomes one', (t) => {
+  t.equal(judge(failed('try again'), failed('not found')), 1);
+  t.equal(judge(found(4_500, 'a'), failed('not found')), 1);
+  t.equal(judge(failed('not found'), failed('not found')), 0);
+  t.equal(judge(failed('not found'), failed('try again')), 0);
+  t.equal(judge(failed('try again'), failed('not found'), draw({ name: 'missing' })), 0);
+  t.end();
+});
+
+test('the exceptions have bounds of their own', (t) => {
+  const mute = { from: 0, to: 4_000, transport: 'both', family: 'A' } as const;
+  const oneFamily = draw({ servers: [{ ...SOUND, mute }] });
+  t.equal(judge(found(10, 'a'), found(1_060, 'a'), oneFamily), 0);
+  t.equal(judge(found(10, 'a'), found(1_061, 'a'), oneFamily), 1);
+  const twoServers = draw({ servers: [{ ...SOUND, tcp: 'refused' }, SOUND] });
+  t.equal(judge(found(10, 'a'), found(1_460, 'a'), twoServers), 0);
+  t.equal(judge(found(10, 'a'), found(1_461, 'a'), twoServers), 1);
+  t.end();
+});
+
+test('shrinking takes one thing away at a time, and ends', (t) => {
+  t.doesNotThrow(() =>
+    fc.assert(
+      fc.property(draws, (drawn) => {
+        let current = drawn;
+        for (let steps = 0; ; steps++) {
+          const [next] = simpler(current);
+          if (next === undefined) return;
+          if (steps > 40) throw new Error('no end');
+          current = next;
+        }
+      }),
+    ),
+  );
+  t.end();
+});
+
+test('a draw is a plain value: it can be printed and run again', (t) => {
+  t.doesNotThrow(() =>
+    fc.assert(
+      fc.property(draws, (drawn) => {
+        t.same(JSON.parse(JSON.stringify(drawn)), drawn);
+      }),
+      { numRuns: 20 },
+    ),
+  );
+  t.equal(new Set(CASES.map(({ name }) => name)).size, CASES.length);
+  t.end();
+});
+
+const query = (edns = true) =>
+  queryOctets('x.both.example.com.', RrType.A, edns ? { edns: { dnssecOk: false } } : {});
+const replied = (faults: Partial<Faults>, edns = true) =>
+  replyTo(query(edns), false, { ...SOUND, ...faults });
+
+test('each fault of content does what it says', (t) => {
+  const sound = replied({});
+  t.equal(sound === 'nothing' ? 0 : readResponse(sound).message.answer.length, 2);
+  t.equal(replied({ edns: 'dropped over UDP' }), 'nothing');
+  t.not(replied({ edns: 'dropped over UDP' }, false), 'nothing');
+  const formerr = replied({ edns: 'FORMERR' });
+  t.equal(formerr === 'nothing' ? 0 : readResponse(formerr).message.rcode, Rcode.FORMERR);
+  const broken: Partial<Faults>[] = [
+    { edns: 'appended to the query' },
+    { reply: 'ARCOUNT copied from the query' },
+    { reply: 'ARCOUNT too high' },
+    { reply: 'ANCOUNT too high' },
+    { reply: 'cut', cutAt: 70 },
+  ];
+  for (const faults of broken) {
+    const reply = replied(faults);
+    t.throws(() => readResponse(reply as Uint8Array), JSON.stringify(faults));
+  }
+  const low = replied({ reply: 'ANCOUNT too low' }) as Uint8Array;
+  t.equal(uint16(low, 6), 1);
+  t.end();
+});

@@ -1,0 +1,147 @@
+import { Rcode, RrType } from '../../src/wire/codes.ts';
+import { putUint16, uint16 } from '../../src/wire/header.ts';
+import type { Message } from '../../src/wire/message.ts';
+import { readRequest } from '../../src/wire/request.ts';
+import {
+  a,
+  aaaa,
+  cname,
+  message,
+  nodata,
+  nxdomain,
+  recordOctets,
+  responseOctets,
+} from '../support/messages.ts';
+import type { Faults } from './draw.ts';
+
+/** What the server does with a query: octets, or nothing. */
+export type Doing = Uint8Array | 'nothing';
+
+/**
+ * What a server with these faults says, apart from time: a function of the query alone.
+ *
+ * @param query - A whole query.
+ */
+export function replyTo(query: Uint8Array, overTcp: boolean, faults: Faults): Doing {
+  const { question, edns } = readRequest(query);
+  const { qname, qtype } = question;
+  const hasOpt = edns !== undefined;
+  if (hasOpt && dropsOpt(overTcp, faults)) return 'nothing';
+  if (hasOpt && (faults.edns === 'FORMERR' || faults.edns === 'NOTIMP')) {
+    return responseOctets(query, message({ rcode: Rcode[faults.edns] }), { edns: false });
+  }
+  const said = withFaults(answer(qname, qtype), qname, qtype, faults);
+  const octets = responseOctets(query, said, { edns: hasOpt });
+  if (hasOpt && faults.edns === 'appended to the query') return appended(query, said);
+  const limit = edns?.udpOctets ?? 512;
+  if (!overTcp && faults.reply !== 'cut' && octets.length > limit) {
+    return responseOctets(
+      query,
+      { ...said, answer: [], authority: [] },
+      { edns: hasOpt, tc: true },
+    );
+  }
+  return damaged(query, said, octets, { ...faults, hasOpt, overTcp });
+}
+
+function dropsOpt(overTcp: boolean, { edns }: Faults): boolean {
+  return edns === 'dropped' || (edns === 'dropped over UDP' && !overTcp);
+}
+
+const ADDRESS = '192.0.2.';
+
+/** The truth: names below `example.com` by their second label, services, and the skeleton of a cluster. */
+export function answer(qname: string, qtype: number): Message {
+  if (qname.endsWith('cluster.local.')) return inCluster(qname, qtype);
+  if (/^(((both|v4|v6|alias|many)\.)?example\.)?com\.$|^\.$/.test(qname))
+    return nodata('example.com.');
+  const [, first = '', kind = ''] = /^([^.]+)\.([^.]+)\.example\.com\.$/.exec(qname) ?? [];
+  const records = RECORDS[kind];
+  if (records === undefined) return nxdomain('example.com.');
+  const isAddress = qtype === RrType.A || qtype === RrType.AAAA;
+  const found = isAddress ? records(qname, first, qtype) : [];
+  return found.length > 0 ? message({ answer: found }) : nodata('example.com.');
+}
+
+function inCluster(qname: string, qtype: number): Message {
+  const isService = /^(svc-[a-z0-9-]+\.job|kubernetes\.default)\.svc\.cluster\.local\.$/.test(
+    qname,
+  );
+  if (isService && qtype === RrType.A) return message({ answer: [a(qname, `${ADDRESS}9`, 5)] });
+  const isThere = isService || /^(((job|default)\.)?svc\.)?cluster\.local\.$/.test(qname);
+  return isThere ? nodata('cluster.local.', 5) : nxdomain('cluster.local.', 5);
+}
+
+type Records = (qname: string, first: string, qtype: number) => ReturnType<typeof a>[];
+
+const addresses: Records = (qname, _, qtype) =>
+  qtype === RrType.A
+    ? [a(qname, `${ADDRESS}1`), a(qname, `${ADDRESS}2`)]
+    : [aaaa(qname, '2001:db8::1')];
+
+const RECORDS: Readonly<Record<string, Records>> = {
+  both: addresses,
+  v4: (qname, first, qtype) => (qtype === RrType.A ? addresses(qname, first, qtype) : []),
+  v6: (qname, first, qtype) => (qtype === RrType.AAAA ? addresses(qname, first, qtype) : []),
+  alias: (qname, first, qtype) => {
+    const [middle, target] = [`${first}.middle.example.com.`, `${first}.both.example.com.`];
+    return [cname(qname, middle), cname(middle, target), ...addresses(target, first, qtype)];
+  },
+  // More than 512 octets hold, and fewer than musl takes at most.
+  many: (qname, _, qtype) =>
+    qtype === RrType.A ? Array.from({ length: 40 }, (_, i) => a(qname, `192.0.2.${i + 1}`)) : [],
+};
+
+function withFaults(truth: Message, qname: string, qtype: number, faults: Faults): Message {
+  const said = saidInstead(truth, qtype, faults.says);
+  if (said !== undefined) return said;
+  if (faults.reply === 'CNAME last') return { ...truth, answer: truth.answer.toReversed() };
+  const isRenamed = faults.reply === 'foreign owner' && qname.endsWith('.example.com.');
+  if (!isRenamed || truth.answer.length === 0) return truth;
+  return { ...truth, answer: answer(`${qname.split('.')[0]}.both.example.com.`, qtype).answer };
+}
+
+function saidInstead(truth: Message, qtype: number, says: Faults['says']): Message | undefined {
+  if (says === undefined || (qtype !== RrType.A && qtype !== RrType.AAAA)) return undefined;
+  if (says.family !== 'both' && RrType[says.family] !== qtype) return undefined;
+  const exists = truth.rcode === Rcode.NOERROR;
+  if (says.names !== 'all' && (says.names === 'existing') !== exists) return undefined;
+  if (says.rcode === 'NXDOMAIN') return nxdomain('example.com.');
+  return says.rcode === 'NODATA' ? nodata('example.com.') : message({ rcode: Rcode[says.rcode] });
+}
+
+/** The answer behind the whole query, as servers do that only move the end of the buffer. */
+function appended(query: Uint8Array, { rcode, answer: records }: Message): Uint8Array {
+  const octets = Uint8Array.from(Buffer.concat([query, ...records.map(recordOctets)]));
+  putUint16(octets, 2, 0x8180 | rcode);
+  putUint16(octets, 6, records.length);
+  return octets;
+}
+
+interface Damage extends Faults {
+  readonly hasOpt: boolean;
+  readonly overTcp: boolean;
+}
+
+function damaged(query: Uint8Array, said: Message, octets: Uint8Array, faults: Damage): Uint8Array {
+  const { reply, cutAt, hasOpt, overTcp } = faults;
+  switch (reply) {
+    case 'ARCOUNT copied from the query':
+      return hasOpt ? counted(responseOctets(query, said, { edns: false }), 10, 1) : octets;
+    case 'ARCOUNT too high':
+      return counted(octets, 10, 1);
+    case 'ANCOUNT too high':
+      return counted(responseOctets(query, said, { edns: false }), 6, 1);
+    case 'ANCOUNT too low':
+      return said.answer.length > 0 ? counted(octets, 6, -1) : octets;
+    case 'cut':
+      return overTcp ? octets : octets.subarray(0, cutAt);
+    default:
+      return octets;
+  }
+}
+
+function counted(octets: Uint8Array, at: number, more: number): Uint8Array {
+  putUint16(octets, at, uint16(octets, at) + more);
+  return octets;
+}
