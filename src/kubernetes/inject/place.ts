@@ -30,6 +30,12 @@ export class Place {
     return this.value;
   }
 
+  /** The place itself, where something stands. */
+  required(): Place {
+    if (this.present) return this;
+    throw new PodError(`${this.path}: null, not an object`);
+  }
+
   /** The elements; `undefined` where there is no list. */
   list(): readonly Place[] | undefined {
     if (this.value === undefined) return undefined;

@@ -107,7 +107,7 @@ function isWindows(spec: Place): boolean {
 
 function readContainer(container: Place): Container {
   return {
-    name: container.member('name').text() ?? '',
+    name: container.required().member('name').text() ?? '',
     restartPolicy: container.member('restartPolicy').text(),
     args: container.member('args').texts(),
     ports: (container.member('ports').list() ?? []).map(

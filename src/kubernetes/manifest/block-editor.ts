@@ -42,6 +42,7 @@ export class BlockEditor {
     });
     const last = map.items.at(-1);
     if (last !== undefined && !this.isOpen(last)) this.edits.insertLines(endOf(last), lines);
+    else if (map.items.some(isExplicit)) throw new EditError(startOf(map), 'a key behind `?`');
     else this.edits.replace(startOf(map), startOf(map), this.before(lines, column));
   }
 
@@ -151,6 +152,12 @@ export function colonEnd(pair: Pair): number {
   );
   if (token === undefined) throw new EditError(startOf(pair.key as Node), 'this key has no colon');
   return token.offset + token.source.length;
+}
+
+/** Whether a pair is `? key`. */
+function isExplicit(pair: Pair): boolean {
+  const { start = [] } = (pair.srcToken as CST.CollectionItem | undefined) ?? {};
+  return start.some(({ type }) => type === 'explicit-key-ind');
 }
 
 /** Where the text of a node begins. */

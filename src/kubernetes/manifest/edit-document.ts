@@ -91,14 +91,15 @@ class DocumentEditor {
 
   visit(node: Node, before: unknown, after: unknown, place: Place): void {
     // With aliases in the document, one may have to be written out because what it stands for changes.
-    if (before === after && this.tree.targets.size === 0) return;
+    const isSettled = this.tree.targets.size === 0 && this.spellings.size === 0;
+    if (before === after && isSettled) return;
     if (isAlias(node)) {
       if (!isSame(after, this.afterAlias(node, before))) this.overwrite(node, before, after, place);
       return;
     }
     if ('anchor' in node && node.anchor !== undefined) this.anchored.set(node, after);
     const spelling = this.spellings.get(pointerTo(place.path));
-    if (spelling !== undefined && isSame(spelling.value, after) && !isSame(before, after)) {
+    if (spelling !== undefined && isSame(spelling.value, after)) {
       this.respell(node, spelling.source, place);
       return;
     }

@@ -203,6 +203,7 @@ test('what is no pod is refused with the place', (t) => {
     [5, 'pod: 5'],
     [{ spec: [] }, 'spec: []'],
     [{ spec: { containers: {} } }, 'spec.containers: {}'],
+    [{ spec: { containers: [null] } }, 'spec.containers[0]: null'],
     [{ spec: { containers: [{ name: 7 }] } }, 'spec.containers[0].name: 7'],
     [{ spec: { containers: [], hostNetwork: 'yes' } }, 'spec.hostNetwork: "yes"'],
     [{ metadata: { annotations: { a: 1 } } }, 'metadata.annotations.a: 1'],
