@@ -145,6 +145,8 @@ async function serve(parts: Parts, certificate: Certificate): Promise<number> {
   const watch = followCertificate(parts, certificate, server, onBug);
   const bound = formatEndpoint({ ...address, port: server.port });
   const { address: statusAddress } = status;
+  // Heard from before anybody can know that it listens: a signal must not end it unanswered.
+  const first = signalled();
   log.info('listening', {
     address: bound,
     status: formatEndpoint(statusAddress),
@@ -152,10 +154,12 @@ async function serve(parts: Parts, certificate: Certificate): Promise<number> {
     mode: options.mode,
     fails: 'open',
   });
-  log.info('signal', { signal: await signalled(), drain: formatDuration(drain) });
+  const signal = await first;
+  const second = signalled();
   stopping = true;
+  log.info('signal', { signal, drain: formatDuration(drain) });
   // Endpoints are taken out behind our back: until every API server knows, requests still come.
-  await Promise.race([new Promise<void>((resolve) => clock.after(drain, resolve)), signalled()]);
+  await Promise.race([new Promise<void>((resolve) => clock.after(drain, resolve)), second]);
   watch.stop();
   const abandoned = await server.stop(CLOSE_GRACE);
   await status.close();
