@@ -11,6 +11,7 @@ const benchmarks = new Map<string, () => Promise<{ run(args: string[]): Promise<
   ['latency', () => import('./latency.ts')],
   ['memory', () => import('./memory.ts')],
   ['misses', () => import('./misses.ts')],
+  ['objects', () => import('./objects.ts')],
   ['rtt', () => import('./rtt.ts')],
   ['start', () => import('./start.ts')],
   ['image', () => import('./image.ts')],

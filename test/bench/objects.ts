@@ -1,0 +1,119 @@
+import { createHook } from 'node:async_hooks';
+import { spawnSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { setTimeout as wait } from 'node:timers/promises';
+import { assembleResolver, type ResolverParts } from '../../src/assemble.ts';
+import { type Clock, monotonicClock } from '../../src/clock.ts';
+import { ownQuery } from '../../src/resolve/stage.ts';
+import { Routes } from '../../src/upstream/routes.ts';
+import { parseServerAddress } from '../../src/upstream/server-address.ts';
+import { createUpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
+import { upstreamFor } from '../../src/upstream/upstreams.ts';
+import { machine } from './report.ts';
+
+/** Questions that are looked at; fewer than a client may have at a route that says nothing (S1). */
+const QUESTIONS = 80;
+/** Before them, so that what is made once is there. */
+const BEFORE = 40;
+
+/** Prints what a miss makes and holds while it is out, from the stages to its socket: promises, timers, octets of the heap. */
+export async function run(): Promise<void> {
+  const { gc: collect } = globalThis;
+  if (collect === undefined) {
+    const [node, main = ''] = process.argv;
+    spawnSync(node ?? process.execPath, ['--expose-gc', main, 'objects'], { stdio: 'inherit' });
+    return;
+  }
+  const silent = createSocket('udp4');
+  silent.bind(0, '127.0.0.1');
+  await once(silent, 'listening');
+  let timers = 0;
+  const clock: Clock = {
+    now: monotonicClock.now,
+    after: (delay, fire) => {
+      timers++;
+      return monotonicClock.after(delay, fire);
+    },
+  };
+  const { resolve, close } = stages(clock, silent.address().port);
+  const asker = { onAnswer: () => undefined, onFailure: () => undefined };
+  const ask = (count: number, prefix: string) => {
+    for (let i = 0; i < count; i++) {
+      resolve(ownQuery(`${prefix}${i}.bench.example.`, 1, { client: '127.0.0.1' }), asker);
+    }
+  };
+  ask(BEFORE, 'before');
+  await wait(20);
+  let promises = 0;
+  const hook = createHook({
+    init: (_id, type) => {
+      if (type === 'PROMISE') promises++;
+    },
+  });
+  collect();
+  const held = process.memoryUsage().heapUsed;
+  timers = 0;
+  hook.enable();
+  ask(QUESTIONS, 'n');
+  hook.disable();
+  const made = { promises, timers };
+  collect();
+  const octets = process.memoryUsage().heapUsed - held;
+  const each = (count: number) => (count / QUESTIONS).toFixed(1);
+  process.stdout.write(
+    `a miss that is out: ${each(made.promises)} promises, ${each(made.timers)} timers, ` +
+      `${(octets / QUESTIONS / 1024).toFixed(1)} KiB of the heap\n${machine()}.\n`,
+  );
+  close();
+  silent.close();
+}
+
+/** The stages with the defaults, over one server that says nothing. */
+function stages(clock: Clock, port: number) {
+  const nothing = { add: () => undefined };
+  const upstream = upstreamFor({
+    servers: [[parseServerAddress(`udp://127.0.0.1:${port}`)]],
+    order: { kind: 'serial' },
+    clock,
+    tallies: createUpstreamTallies(),
+    udpSockets: { sockets: 10_000, full: nothing },
+  });
+  const domain = 'cluster.local.';
+  const settings: ResolverParts['settings'] = {
+    search: {
+      mode: 'prove',
+      suffixes: [`job.svc.${domain}`, `svc.${domain}`, domain],
+      ndots: 5,
+      pin: [],
+      keep: [],
+      wildcardGuard: false,
+      collapse: false,
+      public: [],
+    },
+    cluster: { domain },
+    families: { order: { kind: 'serial' }, repair: true, aaaa: 'pass' },
+    cache: { octets: 1 << 20, negativeOctets: 1 << 18, minTtl: 0, maxTtl: 86_400 },
+    limits: { flights: 10_000, upstreamSockets: 10_000 },
+    routes: [],
+  };
+  const { resolve } = assembleResolver({
+    settings,
+    clock,
+    routes: new Routes([{ zone: '.', upstream }]),
+    tallies: {
+      cache: { hits: nothing, misses: nothing, evictions: nothing },
+      coalesced: nothing,
+      flights: { full: nothing, crowded: nothing },
+      unheard: nothing,
+      repairs: nothing,
+      fates: nothing,
+      speculations: nothing,
+    },
+    onVerdict: () => undefined,
+    onBug: (error) => {
+      throw error;
+    },
+  });
+  return { resolve, close: () => upstream.close() };
+}
