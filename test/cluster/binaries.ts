@@ -1,6 +1,15 @@
-import { copyFileSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { command } from './command.ts';
+import { go, writeKubernetesModule } from './go-modules.ts';
 import { BIN, HERE, ROOT, VERSIONS } from './places.ts';
 import type { Progress } from './progress.ts';
 
@@ -29,8 +38,6 @@ export async function buildBinaries(progress: Progress): Promise<void> {
   }
 }
 
-const ENVIRONMENT = { ...process.env, GOFLAGS: '-buildvcs=false -mod=mod', CGO_ENABLED: '0' };
-
 /** A module of our own, with nothing in it yet. */
 function emptyModule(name: string): string {
   const folder = join(ROOT, 'build', name);
@@ -38,11 +45,6 @@ function emptyModule(name: string): string {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'go.mod'), `module sidestub.test/${name}\n\ngo 1.26.0\n`);
   return folder;
-}
-
-async function go(cwd: string, ...words: readonly string[]): Promise<string> {
-  const { stdout } = await command(['nice', 'go', ...words], { cwd, env: ENVIRONMENT });
-  return stdout;
 }
 
 /** Below its name only when it is whole: a build that is killed leaves nothing that looks finished. */
@@ -53,33 +55,13 @@ async function build(cwd: string, file: string, ...words: readonly string[]): Pr
   await command(['mv', `${path}.new`, path]);
 }
 
-/**
- * k8s.io/kubernetes cannot be installed by `go install`, since it replaces its staging modules by folders. A module of our
- * own requires it, and each staging module in the version that was published with it.
- */
 async function buildHyper(): Promise<void> {
   const folder = emptyModule('hyper');
   copyFileSync(join(HERE, 'go/hyper/main.go'), join(folder, 'main.go'));
-  const { kubernetes, staging } = VERSIONS;
-  const { GoMod } = JSON.parse(
-    await go(folder, 'mod', 'download', '-json', `k8s.io/kubernetes@${kubernetes}`),
-  );
-  const { stdout: theirs } = await command(['cat', GoMod]);
-  const modules = [...theirs.matchAll(/^\s*(k8s\.io\/[a-z0-9-]+) => \.\/staging\//gm)].map(
-    ([, name = '']) => name,
-  );
+  const { kubernetes } = VERSIONS;
+  const theirs = await writeKubernetesModule(folder, 'hyper');
   const etcd = /go\.etcd\.io\/etcd\/client\/v3 (v\S+)/.exec(theirs)?.[1];
-  const head = theirs.split('\n').filter((line) => /^(?:go|godebug) /.test(line));
-  const lines = [
-    'module sidestub.test/hyper',
-    ...head,
-    `require k8s.io/kubernetes ${kubernetes}`,
-    ...modules.map((name) => `replace ${name} => ${name} ${staging}`),
-    // Samples that nothing imports and that are not published for each version.
-    ...modules.filter((name) => !/sample-/.test(name)).map((name) => `require ${name} ${staging}`),
-    `require go.etcd.io/etcd/server/v3 ${etcd}`,
-  ];
-  writeFileSync(join(folder, 'go.mod'), `${lines.join('\n')}\n`);
+  appendFileSync(join(folder, 'go.mod'), `require go.etcd.io/etcd/server/v3 ${etcd}\n`);
   await go(folder, 'mod', 'tidy');
   const [, major, minor] = /^v(\d+)\.(\d+)/.exec(kubernetes) ?? [];
   const facts = { gitVersion: kubernetes, gitMajor: major, gitMinor: minor, gitTreeState: 'clean' };
