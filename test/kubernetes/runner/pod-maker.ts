@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { command } from '../../cluster/command.ts';
+import { go, writeKubernetesModule } from '../../cluster/go-modules.ts';
+import { VERSIONS } from '../../cluster/places.ts';
+import { isOnPath } from '../../support/lab-requirements.ts';
+import type { KubernetesObject } from '../inject/kubernetes-schema.ts';
+
+/** A patch of a pod's `spec`, as text, in YAML or JSON. */
+export interface PodPatch {
+  readonly type: string;
+  readonly text: string;
+}
+
+/** What becomes of a pod and its patches. */
+export interface MadePod {
+  readonly pod: KubernetesObject;
+  /** Why a patch cannot be applied. */
+  readonly refused?: string;
+  /** What the API server says of the pod; empty where it takes it. */
+  readonly problems: readonly string[];
+}
+
+/** Patches pods one by one, and gives what becomes of each. */
+export type MakePods = (
+  cases: readonly { readonly pod: object; readonly patches: readonly PodPatch[] }[],
+) => Promise<readonly MadePod[]>;
+
+/**
+ * A program that patches pods by the libraries of GitLab Runner and Argo, apimachinery and evanphx/json-patch, and
+ * validates them by the API server's own package. It is built once for each version and kept in the user's cache.
+ *
+ * Skips where there is no Go or no module proxy; with `SIDESTUB_E2E=required` that is a failure.
+ */
+export async function podMaker(t: Test): Promise<MakePods | undefined> {
+  try {
+    if (!isOnPath('go')) throw new Error('not installed: go');
+    const program = await build();
+    return async (cases) => {
+      const { stdout } = await command([program], { input: JSON.stringify(cases) });
+      return JSON.parse(stdout);
+    };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const { SIDESTUB_E2E } = process.env;
+    if (SIDESTUB_E2E === 'required') t.fail(reason);
+    else t.pass('needs Go', { skip: reason });
+    return undefined;
+  }
+}
+
+const SOURCE = join(import.meta.dirname, 'go/main.go');
+
+async function build(): Promise<string> {
+  const { XDG_CACHE_HOME: cache = join(homedir(), '.cache') } = process.env;
+  const root = join(cache, 'sidestub-pod-maker');
+  const key = createHash('sha256')
+    .update(JSON.stringify(VERSIONS))
+    .update(readFileSync(SOURCE))
+    .digest('hex')
+    .slice(0, 12);
+  const program = join(root, `pod-maker-${key}`);
+  if (existsSync(program)) return program;
+  mkdirSync(root, { recursive: true });
+  // Two test files may build at the same time; the last rename wins, and both programs are the same.
+  const folder = mkdtempSync(join(root, 'build-'));
+  try {
+    copyFileSync(SOURCE, join(folder, 'main.go'));
+    await writeKubernetesModule(folder, 'pod-maker');
+    await go(folder, 'build', '-ldflags', '-s -w', '-o', 'pod-maker', '.');
+    renameSync(join(folder, 'pod-maker'), program);
+    return program;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
