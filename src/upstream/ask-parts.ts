@@ -5,6 +5,7 @@ import type { Health } from './health.ts';
 import type { ResendBudget } from './retransmission.ts';
 import type { Transport } from './transport.ts';
 import type { ServerTallies, TransportKind, UpstreamTallies } from './upstream-tallies.ts';
+import type { Ways } from './ways.ts';
 
 /** Who waits for one server's answer. Exactly one of `onAnswer` and `onFailure` is called, once, unless it is cancelled. */
 export interface AskListener {
@@ -21,7 +22,7 @@ export interface AskListener {
 /** What one server's questions share. */
 export interface AskParts {
   readonly name: string;
-  readonly first: TransportKind;
+  readonly ways: Ways;
   /** Whether nobody on the way to the server can set AD. */
   readonly trustsAd: boolean;
   /** Where one is not here, nothing goes that way, whatever happens: over TLS nothing ever falls back to clear text. */

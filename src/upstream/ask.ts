@@ -46,6 +46,7 @@ export class Ask implements SendOwner {
   private readonly listener: AskListener;
   private readonly startedAt: Milliseconds;
   private readonly timeout: Milliseconds;
+  private readonly first: TransportKind;
   private readonly sends = new Sends();
   private deadline: Timer | undefined;
   private silence: Timer | undefined;
@@ -75,9 +76,10 @@ export class Ask implements SendOwner {
     this.timeout = roundTrips.timeout;
     parts.budget.earn();
     parts.asks.add(this);
-    this.original = this.send(parts.first);
-    if (parts.first === 'udp') this.nextRoundAfter(this.timeout);
-    else if (parts.first === 'tcp') this.rescueAfter(Math.max(this.timeout, TCP_PATIENCE));
+    this.first = parts.ways.first;
+    this.original = this.send(this.first);
+    if (this.first === 'udp') this.nextRoundAfter(this.timeout);
+    else if (this.first === 'tcp') this.rescueAfter(Math.max(this.timeout, TCP_PATIENCE));
     else this.watch();
   }
 
@@ -108,7 +110,7 @@ export class Ask implements SendOwner {
   /** A client has asked it once more: so does this, unless UDP has said what it has to say (L5). */
   again(): void {
     if (this.patience !== undefined || this.parts.clock.now() - this.lastSentAt < AGAIN) return;
-    this.send(this.parts.first, Number.POSITIVE_INFINITY);
+    this.send(this.first, Number.POSITIVE_INFINITY);
   }
 
   /** The server answers others, so that it is not away: what is left of the sends may be needed now (U2). */
@@ -128,7 +130,7 @@ export class Ask implements SendOwner {
     const withEdns = this.wantsOpt(transport);
     const send = new Send(this, transport, now, withEdns);
     send.exchange = carrier.send(this.question, withEdns, send);
-    if (transport !== 'tcp' || this.parts.first === 'tcp') this.lastSentAt = now;
+    if (transport !== 'tcp' || this.first === 'tcp') this.lastSentAt = now;
     this.sends.add(send);
     return send;
   }
@@ -197,12 +199,13 @@ export class Ask implements SendOwner {
     this.sends.remove(send);
     this.heard = true;
     if (send === this.original) this.originalAnswered = true;
-    const { health, serverTallies, clock, first } = this.parts;
+    const { health, serverTallies, clock, ways } = this.parts;
+    ways.heard(send.transport, this.rounds > 2 && this.patience === undefined);
     health.heard();
     const now = clock.now();
     const elapsed = now - send.at;
     // What the other transport takes, connection setup included, says nothing about the timer or the choice.
-    if (send.transport === first) this.roundTrips.sample(elapsed, now);
+    if (send.transport === this.first) this.roundTrips.sample(elapsed, now);
     serverTallies.latency.observe(elapsed / 1000);
     if (send.edns && !refusesEdns(reply)) this.parts.edns.answered();
     if (reply.truncated && send.transport === 'udp') this.onTruncated(reply.message);
@@ -245,14 +248,10 @@ export class Ask implements SendOwner {
     this.second.partial ??= partial;
     this.heard = true;
     this.parts.health.heard();
-    if (send.edns && !this.sends.malformedOpt) this.askWithoutOpt();
+    // Some servers put their answer behind the query's OPT, where nobody can read it (U4).
+    if (send.edns) this.sends.malformedOpt = true;
+    if (send.edns && !this.wantsOpt('udp')) this.send('udp');
     this.leaveUdp('malformed');
-  }
-
-  /** Some servers put their answer behind the query's OPT, where nobody can read it (U4). */
-  private askWithoutOpt(): void {
-    this.sends.malformedOpt = true;
-    if (!this.wantsOpt('udp')) this.send('udp');
   }
 
   /** The server has spoken, and over UDP it will not say anything better: no more datagrams, TCP or nothing. */
@@ -328,8 +327,8 @@ export class Ask implements SendOwner {
   private onSilence(): void {
     if (this.isThere) this.onServerHeard();
     if (!this.heard) this.countMissed();
-    if (this.parts.first === 'tcp') this.rescue();
-    else if (this.parts.first !== 'udp') this.leaveConnection();
+    if (this.first === 'tcp') this.rescue();
+    else if (this.first !== 'udp') this.leaveConnection();
   }
 
   /** Before the second is over that silence takes, as far as tokens allow: a slow recursion is not asked twice (U2). */
@@ -356,7 +355,7 @@ export class Ask implements SendOwner {
     if (this.heard) return;
     this.reportSlow();
     // A turn later than the transport's own timer for the same silence.
-    this.round = this.parts.clock.after(0, () => this.send(this.parts.first));
+    this.round = this.parts.clock.after(0, () => this.send(this.first));
   }
 
   private stopRounds(): void {

@@ -11,6 +11,7 @@ import { ResendBudget, RoundTrips, type TimerClass } from './retransmission.ts';
 import type { ServerAddress } from './server-address.ts';
 import type { Exchange } from './transport.ts';
 import { serverTallies, type UpstreamTallies } from './upstream-tallies.ts';
+import { Ways } from './ways.ts';
 
 /** What a {@link Server} is made of. */
 export interface ServerOptions {
@@ -30,6 +31,7 @@ export class Server {
   private readonly shared: AskParts;
   private readonly health: Health;
   private readonly edns: EdnsMemory;
+  private readonly ways: Ways;
   private probes = 0;
   private readonly deathListeners: (() => void)[] = [];
   private readonly roundTrips: Readonly<Record<TimerClass, RoundTrips>> = {
@@ -44,8 +46,7 @@ export class Server {
     const own = serverTallies(tallies, address.name);
     this.health = new Health(
       clock,
-      // One in two without an OPT: what is silent to one may answer the other (U4).
-      () => this.probe(this.edns.usable && this.probes++ % 2 === 0),
+      () => this.probeEitherWay(),
       (dead) => {
         own.dead = dead;
         if (dead) for (const listener of this.deathListeners) listener();
@@ -55,9 +56,10 @@ export class Server {
       },
     );
     this.edns = new EdnsMemory(clock, () => this.probe(true));
+    this.ways = new Ways(address.transport, clock, () => this.probeEitherWay());
     this.shared = {
       name: address.name,
-      first: address.transport,
+      ways: this.ways,
       trustsAd: isSecure(address),
       transports,
       clock,
@@ -99,11 +101,17 @@ export class Server {
   close(): void {
     this.health.close();
     this.edns.close();
+    this.ways.close();
     for (const transport of Object.values(this.options.transports)) transport.close();
   }
 
   private roundTripsOf(question: Question): RoundTrips {
     return this.roundTrips[this.options.timerClass?.(question) ?? 'other'];
+  }
+
+  /** One in two without an OPT: what is silent to one may answer the other (U4). */
+  private probeEitherWay(): Exchange | undefined {
+    return this.probe(this.edns.usable && this.probes++ % 2 === 0);
   }
 
   private probe(withOpt: boolean): Exchange | undefined {
@@ -112,6 +120,7 @@ export class Server {
     return transports[address.transport]?.send(PROBE, withOpt, {
       onReply: (reply) => {
         this.health.heard();
+        this.ways.heard(address.transport, false);
         if (withOpt && !refusesEdns(reply)) this.edns.answered();
         for (const trips of Object.values(this.roundTrips)) trips.forgive(clock.now() - sentAt);
       },

@@ -1017,3 +1017,56 @@ test('each answer is measured from its own send; what TCP took says nothing of t
   t.equal(own?.latency.count, 2);
   t.equal(server.expectedRoundTrip(outgoing('api.example.')), 20);
 });
+
+test('UDP silent and TCP answering three times in a row: TCP first, until a probe of UDP is answered (U2)', async (t) => {
+  const { clock, udp, tcp, server } = scriptedServer();
+  const answeredByTcp = async () => {
+    const { heard } = begin(server);
+    await clock.advance(450);
+    tcp.sends.at(-1)?.answer(truth);
+    t.same(heard.answer, truth);
+  };
+  await answeredByTcp();
+  await answeredByTcp();
+  begin(server);
+  udp.sends.at(-1)?.answer(truth);
+  for (let i = 0; i < 3; i++) await answeredByTcp();
+  const datagrams = () => udp.sends.filter(({ question }) => question.qname !== '.').length;
+  const before = datagrams();
+  const { heard } = begin(server);
+  tcp.sends.at(-1)?.answer(truth);
+  t.same(heard.answer, truth, 'at once');
+  t.equal(datagrams(), before);
+  const silent = begin(server);
+  await clock.advance(250);
+  t.equal(datagrams(), before + 1, 'TCP that says nothing is worked around');
+  silent.cancel();
+  await clock.advance(10_000);
+  const probes = udp.sends.filter(({ question }) => question.qname === '.');
+  t.ok(probes.length >= 3 && probes.length <= 5, `${probes.length} probes`);
+  probes.at(-1)?.answer(message());
+  begin(server).cancel();
+  t.equal(datagrams(), before + 2, 'UDP is first again');
+  server.close();
+  t.equal(clock.timers, 0);
+});
+
+test('TCP that TC, a malformed reply or a wrong ID has led to says nothing of UDP (U2)', async (t) => {
+  const { udp, tcp, server } = scriptedServer();
+  const causes = [
+    () => udp.sends.at(-1)?.answer(message(), { truncated: true }),
+    () => udp.sends.at(-1)?.suspect('malformed'),
+    () => udp.sends.at(-1)?.suspect('wrong-id'),
+  ];
+  for (const cause of causes) {
+    for (let i = 0; i < 4; i++) {
+      const { cancel } = begin(server);
+      cause();
+      tcp.sends.at(-1)?.answer(truth);
+      cancel();
+    }
+  }
+  const before = udp.sends.length;
+  begin(server).cancel();
+  t.equal(udp.sends.length, before + 1);
+});

@@ -1,0 +1,62 @@
+import type { Clock, Milliseconds, Timer } from '../clock.ts';
+import type { Exchange } from './transport.ts';
+import type { TransportKind } from './upstream-tallies.ts';
+
+/**
+ * Which way a server is asked first (U2): as configured, but over TCP where UDP is dead. It is when three questions in a
+ * row were answered over TCP while all their datagrams stayed silent; then probes find out whether it is back, and no
+ * client waits for that.
+ */
+export class Ways {
+  private readonly configured: TransportKind;
+  private readonly clock: Clock;
+  private readonly probe: () => Exchange | undefined;
+  private silent = 0;
+  private udpIsDead = false;
+  private probing: Exchange | undefined;
+  private nextProbe: Timer | undefined;
+
+  /** @param probe - Sends a datagram; its reply is told by {@link heard}. */
+  constructor(configured: TransportKind, clock: Clock, probe: () => Exchange | undefined) {
+    this.configured = configured;
+    this.clock = clock;
+    this.probe = probe;
+  }
+
+  get first(): TransportKind {
+    return this.udpIsDead ? 'tcp' : this.configured;
+  }
+
+  /** @param udpWasSilent - The question went to TCP since its datagrams had brought nothing. */
+  heard(transport: TransportKind, udpWasSilent: boolean): void {
+    if (transport === 'udp') {
+      this.silent = 0;
+      this.udpIsDead = false;
+      this.close();
+    } else if (udpWasSilent && this.first === 'udp' && ++this.silent >= SILENT_QUESTIONS) {
+      this.udpIsDead = true;
+      this.probeEvery(FIRST_PROBE);
+    }
+  }
+
+  close(): void {
+    this.nextProbe?.cancel();
+    this.nextProbe = undefined;
+    this.probing?.close();
+    this.probing = undefined;
+  }
+
+  private probeEvery(interval: Milliseconds): void {
+    this.probing?.close();
+    this.probing = this.probe();
+    this.nextProbe = this.clock.after(interval, () => {
+      this.probeEvery(Math.min(LAST_PROBE, 2 * interval));
+    });
+  }
+}
+
+/** Two lost datagrams each, three times in a row: one in 15,000 at 20 % loss, and then the first probe mends it. */
+const SILENT_QUESTIONS = 3;
+const FIRST_PROBE: Milliseconds = 1_000;
+/** How late UDP that works again is noticed; until then each question costs no more than TCP does. */
+const LAST_PROBE: Milliseconds = 30_000;
