@@ -66,7 +66,9 @@ function mayDeny({ name, servers }: Draw, client: string): boolean {
   const [first, second] = servers;
   const isOther = first !== undefined && isSilent(first) && second?.says !== undefined;
   const says = servers.flatMap((faults) => faults.says ?? []);
-  const isDenied = says.some(({ rcode, family }) => !FAILURES.has(rcode) && family === 'both');
+  const isDenied =
+    says.some(({ rcode, family }) => !FAILURES.has(rcode) && family === 'both') ||
+    servers.some(({ reply }) => reply === 'ANCOUNT too low');
   if (name === 'missing' || isOther || isDenied) return true;
   if (client === 'glibc') return ONE_FAMILY.has(name);
   return client === 'Go' && says.some(({ rcode }) => FAILURES.has(rcode));
