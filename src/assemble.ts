@@ -161,8 +161,11 @@ export function assembleResolver(parts: ResolverParts): Resolver {
         repair: settings.families.repair,
         onlyRoutable: parts.onlyRoutable,
         // What may be made at any moment may well exist: its AAAA goes beside its A, where pairs are staggered at all (F3).
+        // Not where speculation asks for more than the client has: over a lookup upstream gets no more than that.
         headStart: (expansion) =>
-          settings.families.order.kind === 'auto' && denialKindOf(list, expansion) === 'brief'
+          settings.families.order.kind === 'auto' &&
+          denialKindOf(list, expansion) === 'brief' &&
+          !list.meantAsIs(expansion.base)
             ? AUTO_DELAY
             : undefined,
         refusedAt: (qname) => silence.refusedAt(qname),

@@ -17,6 +17,13 @@ const lines: Record<string, Line> = {
   [`${GIT} AAAA`]: message({ answer: [aaaa(GIT, '2001:db8::1')] }),
 };
 
+lines['prod.svc.cluster.local. A'] = message(nodata('cluster.local.'));
+for (const name of ['api', 'web']) {
+  const qname = `${name}.prod.svc.cluster.local.`;
+  lines[`${qname} A`] = message({ answer: [a(qname, '10.0.0.9')] });
+  lines[`${qname} AAAA`] = message(nodata('cluster.local.'));
+}
+
 const setup = (kind: 'auto' | 'serial', delay = RTT) =>
   startStub({ script: answerFrom({ lines }), order: { kind }, delay });
 
@@ -55,4 +62,19 @@ test('F3: an expansion of a name of the world outside waits for A’s denial in 
   const asked = stub.upstream.takeAsked();
   t.notOk(asked.includes('git.example.com.job.svc.cluster.local. AAAA'));
   t.equal(asked.length, 7, 'as serial');
+});
+
+test('F3: a namespace that is called like a TLD costs no more in auto than in serial', async (t) => {
+  const counts = [];
+  for (const kind of ['auto', 'serial'] as const) {
+    const stub = await setup(kind);
+    for (const name of ['api.prod', 'web.prod']) {
+      for (const suffix of ['job.svc.cluster.local.', 'svc.cluster.local.']) {
+        await stub.askPair(`${name}.${suffix}`);
+      }
+    }
+    await stub.clock.advance(100);
+    counts.push(stub.upstream.takeAsked().length);
+  }
+  t.equal(counts[0], counts[1], 'questions');
 });
