@@ -50,11 +50,12 @@ export class Deadlines {
   }
 
   private readonly onTimer = (): void => {
-    this.timer = undefined;
+    const fired = this.timer;
     const now = this.clock.now();
     while (this.first !== undefined && this.first.at <= now) this.first.pass();
-    const { first } = this;
-    if (first !== undefined) this.timer ??= this.clock.after(first.at - now, this.onTimer);
+    // What was set meanwhile stands behind the others. It has a timer of its own only where there were no others.
+    if (this.first === undefined || this.timer !== fired) return;
+    this.timer = this.clock.after(this.first.at - now, this.onTimer);
   };
 }
 

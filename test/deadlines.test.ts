@@ -75,6 +75,19 @@ test('a deadline that passes may cancel others, and set new ones', async (t) => 
   t.equal(clock.timers, 0);
 });
 
+test('a deadline that sets a new one when it passes delays none of those behind it', async (t) => {
+  const { clock, deadlines, passed, set } = setup();
+  deadlines.set({ onDeadline: () => set('new') });
+  await clock.advance(30);
+  set('behind');
+  await clock.advance(100);
+  t.same(passed, ['behind 130']);
+  t.equal(clock.timers, 1);
+  await clock.advance(70);
+  t.same(passed, ['behind 130', 'new 200']);
+  t.equal(clock.timers, 0);
+});
+
 test("a timer that fires early, as a machine's may, is set again for the rest", async (t) => {
   const clock = new HandClock();
   const delays: number[] = [];
