@@ -9,7 +9,7 @@ import { MAX_KINDS, ReadyAnswers, type ReadyAnswersOptions } from '../listen/rea
 import { Responder, type ResponderEvents } from '../listen/responder.ts';
 import type { TcpLimit } from '../listen/tcp.ts';
 import { chooseUdp } from '../listen/udp-io.ts';
-import { rcodeClass, typeClass } from '../observe/label-sets.ts';
+import { type FailureReason, rcodeClass, typeClass } from '../observe/label-sets.ts';
 import type { Log } from '../observe/log.ts';
 import { causeOf } from '../observe/lookup-cause.ts';
 import { isRemarkable, LookupWatch, type RecentLookup } from '../observe/lookup-watch.ts';
@@ -138,17 +138,23 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   const tallies = resolverTallies(metrics);
   const onOrder = (upstream: string, order: string): void =>
     log.info('families_order', { upstream, order });
-  const generations = new Generations(
-    { clock, metrics, tallies, onVerdict, onReady, onUnready, onLoop, onBug, onUntrusted, onOrder },
-    parts,
-  );
+  const onHealth = (upstream: string, reason: string | undefined): void => {
+    if (reason === undefined) log.info('upstream_back', { upstream });
+    else log.warn('upstream_dead', { upstream, reason });
+  };
+  const told = { onVerdict, onReady, onUnready, onLoop, onBug, onUntrusted, onOrder, onHealth };
+  const generations = new Generations({ clock, metrics, tallies, ...told }, parts);
   const current = (): Resolver => generations.resolver;
   watch(metrics, current);
   metrics.daemon.startup.readBy(() => ((state.readyAt ?? clock.now()) - startedAt) / 1_000);
   const lookups = lookupWatch(parts, metrics, current);
   const resolve: Resolve = (query, asker) => current().resolve(query, asker);
   const responder = new Responder({
-    resolve: watchedResolve(resolve, clock, { lookups, queryLog: queryLogOf(parts, metrics) }),
+    resolve: watchedResolve(resolve, clock, {
+      lookups,
+      queryLog: queryLogOf(parts, metrics),
+      trouble: () => sharedTrouble(metrics),
+    }),
     resolveForTool: resolve,
     clock,
     events: responderEvents(metrics, onBug),
@@ -339,6 +345,12 @@ function queryLogOf({ settings, queryLog: stream }: DaemonParts, { daemon }: Met
   if (stream === undefined) return undefined;
   const { sample } = settings.queryLog;
   return createQueryLog({ stream, sample, wallClock: Date.now, dropped: daemon.queryLogDropped });
+}
+
+/** `undefined` unless it is the same of all. */
+function sharedTrouble({ upstream }: Metrics): FailureReason | undefined {
+  const [first, ...others] = [...upstream.servers.values()].map(({ trouble }) => trouble);
+  return others.every((trouble) => trouble === first) ? first : undefined;
 }
 
 /** Says how the gauges are read. */

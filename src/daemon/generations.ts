@@ -21,6 +21,8 @@ export type GenerationsOptions = Pick<
   readonly onUntrusted: (message: string) => void;
   /** `families.order: auto` has changed how the pairs of a server go (F2). */
   readonly onOrder: UpstreamOptions['onOrder'];
+  /** A server was found dead, and why, or is heard again (U1). */
+  readonly onHealth: UpstreamOptions['onHealth'];
   readonly metrics: Metrics;
   readonly onVerdict: (
     zone: Name | undefined,
@@ -130,7 +132,7 @@ function keptNames(old: Generation, settings: Settings, routes: Routes): (qname:
 
 /** U1: the default route and those of the configuration; U2: the cluster zone has timers of its own. */
 function routesOf(settings: Settings, options: GenerationsOptions): Routes {
-  const { clock, metrics, onUntrusted, onOrder } = options;
+  const { clock, metrics, onUntrusted, onOrder, onHealth } = options;
   const { domain } = settings.cluster;
   const upstream = (servers: Settings['upstreams']) =>
     upstreamFor({
@@ -144,6 +146,7 @@ function routesOf(settings: Settings, options: GenerationsOptions): Routes {
       },
       onUntrusted,
       onOrder,
+      onHealth,
       timerClass: ({ qname }) =>
         domain !== undefined && isAtOrBelow(qname, domain) ? 'zone' : 'other',
     });

@@ -1,10 +1,17 @@
 import type { Clock } from '../clock.ts';
-import { rcodeClass } from '../observe/label-sets.ts';
+import { type FailureReason, rcodeClass } from '../observe/label-sets.ts';
 import type { LookupWatch } from '../observe/lookup-watch.ts';
 import type { QueryLog } from '../observe/query-log.ts';
 import type { Resolve } from '../resolve/stage.ts';
 import { verdictOf } from '../resolve/verdict.ts';
 import { rcodeName, typeName } from '../wire/codes.ts';
+
+export interface Watchers {
+  readonly lookups: LookupWatch;
+  readonly queryLog?: QueryLog | undefined;
+  /** What is wrong with every upstream, asked where a question had to be given up without a reason of its own. */
+  readonly trouble?: (() => FailureReason | undefined) | undefined;
+}
 
 /**
  * Lets others look on while questions are answered; it changes nothing.
@@ -14,10 +21,7 @@ import { rcodeName, typeName } from '../wire/codes.ts';
 export function watchedResolve(
   resolve: Resolve,
   clock: Clock,
-  {
-    lookups,
-    queryLog,
-  }: { readonly lookups: LookupWatch; readonly queryLog?: QueryLog | undefined },
+  { lookups, queryLog, trouble }: Watchers,
 ): Resolve {
   return (query, asker) => {
     const { qname, client } = query;
@@ -31,6 +35,7 @@ export function watchedResolve(
           rcode: rcodeClass(message.rcode),
           source,
           hasData: verdictOf(message, query) === 'data',
+          failure: answer.source === 'failure' ? (answer.failure ?? trouble?.()) : undefined,
         });
         queryLog?.add({
           qname,

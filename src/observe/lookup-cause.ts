@@ -1,12 +1,20 @@
 import type { Milliseconds } from '../clock.ts';
-import type { AnswerSource } from './label-sets.ts';
+import type { AnswerSource, FailureReason } from './label-sets.ts';
 import type { LookupStep, RecentLookup } from './lookup-watch.ts';
 
 /**
- * What a lookup that was slow or failed hangs on: upstream's own SERVFAIL, an upstream that said nothing, a failure that
- * is remembered; or where its time went: upstream's, the client's between its questions, or our own.
+ * What a lookup that was slow or failed hangs on: upstream's own SERVFAIL, an upstream that said nothing or could not be
+ * asked or understood, a failure that is remembered; or where its time went: upstream's, the client's between its
+ * questions, or our own.
  */
-export type CauseKind = 'servfail' | 'silence' | 'remembered' | 'upstream' | 'client' | 'sidestub';
+export type CauseKind =
+  | 'servfail'
+  | 'silence'
+  | Exclude<FailureReason, 'timeout'>
+  | 'remembered'
+  | 'upstream'
+  | 'client'
+  | 'sidestub';
 
 export interface LookupCause {
   readonly kind: CauseKind;
@@ -34,7 +42,12 @@ function causeOfFailure(steps: readonly LookupStep[]): LookupCause | undefined {
   if (said !== undefined) return { kind: 'servfail', step: said, took: said.took };
   const step = longest(failed);
   if (step === undefined) return undefined;
-  return { kind: step.took < AT_ONCE ? 'remembered' : 'silence', step, took: step.took };
+  return { kind: whyFailed(step), step, took: step.took };
+}
+
+function whyFailed({ took, failure = 'timeout' }: LookupStep): CauseKind {
+  if (took < AT_ONCE) return 'remembered';
+  return failure === 'timeout' ? 'silence' : failure;
 }
 
 /** Of the time that somebody waited, whose it was for the most part. */

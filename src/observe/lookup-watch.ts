@@ -1,5 +1,5 @@
 import type { Clock, Milliseconds, Timer } from '../clock.ts';
-import type { AnswerSource, LookupOutcome, RcodeClass } from './label-sets.ts';
+import type { AnswerSource, FailureReason, LookupOutcome, RcodeClass } from './label-sets.ts';
 import type { Histogram, HistogramSet } from './tally.ts';
 
 /** What a client asked, as far as the watch needs it. */
@@ -16,6 +16,8 @@ export interface WatchedAnswer {
   readonly source: AnswerSource;
   /** Whether there are records of the type that was asked. */
   readonly hasData: boolean;
+  /** Why upstream has not answered, where it was asked in vain. */
+  readonly failure?: FailureReason | undefined;
 }
 
 /** One question of a lookup. */

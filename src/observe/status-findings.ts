@@ -1,3 +1,4 @@
+import type { FailureReason } from './label-sets.ts';
 import { duration, share } from './status-text.ts';
 import { quantile, type StatusView } from './status-view.ts';
 
@@ -24,7 +25,7 @@ export function findings(view: StatusView): readonly Finding[] {
   const all = [
     notReady(view),
     bugs(view),
-    ...deadUpstreams(view),
+    ...failingUpstreams(view),
     servfails(view),
     slowLookups(view),
     loss(view),
@@ -52,19 +53,34 @@ function bugs({ bugs }: StatusView): Finding | undefined {
   };
 }
 
-function deadUpstreams({ upstreams }: StatusView): Finding[] {
-  const dead = upstreams.filter((upstream) => upstream.dead).map(({ name }) => name);
-  if (dead.length === 0) return [];
-  const all = dead.length === upstreams.length;
-  return [
-    {
-      level: all ? 'bad' : 'warn',
-      what: `${dead.join(', ')} ${dead.length === 1 ? 'is' : 'are'} silent.`,
-      next: all
-        ? 'Only what is cached can be looked up. Look at the cluster DNS and the way to it.'
-        : 'The others are asked first, and it is probed in the background: no lookup waits for it.',
-    },
-  ];
+function failingUpstreams({ upstreams }: StatusView): Finding[] {
+  const failing = upstreams.filter(({ dead, trouble }) => dead || trouble === 'malformed');
+  const level = failing.length === upstreams.length ? 'bad' : 'warn';
+  const byReason = Map.groupBy(failing, ({ trouble = 'timeout' }) => trouble);
+  return Array.from(byReason, ([reason, servers]) => {
+    const names = servers.map(({ name }) => name).join(', ');
+    return { level, what: `${names}: ${troubles[reason]}.`, next: nextFor(reason, level) };
+  });
+}
+
+const troubles: Readonly<Record<FailureReason, string>> = {
+  timeout: 'no answer',
+  refused: 'refused, nobody listens there',
+  network: 'cannot be reached',
+  local: 'this machine refuses to send to it',
+  malformed: 'its replies cannot be read',
+  untrusted: 'it is not who it should be',
+  full: 'too many questions are out',
+  closed: 'its connection was closed',
+};
+
+function nextFor(reason: FailureReason, level: 'bad' | 'warn'): string {
+  if (reason === 'malformed') {
+    return 'Ask it directly from this pod: it is no DNS server, or something on the way damages its replies.';
+  }
+  return level === 'bad'
+    ? 'Only what is cached can be looked up. Look at the cluster DNS and the way to it.'
+    : 'The others are asked first, and it is probed in the background: no lookup waits for it.';
 }
 
 function servfails({ stretch, totals }: StatusView): Finding | undefined {

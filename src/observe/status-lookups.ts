@@ -43,6 +43,13 @@ function why(lookup: RecentLookup): string {
 const sentences: Readonly<Record<CauseKind, (question: string, took: string) => string>> = {
   servfail: (question) => `Upstream itself answered SERVFAIL to ${question}.`,
   silence: (question, took) => `No upstream answered ${question} in ${took}.`,
+  malformed: (question) => `Upstream's replies to ${question} could not be read.`,
+  refused: (question) => `Upstream refused ${question}: nobody listens there.`,
+  network: (question) => `Upstream could not be reached for ${question}.`,
+  local: (question) => `This machine refused to send ${question}.`,
+  untrusted: (question) => `Upstream was not asked ${question}: it is not who it should be.`,
+  full: (question) => `There was no room to ask upstream ${question}: too many questions were out.`,
+  closed: (question) => `The upstream connection was closed before ${question} was answered.`,
   remembered: (question) =>
     `Upstream had failed for ${question} just before, and was not asked again.`,
   upstream: (question, took) => `Upstream took ${took}, the longest for ${question}.`,

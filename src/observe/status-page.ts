@@ -1,4 +1,5 @@
 import { type Content, html, type Markup } from './html.ts';
+import type { FailureReason } from './label-sets.ts';
 import { configurationList } from './status-configuration.ts';
 import { type Finding, findings } from './status-findings.ts';
 import { lookupList } from './status-lookups.ts';
@@ -176,12 +177,24 @@ ${fact('Unanswered', count(unanswered))}
 `;
 }
 
-function serverState({ dead, answers, unansweredNow }: UpstreamView): Markup {
-  if (dead) return html`<span class="badge bad">silent</span>`;
+function serverState({ dead, trouble = 'timeout', answers, unansweredNow }: UpstreamView): Markup {
+  if (dead) return html`<span class="badge bad">${deadState[trouble]}</span>`;
+  if (trouble === 'malformed') return html`<span class="badge warn">${deadState[trouble]}</span>`;
   if (unansweredNow > 0) return html`<span class="badge warn">loses questions</span>`;
   if (answers === 0) return html`<span class="badge">not asked yet</span>`;
   return html`<span class="badge good">answers</span>`;
 }
+
+const deadState: Readonly<Record<FailureReason, string>> = {
+  timeout: 'silent',
+  refused: 'refuses',
+  network: 'cannot be reached',
+  local: 'sending is refused here',
+  malformed: 'malformed replies',
+  untrusted: 'not trusted',
+  full: 'no room',
+  closed: 'closed',
+};
 
 const stateMeaning: Readonly<Record<string, Markup>> = {
   conforming: html`<span class="badge good">conforms</span> denials are proofs`,

@@ -1,5 +1,11 @@
 import type { Clock } from '../clock.ts';
-import { ANSWER_SOURCES, type AnswerSource, CACHE_PARTS, type CachePart } from './label-sets.ts';
+import {
+  ANSWER_SOURCES,
+  type AnswerSource,
+  CACHE_PARTS,
+  type CachePart,
+  type FailureReason,
+} from './label-sets.ts';
 import type { LookupWatch, RecentLookup } from './lookup-watch.ts';
 import type { Metrics } from './metrics.ts';
 import { RecentPast, type Stretch } from './recent-past.ts';
@@ -41,6 +47,8 @@ export interface StatusView {
 export interface UpstreamView {
   readonly name: string;
   readonly dead: boolean;
+  /** Why the last question that it left without an answer has none; absent once it answers again. */
+  readonly trouble: FailureReason | undefined;
   /** Since the start. */
   readonly answers: number;
   /** Questions that it left without a word, since the start. */
@@ -129,13 +137,14 @@ export function quantile(
 }
 
 function upstreamsOf({ upstream }: Metrics, { servers, isWhole }: Stretch): UpstreamView[] {
-  return Array.from(upstream.servers, ([name, { dead, latency, unanswered }]) => {
+  return Array.from(upstream.servers, ([name, { dead, trouble, latency, unanswered }]) => {
     const now = servers.get(name);
     const isNow = !isWhole && now !== undefined && now.latency.count > 0;
     const shown = isNow ? now.latency : latency;
     return {
       name,
       dead,
+      trouble,
       answers: latency.count,
       unanswered: unanswered.value,
       unansweredNow: now?.unanswered ?? 0,

@@ -1,4 +1,9 @@
-import { FAILURE_REASONS, TCP_FALLBACKS, UPSTREAM_TRANSPORTS } from './label-sets.ts';
+import {
+  FAILURE_REASONS,
+  type FailureReason,
+  TCP_FALLBACKS,
+  UPSTREAM_TRANSPORTS,
+} from './label-sets.ts';
 import type { MetricRegistry } from './metric-registry.ts';
 import type { Histogram, Tally } from './tally.ts';
 
@@ -8,6 +13,7 @@ interface ServerMetrics {
   readonly latency: Histogram;
   readonly unanswered: Tally;
   dead: boolean;
+  trouble?: FailureReason | undefined;
   serial: boolean;
 }
 

@@ -57,7 +57,8 @@ class WaitingClient implements Asker, Expiring {
 
   onFailure(error: unknown): void {
     // Also where the client has its answer: a bug is told all the same.
-    this.tell(failure(reasonOf(error, this.onBug)));
+    const answer = failure(reasonOf(error, this.onBug));
+    this.tell(error instanceof UpstreamError ? { ...answer, failure: error.reason } : answer);
   }
 
   onDeadline(): void {

@@ -1,6 +1,6 @@
 import type { Milliseconds } from '../clock.ts';
 import type { AnswerSource } from '../observe/label-sets.ts';
-import type { Again } from '../upstream/exchange.ts';
+import type { Again, UpstreamFailure } from '../upstream/exchange.ts';
 import type { Ede } from '../wire/edns.ts';
 import type { Message } from '../wire/message.ts';
 import type { Name } from '../wire/name.ts';
@@ -51,6 +51,8 @@ export interface Answer {
   /** When {@link age} was 0, on the program's clock; absent where nobody noted it. */
   readonly freshAt?: Milliseconds;
   readonly ede?: Ede;
+  /** Why upstream has not answered, where that is why there is no answer. */
+  readonly failure?: UpstreamFailure;
   /** A failure that is remembered, of a question that was refused on its way: no word of upstream's (F5). */
   readonly wasRefused?: boolean;
   /** The name whose denial a cut's answer stands on (N3). */

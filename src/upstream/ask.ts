@@ -1,7 +1,7 @@
 import type { Milliseconds, Timer } from '../clock.ts';
 import type { Message } from '../wire/message.ts';
 import type { AskListener, AskParts } from './ask-parts.ts';
-import { noAnswer, type Outgoing, UpstreamError, type UpstreamFailure } from './exchange.ts';
+import { type Outgoing, UpstreamError, type UpstreamFailure } from './exchange.ts';
 import { asTruncated, type Reply, refusesEdns, saysSomething } from './reply.ts';
 import {
   AGAIN,
@@ -15,6 +15,7 @@ import {
 import { SecondBest } from './second-best.ts';
 import { Send, type SendOwner, Sends } from './send.ts';
 import type { Suspicion } from './transport.ts';
+import { Unanswered } from './unanswered.ts';
 import type { TcpFallback, TransportKind } from './upstream-tallies.ts';
 
 /** U2: libc gives up at 5 s, and the answer has to reach it before. */
@@ -62,9 +63,7 @@ export class Ask implements SendOwner {
   private missed = false;
   private settled = false;
   private readonly second = new SecondBest();
-  /** Datagrams that this machine refused, or ICMP, and why the first one was. */
-  private refusals = 0;
-  private refused: Error | undefined;
+  private readonly unanswered = new Unanswered();
 
   /** @param roundTrips - Of the question's class. */
   constructor(parts: AskParts, roundTrips: RoundTrips, question: Outgoing, listener: AskListener) {
@@ -201,6 +200,7 @@ export class Ask implements SendOwner {
     if (send === this.original) this.originalAnswered = true;
     const { health, serverTallies, clock, ways } = this.parts;
     ways.heard(send.transport, this.rounds > 2 && this.patience === undefined);
+    serverTallies.trouble = undefined;
     health.heard();
     const now = clock.now();
     const elapsed = now - send.at;
@@ -239,9 +239,10 @@ export class Ask implements SendOwner {
   }
 
   onSuspicion(send: Send, suspicion: Suspicion, partial?: Message): void {
-    if (suspicion === 'wrong-id') {
+    if (suspicion !== 'malformed') {
+      this.unanswered.isMismatched = true;
       // U3: a guesser cannot follow to TCP; whoever is first with the truth wins.
-      this.startTcp('wrong-id');
+      if (suspicion === 'wrong-id') this.startTcp('wrong-id');
       return;
     }
     this.second.malformed = true;
@@ -295,8 +296,7 @@ export class Ask implements SendOwner {
    * would be the same full table or missing route that refuses it (U2, F5).
    */
   private onRefused(reason: UpstreamFailure, error: Error): void {
-    this.refusals++;
-    this.refused ??= error;
+    this.unanswered.noteRefusal(error);
     this.listener.onRefused();
     if (this.sends.out === 0 && !this.mayResend) this.conclude(reason, error);
   }
@@ -372,6 +372,7 @@ export class Ask implements SendOwner {
   private countMissed(): void {
     if (this.missed) return;
     this.missed = true;
+    this.whyNot('timeout');
     this.parts.serverTallies.unanswered.add();
     this.parts.health.missed(this.startedAt);
   }
@@ -382,13 +383,12 @@ export class Ask implements SendOwner {
     if (!this.heard && reason !== 'full') this.countMissed();
     const { message } = this.second;
     if (message !== undefined) this.answer(message);
-    else if (this.second.malformed) this.fail(noAnswer(this.parts.name, 'malformed'));
-    else this.fail(this.neverSent ?? error ?? noAnswer(this.parts.name, reason));
+    else this.fail(this.whyNot(reason, error));
   }
 
-  /** Why no datagram has reached the server, where none has: that is not its silence (F5). */
-  private get neverSent(): Error | undefined {
-    return this.refusals === this.sends.count('udp') ? this.refused : undefined;
+  private whyNot(reason: UpstreamFailure, error?: Error): Error {
+    const [isMalformed, sent] = [this.second.malformed, this.sends.count('udp')];
+    return this.unanswered.why(this.parts, { reason, error, isMalformed, sent });
   }
 
   private answer(message: Message): void {

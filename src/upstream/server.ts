@@ -4,7 +4,7 @@ import type { Question } from '../wire/question.ts';
 import { Ask } from './ask.ts';
 import type { AskListener, AskParts, Transports } from './ask-parts.ts';
 import { EdnsMemory } from './edns-memory.ts';
-import type { Outgoing } from './exchange.ts';
+import type { Outgoing, UpstreamFailure } from './exchange.ts';
 import { Health } from './health.ts';
 import { refusesEdns } from './reply.ts';
 import { ResendBudget, RoundTrips, type TimerClass } from './retransmission.ts';
@@ -22,6 +22,8 @@ export interface ServerOptions {
   readonly tallies: UpstreamTallies;
   /** Which timer a question goes by; all go by `other` where it is left away. */
   readonly timerClass?: ((question: Question) => TimerClass) | undefined;
+  /** Told when it is found dead, and why; and without a reason when it is heard again (U1). */
+  readonly onHealth?: ((server: string, trouble: UpstreamFailure | undefined) => void) | undefined;
 }
 
 /** One upstream server: what is known of it from one question to the next. */
@@ -49,6 +51,7 @@ export class Server {
       () => this.probeEitherWay(),
       (dead) => {
         own.dead = dead;
+        options.onHealth?.(address.name, dead ? (own.trouble ?? 'timeout') : undefined);
         if (dead) for (const listener of this.deathListeners) listener();
       },
       () => {
@@ -80,6 +83,11 @@ export class Server {
   /** Silent of late, though not for long enough to be known dead (U6). */
   get doubtful(): boolean {
     return this.health.doubtful;
+  }
+
+  /** Why the last question that it left without an answer has none; absent once it answers again. */
+  get trouble(): UpstreamFailure | undefined {
+    return this.shared.serverTallies.trouble;
   }
 
   /** How long an answer to such a question takes, smoothed; `undefined` where it was not measured of late. */
@@ -119,6 +127,7 @@ export class Server {
     const sentAt = clock.now();
     return transports[address.transport]?.send(PROBE, withOpt, {
       onReply: (reply) => {
+        this.shared.serverTallies.trouble = undefined;
         this.health.heard();
         this.ways.heard(address.transport, false);
         if (withOpt && !refusesEdns(reply)) this.edns.answered();

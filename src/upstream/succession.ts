@@ -5,9 +5,11 @@ import type { Message } from '../wire/message.ts';
 import { DEADLINE, SILENCE } from './ask.ts';
 import type { AskListener } from './ask-parts.ts';
 import {
+  noAnswer,
   type Outgoing,
   type Upstream,
   UpstreamError,
+  type UpstreamFailure,
   type UpstreamListener,
   type Waited,
 } from './exchange.ts';
@@ -20,6 +22,8 @@ export interface Askable extends Selectable {
   begin(question: Outgoing, listener: AskListener): { again(): void; cancel(): void };
   /** Has `listener` called whenever the server is found dead. */
   onDeath(listener: () => void): void;
+  /** Why the last question that it left without an answer has none; absent once it answers again. */
+  readonly trouble?: UpstreamFailure | undefined;
   close(): void;
 }
 
@@ -276,7 +280,12 @@ class Walk implements Expiring {
   /** Nobody has an answer: the first word stands, else what went wrong first. */
   private giveUp(): void {
     if (this.word !== undefined) this.answer(this.word.message);
-    else this.fail(this.error ?? new UpstreamError('timeout', `no answer from ${this.parts.name}`));
+    else this.fail(this.error ?? noAnswer(this.parts.name, this.whyNone));
+  }
+
+  private get whyNone(): UpstreamFailure {
+    const unreadable = this.candidates.every(({ server }) => server.trouble === 'malformed');
+    return unreadable ? 'malformed' : 'timeout';
   }
 
   private answer(message: Message): void {

@@ -34,8 +34,11 @@ export interface ReplyListener {
   takeSend?(): boolean;
 }
 
-/** `wrong-id`: somebody may be guessing (U3). `malformed`: the server itself sends what cannot be read. */
-export type Suspicion = 'wrong-id' | 'malformed';
+/**
+ * `wrong-id`: somebody may be guessing (U3). `malformed`: the server itself sends what cannot be read. `mismatched`: what
+ * came is no reply to the question.
+ */
+export type Suspicion = 'wrong-id' | 'malformed' | 'mismatched';
 
 /** A message that is out. */
 export interface Exchange {

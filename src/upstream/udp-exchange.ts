@@ -151,7 +151,7 @@ class UdpExchange implements Exchange {
     }
     this.tallies[verdict.kind].add();
     if (verdict.kind === 'malformed') this.report('malformed', verdict.partial);
-    else if (verdict.wrongId) this.report('wrong-id');
+    else this.report(verdict.wrongId ? 'wrong-id' : 'mismatched');
   }
 
   private judge(octets: Uint8Array): Verdict | undefined {

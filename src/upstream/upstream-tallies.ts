@@ -64,6 +64,8 @@ export interface ServerTallies {
   readonly unanswered: Tally;
   /** Known dead (U1): a gauge. */
   dead: boolean;
+  /** Why the last question that it left without an answer has none; absent once it answers again. */
+  trouble?: UpstreamFailure | undefined;
   /** In `families.order: auto`: its second questions get lost, so that its pairs go one after the other (F2). A gauge. */
   serial: boolean;
 }

@@ -6,7 +6,7 @@ import type { Outgoing, Upstream } from './exchange.ts';
 import { httpsTransport } from './https-exchange.ts';
 import { type LaneOrder, lanes } from './lanes.ts';
 import type { TimerClass } from './retransmission.ts';
-import { Server } from './server.ts';
+import { Server, type ServerOptions } from './server.ts';
 import type { ServerAddress } from './server-address.ts';
 import { Stagger, type StaggerState } from './stagger.ts';
 import { succession } from './succession.ts';
@@ -30,6 +30,8 @@ export interface UpstreamOptions {
   readonly onUntrusted?: ((message: string) => void) | undefined;
   /** Told when `auto` changes how the pairs of a server go (F2). */
   readonly onOrder?: ((server: string, state: StaggerState) => void) | undefined;
+  /** Told when a server is found dead, and why, and when it is heard again (U1). */
+  readonly onHealth?: ServerOptions['onHealth'];
 }
 
 /**
@@ -38,10 +40,10 @@ export interface UpstreamOptions {
  * Nothing is sent, bound or connected before the first question.
  */
 export function upstreamFor(options: UpstreamOptions): Upstream {
-  const { servers, order, clock, tallies, timerClass } = options;
+  const { servers, order, clock, tallies, timerClass, onHealth } = options;
   const serverAt = (address: ServerAddress) => {
     const transports = transportsTo(address, options);
-    return new Server({ address, transports, clock, tallies, timerClass });
+    return new Server({ address, transports, clock, tallies, timerClass, onHealth });
   };
   const upstream = succession({
     name: servers.map((group) => group.map(({ name }) => name).join(',')).join(' '),

@@ -40,6 +40,7 @@ function setup(t: Test) {
       onBug: (error) => t.fail(String(error)),
       onUntrusted: (reason) => t.fail(reason),
       onOrder: undefined,
+      onHealth: undefined,
     },
     { settings: first },
   );

@@ -39,6 +39,9 @@ test('a failure was said, or nobody said anything, or that is remembered', (t) =
   const own = { ...servfail, source: 'failure' } as const;
   t.match(failed(step(0, 14, servfail), step(15, 0.2, own)), { kind: 'servfail', took: 14 });
   t.match(failed(step(0, 4_500, own), step(4_501, 0.2, own)), { kind: 'silence', took: 4_500 });
+  const unreadable = step(0, 1_700, { ...own, failure: 'malformed' });
+  t.match(failed(unreadable), { kind: 'malformed', took: 1_700 });
+  t.match(failed(step(0, 1_700, { ...own, failure: 'timeout' })), { kind: 'silence' });
   t.match(failed(step(0, 0.2, own), step(1, 0.3, own)), { kind: 'remembered' });
   t.match(failed(step(0, 4_500)), { kind: 'upstream' }, 'no step says why');
   t.end();

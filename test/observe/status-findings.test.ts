@@ -2,6 +2,7 @@ import { test } from 'tap';
 import { createMetrics, type Metrics } from '../../src/observe/metrics.ts';
 import { findings } from '../../src/observe/status-findings.ts';
 import { type StatusSources, statusView } from '../../src/observe/status-view.ts';
+import type { UpstreamFailure } from '../../src/upstream/exchange.ts';
 import { serverTallies } from '../../src/upstream/upstream-tallies.ts';
 import { HandClock } from '../support/hand-clock.ts';
 
@@ -46,14 +47,17 @@ test('where all is well, that is said, with what there was', async (t) => {
 });
 
 test('each thing that is wrong is said, with what to look at next', async (t) => {
-  const server = (name: string) => (metrics: Metrics) => {
-    serverTallies(metrics.upstream, name).dead = true;
+  const server = (name: string, trouble?: UpstreamFailure) => (metrics: Metrics) => {
+    Object.assign(serverTallies(metrics.upstream, name), { dead: true, trouble });
   };
   const cases: readonly [RegExp, (metrics: Metrics) => void, Partial<StatusSources>?][] = [
     [/^bad: Not ready: it is stopping\./, () => {}, { ready: () => ['it is stopping'] }],
     [/^bad: It met 2 of its own bugs/, ({ daemon }) => daemon.bugs.add(2)],
-    [/^bad: udp:\/\/10\.96\.0\.10 is silent\. Only what is cached/, server('udp://10.96.0.10')],
-    [/^warn: udp:\/\/10\.96\.0\.11 is silent\. The others/, server('udp://10.96.0.11')],
+    [/^bad: udp:\/\/10\.96\.0\.10: no answer\. Only what is cached/, server('udp://10.96.0.10')],
+    [/^warn: udp:\/\/10\.96\.0\.11: no answer\. The others/, server('udp://10.96.0.11')],
+    [/^bad: udp:.*: refused, nobody listens there\. Only/, server('udp://10.96.0.10', 'refused')],
+    [/^bad: udp:.*: this machine refuses to send to it\./, server('udp://10.96.0.10', 'local')],
+    [/^bad: udp:.*: its replies cannot be read\. Ask it/, server('udp://10.96.0.10', 'malformed')],
     [
       /^bad: 2\.9 % of the answers are SERVFAIL\. Upstream itself/,
       ({ listen }) => listen.responses.add('SERVFAIL', 'upstream', 3),

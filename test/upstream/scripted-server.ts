@@ -1,5 +1,5 @@
 import { type Outgoing, UpstreamError } from '../../src/upstream/exchange.ts';
-import { Server } from '../../src/upstream/server.ts';
+import { Server, type ServerOptions } from '../../src/upstream/server.ts';
 import { parseServerAddress } from '../../src/upstream/server-address.ts';
 import { createUpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
 import type { Message } from '../../src/wire/message.ts';
@@ -8,7 +8,7 @@ import { outgoing } from './loopback.ts';
 import { ScriptedTransport } from './scripted-transport.ts';
 
 /** A server over transports that the test plays: UDP and TCP, or `secure` where the URL says TLS or HTTPS. */
-export function scriptedServer(url = 'udp://127.0.0.1') {
+export function scriptedServer(url = 'udp://127.0.0.1', onHealth?: ServerOptions['onHealth']) {
   const clock = new HandClock();
   const udp = new ScriptedTransport(clock);
   const tcp = new ScriptedTransport(clock);
@@ -20,6 +20,7 @@ export function scriptedServer(url = 'udp://127.0.0.1') {
     transports: 'authentication' in address ? { [address.transport]: secure } : { udp, tcp },
     clock,
     tallies,
+    onHealth,
     timerClass: ({ qname }) => (qname.endsWith('.local.') ? 'zone' : 'other'),
   });
   return { clock, udp, tcp, secure, tallies, server, own: tallies.servers.get(address.name) };

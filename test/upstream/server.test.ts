@@ -216,3 +216,44 @@ test('S1: a question without a UDP socket goes over TCP, and the server is not b
   await clock.advance(3_500);
   t.equal(server.dead, false);
 });
+
+test('U3: why a server has no answer is kept until it has one: silence, refusal, what cannot be read', async (t) => {
+  const trouble = async (
+    happens: (scripted: ReturnType<typeof scriptedServer>) => void | Promise<void>,
+  ) => {
+    const scripted = scriptedServer();
+    const { heard } = begin(scripted.server);
+    await happens(scripted);
+    await scripted.clock.advance(4_500);
+    return [scripted.own?.trouble, reasonOf(heard.error)];
+  };
+  t.same(await trouble(() => undefined), ['timeout', 'timeout']);
+  t.same(await trouble(({ udp }) => udp.nth(0).suspect('mismatched')), ['malformed', 'malformed']);
+  t.same(await trouble(({ udp }) => udp.nth(0).suspect('wrong-id')), ['malformed', 'malformed']);
+  t.same(await trouble(({ udp }) => udp.nth(0).suspect('malformed')), ['malformed', 'malformed']);
+  t.same(await trouble(({ udp }) => udp.nth(0).answer(truth)), [undefined, undefined]);
+  const { clock, udp, server, own } = scriptedServer();
+  begin(server);
+  await clock.advance(4_500);
+  begin(server);
+  t.equal(own?.trouble, 'timeout', 'until it answers');
+  udp.sends.at(-1)?.answer(truth);
+  t.equal(own?.trouble, undefined);
+  begin(server);
+  for (let i = 0; i < 3; i++) {
+    udp.sends.at(-1)?.fail('local');
+    await clock.advance(i === 2 ? 4_500 : 400);
+  }
+  t.equal(own?.trouble, 'timeout', 'TCP was silent');
+});
+
+test('U1: a death is told with its reason, and so is the return', async (t) => {
+  const told: unknown[] = [];
+  const { clock, udp, server } = scriptedServer('udp://127.0.0.1', (...said) => told.push(said));
+  for (let i = 0; i < 3; i++) begin(server, `n${i}.example.`);
+  for (const send of udp.sends) send.suspect('mismatched');
+  await clock.advance(3_000);
+  t.same(told, [['udp://127.0.0.1:53', 'malformed']]);
+  udp.sends.findLast(({ question }) => question.qname === '.')?.answer(message());
+  t.same(told.slice(1), [['udp://127.0.0.1:53', undefined]]);
+});
