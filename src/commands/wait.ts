@@ -26,7 +26,8 @@ export const command: Command = {
 
 Looks each name up through the daemon, as musl and glibc do, until both of them find an address: search
 list and ndots are those of resolv.conf, and a name with a dot at its end is asked as it stands. On a
-terminal it shows what it waits for; elsewhere, or with --json, it prints one JSON document at the end.
+terminal it shows what it waits for; elsewhere, or with --json, it prints one JSON document at the end,
+and on stderr one line for each name that does not resolve.
 Exit code 0 when all names resolve, 1 with the reason for each that does not.
 
 Without a name it waits until the daemon is ready, by /ready of its status server: upstream answers,
@@ -71,6 +72,10 @@ async function main(context: CommandContext): Promise<number> {
   const resolved = waits.every((wait) => wait.resolved);
   if (asJson) {
     const shown = waits.map((wait) => ({ ...wait, waited: Math.round(wait.waited) }));
+    // kubelet shows what a hook says on stderr; stdout stays one document.
+    for (const { name, reason } of waits) {
+      if (reason !== undefined) context.stderr.write(`${name} does not resolve: ${reason}\n`);
+    }
     printJson(context, { resolved, names: shown });
   }
   return resolved ? ExitCode.OK : ExitCode.FAILURE;

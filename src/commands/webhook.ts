@@ -159,7 +159,10 @@ async function serve(parts: Parts, certificate: Certificate): Promise<number> {
   stopping = true;
   log.info('signal', { signal, drain: formatDuration(drain) });
   // Endpoints are taken out behind our back: until every API server knows, requests still come.
-  await Promise.race([new Promise<void>((resolve) => clock.after(drain, resolve)), second]);
+  const drained = new Promise<void>((resolve) => {
+    clock.after(drain, resolve).keepAlive();
+  });
+  await Promise.race([drained, second]);
   watch.stop();
   const abandoned = await server.stop(CLOSE_GRACE);
   await status.close();

@@ -47,6 +47,13 @@ export function parseResolvConf(text: string): ResolvConf {
   for (const [index, line] of lines.slice(0, MAX_LINES).entries()) {
     reader.read(line.replace(/\r$/, ''), index + 1);
   }
+  const crlf = lines.findIndex((line) => /^[a-z].*\r$/.test(line));
+  if (crlf !== -1) {
+    reader.note(
+      crlf + 1,
+      'ends with CR LF: glibc takes the CR for part of the value; it is left out here',
+    );
+  }
   if (lines.length > MAX_LINES) reader.note(MAX_LINES, `not read past line ${MAX_LINES}`);
   const { nameservers, search, options, notes } = reader;
   return { nameservers, search, options, notes };

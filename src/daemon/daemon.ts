@@ -1,5 +1,6 @@
 import type { Resolver, ResolverTallies } from '../assemble.ts';
 import type { Clock, Milliseconds } from '../clock.ts';
+import { canonicalAddress } from '../config/own-address.ts';
 import type { Settings } from '../config/settings.ts';
 import { type Endpoint, formatEndpoint } from '../endpoint.ts';
 import { allowList } from '../listen/allow-list.ts';
@@ -170,6 +171,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
         : undefined,
   });
   responder.allows = allowList(settings.listen.allow);
+  responder.ownAddresses = ownAddresses(settings);
   responder.maxBacklog = settings.limits.flights;
   const closers: (() => Promise<void>)[] = [];
   const listeners = listenersOf(parts, metrics, responder);
@@ -222,6 +224,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       reload: async (next) => {
         await listeners.change(next.settings.listen.addresses);
         responder.allows = allowList(next.settings.listen.allow);
+        responder.ownAddresses = ownAddresses(next.settings);
         responder.maxBacklog = next.settings.limits.flights;
         generations.replace(next);
         await parts.others?.reload(next, listeners.endpoints);
@@ -247,6 +250,11 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     await closeAll();
     throw error;
   }
+}
+
+/** What a question of this machine's to itself comes from. A wildcard is nobody's source. */
+function ownAddresses({ listen }: Settings): readonly string[] {
+  return listen.addresses.map(({ address }) => canonicalAddress(address));
 }
 
 function listenersOf(

@@ -57,6 +57,8 @@ export class Responder {
   readonly ready: ReadyAnswers | undefined;
   /** Who may ask; `undefined` for everybody. A reload sets it anew (S2). */
   allows: Allows | undefined;
+  /** Addresses that the daemon listens on. A reload sets them anew (S2). */
+  ownAddresses: readonly string[] = [];
   /** Queries whose reply has not left: what shutdown waits for (S2). */
   private waiting = 0;
   /** Questions that came when the turn's share was used up. */
@@ -128,6 +130,12 @@ export class Responder {
     }
     this.queue(new ClientQuestion(this, admission.request, from, reply));
     return true;
+  }
+
+  /** Whose the daemon's own business is: the same pod, or a machine whose daemon listens on an address of its own only. */
+  isFromHere(address: string): boolean {
+    const client = address.replace(/^::ffff:(?=\d+\.)/i, '');
+    return isLoopback(client) || this.ownAddresses.includes(client);
   }
 
   /** A question has its reply. */
@@ -203,7 +211,7 @@ class ClientQuestion implements Asker {
     this.from = from;
     this.reply = reply;
     this.since = responder.clock.now();
-    this.isTool = request.edns?.asksSource === true && isLoopback(from.address);
+    this.isTool = request.edns?.asksSource === true && responder.isFromHere(from.address);
     this.query = undefined;
   }
 
@@ -316,7 +324,7 @@ function sourceText({ source, proof }: Answer): string {
   return proof === undefined ? source : `${source} ${proof}`;
 }
 
-/** Whose the daemon's own business is: whoever is in the same pod, or on the same machine. */
+/** @see RFC 1122 §3.2.1.3 */
 function isLoopback(address: string): boolean {
-  return /^(::ffff:)?127\./.test(address) || address === '::1';
+  return address.startsWith('127.') || address === '::1';
 }

@@ -20,6 +20,14 @@ test("a pod's resolv.conf is read as kubelet writes it", (t) => {
   t.end();
 });
 
+test('CR LF is read, and noted once: glibc takes the CR for part of the value', (t) => {
+  const read = parseResolvConf('# a\nnameserver 10.0.0.1\r\nsearch a.example\r\n');
+  t.same(read.search, ['a.example.']);
+  t.match(read.notes, [{ line: 2, text: /^ends with CR LF: glibc takes the CR/ }]);
+  t.equal(read.notes.length, 1);
+  t.end();
+});
+
 test('comments, blank lines, tabs and CRLF are no values', (t) => {
   const conf = parseResolvConf(
     '# a\r\n;b\r\n\r\n \t\r\nnameserver\t10.0.0.1\r\nsearch\t A.example.  b.example \r\noptions edns0\ttimeout:2 attempts:3\r\n',
@@ -34,7 +42,11 @@ test('comments, blank lines, tabs and CRLF are no values', (t) => {
       ['attempts', '3'],
     ],
   );
-  t.same(conf.notes, []);
+  t.same(
+    conf.notes.map(({ line }) => line),
+    [5],
+    'only the CR is noted',
+  );
   t.end();
 });
 

@@ -251,3 +251,20 @@ test("L4: an answer for sidestub's own tools is cut where it is for the client t
   t.same(replies[1], replies[0]);
   t.equal(events.filter((event) => event.startsWith('asked')).length, 1, 'and is not counted');
 });
+
+test("L4: a question from an address that the daemon listens on is its own tools', and is not counted", (t) => {
+  const { responder, events } = echo();
+  const asked = (address: string) => {
+    const before = events.length;
+    const from = { transport: 'udp', address } as const;
+    responder.respond(withQuestion(queryOctets('a.example.com')), from, () => undefined);
+    return events.slice(before);
+  };
+  t.match(asked('169.254.20.10'), [/^asked udp/], 'a program of another pod, as far as is known');
+  responder.ownAddresses = ['169.254.20.10', 'fd00::10'];
+  t.same(asked('169.254.20.10'), []);
+  t.same(asked('::ffff:169.254.20.10'), []);
+  t.same(asked('fd00::10'), []);
+  t.match(asked('169.254.20.11'), [/^asked udp/]);
+  t.end();
+});

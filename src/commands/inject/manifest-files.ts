@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { fileFailure } from '../../config/file-failure.ts';
 import { decodeManifest, type ManifestText } from '../../kubernetes/manifest/manifest-encoding.ts';
 import { ManifestError } from '../../kubernetes/manifest/manifest-error.ts';
 
@@ -43,8 +44,7 @@ async function readOne(path: string): Promise<ManifestFile> {
 }
 
 function unreadable(place: string, error: unknown): never {
-  const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-  throw new ManifestError([{ place, reason: `cannot be read: ${reason}` }]);
+  throw new ManifestError([{ place, reason: fileFailure(error) }]);
 }
 
 /** All results, or one error that has the problems of all failures. */
