@@ -25,6 +25,7 @@ const UNMOVED: Readonly<Record<string, string>> = {
   sidestub_upstream_failovers_total: 'it has one server',
   sidestub_upstream_malformed_replies_total: 'what it says can be read',
   sidestub_upstream_mismatched_replies_total: 'nobody guesses IDs',
+  sidestub_upstream_order_changes_total: 'families.order is serial',
   sidestub_zone_conformance_changes_total:
     'counted at its first verdict, which may be before the first scrape',
 };
