@@ -1,5 +1,5 @@
 // `npm run sbom [-- ARCH]`: the bill of materials of what npm installs on Linux beside sidestub, by the lock file.
-// `npm sbom` leaves out what development uses too (lru-cache, yaml). The image carries a bill of its own.
+// `npm sbom` leaves out what development uses too (lru-cache, undici, yaml). The image carries a bill of its own.
 import { readFileSync } from 'node:fs';
 import { arch as machine } from 'node:os';
 import { join, resolve } from 'node:path';

@@ -1,26 +1,8 @@
-import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2';
-import type { TLSSocket } from 'node:tls';
-import type { Clock, Milliseconds, Timer } from '../clock.ts';
-import { UpstreamError } from './exchange.ts';
-import type { TlsDialer } from './tls-dialer.ts';
+import type { Clock, Timer } from '../clock.ts';
+import { HttpsConnection, type HttpsDialer } from './https-connection.ts';
+import { GRACE, type HttpsRequest, type HttpsResponse, RequestLost } from './https-request.ts';
 
-/** One HTTP/2 request. */
-export interface HttpsRequest {
-  readonly method: 'GET' | 'POST';
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array;
-  /** Aborted when nobody waits for the response any more. */
-  readonly signal: AbortSignal;
-}
-
-export interface HttpsResponse {
-  readonly statusCode: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: Uint8Array;
-}
-
-/** An HTTP/2 client of one server. */
+/** An HTTP client of one server. */
 export interface HttpsClient {
   /**
    * Sends the request once; sending it again is for the caller to decide (RFC 9520 §3.1).
@@ -35,230 +17,127 @@ export interface HttpsClient {
   destroy(): void;
 }
 
-/** A request that its connection or its server did not answer; the next one may be answered. */
-export class RequestLost extends Error {
-  override readonly name = 'RequestLost';
-  /** Of Node: `ERR_HTTP2_STREAM_ERROR`, `ECONNRESET`. */
-  readonly code: string;
-
-  constructor(code: string, cause?: unknown) {
-    super(code, { cause });
-    this.code = code;
-  }
-}
-
-/** What of a dialer is used. */
-type Dialer = Pick<TlsDialer, 'name' | 'dial'>;
-
 /**
- * An HTTP/2 client that connects through `dialer` when something is asked, and again when its connection is gone.
+ * An HTTP client that connects through `dialer` when something is asked, and again when its connections are gone.
+ *
+ * Over HTTP/2 it has one connection. Over HTTP/1.1, where each carries one request at a time, it has up to
+ * {@link MAX_CONNECTIONS}, and what finds none free waits. The server chooses anew with each connection.
  */
-export function httpsClient(origin: string, dialer: Dialer, clock: Clock): HttpsClient {
-  return new Http2Client(origin, dialer, clock);
+export function httpsClient(origin: string, dialer: HttpsDialer, clock: Clock): HttpsClient {
+  return new Client(origin, dialer, clock);
 }
 
-/** As over TCP: below what servers close after on their own. */
-const IDLE: Milliseconds = 5_000;
-/** What is out when a client is closed has been waited for by then: U2's deadline. */
-const GRACE: Milliseconds = 4_500;
-/** RFC 8484 §6. */
-const MAX_MESSAGE_OCTETS = 65_535;
-/** S1: what a response may say beside its body; DoH servers say a few hundred octets. */
-const MAX_HEADER_OCTETS = 16_384;
-/** RFC 9113 §7: CANCEL. `node:http2` is loaded where something is asked, and not for its constants. */
-const CANCEL = 8;
+/** As over TCP, where a server answers one question a connection. */
+const MAX_CONNECTIONS = 8;
 
-class Http2Client implements HttpsClient {
+/** A request that waits for a place on a connection. */
+type Turn = PromiseWithResolvers<HttpsConnection>;
+
+class Client implements HttpsClient {
   private readonly origin: string;
-  private readonly dialer: Dialer;
+  private readonly dialer: HttpsDialer;
   private readonly clock: Clock;
-  private connection: Connection | undefined;
+  /** In the order of asking. */
+  private readonly turns = new Set<Turn>();
+  private readonly connections = new Set<HttpsConnection>();
   private closed = false;
+  private grace: Timer | undefined;
 
-  constructor(origin: string, dialer: Dialer, clock: Clock) {
+  constructor(origin: string, dialer: HttpsDialer, clock: Clock) {
     this.origin = origin;
     this.dialer = dialer;
     this.clock = clock;
   }
 
-  request(request: HttpsRequest): Promise<HttpsResponse> {
-    if (this.closed) return Promise.reject(new RequestLost('ERR_HTTP2_INVALID_SESSION'));
-    if (this.connection?.usable !== true) {
-      this.connection = new Connection(this.origin, this.dialer, this.clock);
+  async request(request: HttpsRequest): Promise<HttpsResponse> {
+    if (this.closed) throw new RequestLost('ERR_SOCKET_CLOSED');
+    const connection = await this.place(request.signal);
+    try {
+      return await connection.request(request);
+    } finally {
+      connection.leave();
+      this.assign();
     }
-    return this.connection.request(request);
   }
 
   close(): void {
+    if (this.closed) return;
     this.closed = true;
-    this.connection?.retire();
+    this.grace = this.clock.after(GRACE, () => this.destroy());
+    this.endIfDone();
   }
 
   destroy(): void {
     this.closed = true;
-    this.connection?.destroy();
-  }
-}
-
-/** One connection, from the first octet of TLS to its end. */
-class Connection {
-  usable = true;
-  private readonly clock: Clock;
-  private readonly socket: { destroy(): unknown };
-  private readonly ready: Promise<ClientHttp2Session>;
-  private session: ClientHttp2Session | undefined;
-  private error: unknown;
-  /** Requests that came here and whose streams are not closed. */
-  private open = 0;
-  private timer: Timer | undefined;
-
-  constructor(origin: string, dialer: Dialer, clock: Clock) {
-    this.clock = clock;
-    const { promise, resolve, reject } = Promise.withResolvers<ClientHttp2Session>();
-    this.ready = promise;
-    let problem: Error = new UpstreamError('network', `${dialer.name} closed before it was ready`);
-    const socket = dialer.dial((opened) => {
-      if (opened.alpnProtocol !== 'h2') {
-        // RFC 8484 §5.2: what is older would have to queue one question behind the other.
-        opened.destroy(new UpstreamError('network', `${dialer.name} does not speak HTTP/2`));
-        return;
-      }
-      this.session = this.begin(origin, opened);
-      resolve(this.session);
-    });
-    this.socket = socket;
-    // Listened to for as long as the socket lives: an error that nobody listens to would end the process.
-    socket.on('error', (error) => {
-      problem = error;
-    });
-    socket.on('close', () => {
-      this.end();
-      reject(problem);
-    });
-    // Where nobody has asked yet, or any more.
-    promise.catch(() => undefined);
+    this.grace?.cancel();
+    this.failTurns(new RequestLost('ERR_SOCKET_CLOSED'));
+    for (const connection of this.connections) connection.destroy();
   }
 
-  async request(request: HttpsRequest): Promise<HttpsResponse> {
-    this.open++;
-    this.watch();
-    try {
-      const session = await this.ready;
-      if (request.signal.aborted) throw new RequestLost('ABORT_ERR');
-      return await this.ask(session, request);
-    } finally {
-      this.open--;
-      this.watch();
+  /** A place on a connection, which the caller gives back. */
+  private place(signal: AbortSignal): Promise<HttpsConnection> {
+    const turn: Turn = Promise.withResolvers();
+    this.turns.add(turn);
+    const leave = (): void => {
+      if (!this.turns.delete(turn)) return;
+      turn.reject(new RequestLost('ABORT_ERR'));
+      this.endIfDone();
+    };
+    signal.addEventListener('abort', leave, { once: true });
+    this.assign();
+    return turn.promise;
+  }
+
+  /** Gives places to those that wait, and dials where there are too few. */
+  private assign(): void {
+    for (const turn of this.turns) {
+      const free = this.usable().find(({ hasRoom }) => hasRoom);
+      if (free === undefined) break;
+      this.turns.delete(turn);
+      free.enter();
+      turn.resolve(free);
     }
+    for (let missing = this.missing(); missing > 0; missing--) this.dial();
+    this.endIfDone();
   }
 
-  /** Takes no more requests, and ends when it has none, or {@link GRACE} from now. */
-  retire(): void {
-    if (!this.usable) return;
-    this.usable = false;
-    this.timer?.cancel();
-    if (this.open === 0) this.destroy();
-    else this.timer = this.clock.after(GRACE, () => this.destroy());
+  /** One connection shows which protocol is spoken; only where it is HTTP/1.1 do more of them help. */
+  private missing(): number {
+    const usable = this.usable();
+    const dialling = usable.filter(({ isOpen }) => !isOpen).length;
+    const { protocol } = this.dialer;
+    const isHttp1 = protocol !== undefined && protocol !== 'h2';
+    const wanted = isHttp1 ? this.turns.size : Math.min(this.turns.size, 1);
+    return Math.min(wanted - dialling, MAX_CONNECTIONS - usable.length);
   }
 
-  destroy(): void {
-    this.end();
-    this.session?.destroy();
-    this.socket.destroy();
+  private dial(): void {
+    const connection = new HttpsConnection(this.origin, this.dialer, this.clock, {
+      onReady: () => this.assign(),
+      onEnd: (ended, problem) => this.onEnd(ended, problem),
+    });
+    this.connections.add(connection);
   }
 
-  private begin(origin: string, socket: TLSSocket): ClientHttp2Session {
-    // Here, and not above: it takes 5 ms, and few ask over HTTPS.
-    const { connect } = process.getBuiltinModule('node:http2');
-    const session = connect(origin, {
-      createConnection: () => socket,
-      settings: { enablePush: false, maxHeaderListSize: MAX_HEADER_OCTETS },
-    });
-    session.on('error', (error) => {
-      this.error = error;
-    });
-    // RFC 9113 §6.8: what it has taken it may still answer.
-    session.on('goaway', () => this.retire());
-    session.on('close', () => this.end());
-    return session;
+  private onEnd(connection: HttpsConnection, problem: Error | undefined): void {
+    this.connections.delete(connection);
+    // While others stand, what waits is for them: a server may allow a client only so many.
+    const stands = this.usable().some(({ isOpen }) => isOpen);
+    if (problem !== undefined && !stands) this.failTurns(problem);
+    this.endIfDone();
   }
 
-  private end(): void {
-    this.usable = false;
-    this.timer?.cancel();
+  private usable(): HttpsConnection[] {
+    return [...this.connections].filter(({ isUsable }) => isUsable);
   }
 
-  /** What only rests is closed after a while, and does not keep the process alive. */
-  private watch(): void {
-    if (!this.usable) {
-      if (this.open === 0) this.destroy();
-      return;
-    }
-    this.timer?.cancel();
-    if (this.open > 0) {
-      this.session?.ref();
-      return;
-    }
-    this.session?.unref();
-    this.timer = this.clock.after(IDLE, () => this.retire());
+  private failTurns(error: Error): void {
+    for (const turn of this.turns) turn.reject(error);
+    this.turns.clear();
   }
 
-  /** Settles when the stream is closed: its place on the connection is taken until then. */
-  private ask(session: ClientHttp2Session, request: HttpsRequest): Promise<HttpsResponse> {
-    const { method, path, headers, body, signal } = request;
-    const { promise, resolve, reject } = Promise.withResolvers<HttpsResponse>();
-    let stream: ClientHttp2Stream;
-    try {
-      const pseudo = { ':method': method, ':path': path };
-      stream = session.request({ ...pseudo, ...headers }, { endStream: body === undefined });
-    } catch (error) {
-      throw new RequestLost(codeOf(error), error);
-    }
-    let failure: unknown;
-    let response: Omit<HttpsResponse, 'body'> | undefined;
-    let isWhole = false;
-    const chunks: Uint8Array[] = [];
-    let octets = 0;
-    stream.on('response', (given) => {
-      response = { statusCode: given[':status'] ?? 0, headers: given };
-    });
-    stream.on('data', (chunk: Buffer) => {
-      octets += chunk.length;
-      if (octets <= MAX_MESSAGE_OCTETS) chunks.push(chunk);
-      else cancel(stream);
-    });
-    stream.on('end', () => {
-      isWhole = octets <= MAX_MESSAGE_OCTETS;
-    });
-    stream.on('error', (error) => {
-      failure = error;
-    });
-    const abort = (): void => cancel(stream);
-    signal.addEventListener('abort', abort, { once: true });
-    stream.on('close', () => {
-      signal.removeEventListener('abort', abort);
-      const cause = failure ?? this.error;
-      if (isWhole && response !== undefined && failure === undefined)
-        resolve({ ...response, body: Buffer.concat(chunks) });
-      else reject(new RequestLost(codeOf(cause), cause));
-    });
-    if (body !== undefined) stream.end(body);
-    return promise;
+  private endIfDone(): void {
+    if (!this.closed || this.turns.size > 0) return;
+    if ([...this.connections].every(({ isIdle }) => isIdle)) this.destroy();
   }
-}
-
-/**
- * Resets a stream, with a body behind its last octet.
- *
- * Node 26.10 never comes back from a stream that is closed and then destroyed before its body has left: it sends empty
- * DATA frames for ever (docs/decisions/009-doh-requests.md). So no body is cut here, and no stream is destroyed.
- */
-function cancel(stream: ClientHttp2Stream): void {
-  if (stream.writableFinished || stream.destroyed) stream.close(CANCEL);
-  else stream.once('finish', () => stream.close(CANCEL));
-}
-
-function codeOf(error: unknown): string {
-  if (error instanceof Error && 'code' in error) return String(error.code);
-  return 'ERR_HTTP2_STREAM_CANCEL';
 }

@@ -5,13 +5,8 @@ import type { Rr, Seconds } from '../wire/record.ts';
 import { buildQuery } from '../wire/request.ts';
 import { SILENCE } from './ask.ts';
 import { type Outgoing, UpstreamError } from './exchange.ts';
-import {
-  type HttpsClient,
-  type HttpsRequest,
-  type HttpsResponse,
-  httpsClient,
-  RequestLost,
-} from './https-client.ts';
+import { type HttpsClient, httpsClient } from './https-client.ts';
+import { type HttpsRequest, type HttpsResponse, RequestLost } from './https-request.ts';
 import { judgeReply, type Reply } from './reply.ts';
 import type { HttpsAddress } from './server-address.ts';
 import { socketError } from './socket-error.ts';
@@ -20,7 +15,8 @@ import type { Exchange, ReplyListener, Transport } from './transport.ts';
 import type { UpstreamTallies } from './upstream-tallies.ts';
 
 /**
- * Carries messages as HTTP/2 requests over one kept connection (DoH, RFC 8484; U5).
+ * Carries messages as HTTP requests over kept connections (DoH, RFC 8484; U5): HTTP/2, or HTTP/1.1 where the server has
+ * nothing newer.
  *
  * A server may close whenever it likes: what it left is asked again, and it is given another connection when it has
  * been silent, as over TCP. Nothing is said before it has proven who it is.
@@ -61,7 +57,7 @@ class HttpsTransport implements Transport {
     this.address = address;
     this.clock = clock;
     this.tallies = tallies;
-    this.dialer = new TlsDialer(address, ['h2'], clock);
+    this.dialer = new TlsDialer(address, ['h2', 'http/1.1'], clock);
   }
 
   send(question: Outgoing, edns: boolean, listener: ReplyListener): Exchange {
@@ -111,7 +107,7 @@ class HttpsTransport implements Transport {
   private requestOf({ question, edns, abort }: InFlight): HttpsRequest {
     const { path, method } = this.address;
     const { checkingDisabled, dnssecOk, probe } = question;
-    // RFC 8484 §4.1: ID 0, so that equal questions are equal requests. The stream tells the answers apart.
+    // RFC 8484 §4.1: ID 0, so that equal questions are equal requests. HTTP tells the answers apart.
     const options = { id: 0, checkingDisabled, edns: edns ? { dnssecOk, probe } : undefined };
     const bare = buildQuery(question, options);
     const query = edns ? padQuery(bare, QUERY_BLOCK_OCTETS) : bare;

@@ -18,6 +18,7 @@ export class TlsDialer {
   private readonly clock: Clock;
   private readonly roots: TrustedRoots;
   private session: Session | undefined;
+  private chosen: string | false | undefined;
 
   /** @param protocols - What is offered by ALPN; nothing where it is empty. */
   constructor(address: TlsAddress | HttpsAddress, protocols: readonly string[], clock: Clock) {
@@ -30,6 +31,11 @@ export class TlsDialer {
   /** For messages. */
   get name(): string {
     return this.address.name;
+  }
+
+  /** What the server chose by ALPN when it was last connected to: `false` for nothing, `undefined` before that. */
+  get protocol(): string | false | undefined {
+    return this.chosen;
   }
 
   /** Another number after the CA file changed: connections from before are to take no more questions. */
@@ -92,6 +98,7 @@ export class TlsDialer {
       // A resumed session proves nothing anew, and servers renew it each time: it would have no end.
       const resumed = socket.isSessionReused() ? session : undefined;
       provenAt = resumed?.provenAt ?? this.clock.now();
+      this.chosen = socket.alpnProtocol ?? false;
       onOpen(socket);
     });
     return socket;

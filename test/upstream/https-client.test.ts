@@ -8,25 +8,23 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import { type AddressInfo, Socket } from 'node:net';
-import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+import { createServer as createTlsServer } from 'node:tls';
 import { type Test, test } from 'tap';
-import { type HttpsRequest, httpsClient } from '../../src/upstream/https-client.ts';
-import { httpsTransport } from '../../src/upstream/https-exchange.ts';
-import type { Reply } from '../../src/upstream/reply.ts';
+import { httpsClient } from '../../src/upstream/https-client.ts';
+import type { HttpsDialer } from '../../src/upstream/https-connection.ts';
+import type { HttpsRequest } from '../../src/upstream/https-request.ts';
 import { parseServerAddress } from '../../src/upstream/server-address.ts';
 import { TlsDialer } from '../../src/upstream/tls-dialer.ts';
-import type { Transport } from '../../src/upstream/transport.ts';
-import { createUpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
 import { uint16 } from '../../src/wire/header.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { a, message, responseOctets, soa } from '../support/messages.ts';
 import { type Identity, makeCa } from './certificates.ts';
+import { ask, transportTo, truth } from './doh-transport.ts';
 import { closedPort, outgoing, sendBy } from './loopback.ts';
 
 // What the machine trusts beside Node's own must not decide.
 delete process.env['NODE_EXTRA_CA_CERTS'];
 
-const truth = message({ answer: [a('api.example.', '192.0.2.1')] });
 const HEADERS = { ':status': 200, 'content-type': 'application/dns-message' };
 
 /** A request as it came. */
@@ -81,24 +79,6 @@ async function dohServer(
   });
   return { port: (server.address() as AddressInfo).port, asked, sessions, resumed };
 }
-
-function transportTo(t: Test, url: string) {
-  const address = parseServerAddress(url);
-  if (address.transport !== 'https') throw new Error('not https');
-  const clock = new HandClock();
-  const tallies = createUpstreamTallies();
-  const transport = httpsTransport(address, clock, tallies);
-  t.teardown(() => transport.close());
-  return { transport, clock, tallies, address };
-}
-
-/** Asks what may be sent three times (U2). */
-const ask = (transport: Transport, qname = 'api.example.') => {
-  let left = 2;
-  return new Promise<Reply>((onReply, onFailure) => {
-    transport.send(outgoing(qname), true, { onReply, onFailure, takeSend: () => left-- > 0 });
-  });
-};
 
 test('POST and GET over HTTP/2, with ID 0 and padded (RFC 8484 §4.1, RFC 8467)', async (t) => {
   const ca = makeCa(t);
@@ -179,7 +159,7 @@ test('what is no 2xx is a failure, whatever its body says; so is another media t
   await fails('/another-question', { reason: 'malformed' }, 3);
 });
 
-test('a server that is not who it should be, or has no HTTP/2, hears no question (U5)', async (t) => {
+test('a server that is not who it should be, or has no HTTP, hears no question (U5)', async (t) => {
   const ca = makeCa(t);
   const { port, asked } = await dohServer(t, ca.issue(['DNS:evil.example']));
   const query = `bootstrap=127.0.0.1&ca=${ca.certFile}`;
@@ -190,32 +170,21 @@ test('a server that is not who it should be, or has no HTTP/2, hears no question
   });
   t.same(asked, []);
 
-  const identity = ca.issue(['DNS:dns.example']);
-  const refusals: [TlsOptions, RegExp][] = [
-    [{ ALPNProtocols: ['http/1.1'] }, /NO_APPLICATION_PROTOCOL$/],
-    [{}, / does not speak HTTP\/2$/],
-  ];
-  for (const [options, says] of refusals) {
-    let heard = 0;
-    const old = createTlsServer(
-      { key: identity.key, cert: identity.cert, ...options },
-      (socket) => {
-        socket.on('data', () => heard++);
-      },
-    );
-    old.on('tlsClientError', () => undefined);
-    old.listen(0, '127.0.0.1');
-    await once(old, 'listening');
-    t.teardown(() => old.close());
-    const { port: oldPort } = old.address() as AddressInfo;
-    const toOld = transportTo(t, `https://dns.example:${oldPort}/dns-query?${query}`);
-    await t.rejects(ask(toOld.transport), {
-      name: 'UpstreamError',
-      reason: 'network',
-      message: says,
-    });
-    t.equal(heard, 0);
-  }
+  const { key, cert } = ca.issue(['DNS:dns.example']);
+  let heard = 0;
+  const other = createTlsServer({ key, cert, ALPNProtocols: ['dot'] }, () => heard++);
+  other.on('tlsClientError', () => undefined);
+  other.listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  t.teardown(() => other.close());
+  const { port: otherPort } = other.address() as AddressInfo;
+  const toOther = transportTo(t, `https://dns.example:${otherPort}/dns-query?${query}`);
+  await t.rejects(ask(toOther.transport), {
+    name: 'UpstreamError',
+    reason: 'network',
+    message: /NO_APPLICATION_PROTOCOL$/,
+  });
+  t.equal(heard, 0);
 });
 
 test('a refused connection fails at once, and is not tried again (U2)', async (t) => {
@@ -313,8 +282,8 @@ async function wordless(t: Test, onRequest?: OnRequest) {
   );
   if (address.transport !== 'https') throw new Error('not https');
   const clock = new HandClock();
-  const dialer = new TlsDialer(address, ['h2'], clock);
-  const clientBy = (by: Pick<TlsDialer, 'name' | 'dial'> = dialer) => {
+  const dialer = new TlsDialer(address, ['h2', 'http/1.1'], clock);
+  const clientBy = (by: HttpsDialer = dialer) => {
     const client = httpsClient(address.origin, by, clock);
     t.teardown(() => client.destroy());
     return client;
@@ -356,7 +325,7 @@ test('the end of one connection is not taken for that of the next, which is dial
     queueMicrotask(() => before?.emit('close'));
     return socket;
   };
-  const client = clientBy({ name: dialer.name, dial });
+  const client = clientBy({ name: dialer.name, protocol: undefined, dial });
   await client.request(request());
   const closed = new Promise((resolve) => sockets[0]?.once('close', resolve));
   sessions[0]?.destroy();
@@ -367,7 +336,7 @@ test('the end of one connection is not taken for that of the next, which is dial
 
 test('a socket that is gone before it was ready fails what was asked', async (t) => {
   const name = 'https://192.0.2.53:443/dns-query';
-  const dialer = { name, dial: () => new Socket().destroy() };
+  const dialer = { name, protocol: undefined, dial: () => new Socket().destroy() };
   const client = httpsClient('https://192.0.2.53', dialer, new HandClock());
   t.teardown(() => client.destroy());
   await t.rejects(client.request(request()), {

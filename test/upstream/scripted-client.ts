@@ -1,10 +1,10 @@
+import type { HttpsClient } from '../../src/upstream/https-client.ts';
+import type { Connect } from '../../src/upstream/https-exchange.ts';
 import {
-  type HttpsClient,
   type HttpsRequest,
   type HttpsResponse,
   RequestLost,
-} from '../../src/upstream/https-client.ts';
-import type { Connect } from '../../src/upstream/https-exchange.ts';
+} from '../../src/upstream/https-request.ts';
 import type { Message } from '../../src/wire/message.ts';
 import { settle } from '../support/hand-clock.ts';
 import { responseOctets } from '../support/messages.ts';

@@ -1,0 +1,58 @@
+import type { Milliseconds } from '../clock.ts';
+
+/** One HTTP request. */
+export interface HttpsRequest {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+  /** Aborted when nobody waits for the response any more. */
+  readonly signal: AbortSignal;
+}
+
+export interface HttpsResponse {
+  readonly statusCode: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Uint8Array;
+}
+
+/** HTTP over one open connection. */
+export interface HttpSession {
+  /** How many requests may be out at once. */
+  readonly places: number;
+  /**
+   * Sends the request once. Settles when its place is free again.
+   *
+   * @throws {RequestLost} When no whole response came.
+   */
+  request(request: HttpsRequest): Promise<HttpsResponse>;
+  /** Fails what is out. The socket is the caller's to destroy. */
+  destroy(): void;
+}
+
+/** A request that its connection or its server did not answer; the next one may be answered. */
+export class RequestLost extends Error {
+  override readonly name = 'RequestLost';
+  /** Of Node or undici: `ERR_HTTP2_STREAM_ERROR`, `ECONNRESET`, `UND_ERR_SOCKET`. */
+  readonly code: string;
+
+  constructor(code: string, cause?: unknown) {
+    super(code, { cause });
+    this.code = code;
+  }
+}
+
+/** A {@link RequestLost} for what Node or undici says; where that has no code, the connection went without a word. */
+export function requestLost(cause: unknown): RequestLost {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'ECONNRESET';
+  return new RequestLost(code, cause);
+}
+
+/** RFC 8484 §6. */
+export const MAX_MESSAGE_OCTETS = 65_535;
+/** S1: what a response may say beside its body; DoH servers say a few hundred octets. */
+export const MAX_HEADER_OCTETS = 16_384;
+/** As over TCP: below what servers close after on their own. */
+export const IDLE: Milliseconds = 5_000;
+/** What is out when no more is taken has been waited for by then: U2's deadline. */
+export const GRACE: Milliseconds = 4_500;
