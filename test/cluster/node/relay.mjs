@@ -1,6 +1,8 @@
 // A UDP relay that holds each answer back, since not every kernel has netem. How long is read from a file each second.
+// TCP passes as it is: CoreDNS asks on over TCP what it was asked over TCP.
 import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 
 const [address, port, to, toPort, file] = process.argv.slice(2);
 let delay = 10;
@@ -22,3 +24,13 @@ front.on('message', (octets, from) => {
   back.send(octets, Number(toPort), to);
 });
 front.bind(Number(port), address);
+createServer((client) => {
+  const server = connect(Number(toPort), to);
+  client.pipe(server).pipe(client);
+  for (const socket of [client, server]) {
+    socket.on('error', () => {
+      client.destroy();
+      server.destroy();
+    });
+  }
+}).listen(Number(port), address);
