@@ -39,8 +39,7 @@ async function daemonBehind(t: Test, reply: Reply) {
   });
   const listen = `127.0.0.1:${await freePort()}`;
   const words = ['run', '--listen', listen, '--metrics', '127.0.0.1:0'];
-  const daemon = start([...words, '--upstream', `127.0.0.1:${socket.address().port}`]);
-  t.teardown(() => daemon.child.kill('SIGKILL'));
+  const daemon = start(t, [...words, '--upstream', `127.0.0.1:${socket.address().port}`]);
   const [, status] = /"status":"([^"]+)"/.exec(await daemon.printed(/"listening".*\n/)) ?? [];
   const get = async (path: string) => await (await fetch(`http://${status}${path}`)).text();
   return { upstream, daemon, listen, get };
@@ -53,7 +52,7 @@ for (const [what, reply] of Object.entries(unreadable)) {
     upstream.reply = reply;
     const words = ['--server', listen, '--timeout', '6s'];
     const asked = await Promise.all(
-      ['one', 'two', 'three'].map((name) => run(['query', `${name}.example.`, ...words])),
+      ['one', 'two', 'three'].map((name) => run(t, ['query', `${name}.example.`, ...words])),
     );
     for (const { code, stdout } of asked)
       t.match({ code, stdout }, { code: 0, stdout: /SERVFAIL/ });
@@ -69,7 +68,7 @@ for (const [what, reply] of Object.entries(unreadable)) {
     t.match(page, /malformed replies<\/span>/);
     t.notMatch(page, /silent/);
     upstream.reply = denial;
-    await run(['query', 'four.example.', ...words]);
+    await run(t, ['query', 'four.example.', ...words]);
     t.notMatch(await get('/'), /its replies cannot be read/, 'it answers again');
   });
 }

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Test } from 'tap';
 import { productEnv } from '../support/product-env.ts';
 
 const CLI = join(import.meta.dirname, '..', '..', 'src', 'cli.ts');
@@ -27,8 +28,9 @@ export interface Started {
   readonly ended: Promise<Ended>;
 }
 
-/** Starts it as users do; `imports` are modules that Node loads first. */
+/** Starts it as users do, until the test ends at the latest; `imports` are modules that Node loads first. */
 export function start(
+  t: Test,
   words: readonly string[],
   { stdout = 'read', imports = [] }: { stdout?: Stdout; imports?: readonly string[] } = {},
 ): Started {
@@ -48,12 +50,17 @@ export function start(
     });
   }
   if (stdout === 'closed') child.stdout?.destroy();
-  const closed = once(child, 'close');
+  // Also of a test that failed or timed out; what has ended already does not mind.
+  t.teardown(() => child.kill('SIGKILL'));
+  let gone = false;
+  const closed = once(child, 'close').finally(() => {
+    gone = true;
+  });
   return {
     child,
     printed: async (pattern) => {
       while (!pattern.test(output.stdout)) {
-        if (child.exitCode !== null) throw new Error(`ended without ${pattern}: ${output.stderr}`);
+        if (gone) throw new Error(`ended without ${pattern}: ${output.stderr}`);
         await Promise.race([closed, child.stdout && once(child.stdout, 'data')]);
       }
       return output.stdout;
@@ -67,6 +74,6 @@ export function start(
 }
 
 /** Runs it to its end. */
-export function run(words: readonly string[], stdout?: Stdout): Promise<Ended> {
-  return start(words, stdout === undefined ? {} : { stdout }).ended;
+export function run(t: Test, words: readonly string[], stdout?: Stdout): Promise<Ended> {
+  return start(t, words, stdout === undefined ? {} : { stdout }).ended;
 }

@@ -418,6 +418,6 @@ export const BREAKS: readonly Break[] = [
     file: 'src/commands/output-loss.ts',
     old: 'if (isLog) return;',
     broken: 'if (isLog) of.exit(ExitCode.OK);',
-    tests: ['test/commands/processes.test.ts'],
+    tests: ['test/commands/output-process.test.ts'],
   },
 ];

@@ -47,7 +47,7 @@ test('its own walks, and those of wait, are no program’s lookups: not counted,
   }
   const { address, port } = sidestub.dns;
   const own = ['--listen', `${address}:${port}`, '--upstream', '192.0.2.1'];
-  t.match(await run(['wait', 'git.example.com', ...own]), { code: 0 });
+  t.match(await run(t, ['wait', 'git.example.com', ...own]), { code: 0 });
   const metrics = await (await fetch(`${sidestub.url}/metrics`)).text();
   for (const name of ['queries_total', 'responses_total', 'lookup_duration_seconds_count']) {
     const counted = metrics.match(new RegExp(`^sidestub_${name}(?:{.*})? (?!0$).*$`, 'gm')) ?? [];
