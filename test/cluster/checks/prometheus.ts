@@ -46,25 +46,17 @@ export const prometheus: Check = {
       { stdio: 'ignore' },
     );
     try {
-      const query = encodeURIComponent('sidestub_queries_total > 0');
-      const found = await cluster.until('a scrape of the pod that has asked', async () => {
-        const response = await fetch(`http://127.0.0.1:9090/api/v1/query?query=${query}`);
-        const { data } = (await response.json()) as {
-          data: { result: { metric: { pod: string } }[] };
-        };
-        return data.result.length > 0 ? data.result.map(({ metric }) => metric.pod) : undefined;
+      const asked = await cluster.until('a scrape of the pod that has asked', async () => {
+        const pods = await podsOf('sidestub_queries_total > 0');
+        return pods.length > 0 ? pods : undefined;
       });
-      findings.equals([...new Set(found)], ['one'], 'what a pod has asked is in Prometheus');
-      const up = await fetch(
-        `http://127.0.0.1:9090/api/v1/query?query=${encodeURIComponent('up == 1')}`,
-      );
-      const { data } = (await up.json()) as { data: { result: { metric: { pod: string } }[] } };
-      const pods = data.result.map(({ metric }) => metric.pod).sort();
-      findings.holds(
-        names.every((name) => pods.includes(name)),
-        'all sidecars are up',
-        pods.join(' '),
-      );
+      findings.equals(asked, ['one'], 'what a pod has asked is in Prometheus');
+      // The other pod may be scraped up to an interval later.
+      const up = await cluster.until('a scrape of each sidecar', async () => {
+        const pods = await podsOf('up == 1');
+        return pods.length >= names.length ? pods : undefined;
+      });
+      findings.equals(up, names, 'all sidecars are up');
     } finally {
       server.kill('SIGKILL');
       rmSync(folder, { recursive: true, force: true });
@@ -72,6 +64,17 @@ export const prometheus: Check = {
     await cluster.kubectl(`delete namespace ${NAMESPACE} --wait=false`);
   },
 };
+
+/** The pods of which Prometheus has a sample that matches, each once. */
+async function podsOf(expr: string): Promise<readonly string[]> {
+  const response = await fetch(
+    `http://127.0.0.1:9090/api/v1/query?query=${encodeURIComponent(expr)}`,
+  );
+  const { data } = (await response.json()) as {
+    data: { result: { metric: { pod: string } }[] };
+  };
+  return [...new Set(data.result.map(({ metric }) => metric.pod))].sort();
+}
 
 /** By the name of the port, as the PodMonitor selects. */
 function targetOf({ metadata, spec, status }: ApiObject): object {

@@ -7,12 +7,13 @@ import { injectedPod } from '../injected.ts';
 import { first } from '../priority.ts';
 
 const ROUNDS = 10;
-/** What a job may lose by having a sidecar. */
-const ALLOWED_MS = 300;
+/** What a job may lose by having a sidecar, on a machine that has nothing else to do. */
+const GOAL_MS = 300;
 
 export const start: Check = {
   name: 'start',
-  shows: "a job's first line comes at most 300 ms later than without sidestub (medians of 10)",
+  shows:
+    "how much later a job's first line comes than without sidestub (medians of 10; the goal is 300 ms)",
   run: async (cluster, findings) => {
     const namespace = await cluster.namespace('start');
     const without: number[] = [];
@@ -25,11 +26,15 @@ export const start: Check = {
       }
     });
     const [plain, sidecar] = [median(without), median(withSidecar)];
+    const later = Math.round(sidecar - plain);
+    // A startup probe made it two to three times. Milliseconds depend on what else the machine does.
     findings.holds(
-      sidecar - plain <= ALLOWED_MS,
-      `at most ${ALLOWED_MS} ms later`,
-      `${Math.round(plain)} ms without, ${Math.round(sidecar)} ms with it: ${Math.round(sidecar - plain)} ms later`,
+      sidecar < 2 * plain,
+      'less than twice as late',
+      `${Math.round(plain)} ms without, ${Math.round(sidecar)} ms with it`,
     );
+    const verdict = later <= GOAL_MS ? 'met' : 'not met';
+    findings.note(`${later} ms later; the goal of ${GOAL_MS} ms is ${verdict}`);
     findings.note(`without: ${without.map(Math.round).join(' ')}`);
     findings.note(`with: ${withSidecar.map(Math.round).join(' ')}`);
     await cluster.kubectl(`delete namespace ${namespace} --wait=false`);
