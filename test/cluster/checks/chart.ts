@@ -75,6 +75,8 @@ async function story(cluster: Cluster, findings: Findings, documented: Documente
   await noDifference(findings, documented, 'rollback');
 
   await documented(`helm uninstall sidestub --namespace ${NAMESPACE} ${waited}`);
+  // helm waits for the workloads; their pods still end, the node daemon's after its lame duck.
+  await cluster.until('no pod is left', async () => (await cluster.pods(NAMESPACE)).length === 0);
   const left = await documented(
     `kubectl -n ${NAMESPACE} get all,secrets,configmaps,serviceaccounts,roles,rolebindings,networkpolicies,pdb -o name`,
   );
