@@ -159,10 +159,11 @@ async function serve(parts: Parts, certificate: Certificate): Promise<number> {
   stopping = true;
   log.info('signal', { signal, drain: formatDuration(drain) });
   // Endpoints are taken out behind our back: until every API server knows, requests still come.
-  const drained = new Promise<void>((resolve) => {
-    clock.after(drain, resolve).keepAlive();
-  });
-  await Promise.race([drained, second]);
+  const drained = Promise.withResolvers<void>();
+  const timer = clock.after(drain, drained.resolve).keepAlive();
+  await Promise.race([drained.promise, second]);
+  // After a second signal it must not keep the process alive.
+  timer.cancel();
   watch.stop();
   const abandoned = await server.stop(CLOSE_GRACE);
   await status.close();

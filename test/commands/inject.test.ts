@@ -252,7 +252,7 @@ test('what makes no sense is an error that says so', async (t) => {
   t.match(await inject(['-f', join(folder, 'empty.yaml')]), { code: 0, stderr: /no pods in it/ });
   t.match(await inject(['-f', join(folder, 'none.yaml')]), {
     code: 78,
-    stderr: /none\.yaml: cannot be read: ENOENT/,
+    stderr: /none\.yaml: no such file/,
   });
   for (const words of [
     ['job.yaml'],
