@@ -19,9 +19,12 @@ const { spec: workflow }: WorkflowTemplate = parse(
   readFileSync(new URL('../../../k8s/argo/workflow-template.yaml', import.meta.url), 'utf8'),
 );
 
+const { version } = JSON.parse(
+  readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
+);
 const options = {
   ...testOptions,
-  image: 'sidestub:0.1.0',
+  image: `sidestub:${version}`,
   pins: ['git.corp.example', 'registry.corp.example'],
 };
 

@@ -9,9 +9,12 @@ import { pieces, runnerOf, runnerTexts, withPieces } from './recipe.ts';
 
 const TEXTS = runnerTexts(readFileSync(new URL('configurations.toml', import.meta.url), 'utf8'));
 
+const { version } = JSON.parse(
+  readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
+);
 const options = {
   ...testOptions,
-  image: 'sidestub:0.1.0',
+  image: `sidestub:${version}`,
   pins: ['git.corp.example', 'registry.corp.example'],
 };
 
