@@ -273,7 +273,7 @@ export class Ask implements SendOwner {
   /** Over TCP nobody else can have spoken; but what went without an OPT may bring what can be read, and soon (U4). */
   private get mayBeRead(): boolean {
     if (this.patience === undefined) return false;
-    return this.second.partial !== undefined || this.sends.hasPlainOut('udp');
+    return this.second.partial !== undefined || this.sends.awaitsPlain('udp');
   }
 
   private startTcp(cause: TcpFallback): void {

@@ -20,6 +20,8 @@ export class Send implements ReplyListener {
   readonly edns: boolean;
   /** Absent only while it is being sent. */
   exchange: Exchange | undefined;
+  /** It has brought what cannot be read; it still listens, since that may have been somebody else's (U3). */
+  malformed = false;
   private readonly owner: SendOwner;
 
   constructor(owner: SendOwner, transport: TransportKind, at: Milliseconds, edns: boolean) {
@@ -38,6 +40,7 @@ export class Send implements ReplyListener {
   }
 
   onSuspicion(suspicion: Suspicion, partial?: Message): void {
+    this.malformed ||= suspicion === 'malformed';
     this.owner.onSuspicion(this, suspicion, partial);
   }
 
@@ -80,9 +83,15 @@ export class Sends {
     return this.malformedOpt || this.open.some((send) => send.edns && send.transport === transport);
   }
 
-  /** Whether one without an OPT is out: its answer may be read where that to an OPT cannot. */
+  /** Whether one without an OPT is out. */
   hasPlainOut(transport: TransportKind): boolean {
     return this.open.some((send) => !send.edns && send.transport === transport);
+  }
+
+  /** Whether the answer to one without an OPT is still to come: one that was malformed brings nothing better. */
+  awaitsPlain(transport: TransportKind): boolean {
+    const { open } = this;
+    return open.some((each) => !each.edns && !each.malformed && each.transport === transport);
   }
 
   isOut(transport: TransportKind): boolean {

@@ -51,6 +51,10 @@ export const CASES: readonly Case[] = [
   },
   { name: 'a count is too high behind the answer', draw: one({ reply: 'ARCOUNT too high' }) },
   {
+    name: 'NOTIMP to EDNS, and AAAA cannot be read however it is asked',
+    draw: one({ edns: 'NOTIMP', reply: 'ARCOUNT too high' }, { name: 'many' }),
+  },
+  {
     name: 'a reply is cut at 512 octets without TC, and there is no TCP',
     draw: one({ reply: 'cut', tcp: 'refused' }, { name: 'many' }),
   },

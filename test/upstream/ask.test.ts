@@ -452,6 +452,16 @@ test("malformed over TCP is the server's own word, and no datagram is waited for
   t.equal(reasonOf(heard.error), 'malformed');
 });
 
+test('malformed with an OPT, without one and over TCP: over at once, the other family waits for it (U3, F5)', (t) => {
+  const { udp, tcp, server } = scriptedServer();
+  const { heard } = begin(server);
+  udp.nth(0).suspect('malformed');
+  udp.nth(1).suspect('malformed');
+  tcp.nth(0).fail('malformed');
+  t.equal(reasonOf(heard.error), 'malformed');
+  t.end();
+});
+
 test('malformed and truncated, and no TCP: the truncated reply counts at once', async (t) => {
   const { clock, udp, tcp, server } = scriptedServer();
   const { heard } = begin(server);
