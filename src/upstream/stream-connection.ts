@@ -15,9 +15,7 @@ export interface InFlight {
   readonly question: Outgoing;
   readonly edns: boolean;
   readonly listener: ReplyListener;
-  /** On how many connections it was sent. */
-  asked: number;
-  /** How many of those were lost before they answered anything. */
+  /** On how many connections it was lost before they answered anything. */
   fruitless: number;
   /** Nobody waits any more. */
   closed: boolean;
@@ -66,6 +64,8 @@ export class StreamConnection {
   private readonly sent = new Map<number, Sent>();
   /** What was asked before the server might be told. */
   private unsent: Uint8Array[] = [];
+  private readonly limit: number;
+  private askedCount = 0;
   private waitingCount = 0;
   private answeredCount = 0;
   private lastHeard: Milliseconds;
@@ -75,12 +75,15 @@ export class StreamConnection {
   private gone = false;
   private error: Error | undefined;
 
+  /** @param limit - How many questions it takes in all. */
   constructor(
     server: StreamServer,
     clock: Clock,
     tallies: UpstreamTallies,
     owner: ConnectionOwner,
+    limit = Number.POSITIVE_INFINITY,
   ) {
+    this.limit = limit;
     this.generation = server.generation;
     this.server = server;
     this.clock = clock;
@@ -107,6 +110,11 @@ export class StreamConnection {
     return this.answeredCount;
   }
 
+  /** Whether it has been asked as much as it takes; it closes when nothing waits. */
+  get full(): boolean {
+    return this.askedCount >= this.limit;
+  }
+
   /** How many questions wait on it. */
   get waiting(): number {
     return this.waitingCount;
@@ -116,7 +124,7 @@ export class StreamConnection {
     const id = this.freeId();
     const { question, edns } = inFlight;
     const { checkingDisabled, dnssecOk, probe } = question;
-    inFlight.asked++;
+    this.askedCount++;
     inFlight.connection = this;
     this.sent.set(id, { inFlight, at: this.clock.now() });
     if (this.waitingCount++ === 0) this.watch();
@@ -209,7 +217,7 @@ export class StreamConnection {
     delete inFlight.connection;
     this.waitingCount--;
     if (this.waitingCount > 0) return;
-    if (this.retired) this.lose();
+    if (this.retired || this.full) this.lose();
     else this.watch();
   }
 

@@ -7,8 +7,9 @@ import type { UpstreamTallies } from './upstream-tallies.ts';
 /**
  * Carries messages over one kept connection, many at once, answered in any order (RFC 7766 §6.2.1).
  *
- * A server may close whenever it likes: what was in flight is asked again on a new connection (RFC 7766 §6.2.4), and
- * where it answers some questions and then closes, the rest is spread over several, so that nothing is lost. A
+ * A server may close whenever it likes: what was in flight is asked again on a new connection (RFC 7766 §6.2.4), as often
+ * as the question may be sent at all. Where a server answers a few questions and then closes, a connection is asked so
+ * many from then on, and what does not fit on a few connections waits for its turn, so that nothing is sent in vain. A
  * connection that has gone silent takes no more questions, for behind DNAT its server may be gone without a word; it
  * still listens to what it has.
  */
@@ -27,10 +28,14 @@ class StreamTransport implements Transport {
   private readonly tallies: UpstreamTallies;
   private readonly maxWaiting: number;
   private readonly connections = new Set<StreamConnection>();
-  /** Those that take new questions: one, or more for a server that closes early. */
+  /** Those that take new questions, or will be followed by others: one, or more for a server that closes early. */
   private readonly open = new Set<StreamConnection>();
-  /** The last that was lost had answered some questions and left others. */
-  private closesEarly = false;
+  /** For which there is no room on any of them yet, oldest first. */
+  private readonly queue = new Set<InFlight>();
+  /** How many questions one connection takes: as many as the last had answered when it was closed on others. */
+  private limit = Number.POSITIVE_INFINITY;
+  /** Answers since then on connections that were asked no more than that. */
+  private answeredWithin = 0;
 
   constructor(server: StreamServer, clock: Clock, tallies: UpstreamTallies, maxWaiting: number) {
     this.maxWaiting = maxWaiting;
@@ -40,7 +45,7 @@ class StreamTransport implements Transport {
   }
 
   send(question: Outgoing, edns: boolean, listener: ReplyListener): Exchange {
-    const inFlight: InFlight = { question, edns, listener, asked: 0, fruitless: 0, closed: false };
+    const inFlight: InFlight = { question, edns, listener, fruitless: 0, closed: false };
     if (this.waiting >= this.maxWaiting) {
       const { transport, name } = this.server;
       const full = `${transport} questions waiting for ${name}: ${this.maxWaiting}`;
@@ -51,6 +56,7 @@ class StreamTransport implements Transport {
     return {
       close: () => {
         inFlight.closed = true;
+        this.queue.delete(inFlight);
         inFlight.connection?.abandon(inFlight);
       },
     };
@@ -59,54 +65,83 @@ class StreamTransport implements Transport {
   close(): void {
     const { transport, name } = this.server;
     const error = new UpstreamError('closed', `${transport} connection to ${name} was closed`);
-    for (const connection of this.connections) {
-      for (const inFlight of connection.destroy()) failUnlessClosed(inFlight, error);
-    }
+    const waiting = [...this.queue];
+    this.queue.clear();
+    for (const connection of this.connections) waiting.push(...connection.destroy());
     this.connections.clear();
     this.open.clear();
+    for (const inFlight of waiting) failUnlessClosed(inFlight, error);
   }
 
   private get waiting(): number {
-    let sum = 0;
+    let sum = this.queue.size;
     for (const connection of this.connections) sum += connection.waiting;
     return sum;
   }
 
   private place(inFlight: InFlight): void {
+    const connection = this.choose();
+    if (connection === undefined) {
+      this.queue.add(inFlight);
+      return;
+    }
+    this.queue.delete(inFlight);
     this.tallies.sends.add(this.server.transport);
-    this.choose().send(inFlight);
+    connection.send(inFlight);
   }
 
-  /** The connection with the least to do, or a new one. */
-  private choose(): StreamConnection {
+  /** The connection with the least to do, or a new one; nothing where there are as many as may be, and all are full. */
+  private choose(): StreamConnection | undefined {
     const { generation } = this.server;
     let idlest: StreamConnection | undefined;
     for (const connection of this.open) {
       if (connection.generation !== generation) connection.retire();
+      else if (connection.full) continue;
       else if (idlest === undefined || connection.waiting < idlest.waiting) idlest = connection;
     }
-    if (idlest === undefined) return this.connect();
-    const spread = this.closesEarly && idlest.waiting > 0 && this.open.size < MAX_SPREAD;
-    return spread ? this.connect() : idlest;
+    return idlest ?? (this.open.size < MAX_SPREAD ? this.connect() : undefined);
   }
 
   private connect(): StreamConnection {
-    const connection: StreamConnection = new StreamConnection(
-      this.server,
-      this.clock,
-      this.tallies,
-      {
-        onRetired: () => this.open.delete(connection),
-        onLost: (error, waiting) => {
-          this.open.delete(connection);
-          this.connections.delete(connection);
-          this.askAgain(connection, error, waiting);
-        },
+    const owner = {
+      onRetired: () => {
+        this.open.delete(connection);
+        this.placeQueued();
       },
-    );
+      onLost: (error: UpstreamError, waiting: readonly InFlight[]) => {
+        this.open.delete(connection);
+        this.connections.delete(connection);
+        this.learn(connection, waiting.length);
+        this.askAgain(connection, error, waiting);
+        this.placeQueued();
+      },
+    };
+    const { server, clock, tallies, limit } = this;
+    const connection: StreamConnection = new StreamConnection(server, clock, tallies, owner, limit);
     this.connections.add(connection);
     this.open.add(connection);
     return connection;
+  }
+
+  private placeQueued(): void {
+    for (const inFlight of this.queue) {
+      this.place(inFlight);
+      if (this.queue.has(inFlight)) return;
+    }
+  }
+
+  /** From a connection that is gone: how many answers one of this server's is good for. */
+  private learn({ answered, full }: StreamConnection, left: number): void {
+    if (left > 0 && answered > 0) {
+      this.limit = answered < MANY_ANSWERS ? answered : Number.POSITIVE_INFINITY;
+      this.answeredWithin = 0;
+    } else if (left === 0 && full) {
+      this.answeredWithin += answered;
+      if (this.answeredWithin < TRY_MORE_AFTER) return;
+      // It may have been a restart.
+      this.limit = 2 * this.limit < MANY_ANSWERS ? 2 * this.limit : Number.POSITIVE_INFINITY;
+      this.answeredWithin = 0;
+    }
   }
 
   private askAgain(
@@ -114,14 +149,12 @@ class StreamTransport implements Transport {
     error: UpstreamError,
     waiting: readonly InFlight[],
   ): void {
-    const { answered } = lost;
-    if (waiting.length > 0) this.closesEarly = answered > 0 && answered < MANY_ANSWERS;
     for (const inFlight of waiting) {
-      if (answered === 0) inFlight.fruitless++;
+      if (lost.answered === 0) inFlight.fruitless++;
       // A connection that was never there has lost nothing: a second attempt would meet the same.
-      const again =
-        lost.established && inFlight.fruitless < MAX_FRUITLESS && inFlight.asked < MAX_ASKED;
-      if (again && !inFlight.closed) this.place(inFlight);
+      const mayGain = lost.established && inFlight.fruitless < MAX_FRUITLESS;
+      const again = mayGain && !inFlight.closed && inFlight.listener.takeSend?.() === true;
+      if (again) this.place(inFlight);
       else failUnlessClosed(inFlight, error);
     }
   }
@@ -129,15 +162,12 @@ class StreamTransport implements Transport {
 
 /** Once, and once more: a server that closes on a question does it again (retry storms). */
 const MAX_FRUITLESS = 2;
-/**
- * While its connections answer others, a question is one of those that come next: with {@link MAX_SPREAD}, 128 of them
- * are all answered by a server that closes after each answer.
- */
-const MAX_ASKED = 16;
 /** Connections at a time to a server that closes early; RFC 7766 §6.2.2 asks for few. */
 const MAX_SPREAD = 8;
 /** A server that closes after so many answers has kept its connection: to a restart or a limit, one new one will do. */
 const MANY_ANSWERS = 64;
+/** A try with more costs one send on each of {@link MAX_SPREAD} connections at most: one in sixty-four. */
+const TRY_MORE_AFTER = 512;
 /** All connections together: what one server can owe, far above what the listener lets in flight (S1). */
 const MAX_WAITING = 4_096;
 

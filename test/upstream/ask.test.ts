@@ -1028,7 +1028,7 @@ test('each answer is measured from its own send; what TCP took says nothing of t
   t.equal(server.expectedRoundTrip(outgoing('api.example.')), 20);
 });
 
-test('UDP silent and TCP answering three times in a row: TCP first, until a probe of UDP is answered (U2)', async (t) => {
+test('UDP silent and TCP answering three times in a row: TCP first, until a probe of UDP is answered (U2, RFC 7766 §5)', async (t) => {
   const { clock, udp, tcp, server } = scriptedServer();
   const answeredByTcp = async () => {
     const { heard } = begin(server);

@@ -4,6 +4,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { monotonicClock } from '../../src/clock.ts';
 import type { Outgoing } from '../../src/upstream/exchange.ts';
 import type { Reply } from '../../src/upstream/reply.ts';
+import { MAX_SENDS } from '../../src/upstream/retransmission.ts';
 import type { ServerAddress } from '../../src/upstream/server-address.ts';
 import type { Exchange, Suspicion, Transport } from '../../src/upstream/transport.ts';
 import { type UdpSocketLimit, udpTransport } from '../../src/upstream/udp-exchange.ts';
@@ -98,12 +99,15 @@ export interface Sent {
   readonly suspicions: Suspicion[];
 }
 
+/** One question, which may be sent as often as any (RFC 9520 §3.1). */
 export function sendBy(transport: Transport, question: Outgoing, edns = true): Sent {
+  let sends = 1;
   const { promise, resolve, reject } = Promise.withResolvers<Reply>();
   const suspicions: Suspicion[] = [];
   const exchange = transport.send(question, edns, {
     onReply: resolve,
     onFailure: reject,
+    takeSend: () => sends++ < MAX_SENDS,
     onSuspicion: (suspicion) => suspicions.push(suspicion),
   });
   return { reply: promise, exchange, suspicions };

@@ -1,5 +1,6 @@
 import { test } from 'tap';
 import type { UpstreamError } from '../../src/upstream/exchange.ts';
+import { MAX_SENDS } from '../../src/upstream/retransmission.ts';
 import { streamTransport } from '../../src/upstream/stream-transport.ts';
 import { createUpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
 import { readRequest } from '../../src/wire/request.ts';
@@ -19,8 +20,10 @@ function setup(maxWaiting?: number) {
   const transport = streamTransport(changeable, clock, tallies, maxWaiting);
   const ask = (qname = 'api.example.', onFailure = () => {}) => {
     const heard: { replies: number; errors: UpstreamError[] } = { replies: 0, errors: [] };
+    let sends = 1;
     const exchange = transport.send(outgoing(qname), true, {
       onReply: () => heard.replies++,
+      takeSend: () => sends++ < MAX_SENDS,
       onFailure: (error) => {
         heard.errors.push(error as UpstreamError);
         onFailure();
@@ -160,10 +163,10 @@ test('a question on which connections are lost is asked twice, no more', (t) => 
   t.end();
 });
 
-test('a question that is always left while others are answered is asked 16 times, no more', (t) => {
+test('a question that is always left while others are answered is asked three times, no more (RFC 9520 §3.1)', (t) => {
   const { sockets, ask, askMany, opened } = setup();
   const { heard } = ask('left.example.');
-  for (let n = 0; n < 16; n++) {
+  for (let n = 0; n < 3; n++) {
     t.same([heard.errors.length, sockets.length], [0, n + 1]);
     askMany(64);
     const socket = opened(n);
@@ -172,32 +175,85 @@ test('a question that is always left while others are answered is asked 16 times
     socket.emit('end');
   }
   t.match(heard.errors, [{ reason: 'network' }]);
-  t.equal(sockets.length, 16);
+  t.equal(sockets.length, 3);
   t.end();
 });
 
-test('what a server leaves that closes early is spread over 8 connections', (t) => {
+test('nobody who counts sends, no send of our own: a probe is lost with its connection (RFC 9520 §3.1)', (t) => {
+  const { transport, sockets, opened } = setup();
+  const errors: unknown[] = [];
+  transport.send(outgoing('.'), true, {
+    onReply: () => t.fail('no answer came'),
+    onFailure: (error) => errors.push(error),
+  });
+  opened(0).emit('end');
+  t.match(errors, [{ reason: 'network' }]);
+  t.equal(sockets.length, 1);
+  t.end();
+});
+
+test('a server that closes after each answer: 100 questions, none lost, each sent twice at most', (t) => {
+  const { sockets, tallies, askMany, opened } = setup();
+  const asked = askMany(100);
+  let most = 0;
+  for (let n = 0; n < sockets.length; n++) {
+    most = Math.max(most, sockets.filter(({ destroyed }) => !destroyed).length);
+    const socket = opened(n);
+    answer(socket, 1);
+    socket.emit('end');
+  }
+  t.ok(asked.every(({ heard }) => heard.replies === 1 && heard.errors.length === 0));
+  t.equal(most, 8, 'connections at a time');
+  t.equal(tallies.sends.get('tcp'), 100 + 99);
+  t.end();
+});
+
+test('a server that closes after three answers is asked three questions a connection', (t) => {
   const { sockets, askMany, opened } = setup();
   askMany(20);
-  answer(opened(0), 1);
+  answer(opened(0), 3);
   opened(0).emit('end');
   t.same(
     sockets.slice(1).map((_, n) => opened(n + 1).queries.length),
-    [3, 3, 3, 2, 2, 2, 2, 2],
+    [3, 3, 3, 3, 3, 2],
   );
+  const [, full] = sockets;
+  if (full !== undefined) answer(full);
+  t.equal(full?.destroyed, true, 'closed by us, with nothing on its way');
   t.end();
 });
 
-test('over a server that closes early, connections that rest are used before another is made', (t) => {
-  const { sockets, askMany, opened } = setup();
-  askMany(3);
+test('questions that wait for a connection can be given up, count as waiting, and fail when all is closed', async (t) => {
+  const { sockets, tallies, transport, ask, askMany, opened } = setup(12);
+  askMany(2);
   answer(opened(0), 1);
   opened(0).emit('end');
+  const placed = askMany(7);
+  const given = ask('given.example.');
+  const queued = askMany(3);
+  t.equal(sockets.length, 9, 'the one that was lost, and eight');
+  const { heard } = ask();
+  await settle();
+  t.match(heard.errors, [{ reason: 'full' }]);
+  given.close();
   answer(opened(1));
-  answer(opened(2));
-  askMany(2);
-  t.equal(sockets.length, 3);
+  t.equal(sockets.length, 10);
+  t.same(namesOf(opened(9)), ['n0.example.']);
+  t.equal(tallies.sends.get('tcp'), 2 + 8 + 1);
+  transport.close();
+  for (const { heard } of [...placed, ...queued]) t.match(heard.errors, [{ reason: 'closed' }]);
+  t.same([given.heard.errors, given.heard.replies], [[], 0]);
   t.end();
+});
+
+test('connections that went silent make room for what waits', async (t) => {
+  const { clock, sockets, askMany, opened } = setup();
+  askMany(12);
+  answer(opened(0), 1);
+  opened(0).emit('end');
+  for (let n = 1; n < 9; n++) opened(n);
+  await clock.advance(250);
+  t.equal(sockets.length, 1 + 8 + 3);
 });
 
 test('a connection that has gone silent takes no more questions, and is still heard (U1)', async (t) => {
@@ -217,7 +273,7 @@ test('a server that has answered 64 has kept its connection: one new one will do
     [64, 2],
   ] as const) {
     const { sockets, askMany, opened } = setup();
-    askMany(answered + 2);
+    askMany(answered + 65);
     answer(opened(0), answered);
     opened(0).emit('end');
     t.equal(sockets.length, connections, `${answered}`);
@@ -236,14 +292,22 @@ test('a server that closes what rests does not close early', (t) => {
 });
 
 test('a server that no longer closes early is asked over one connection again', (t) => {
-  const { sockets, askMany, opened } = setup();
+  const { sockets, ask, askMany, opened } = setup();
   askMany(2);
   answer(opened(0), 1);
   opened(0).emit('end');
-  opened(1).emit('end');
-  t.equal(sockets.length, 3);
-  askMany(2);
-  t.equal(sockets.length, 3);
+  // One question a connection, two, four …: each after 512 answers.
+  for (let n = 1; n < 6 * 512 + 10; n++) {
+    for (let i = sockets.length - 1; i >= 0 && sockets[i]?.destroyed === false; i--) {
+      answer(opened(i));
+      const { queries } = opened(i);
+      queries.length = 0;
+    }
+    ask();
+  }
+  const before = sockets.length;
+  askMany(1_000);
+  t.ok(sockets.length - before <= 1, `${sockets.length - before} new ones`);
   t.end();
 });
 

@@ -267,6 +267,7 @@ test('what is closed while others are told of a loss is not asked again', async 
   const { promise: failed, resolve } = Promise.withResolvers<void>();
   transport.send(outgoing('first.example.'), true, {
     onReply: () => undefined,
+    takeSend: () => true,
     onFailure: () => {
       second.exchange.close();
       resolve();
