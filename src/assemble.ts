@@ -26,7 +26,7 @@ import { SearchList } from './resolve/search-list.ts';
 import { serveStale } from './resolve/serve-stale.ts';
 import { servfail } from './resolve/servfail.ts';
 import { type Flights, type SingleFlightOptions, singleFlight } from './resolve/single-flight.ts';
-import { pipeline, type Resolve, type Stage } from './resolve/stage.ts';
+import { pipeline, queryKey, type Resolve, type Stage } from './resolve/stage.ts';
 import { verdictOf } from './resolve/verdict.ts';
 import { wildcardGuard } from './resolve/wildcard-guard.ts';
 import { AUTO_DELAY } from './upstream/lanes.ts';
@@ -169,6 +169,7 @@ export function assembleResolver(parts: ResolverParts): Resolver {
             ? AUTO_DELAY
             : undefined,
         refusedAt: (qname) => silence.refusedAt(qname),
+        isOut: (query) => flights.has(queryKey(query)),
         repairs: tallies.repairs,
       }),
       // Below the families, which know a name by its A: what A denies is denied for AAAA too.
@@ -216,6 +217,7 @@ export function assembleResolver(parts: ResolverParts): Resolver {
       clock,
       isExpansion: (qname) => list.expansionOf(qname) !== undefined,
       denialLife,
+      knownUntil: (query) => cache.freshUntil(query),
     }),
     start: () => {
       readiness.start();

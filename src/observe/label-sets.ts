@@ -95,12 +95,13 @@ export const EXPANSION_FATES: readonly ExpansionFate[] = [
   'stale_cut',
 ];
 
-/** What was mended: F3, F4, F5 (failed), F5 (silent), N7, C1. */
+/** What was mended: F3, F4, F5 (failed), F5 (silent), F5 (nothing beside a failure), N7, C1. */
 export type RepairKind =
   | 'shared_nxdomain'
   | 'nxdomain_beside_addresses'
   | 'failure_beside_addresses'
   | 'silence_beside_addresses'
+  | 'nodata_beside_failure'
   | 'nodata_in_search'
   | 'other_owner';
 export const REPAIR_KINDS: readonly RepairKind[] = [
@@ -108,6 +109,7 @@ export const REPAIR_KINDS: readonly RepairKind[] = [
   'nxdomain_beside_addresses',
   'failure_beside_addresses',
   'silence_beside_addresses',
+  'nodata_beside_failure',
   'nodata_in_search',
   'other_owner',
 ];

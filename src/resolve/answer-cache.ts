@@ -100,6 +100,13 @@ export class AnswerCache {
     return this.fresh(query, this.positive.peek(key) ?? this.negative.peek(key));
   }
 
+  /** Until when there is a fresh answer to exactly this question; in the past where there is none. */
+  freshUntil(query: Query): Milliseconds {
+    const key = queryKey(query);
+    const entry = this.positive.peek(key) ?? this.negative.peek(key);
+    return entry === undefined ? Number.NEGATIVE_INFINITY : entry.storedAt + entry.alone;
+  }
+
   /** A fresh answer to exactly this question. */
   lookup(query: Query): Answer | undefined {
     const key = queryKey(query);

@@ -43,6 +43,8 @@ interface Failure {
   readonly wasSilence: boolean;
   /** It did not reach upstream. */
   readonly wasRefused: boolean;
+  /** Upstream's own word, SERVFAIL. */
+  readonly wasSaid: boolean;
 }
 
 /**
@@ -90,7 +92,7 @@ class Failures {
   /** Takes note of what an attempt came to. */
   onAnswer({ key, query, started }: Attempt, { message }: Answer): void {
     const hasFailed = verdictOf(message, query) === 'failure';
-    if (hasFailed) this.note(key, query, started, { message, wasRefused: false });
+    if (hasFailed) this.note(key, query, started, { message, wasRefused: false, wasSaid: true });
     else this.failures.delete(key);
   }
 
@@ -99,14 +101,14 @@ class Failures {
     // What was asked into a silence that has ended since fails for reasons that are over: the next one finds out.
     if (intoSilence && this.options.heardAt(query.qname) >= started) return;
     const message = { ...EMPTY, rcode: Rcode.SERVFAIL };
-    this.note(key, query, started, { message, wasRefused: isRefusal(error) });
+    this.note(key, query, started, { message, wasRefused: isRefusal(error), wasSaid: false });
   }
 
   private note(
     key: string,
     query: Query,
     started: Milliseconds,
-    what: Pick<Failure, 'message' | 'wasRefused'>,
+    what: Pick<Failure, 'message' | 'wasRefused' | 'wasSaid'>,
   ): void {
     const at = this.options.clock.now();
     const wasSilence = this.options.heardAt(query.qname) < started;
@@ -161,8 +163,8 @@ class Attempt implements Asker {
   }
 }
 
-function remembered({ message, wasRefused }: Failure): Answer {
+function remembered({ message, wasRefused, wasSaid }: Failure): Answer {
   const text = 'upstream failed to answer this a moment ago';
   const ede = { code: EdeCode.CACHED_ERROR, text };
-  return { message, source: 'failure', age: 0, ede, wasRefused };
+  return { message, source: 'failure', age: 0, ede, wasRefused, wasSaid };
 }

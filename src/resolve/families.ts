@@ -32,6 +32,8 @@ export interface FamiliesOptions {
    * pairs are staggered, no longer than the lane would hold it back.
    */
   readonly headStart?: (expansion: Expansion) => Milliseconds | undefined;
+  /** Whether a question is in flight. */
+  readonly isOut: (query: Query) => boolean;
   readonly repairs: { add(kind: RepairKind): void };
 }
 
@@ -46,6 +48,8 @@ const HEAD_START: Milliseconds = 200;
 const REPAIR_TTL = 5;
 /** Pairs whose addresses are remembered, for those 700 ms; a cached pair needs no memory. */
 const MAX_PAIRS = 4_096;
+/** F5: libc sends both questions in one go; a busy daemon may read the second a little later. */
+const SAME_MOMENT: Milliseconds = 50;
 
 /**
  * Keeps the two families of a name from contradicting each other (F3, F4, F5).
@@ -77,6 +81,8 @@ class Pairs {
   private readonly askSibling: (query: Query) => Promise<Answer>;
   /** When each question's addresses arrived: silence of the other family is counted from there (F5). */
   private readonly arrivals = lruMap<string, Milliseconds>(MAX_PAIRS);
+  /** What each question came to that has no answer (F5). */
+  private readonly failures = lruMap<string, Failure>(MAX_PAIRS);
 
   constructor(next: Resolve, options: FamiliesOptions) {
     this.next = next;
@@ -105,6 +111,35 @@ class Pairs {
   /** F5 is an option, and the only family that the pod can route keeps its failure. */
   mayRepair({ qtype }: Query): boolean {
     return this.options.repair && this.options.onlyRoutable !== qtype;
+  }
+
+  /** Takes note of a question that has no answer. What upstream says itself is passed on beside what it says of the other. */
+  failed(query: Query, outcome: Answer | FailedWith): void {
+    const isOurs =
+      outcome instanceof FailedWith || (outcome.source === 'failure' && outcome.wasSaid !== true);
+    if (isOurs) this.failures.set(queryKey(query), { at: this.options.clock.now(), outcome });
+  }
+
+  /** F5: whether the other half of a pair that came at `came` may have failed, or may still fail. */
+  mayHaveFailed(query: Query, came: Milliseconds): boolean {
+    const sibling = siblingOf(query);
+    return this.failureSince(sibling, came) !== undefined || this.options.isOut(sibling);
+  }
+
+  /** F5: NODATA, or the failure of the other half: nothing is known of the name's addresses then. */
+  async besideFailure(query: Query, own: Answer, came: Milliseconds): Promise<Answer> {
+    const sibling = siblingOf(query);
+    if (this.options.isOut(sibling)) await this.within(PATIENCE, this.fromSibling(query));
+    const outcome = this.failureSince(sibling, came);
+    if (outcome === undefined) return own;
+    this.options.repairs.add('nodata_beside_failure');
+    if (outcome instanceof FailedWith) throw outcome.error;
+    return outcome;
+  }
+
+  private failureSince(query: Query, came: Milliseconds): Answer | FailedWith | undefined {
+    const failure = this.failures.peek(queryKey(query));
+    return failure !== undefined && failure.at >= came - SAME_MOMENT ? failure.outcome : undefined;
   }
 
   /** F3 and F4: NXDOMAIN waits for the other family, and beside addresses it becomes NODATA. */
@@ -169,7 +204,13 @@ class Pairs {
   }
 }
 
-/** What {@link Pairs.repaired} fails with where there is nothing to repair by. */
+/** What a question came to that has no answer, and when. */
+interface Failure {
+  readonly at: Milliseconds;
+  readonly outcome: Answer | FailedWith;
+}
+
+/** An error in the place of an answer. */
 class FailedWith {
   readonly error: unknown;
 
@@ -183,7 +224,9 @@ class Half implements Asker, Expiring {
   private readonly pairs: Pairs;
   private readonly query: Query;
   private readonly asker: Asker;
-  private started: Milliseconds = 0;
+  /** Before {@link started} where it was held back. */
+  private readonly came: Milliseconds;
+  private started: Milliseconds;
   private timer: Waiting | undefined;
   private isOpen = true;
 
@@ -191,6 +234,8 @@ class Half implements Asker, Expiring {
     this.pairs = pairs;
     this.query = query;
     this.asker = asker;
+    this.came = pairs.options.clock.now();
+    this.started = this.came;
     this.timer = undefined;
   }
 
@@ -208,18 +253,29 @@ class Half implements Asker, Expiring {
     pairs.arrived(query, answer);
     if (!this.close()) return;
     const verdict = verdictOf(answer.message, query);
-    const hasFailed = verdict === 'failure' && answer.wasRefused !== true;
-    if (hasFailed && pairs.mayRepair(query)) tell(asker, pairs.repaired(query, answer));
+    if (verdict === 'failure') this.onFailed(answer);
     else if (verdict === 'nxdomain' && !standsAlone(query)) {
       tell(asker, pairs.besideSibling(query, answer));
+    } else if (verdict === 'nodata' && pairs.mayHaveFailed(query, this.came)) {
+      tell(asker, pairs.besideFailure(query, answer, this.came));
     } else asker.onAnswer(answer);
+  }
+
+  private onFailed(answer: Answer): void {
+    const { pairs, query, asker } = this;
+    pairs.failed(query, answer);
+    const mayRepair = pairs.mayRepair(query) && answer.wasRefused !== true;
+    if (mayRepair) tell(asker, pairs.repaired(query, answer));
+    else asker.onAnswer(answer);
   }
 
   onFailure(error: unknown): void {
     const { pairs, query, asker } = this;
     if (!this.close()) return;
+    const failed = new FailedWith(error);
+    pairs.failed(query, failed);
     const mayRepair = pairs.mayRepair(query) && !isRefusal(error);
-    if (mayRepair) tell(asker, pairs.repaired(query, new FailedWith(error)));
+    if (mayRepair) tell(asker, pairs.repaired(query, failed));
     else asker.onFailure(error);
   }
 

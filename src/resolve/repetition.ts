@@ -4,11 +4,11 @@ import type { Name } from '../wire/name.ts';
 import type { Seconds } from '../wire/record.ts';
 import { lowestTtl, negativeTtl } from './answer-cache.ts';
 import type { DenialLife } from './denial-life.ts';
-import { isAddressQuery } from './families.ts';
+import { isAddressQuery, siblingOf } from './families.ts';
 import { renewableFor } from './prefetch.ts';
 import { ONE_WALK } from './speculation.ts';
 import type { Answer, Query } from './stage.ts';
-import { verdictOf } from './verdict.ts';
+import { type Verdict, verdictOf } from './verdict.ts';
 
 /** For how long a final answer may be given to equal questions without asking the stages again. */
 export interface Repetition {
@@ -26,6 +26,8 @@ export interface RepetitionOptions {
   readonly isExpansion: (qname: Name) => boolean;
   /** How long a negative answer to this name is believed (C2). */
   readonly denialLife: (qname: Name) => DenialLife;
+  /** Until when the cache has an answer to a question. */
+  readonly knownUntil: (query: Query) => Milliseconds;
 }
 
 /** What an answer's age may be off where nobody noted when it was fresh: a second, less the one that it shows. */
@@ -36,7 +38,17 @@ const UNKNOWN: Milliseconds = 999;
  *
  * Each rule stands for a stage that would be passed over: none of them may notice.
  */
-export function repetition({ clock, isExpansion, denialLife }: RepetitionOptions): Repeat {
+export function repetition({
+  clock,
+  isExpansion,
+  denialLife,
+  knownUntil,
+}: RepetitionOptions): Repeat {
+  /** F5: NODATA beside a question that has no answer becomes a failure; one that is known will not fail. */
+  const siblingLimit = (query: Query, { source }: Answer, verdict: Verdict): Milliseconds =>
+    verdict === 'nodata' && source !== 'local' && isAddressQuery(query)
+      ? knownUntil(siblingOf(query))
+      : Number.POSITIVE_INFINITY;
   return (query, answer) => {
     const verdict = verdictOf(answer.message, query);
     // Said to another sidestub's probe, it is not said to a client (N7).
@@ -50,7 +62,10 @@ export function repetition({ clock, isExpansion, denialLife }: RepetitionOptions
         ? timeToRepeat(lowestTtl(answer.message)) * 1000
         : Math.min(negativeTtl(answer.message, query) * 1000, denialLife(query.qname).alone);
     const end = agedAt + life - answer.age * 1000;
-    const until = verdict === 'data' ? end : Math.min(end, now + walkLimit(query, answer));
+    const until =
+      verdict === 'data'
+        ? end
+        : Math.min(end, now + walkLimit(query, answer), siblingLimit(query, answer, verdict));
     // What was only held for its walk has no life of its own (N4).
     return until > now ? { agedAt, until, isExpansion: expansion } : undefined;
   };

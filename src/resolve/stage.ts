@@ -55,6 +55,8 @@ export interface Answer {
   readonly failure?: UpstreamFailure;
   /** A failure that is remembered, of a question that was refused on its way: no word of upstream's (F5). */
   readonly wasRefused?: boolean;
+  /** A failure that is remembered, and that upstream has said itself. */
+  readonly wasSaid?: boolean;
   /** The name whose denial a cut's answer stands on (N3). */
   readonly proof?: Name;
 }

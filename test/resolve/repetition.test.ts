@@ -8,7 +8,7 @@ import { a, cname, message, nodata, nxdomain } from '../support/messages.ts';
 
 const NOW = 10_000;
 
-async function setup() {
+async function setup({ knownUntil = Number.POSITIVE_INFINITY } = {}) {
   const clock = new HandClock();
   await clock.advance(NOW);
   const repeat = repetition({
@@ -16,6 +16,7 @@ async function setup() {
     isExpansion: (qname) => qname.endsWith('.cluster.local.'),
     denialLife: (qname) =>
       qname.endsWith('cluster.local.') ? zoneDenialLife('tld') : outerDenialLife(86_400_000),
+    knownUntil: () => knownUntil,
   });
   return (
     qname: string,
@@ -116,7 +117,7 @@ test('denials in the cluster zone are short, local ones are not (C2)', async (t)
 test('what another sidestub was told of its probe is not repeated to clients (N7)', async (t) => {
   const clock = new HandClock();
   const denialLife = () => zoneDenialLife('tld');
-  const repeat = repetition({ clock, isExpansion: () => true, denialLife });
+  const repeat = repetition({ clock, isExpansion: () => true, denialLife, knownUntil: () => 0 });
   const cut: Answer = {
     message: nxdomain('cluster.local', 30),
     source: 'cut',
@@ -126,4 +127,13 @@ test('what another sidestub was told of its probe is not repeated to clients (N7
   const asked = ownQuery('com.svc.cluster.local.', RrType.A, { client: '192.0.2.1' });
   t.ok(repeat(asked, cut));
   t.equal(repeat({ ...asked, fromProbe: true }, cut), undefined);
+});
+
+test('NODATA is repeated for as long as the other family is known, which may fail after that (F5)', async (t) => {
+  const empty = { message: nodata('example', 60), freshAt: NOW };
+  const known = await setup({ knownUntil: NOW + 300 });
+  t.equal(known('a.example.', empty, RrType.AAAA)?.until, NOW + 300);
+  const unknown = await setup({ knownUntil: Number.NEGATIVE_INFINITY });
+  t.equal(unknown('a.example.', empty, RrType.AAAA), undefined);
+  t.ok(unknown('a.example.', empty, RrType.TXT), 'no family');
 });

@@ -221,6 +221,14 @@ export const BREAKS: readonly Break[] = [
     tests: ['test/resolve/families.test.ts'],
   },
   {
+    rule: 'F5',
+    what: 'NODATA is told beside a family that has no answer',
+    file: 'src/resolve/families.ts',
+    old: "verdict === 'nodata' && pairs.mayHaveFailed(query, this.came)",
+    broken: 'pairs.mayHaveFailed === undefined',
+    tests: ['test/resolve/families.test.ts', 'test/scenario/families.test.ts'],
+  },
+  {
     rule: 'F6',
     what: 'A is filtered beside AAAA',
     file: 'src/resolve/aaaa-filter.ts',

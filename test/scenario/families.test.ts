@@ -205,3 +205,22 @@ test('U2: a client learns of silence after 4.5 s, before its libc gives up', asy
   t.equal(answer.elapsed, 4_500);
   t.same(stub.bugs, []);
 });
+
+test('F5: NODATA is no answer while the other family has none: glibc would take it for a denial', async (t) => {
+  let isAway = false;
+  const lines = {
+    // TTL 0: addresses that nobody keeps.
+    [`${NAME} A`]: message({ answer: [a(NAME, '192.0.2.1', 0)] }),
+    [`${NAME} AAAA`]: nodata('example.com.'),
+  };
+  const stub = await startStub({
+    script: (question) =>
+      isAway ? new UpstreamError('timeout', 'away') : answerFrom({ lines })(question),
+  });
+  t.equal((await stub.askPair(NAME)).a.message.answer.length, 1);
+  isAway = true;
+  const { a: v4, aaaa: v6 } = await stub.askPair(NAME);
+  t.equal(v4.message.rcode, Rcode.SERVFAIL);
+  t.equal(v6.message.rcode, Rcode.SERVFAIL, 'not the NODATA that the cache has');
+  t.equal(stub.repairs.get('nodata_beside_failure'), 1);
+});
