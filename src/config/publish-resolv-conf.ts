@@ -8,23 +8,35 @@ const MODE = 0o644;
  * Puts a file in place in one step: who reads it sees the old content or the new, never a part.
  *
  * The temporary file lies beside it, since a rename cannot cross file systems. What stands at `path` is replaced, not
- * written through: a symbolic link there becomes a file.
+ * written through: a symbolic link there becomes a file. So does an empty folder: kubelet makes one where a container
+ * mounts the file before it is there.
  *
  * @throws {Error} If it cannot be written; `/etc/resolv.conf` of a container is a mount of its own and cannot be
  * replaced, its EBUSY is said in those words. Nothing is left behind.
  */
 export async function publishResolvConf(path: string, content: string): Promise<void> {
   // Random, because a container's process IDs are the same after every restart.
-  const { rename, rm } = await files();
+  const { rm } = await files();
   const temporary = join(dirname(path), `.${basename(path)}.${randomHex(16)}`);
   try {
     await writeThrough(temporary, content);
-    await rename(temporary, path);
+    await putInPlace(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
     const busy = error instanceof Error && 'code' in error && error.code === 'EBUSY';
     const why = busy ? 'it is a mount of its own; publish to a file in a shared volume' : error;
     throw new Error(`publish resolv.conf ${path}: ${why}`, { cause: error });
+  }
+}
+
+async function putInPlace(temporary: string, path: string): Promise<void> {
+  const { rename, rmdir } = await files();
+  try {
+    await rename(temporary, path);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EISDIR')) throw error;
+    await rmdir(path);
+    await rename(temporary, path);
   }
 }
 

@@ -32,6 +32,14 @@ test('a symbolic link is replaced, and what it leads to is left alone', async (t
   t.equal(await readFile(path, 'utf8'), 'new');
 });
 
+test('an empty folder is replaced: a container that mounts the file too early has kubelet make one', async (t) => {
+  const directory = t.testdir({ 'resolv.conf': {} });
+  const path = join(directory, 'resolv.conf');
+  await publishResolvConf(path, 'new');
+  t.equal(await readFile(path, 'utf8'), 'new');
+  t.same(await readdir(directory), ['resolv.conf']);
+});
+
 test('a failure names the path and leaves nothing behind', async (t) => {
   const directory = t.testdir();
   const path = join(directory, 'resolv.conf');
