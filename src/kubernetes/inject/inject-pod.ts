@@ -14,6 +14,7 @@ import { isBefore, mountWarnings, needsMount } from './mounts.ts';
 import { type Reason, type Skip, sidecarObstacle, unwanted } from './obstacles.ts';
 import { type DnsConfig, type Pod, readPod } from './pod.ts';
 import { PodError } from './pod-error.ts';
+import { repairSidecar } from './repair-sidecar.ts';
 import { RESTORE, type Restored, recordOf, recordText } from './restore-record.ts';
 import {
   PORT_SYSCTL,
@@ -67,8 +68,8 @@ export interface NotInjected {
  * Makes the patch that puts sidestub into a pod: a native sidecar in front of every init container, and its resolv.conf
  * over that of all containers behind it.
  *
- * The patch only adds, and what it makes gets an empty patch. The one thing it overrules is the DNS of a pod in mode
- * `none`. Never throws: what cannot be read is refused.
+ * The patch only adds, and what it makes gets an empty patch. What it overrules is the DNS of a pod in mode `none`, and what
+ * other webhooks have done to the sidecar since it was put in. Never throws: what cannot be read is refused.
  *
  * @param value - A pod or the template of one, as JSON.
  */
@@ -84,9 +85,13 @@ export function injectPod(value: unknown, options: InjectionOptions): Injection 
   }
 }
 
-function injectionFor(pod: Pod, options: InjectionOptions): Injection {
-  const inTheWay = unwanted(pod);
+function injectionFor(found: Pod, options: InjectionOptions): Injection {
+  const inTheWay = unwanted(found);
   if (inTheWay !== undefined) return notInjected(inTheWay);
+  // A manifest is its author's; an update brings the sidecar to the front by itself.
+  const untouched = { pod: found, patch: [], warnings: [] };
+  const repair = options.restorable ? untouched : repairSidecar(found);
+  const { pod, patch: repairs, warnings: repaired } = repair;
   const present = pod.initContainers?.find(({ name }) => name === SIDECAR);
   const choices = choicesFor(pod.annotations ?? new Map(), options);
   if (present === undefined && (choices.mode === 'node' || isServedByNode(pod))) {
@@ -96,12 +101,13 @@ function injectionFor(pod: Pod, options: InjectionOptions): Injection {
   if (obstacle !== undefined) return notInjected(obstacle);
   // A pod that has the sidecar is in the mode that this one was made for, whatever was chosen since.
   const mode = present === undefined ? choices.mode : modeOf(present.args);
-  const patch =
+  const additions =
     mode === 'overlay'
       ? overlayPatch(pod, { ...options, ...choices, mode })
       : nonePatch(pod, { ...options, ...choices, mode }, present !== undefined);
-  if (typeof patch === 'string') return dnsRefused(patch);
-  const warnings = mode === 'overlay' ? mountWarnings(pod) : [];
+  if (typeof additions === 'string') return dnsRefused(additions);
+  const patch = [...repairs, ...additions];
+  const warnings = [...repaired, ...(mode === 'overlay' ? mountWarnings(pod) : [])];
   return { outcome: patch.length > 0 ? 'injected' : 'unchanged', mode, patch, warnings };
 }
 

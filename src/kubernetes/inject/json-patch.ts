@@ -19,7 +19,7 @@ export interface RemoveOperation {
   readonly path: string;
 }
 
-/** Injection only adds; update replaces and removes as well. */
+/** Injection only adds, but for what it repairs; update replaces and removes as well. */
 export type JsonPatch = readonly (AddOperation | ReplaceOperation | RemoveOperation)[];
 
 /** What JSON can say. */

@@ -7,6 +7,11 @@ export function needsMount(container: Container): boolean {
   return container.name !== SIDECAR && ownMount(container) === undefined;
 }
 
+/** Whether a container mounts the file that the sidecar publishes. */
+export function mountsPublished(container: Container): boolean {
+  return ownMount(container)?.volume === SIDECAR;
+}
+
 /** Whether an init container starts before a sidecar that is there already: no file is published by then. */
 export function isBefore({ initContainers }: Pod, index: number): boolean {
   return index < (initContainers ?? []).findIndex(({ name }) => name === SIDECAR);

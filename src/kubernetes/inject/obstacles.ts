@@ -14,6 +14,7 @@ export type Reason =
   | 'name_taken'
   | 'port_taken'
   | 'sysctl_taken'
+  | 'dns_captured'
   | 'dns_policy'
   | 'invalid';
 export const REASONS: readonly Reason[] = [
@@ -26,6 +27,7 @@ export const REASONS: readonly Reason[] = [
   'name_taken',
   'port_taken',
   'sysctl_taken',
+  'dns_captured',
   'dns_policy',
   'invalid',
 ];
@@ -39,7 +41,7 @@ export interface Skip {
 
 /** What keeps a sidecar out of a pod, the first of it; `undefined` where nothing does. */
 export function sidecarObstacle(pod: Pod, version: ClusterVersion | undefined): Skip | undefined {
-  return tooOld(version) ?? taken(pod) ?? portTaken(pod) ?? sysctlTaken(pod);
+  return tooOld(version) ?? taken(pod) ?? portTaken(pod) ?? sysctlTaken(pod) ?? captured(pod);
 }
 
 /** Why a pod is to be left as it is in every mode. */
@@ -111,6 +113,27 @@ function sysctlTaken({ sysctls }: Pod): Skip | undefined {
   return refusal(
     'sysctl_taken',
     `the pod sets ${own.name} to ${own.value}: above port ${DNS_PORT}`,
+  );
+}
+
+const EXCLUDED_PORTS = 'traffic.sidecar.istio.io/excludeOutboundPorts';
+
+/**
+ * With DNS capture, Istio's CNI plugin redirects all of port 53 to its own agent before any container runs: what we ask
+ * upstream as well, and the agent then asks us. Without the plugin its rules are for the nameservers of istio-init's
+ * resolv.conf alone, which is ours.
+ */
+function captured({ annotations, containers, initContainers = [] }: Pod): Skip | undefined {
+  const proxy = [...initContainers, ...containers].find(({ name }) => name === 'istio-proxy');
+  const byPlugin = initContainers.some(({ name }) => name === 'istio-validation');
+  const captures = /^(?:1|[tT]|true|TRUE|True)$/.test(
+    proxy?.env.get('ISTIO_META_DNS_CAPTURE') ?? '',
+  );
+  const excluded = (annotations?.get(EXCLUDED_PORTS) ?? '').split(',').map((port) => port.trim());
+  if (!byPlugin || !captures || excluded.includes(String(DNS_PORT))) return undefined;
+  return refusal(
+    'dns_captured',
+    `Istio's CNI plugin captures DNS, also what ${SIDECAR} asks: annotate ${EXCLUDED_PORTS}: "53"`,
   );
 }
 

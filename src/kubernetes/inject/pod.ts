@@ -1,3 +1,4 @@
+import type { Json } from './json-patch.ts';
 import { Place } from './place.ts';
 import { type QosClass, qosClassOf } from './resources.ts';
 import { SIDECAR } from './sidecar.ts';
@@ -33,6 +34,10 @@ export interface Container {
   /** `containerPort`s. */
   readonly ports: readonly number[];
   readonly mounts: readonly Mount[] | undefined;
+  /** Variables whose value stands in the pod itself. */
+  readonly env: ReadonlyMap<string, string>;
+  /** All of it, as it stands in the pod. */
+  readonly written: Json;
 }
 
 export interface Mount {
@@ -120,6 +125,13 @@ function readContainer(container: Place): Container {
         volume: mount.member('name').text() ?? '',
         path: mount.member('mountPath').text() ?? '',
       })),
+    env: new Map(
+      (container.member('env').list() ?? []).map((variable) => [
+        variable.member('name').text() ?? '',
+        variable.member('value').text() ?? '',
+      ]),
+    ),
+    written: container.unread() as Json,
   };
 }
 

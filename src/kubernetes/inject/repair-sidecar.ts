@@ -1,0 +1,50 @@
+import { isInjected } from './annotations.ts';
+import { add, type JsonPatch, remove } from './json-patch.ts';
+import { mountsPublished } from './mounts.ts';
+import type { Pod } from './pod.ts';
+import { SIDECAR } from './sidecar.ts';
+
+/** A pod whose sidecar is as injection made it, and the patch that makes it so. */
+export interface Repair {
+  readonly pod: Pod;
+  readonly patch: JsonPatch;
+  readonly warnings: readonly string[];
+}
+
+const STRIPPED = `another webhook removed restartPolicy from ${SIDECAR}, and it was put back: update that webhook, its Kubernetes library is older than 0.28`;
+
+/**
+ * Undoes what webhooks behind ours do to a sidecar. Istio's, when it is invoked again, puts its own init containers in front;
+ * those have our mount by then, and would find no file. And a webhook that is built with a Kubernetes library older than 0.28
+ * does not know `restartPolicy` of an init container and writes the pod back without it; the API server would refuse that
+ * pod, and there would be no job at all.
+ *
+ * A sidecar behind containers that do not mount its file stays where somebody put it.
+ */
+export function repairSidecar(pod: Pod): Repair {
+  const { initContainers = [], annotations } = pod;
+  const index = initContainers.findIndex(({ name }) => name === SIDECAR);
+  const found = initContainers[index];
+  if (found === undefined) return { pod, patch: [], warnings: [] };
+  const stripped = found.restartPolicy === undefined && isInjected(annotations);
+  const sidecar = stripped ? { ...found, restartPolicy: 'Always' } : found;
+  const written = {
+    ...(found.written as object),
+    ...(stripped ? { restartPolicy: 'Always' } : {}),
+  };
+  const list = ['spec', 'initContainers'];
+  const warnings = stripped ? [STRIPPED] : [];
+  if (!initContainers.slice(0, index).some(mountsPublished)) {
+    const patch = stripped ? [add([...list, index, 'restartPolicy'], 'Always')] : [];
+    return {
+      pod: { ...pod, initContainers: initContainers.with(index, sidecar) },
+      patch,
+      warnings,
+    };
+  }
+  return {
+    pod: { ...pod, initContainers: [sidecar, ...initContainers.toSpliced(index, 1)] },
+    patch: [remove([...list, index]), add([...list, 0], written)],
+    warnings,
+  };
+}
