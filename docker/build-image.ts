@@ -52,19 +52,22 @@ export function buildImage(
   if (platforms.length > 1) {
     spawnSync('buildah', [...stored(storage), 'manifest', 'rm', tag], { stdio: 'ignore' });
   }
-  buildah(storage, [
-    'bud',
-    // In a container there may be no right to make another; nothing is run in the image anyway.
-    '--isolation=chroot',
-    // The other format has no place for a HEALTHCHECK.
-    '--format=docker',
-    `--timestamp=${seconds}`,
-    `--platform=${platforms.map(({ arch }) => `linux/${arch}`).join(',')}`,
-    ...Object.entries(facts).map(([name, value]) => `--build-arg=${name}=${value}`),
-    platforms.length > 1 ? `--manifest=${tag}` : `--tag=${tag}`,
-    `--file=${join(import.meta.dirname, 'Dockerfile')}`,
-    folder,
-  ]);
+  // One by one: asked for several platforms, buildah lists their images in the order in which they were done.
+  for (const { arch } of platforms) {
+    buildah(storage, [
+      'bud',
+      // In a container there may be no right to make another; nothing is run in the image anyway.
+      '--isolation=chroot',
+      // The other format has no place for a HEALTHCHECK.
+      '--format=docker',
+      `--timestamp=${seconds}`,
+      `--platform=linux/${arch}`,
+      ...Object.entries(facts).map(([name, value]) => `--build-arg=${name}=${value}`),
+      platforms.length > 1 ? `--manifest=${tag}` : `--tag=${tag}`,
+      `--file=${join(import.meta.dirname, 'Dockerfile')}`,
+      folder,
+    ]);
+  }
 }
 
 /** Writes an image of one platform as a file that docker, podman and containerd import. */
