@@ -3,11 +3,11 @@ import { test } from 'tap';
 import {
   bestOf,
   LIBCS,
-  RTT,
   resolvesTo,
   roundTrips,
   setupLab,
   storyWorld,
+  TIMED_RTT,
   withDaemon,
   within,
 } from '../support/lab-story.ts';
@@ -17,7 +17,7 @@ const stub = { through: 'stub' } as const;
 test('in front of kube-dns', async (t) => {
   const lab = await setupLab(t, storyWorld({ flavour: 'kube-dns' }));
   if (lab === undefined) return;
-  await lab.setFaults({ delay: RTT });
+  await lab.setFaults({ delay: TIMED_RTT });
 
   for (const libc of LIBCS) {
     await t.test(`${libc}: a cold walk takes two round trips without cuts`, async (t) => {

@@ -6,10 +6,10 @@ import {
   bestOf,
   exercised,
   LIBCS,
-  RTT,
   resolvesTo,
   roundTrips,
   setupLab,
+  TIMED_RTT,
   withDaemon,
   within,
 } from '../support/lab-story.ts';
@@ -23,7 +23,7 @@ test('through sidestub', async (t) => {
 
   for (const libc of LIBCS) {
     await t.test(`${libc}: where every pair races, none of ours does`, async (t) => {
-      await lab.setFaults({ delay: RTT, raceRatio: 1 });
+      await lab.setFaults({ delay: TIMED_RTT, raceRatio: 1 });
       const limit = 100 + roundTrips(2.2);
       const taken = await bestOf(limit, () =>
         withDaemon(lab, {}, async () => {
@@ -45,7 +45,7 @@ test('through sidestub', async (t) => {
     });
 
     await t.test(`${libc}: four lost datagrams cost less than a second`, async (t) => {
-      await lab.setFaults({ delay: RTT });
+      await lab.setFaults({ delay: TIMED_RTT });
       const taken = await bestOf(1_000, () =>
         withDaemon(lab, {}, async () => {
           lab.loseNext(4);
@@ -61,7 +61,7 @@ test('through sidestub', async (t) => {
 
     await t.test(`${libc}: ready only once cluster DNS answers, then as ever`, async (t) => {
       const taken = await bestOf(roundTrips(2.2), async () => {
-        await lab.setFaults({ delay: RTT, silentFor: 3_000 });
+        await lab.setFaults({ delay: TIMED_RTT, silentFor: 3_000 });
         await lab.forget();
         const daemon = await lab.startDaemon();
         try {

@@ -7,10 +7,10 @@ import {
   bestOf,
   LIBCS,
   questions,
-  RTT,
   resolvesTo,
   roundTrips,
   setupLab,
+  TIMED_RTT,
   withDaemon,
   withFreshDaemon,
   within,
@@ -25,7 +25,7 @@ const FIRST_RUN: Milliseconds = 10;
 test('through sidestub', async (t) => {
   const lab = await setupLab(t);
   if (lab === undefined) return;
-  await lab.setFaults({ delay: RTT });
+  await lab.setFaults({ delay: TIMED_RTT });
 
   for (const libc of LIBCS) {
     await t.test(`${libc}: a cold walk takes two round trips and seven queries`, async (t) => {
