@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { didYouMean } from '../config/closest.ts';
-import { ConfigError, formatProblem } from '../config/config-error.ts';
+import { formatProblem, InputError } from '../input-error.ts';
 import {
   type Command,
   type CommandContext,
@@ -161,7 +161,7 @@ function explain(error: unknown, command: string | undefined, stderr: CommandCon
     stderr.write(`Try: sidestub ${known ? `${command} ` : ''}--help\n`);
     return ExitCode.USAGE;
   }
-  if (error instanceof ConfigError) {
+  if (error instanceof InputError) {
     for (const problem of error.problems) stderr.write(`sidestub: ${formatProblem(problem)}\n`);
     return ExitCode.CONFIG;
   }

@@ -11,7 +11,7 @@ export interface Command {
    *
    * @returns The exit code.
    * @throws {UsageError} If what was asked makes no sense: printed with a pointer to `--help`, exit 64.
-   * @throws {ConfigError} If the configuration is wrong: every problem is printed, exit 78.
+   * @throws {InputError} If the configuration is wrong: every problem is printed, exit 78.
    */
   main(context: CommandContext): Promise<number>;
 }

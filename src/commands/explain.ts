@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { monotonicClock } from '../clock.ts';
-import { fileFailure } from '../config/file-failure.ts';
 import { configurationFlags } from '../config/flags.ts';
 import { loadSettings } from '../config/load.ts';
 import { ownListener, reachable } from '../config/own-address.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Endpoint } from '../endpoint.ts';
+import { fileFailure } from '../input-error.ts';
 import { knownHere } from '../walk/hosts-first.ts';
 import { socketTransport } from '../walk/socket-transport.ts';
 import { rcodeName } from '../wire/codes.ts';

@@ -1,4 +1,4 @@
-import { ConfigError } from '../config/config-error.ts';
+import { InputError, type Problem } from '../input-error.ts';
 import {
   type InjectedManifest,
   type InjectedPod,
@@ -6,7 +6,6 @@ import {
   type ManifestOptions,
 } from '../kubernetes/manifest/inject-manifest.ts';
 import { encodeManifest } from '../kubernetes/manifest/manifest-encoding.ts';
-import { ManifestError } from '../kubernetes/manifest/manifest-error.ts';
 import { parseTemplatePath, TemplatePaths } from '../kubernetes/manifest/template-paths.ts';
 import {
   type Command,
@@ -99,26 +98,21 @@ interface Result {
   readonly injected: InjectedManifest;
 }
 
-/** Everything is read before anything is printed: half of the files is no manifest of anything. */
+/** Reads every file before printing anything, so that a mistake in one never leaves half of them printed. */
 async function injectFiles(names: readonly string[], options: ManifestOptions): Promise<Result[]> {
-  try {
-    const files = await readManifestFiles(names);
-    const problems: ManifestError['problems'][number][] = [];
-    const results = files.flatMap((file): Result[] => {
-      try {
-        return [{ file, injected: injectManifest(file.text, file.name, options) }];
-      } catch (error) {
-        if (!(error instanceof ManifestError)) throw error;
-        problems.push(...error.problems);
-        return [];
-      }
-    });
-    if (problems.length > 0) throw new ManifestError(problems);
-    return results;
-  } catch (error) {
-    if (error instanceof ManifestError) throw new ConfigError(error.problems);
-    throw error;
-  }
+  const files = await readManifestFiles(names);
+  const problems: Problem[] = [];
+  const results = files.flatMap((file): Result[] => {
+    try {
+      return [{ file, injected: injectManifest(file.text, file.name, options) }];
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      problems.push(...error.problems);
+      return [];
+    }
+  });
+  if (problems.length > 0) throw new InputError(problems);
+  return results;
 }
 
 function printDiffs(results: readonly Result[], { stdout }: CommandContext): void {

@@ -1,7 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { type Milliseconds, monotonicClock } from '../clock.ts';
-import { ConfigError } from '../config/config-error.ts';
-import { fileFailure } from '../config/file-failure.ts';
 import { configurationFlags } from '../config/flags.ts';
 import { readHosts } from '../config/hosts-file.ts';
 import { formatOrigin, type Origin } from '../config/layer.ts';
@@ -15,6 +13,7 @@ import { type Daemon, type DaemonParts, startDaemon } from '../daemon/daemon.ts'
 import type { ReadyGate } from '../daemon/ready-state.ts';
 import type { OtherThreads } from '../daemon/threads.ts';
 import type { Endpoint } from '../endpoint.ts';
+import { fileFailure, InputError } from '../input-error.ts';
 import { loadTrim } from '../listen/libc.ts';
 import { ListenError } from '../listen/listen-error.ts';
 import { type PassedSockets, passedToThisProcess } from '../listen/passed-sockets.ts';
@@ -221,7 +220,7 @@ function shown({ value, ...setting }: EffectiveSetting): ConfiguredValue {
 /** What was set nowhere has its default. */
 const NOWHERE: Origin = { kind: 'default' };
 
-/** @throws {ConfigError} If the file cannot be opened; it says which setting names it (S3). */
+/** @throws {InputError} If the file cannot be opened; it says which setting names it (S3). */
 function queryLogFor(
   { queryLog: { to } }: Settings,
   place: string,
@@ -242,7 +241,7 @@ function queryLogFor(
   try {
     return openQueryLog(to, (error) => log.error('query_log', { reason: error.message }));
   } catch (error) {
-    throw new ConfigError([{ place, reason: `queryLog.to ${to}: ${fileFailure(error)}` }]);
+    throw new InputError([{ place, reason: `queryLog.to ${to}: ${fileFailure(error)}` }]);
   }
 }
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
-import type { Problem } from '../config/config-error.ts';
-import { formatProblem } from '../config/config-error.ts';
 import { configFile, type Sources } from '../config/load.ts';
+import type { Problem } from '../input-error.ts';
+import { formatProblem } from '../input-error.ts';
 import type { CommandContext, Output } from './command.ts';
 
 /** What a command's settings are made of on this machine, as it is now: call it anew for a reload. */

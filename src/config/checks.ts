@@ -1,12 +1,13 @@
 import { resolve } from 'node:path';
 import { formatEndpoint } from '../endpoint.ts';
+import type { Problem } from '../input-error.ts';
 import type { ServerAddress } from '../upstream/server-address.ts';
 import type { ChosenValues } from './chosen-values.ts';
-import type { Problem } from './config-error.ts';
 import { ownListener } from './own-address.ts';
 import { publishedNameserver } from './resolv-conf.ts';
 import { otherClusterDomain, type ReadResolvConf } from './resolv-conf-defaults.ts';
-import type { RouteSettings, Settings, UpstreamGroups } from './settings.ts';
+import type { RouteSettings, UpstreamGroups } from './server-kind.ts';
+import type { Settings } from './settings.ts';
 
 /** Adds the problems of values that are right by themselves and wrong beside another. */
 export function checkTogether(values: ChosenValues, settings: Settings): void {

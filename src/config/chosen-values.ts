@@ -1,6 +1,6 @@
 import * as v from 'valibot';
+import type { Problem } from '../input-error.ts';
 import { didYouMean } from './closest.ts';
-import type { Problem } from './config-error.ts';
 import type { Entry, Layer, Origin } from './layer.ts';
 import { type SettingKey, settingOf, type ValueOf } from './schema.ts';
 import { ROUTE_KEYS } from './server-kind.ts';

@@ -1,5 +1,5 @@
+import type { Problem } from '../input-error.ts';
 import { didYouMean } from './closest.ts';
-import type { Problem } from './config-error.ts';
 import type { Entry, Layer } from './layer.ts';
 import { environmentName, SETTING_KEYS, type SettingKey } from './schema.ts';
 

@@ -1,4 +1,4 @@
-import type { Problem } from './config-error.ts';
+import type { Problem } from '../input-error.ts';
 import type { Written } from './kind.ts';
 import type { SettingKey } from './schema.ts';
 

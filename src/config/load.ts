@@ -1,9 +1,8 @@
 import type { Endpoint } from '../endpoint.ts';
+import { fileFailure, InputError, type Problem } from '../input-error.ts';
 import { checkTogether, checkUpstreams, zoneNotes } from './checks.ts';
-import { ChosenValues } from './chosen-values.ts';
-import { ConfigError, type Problem } from './config-error.ts';
+import { ChosenValues, type Derived } from './chosen-values.ts';
 import { CONFIG_FILE_VARIABLE, environmentLayer } from './environment.ts';
-import { fileFailure } from './file-failure.ts';
 import { CONFIG_FILE_FLAG, type FlagValues, flagLayer } from './flags.ts';
 import type { Layer, Origin } from './layer.ts';
 import { defaultFlights, defaultUpstreamSockets } from './machine-limits.ts';
@@ -17,17 +16,17 @@ import {
   suffixesOf,
   upstreamsOf,
 } from './resolv-conf-defaults.ts';
-import type { SettingKey } from './schema.ts';
-import type { Settings } from './settings.ts';
+import type { SettingKey, ValueOf } from './schema.ts';
+import { type Settings, settingsOf } from './settings.ts';
 import type { yamlLayer } from './yaml-file.ts';
 
-/** Everything that settings are made of, so that nothing is read behind anyone's back. */
+/** Everything that settings are made of: nothing is read from anywhere else. */
 export interface Sources {
   readonly flags: FlagValues;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The text of a file. Throws as `node:fs` does. */
   readonly readFile: (path: string) => string;
-  /** Reads the text of {@link configFile}: whoever names one brings the parser, which takes longer to load than it runs. */
+  /** Reads the text of {@link configFile}. Needed only where there is such a file: the parser takes longer to load than to run. */
   readonly yamlLayer?: typeof yamlLayer;
   /** The addresses of this machine's interfaces. */
   readonly machine: readonly string[];
@@ -51,7 +50,7 @@ export interface Loaded {
 /**
  * The effective settings: file, environment and flags over the defaults, the later wins.
  *
- * @throws {ConfigError} With every problem of every source (S3).
+ * @throws {InputError} With every problem of every source (S3).
  */
 export function loadSettings(sources: Sources): Loaded {
   const values = new ChosenValues([
@@ -60,12 +59,12 @@ export function loadSettings(sources: Sources): Loaded {
     flagLayer(sources.flags),
   ]);
   const resolvConf = readResolvConf(sources.readFile, values.take('resolvConf'));
-  const settings = settingsOf(values, resolvConf, sources);
+  const settings = takeAll(values, resolvConf, sources);
   checkTogether(values, settings);
   if (sources.needsUpstreams !== false) {
     checkUpstreams(values, settings, resolvConf, sources.machine);
   }
-  if (values.problems.length > 0) throw new ConfigError(values.problems);
+  if (values.problems.length > 0) throw new InputError(values.problems);
   const notes = [...notesOf(resolvConf), ...zoneNotes(settings)];
   return { settings, origins: values.origins, notes };
 }
@@ -89,83 +88,37 @@ function fileLayer({ flags, env, readFile, yamlLayer }: Sources): Layer {
   }
 }
 
-function settingsOf(
+/** How a setting that no layer gives is found out; the table's own default serves where there is no entry. */
+type Derivations = { readonly [Key in SettingKey]?: () => Derived<ValueOf<Key>> };
+
+function takeAll(
   values: ChosenValues,
   { path, conf }: ReadResolvConf,
   { machine, readFile, memory }: Sources,
 ): Settings {
-  const addresses = values.take('listen.addresses', () => ({ value: defaultListen(machine) }));
-  const isOwn = (server: Endpoint) => ownListener(server, addresses, machine) !== undefined;
-  const suffixes = values.take('search.suffixes', () => ({ value: suffixesOf(conf), from: path }));
-  const upstreams = values.take('upstreams', () => ({
-    value: upstreamsOf(conf, isOwn),
-    from: path,
-  }));
-  const routes = values.take('routes');
-  const flights = values.take('limits.flights', () => ({ value: defaultFlights(memory) }));
-  return {
-    listen: { addresses, allow: values.take('listen.allow'), io: values.take('listen.io') },
-    threads: values.take('threads'),
-    tcp: {
-      maxConnections: values.take('tcp.maxConnections'),
-      maxConnectionsPerClient: values.take('tcp.maxConnectionsPerClient'),
-      maxInFlight: values.take('tcp.maxInFlight'),
-      idle: values.take('tcp.idle'),
-      life: values.take('tcp.life'),
-    },
-    limits: {
-      flights,
-      upstreamSockets: values.take('limits.upstreamSockets', () => ({
-        value: defaultUpstreamSockets(readFile, flights, { upstreams, routes }),
-      })),
-    },
-    resolvConf: path,
-    publishResolvConf: values.take('publishResolvConf'),
-    upstreams,
-    routes,
-    search: {
-      mode: values.take('search.mode'),
-      suffixes,
-      ndots: values.take('search.ndots', () => ({ value: ndotsOf(conf), from: path })),
-      pin: values.take('search.pin'),
-      keep: values.take('search.keep'),
-      wildcardGuard: values.take('search.wildcardGuard'),
-      collapse: values.take('search.collapse'),
-      public: values.take('search.public'),
-    },
-    cluster: {
-      domain: values.take('cluster.domain', () => ({
-        value: clusterDomainOf(suffixes),
-        from: 'search.suffixes',
-      })),
-    },
-    families: {
-      order: values.take('families.order'),
-      repair: values.take('families.repair'),
-      aaaa: values.take('families.aaaa'),
-    },
-    cache: {
-      octets: values.take('cache.octets'),
-      negativeOctets: values.take('cache.negativeOctets'),
-      minTtl: values.take('cache.minTtl'),
-      maxTtl: values.take('cache.maxTtl'),
-    },
-    hosts: values.take('hosts'),
-    rehearsal: values.take('rehearsal'),
-    ready: { names: values.take('ready.names') },
-    status: {
-      address: values.take('status.address'),
-      page: values.take('status.page'),
-      names: values.take('status.names'),
-    },
-    log: { level: values.take('log.level'), format: values.take('log.format') },
-    queryLog: { to: values.take('queryLog.to'), sample: values.take('queryLog.sample') },
-    shutdown: {
-      lameduck: values.take('shutdown.lameduck'),
-      grace: values.take('shutdown.grace'),
-      message: values.take('shutdown.message'),
-    },
+  const isOwn = (server: Endpoint) =>
+    ownListener(server, take('listen.addresses'), machine) !== undefined;
+  const derivations: Derivations = {
+    'listen.addresses': () => ({ value: defaultListen(machine) }),
+    'search.suffixes': () => ({ value: suffixesOf(conf), from: path }),
+    'search.ndots': () => ({ value: ndotsOf(conf), from: path }),
+    'cluster.domain': () => ({
+      value: clusterDomainOf(take('search.suffixes')),
+      from: 'search.suffixes',
+    }),
+    upstreams: () => ({ value: upstreamsOf(conf, isOwn), from: path }),
+    'limits.flights': () => ({ value: defaultFlights(memory) }),
+    'limits.upstreamSockets': () => ({
+      value: defaultUpstreamSockets(readFile, take('limits.flights'), {
+        upstreams: take('upstreams'),
+        routes: take('routes'),
+      }),
+    }),
   };
+  function take<Key extends SettingKey>(key: Key): ValueOf<Key> {
+    return values.take(key, derivations[key]);
+  }
+  return settingsOf(take);
 }
 
 /** L1: both loopbacks, where there are both. */

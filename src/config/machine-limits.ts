@@ -1,4 +1,4 @@
-import type { RouteSettings, UpstreamGroups } from './settings.ts';
+import type { RouteSettings, UpstreamGroups } from './server-kind.ts';
 
 /** Enough for thousands of slow answers at once. */
 const MOST_FLIGHTS = 10_000;

@@ -1,7 +1,7 @@
 import type { Written } from './kind.ts';
 import { formatOrigin, type Origin } from './layer.ts';
 import { SETTING_KEYS, type SettingKey, settingOf } from './schema.ts';
-import type { Settings } from './settings.ts';
+import { type Settings, settingAt } from './settings.ts';
 
 /** One setting as it is in effect. */
 export interface EffectiveSetting {
@@ -18,7 +18,7 @@ export function effectiveSettings(
 ): EffectiveSetting[] {
   return SETTING_KEYS.map((key) => ({
     key,
-    value: settingOf(key).kind.format(valueAt(settings, key)),
+    value: settingOf(key).kind.format(settingAt(settings, key)),
     origin: formatOrigin(origins.get(key) ?? { kind: 'default' }),
   }));
 }
@@ -83,14 +83,4 @@ function scalar(text: string): string {
 /** `Array.isArray` does not see read-only arrays in a union. */
 function isList(value: Written): value is readonly Written[] {
   return Array.isArray(value);
-}
-
-function valueAt(settings: Settings, key: SettingKey): unknown {
-  return key
-    .split('.')
-    .reduce<unknown>((part, word) => (isRecord(part) ? part[word] : undefined), settings);
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
 }

@@ -1,8 +1,8 @@
 import { type Endpoint, isIpv6Address } from '../endpoint.ts';
+import type { Problem } from '../input-error.ts';
+import { fileFailure } from '../input-error.ts';
 import { parseServerAddress, type ServerAddress } from '../upstream/server-address.ts';
 import { isAtOrBelow, labelsOf, type Name } from '../wire/name.ts';
-import type { Problem } from './config-error.ts';
-import { fileFailure } from './file-failure.ts';
 import { LIBC_NAMESERVERS, parseResolvConf, type ResolvConf } from './resolv-conf.ts';
 
 /** What libc takes for more (M1); glibc caps at the same. */

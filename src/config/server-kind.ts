@@ -2,9 +2,18 @@ import * as v from 'valibot';
 import type { LaneOrder } from '../upstream/lanes.ts';
 import { parseServerAddress, type ServerAddress } from '../upstream/server-address.ts';
 import { readRoots } from '../upstream/trusted-roots.ts';
+import type { Name } from '../wire/name.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import { describe, domainName, type Kind, text, type Written, wordsOf } from './kind.ts';
-import type { RouteSettings, UpstreamGroups } from './settings.ts';
+
+/** Groups in the order in which they are asked, each of servers that are equals (U1). */
+export type UpstreamGroups = readonly (readonly ServerAddress[])[];
+
+/** A zone with upstreams of its own (U1). */
+export interface RouteSettings {
+  readonly zone: Name;
+  readonly upstreams: UpstreamGroups;
+}
 
 /** A pod has a handful of servers at most; each costs sockets, a metric label and a failure memory (S1). */
 const MAX_GROUPS = 16;
@@ -57,7 +66,7 @@ export function routes(): Kind<readonly RouteSettings[]> {
   };
 }
 
-/** Keys of a route, for who mistyped one. */
+/** Keys of a route, to suggest one for a mistyped key. */
 export const ROUTE_KEYS = ['zone', 'upstreams'] as const;
 
 /** How a pair goes upstream (F2). */

@@ -1,6 +1,6 @@
 import * as yaml from 'yaml';
+import type { Problem } from '../input-error.ts';
 import { didYouMean } from './closest.ts';
-import type { Problem } from './config-error.ts';
 import { describe, type Written } from './kind.ts';
 import type { Entry, Layer } from './layer.ts';
 import { isSettingKey, SETTING_KEYS } from './schema.ts';

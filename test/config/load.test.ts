@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { test } from 'tap';
-import { ConfigError } from '../../src/config/config-error.ts';
 import { formatOrigin } from '../../src/config/layer.ts';
 import { type Loaded, loadSettings, type Sources } from '../../src/config/load.ts';
 import {
@@ -9,6 +8,7 @@ import {
   type SettingKey,
   settingOf,
 } from '../../src/config/schema.ts';
+import { InputError } from '../../src/input-error.ts';
 import { FILE, POD_RESOLV_CONF, sources } from './written-sources.ts';
 
 function problemsOf(from: Sources): string[] {
@@ -16,7 +16,7 @@ function problemsOf(from: Sources): string[] {
     loadSettings(from);
     return [];
   } catch (error) {
-    if (error instanceof ConfigError) return error.message.split('\n');
+    if (error instanceof InputError) return error.message.split('\n');
     throw error;
   }
 }

@@ -4,10 +4,10 @@ import { test } from 'tap';
 import { parse } from 'yaml';
 import type { Command } from '../../src/commands/command.ts';
 import { type CommandTable, runCommandLine } from '../../src/commands/command-line.ts';
-import { ConfigError } from '../../src/config/config-error.ts';
 import { loadSettings } from '../../src/config/load.ts';
 import { SETTING_KEYS } from '../../src/config/schema.ts';
 import { yamlLayer } from '../../src/config/yaml-file.ts';
+import { InputError } from '../../src/input-error.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
 import { rules } from '../e2e/monitoring.ts';
 import { configurationDoc } from './configuration-doc.ts';
@@ -273,7 +273,7 @@ function problemsOf(text: string): string[] {
     });
     return [];
   } catch (error) {
-    if (error instanceof ConfigError)
+    if (error instanceof InputError)
       return error.problems.map(({ place, reason }) => `${place}: ${reason}`);
     throw error;
   }

@@ -1,9 +1,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { fileFailure } from '../../config/file-failure.ts';
+import { fileFailure, InputError } from '../../input-error.ts';
 import { decodeManifest, type ManifestText } from '../../kubernetes/manifest/manifest-encoding.ts';
-import { ManifestError } from '../../kubernetes/manifest/manifest-error.ts';
 
 /** A file with manifests, as it was read. */
 export interface ManifestFile extends ManifestText {
@@ -17,7 +16,7 @@ const EXTENSION = /\.(?:ya?ml|json)$/;
 /**
  * Reads what `-f` names: a file, `-` for stdin, or the manifests of a folder, not of those below it, as kubectl does.
  *
- * @throws {ManifestError} When something cannot be read; names each.
+ * @throws {InputError} When something cannot be read; names each.
  */
 export async function readManifestFiles(names: readonly string[]): Promise<ManifestFile[]> {
   const paths = await settled(names.map(filesAt));
@@ -31,7 +30,7 @@ async function filesAt(name: string): Promise<string[]> {
   const found = await readdir(name, { withFileTypes: true });
   const files = found.filter((each) => !each.isDirectory() && EXTENSION.test(each.name));
   if (files.length === 0) {
-    throw new ManifestError([{ place: name, reason: 'a folder without .yaml, .yml or .json' }]);
+    throw new InputError([{ place: name, reason: 'a folder without .yaml, .yml or .json' }]);
   }
   return files.map((each) => join(name, each.name)).toSorted();
 }
@@ -44,17 +43,17 @@ async function readOne(path: string): Promise<ManifestFile> {
 }
 
 function unreadable(place: string, error: unknown): never {
-  throw new ManifestError([{ place, reason: fileFailure(error) }]);
+  throw new InputError([{ place, reason: fileFailure(error) }]);
 }
 
 /** All results, or one error that has the problems of all failures. */
 async function settled<T>(promises: readonly Promise<T>[]): Promise<T[]> {
   const results = await Promise.allSettled(promises);
   const failures = results.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []));
-  const other = failures.find((failure) => !(failure instanceof ManifestError));
+  const other = failures.find((failure) => !(failure instanceof InputError));
   if (other !== undefined) throw other;
   if (failures.length > 0) {
-    throw new ManifestError(failures.flatMap((failure: ManifestError) => failure.problems));
+    throw new InputError(failures.flatMap((failure: InputError) => failure.problems));
   }
   return results.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
 }

@@ -1,5 +1,5 @@
 import { unwatchFile, watchFile } from 'node:fs';
-import { ConfigError, formatProblem } from '../../config/config-error.ts';
+import { formatProblem, InputError } from '../../input-error.ts';
 import type { ReloadResult } from '../../observe/label-sets.ts';
 import type { Log } from '../../observe/log.ts';
 
@@ -71,6 +71,6 @@ export class Reloads {
 }
 
 function reasonsOf(error: unknown): string[] {
-  if (error instanceof ConfigError) return error.problems.map(formatProblem);
+  if (error instanceof InputError) return error.problems.map(formatProblem);
   return [error instanceof Error ? error.message : String(error)];
 }

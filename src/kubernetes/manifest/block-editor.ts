@@ -8,31 +8,15 @@ import {
   type YAMLMap,
   type YAMLSeq,
 } from 'yaml';
+import { CollectionEditor, type MemberChanges } from './collection-editor.ts';
 import { EditError } from './edit-error.ts';
 import type { ListChange } from './list-changes.ts';
 import { blockElement, blockLines, blockPair } from './render-value.ts';
-import type { TextEdits } from './text-edits.ts';
 import { columnOf, lineStart } from './text-lines.ts';
-import type { TextStyle } from './text-style.ts';
 
 /** Changes collections of YAML's block style, by whole lines. */
-export class BlockEditor {
-  private readonly text: string;
-  private readonly edits: TextEdits;
-  private readonly style: TextStyle;
-
-  constructor(text: string, edits: TextEdits, style: TextStyle) {
-    this.text = text;
-    this.edits = edits;
-    this.style = style;
-  }
-
-  /** Members come behind those that are there. */
-  pairs(
-    map: YAMLMap,
-    removed: readonly number[],
-    added: readonly (readonly [key: string, value: unknown])[],
-  ): void {
+export class BlockEditor extends CollectionEditor {
+  override pairs(map: YAMLMap, { removed, added }: MemberChanges): void {
     for (const index of removed) this.removePair(map, index);
     if (added.length === 0) return;
     const column = columnOf(this.text, startOf(map));

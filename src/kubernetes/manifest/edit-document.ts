@@ -134,7 +134,7 @@ class DocumentEditor {
       return;
     }
     const pairs = added.map((key) => [key, member(after, key)] as const);
-    (isBlock(map) ? this.block : this.flow).pairs(map, removed, pairs);
+    (isBlock(map) ? this.block : this.flow).pairs(map, { removed, added: pairs });
   }
 
   private pair(

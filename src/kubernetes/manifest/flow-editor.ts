@@ -1,9 +1,8 @@
 import { isScalar, type Node, type Pair, type YAMLMap, type YAMLSeq } from 'yaml';
+import { CollectionEditor, type MemberChanges } from './collection-editor.ts';
 import type { ListChange } from './list-changes.ts';
 import { flowYaml, jsonText } from './render-value.ts';
-import type { TextEdits } from './text-edits.ts';
 import { indentOf } from './text-lines.ts';
-import type { TextStyle } from './text-style.ts';
 
 interface Span {
   readonly from: number;
@@ -11,23 +10,8 @@ interface Span {
 }
 
 /** Changes collections between brackets: JSON, and YAML's flow style. */
-export class FlowEditor {
-  private readonly text: string;
-  private readonly edits: TextEdits;
-  private readonly style: TextStyle;
-
-  constructor(text: string, edits: TextEdits, style: TextStyle) {
-    this.text = text;
-    this.edits = edits;
-    this.style = style;
-  }
-
-  /** Members come behind those that are there. */
-  pairs(
-    map: YAMLMap,
-    removed: readonly number[],
-    added: readonly (readonly [key: string, value: unknown])[],
-  ): void {
+export class FlowEditor extends CollectionEditor {
+  override pairs(map: YAMLMap, { removed, added }: MemberChanges): void {
     const spans = map.items.map(pairSpan);
     const isJson = this.isJson(map);
     const inner = this.innerIndent(map, spans);

@@ -1,9 +1,9 @@
+import { InputError, type Problem } from '../../input-error.ts';
 import type { InjectionOptions } from '../inject/inject-pod.ts';
 import { type Removal, removeFromPod } from '../inject/remove-pod.ts';
 import { type Update, updatePod } from '../inject/update-pod.ts';
 import { type DocumentTree, readTree, type TreeProblem } from './document-tree.ts';
 import { type DocumentText, splitDocuments } from './documents.ts';
-import { ManifestError, type ManifestProblem } from './manifest-error.ts';
 import { type Change, patchText } from './patch-text.ts';
 import { type PodTemplate, podTemplates, type UnknownTemplate } from './pod-templates.ts';
 import { plainValue } from './raw-scalar.ts';
@@ -37,7 +37,7 @@ export interface ManifestOptions extends InjectionOptions {
  * Puts sidestub into every pod of a manifest, brings it to these options, or takes it out: YAML of any number of documents, or JSON objects one after another.
  *
  * @param file - What to call it where something is wrong.
- * @throws {ManifestError} When it is neither YAML nor JSON; names the places.
+ * @throws {InputError} When it is neither YAML nor JSON; names the places.
  */
 export function injectManifest(
   text: string,
@@ -51,7 +51,7 @@ export function injectManifest(
   const problems = read.flatMap(({ document, tree }) =>
     'text' in tree ? [] : tree.map((problem) => placed(problem, document, file)),
   );
-  if (problems.length > 0) throw new ManifestError(summary(problems, text, file));
+  if (problems.length > 0) throw new InputError(summary(problems, text, file));
   const parts = read.map(({ document, tree }) =>
     injectDocument(document, tree as DocumentTree, file, options),
   );
@@ -72,11 +72,7 @@ function placed({ offset, reason }: TreeProblem, { text, line }: DocumentText, f
 const MAX_PROBLEMS = 5;
 
 /** A template of Helm or the like has a complaint for each of its lines: one says what to do about it. */
-function summary(
-  problems: readonly ManifestProblem[],
-  text: string,
-  file: string,
-): readonly ManifestProblem[] {
+function summary(problems: readonly Problem[], text: string, file: string): readonly Problem[] {
   const template = /\{\{-?[^}]*\}\}/.exec(text);
   if (template !== null) {
     const place = `${file}:${lineOf(text, template.index)}`;

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { ManifestError } from './manifest-error.ts';
+import { InputError } from '../../input-error.ts';
 
 /** How a file spells its text: kubectl reads UTF-16 where a byte order mark says so, and UTF-8 otherwise. */
 export type Encoding = 'utf-8' | 'utf-16le' | 'utf-16be';
@@ -17,7 +17,7 @@ const MARK = '\uFEFF';
  * Decodes a file.
  *
  * @param file - What to call it where something is wrong.
- * @throws {ManifestError} When it is not text in the encoding that it claims: it could not be written back unchanged.
+ * @throws {InputError} When it is not text in the encoding that it claims: it could not be written back unchanged.
  */
 export function decodeManifest(octets: Uint8Array, file: string): ManifestText {
   const encoding = encodingOf(octets);
@@ -25,7 +25,7 @@ export function decodeManifest(octets: Uint8Array, file: string): ManifestText {
   const hasMark = text.startsWith(MARK);
   const manifest = { text: hasMark ? text.slice(1) : text, encoding, hasMark };
   if (!Buffer.from(encodeManifest(manifest)).equals(octets)) {
-    throw new ManifestError([{ place: file, reason: `not valid ${encoding.toUpperCase()}` }]);
+    throw new InputError([{ place: file, reason: `not valid ${encoding.toUpperCase()}` }]);
   }
   return manifest;
 }
@@ -47,7 +47,7 @@ function encodingOf(octets: Uint8Array): Encoding {
 function decodeUtf8(octets: Uint8Array, file: string): string {
   if (!isUtf8(octets)) {
     const line = firstInvalidLine(octets);
-    throw new ManifestError([{ place: `${file}:${line}`, reason: 'not valid UTF-8' }]);
+    throw new InputError([{ place: `${file}:${line}`, reason: 'not valid UTF-8' }]);
   }
   return Buffer.from(octets).toString('utf8');
 }

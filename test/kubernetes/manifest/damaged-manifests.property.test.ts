@@ -1,11 +1,11 @@
 // Manifests that somebody's editor or template broke: named with their place, or injected, and never an exit code 70.
 import fc from 'fast-check';
 import { test } from 'tap';
+import { InputError } from '../../../src/input-error.ts';
 import {
   injectManifest,
   type ManifestOptions,
 } from '../../../src/kubernetes/manifest/inject-manifest.ts';
-import { ManifestError } from '../../../src/kubernetes/manifest/manifest-error.ts';
 import { TemplatePaths } from '../../../src/kubernetes/manifest/template-paths.ts';
 import { testOptions } from '../inject/pod-files.ts';
 import { ODD_MANIFESTS } from './odd-manifests.ts';
@@ -93,7 +93,7 @@ function injectedOrNamed(text: string) {
   try {
     return injectManifest(text, 'file', options);
   } catch (error) {
-    if (!(error instanceof ManifestError)) throw error;
+    if (!(error instanceof InputError)) throw error;
     const unnamed = error.problems.find(({ place }) => !/^file(?::\d+)*$/.test(place));
     if (unnamed !== undefined) throw new Error(`no place: ${JSON.stringify(unnamed)}`);
     return undefined;
