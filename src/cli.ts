@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import type { CommandTable } from './commands/command-line.ts';
+import type { CommandTable } from './commands/command.ts';
 
 // Every Node that npm may start this with has to parse this file, and must not load another before its version is
 // known: hence no import above that leaves a trace, and no syntax newer than Node 18.

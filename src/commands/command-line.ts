@@ -2,18 +2,15 @@ import { parseArgs } from 'node:util';
 import { didYouMean } from '../config/closest.ts';
 import { formatProblem, InputError } from '../input-error.ts';
 import {
-  type Command,
   type CommandContext,
   type CommandOptions,
+  type CommandTable,
   ExitCode,
   type Flags,
   type FlagValue,
   UsageError,
 } from './command.ts';
 import { commandHelp, programHelp } from './help.ts';
-
-/** The commands by name; each is loaded when it is wanted, so that `health` never pays for `run`. */
-export type CommandTable = Readonly<Record<string, () => Promise<{ readonly command: Command }>>>;
 
 /** The process as the command line sees it. */
 export type Surroundings = Omit<CommandContext, 'flags' | 'positionals'>;

@@ -1,3 +1,5 @@
+import type { Output } from '../terminal.ts';
+
 /** One word of the command line: `sidestub NAME`. Each `src/commands/NAME.ts` exports one as `command`. */
 export interface Command {
   /** Its line in `sidestub --help`: lower case, no full stop. */
@@ -15,6 +17,9 @@ export interface Command {
    */
   main(context: CommandContext): Promise<number>;
 }
+
+/** The commands by name; each is loaded only when it runs, so that `health` does not load `run`. */
+export type CommandTable = Readonly<Record<string, () => Promise<{ readonly command: Command }>>>;
 
 /** A command's flags, by long name. */
 export type CommandOptions = Readonly<Record<string, CommandOption>>;
@@ -41,16 +46,6 @@ export interface CommandContext {
   readonly version: string;
   readonly stdout: Output;
   readonly stderr: Output;
-}
-
-/** A stream to print to; a terminal also says how wide it is. */
-export interface Output {
-  /** Text, or octets where the encoding is not UTF-8. */
-  write(text: string | Uint8Array): unknown;
-  readonly isTTY?: boolean;
-  readonly columns?: number;
-  /** Absent where it is no process's own. */
-  readonly fd?: number;
 }
 
 /** Values of flags by long name; absent where not given. */

@@ -1,14 +1,14 @@
 import { monotonicClock } from '../clock.ts';
+import { jsonReport } from '../demo/json-report.ts';
+import { Progress } from '../demo/progress.ts';
+import { closing, headline, legend, tableTitle, waterfallTitle } from '../demo/report.ts';
+import { STORIES } from '../demo/stories.ts';
+import { storyTable } from '../demo/table.ts';
+import { LIBCS, PATHS, type Trial, type TrialOptions } from '../demo/trial.ts';
+import { brokenPromise, runTrials } from '../demo/trials.ts';
+import { waterfall } from '../demo/waterfall.ts';
+import { type Paint, paintFor } from '../terminal.ts';
 import { type Command, type CommandContext, ExitCode, isSet, printJson } from './command.ts';
-import { jsonReport } from './demo/json-report.ts';
-import { type Paint, paintFor } from './demo/paint.ts';
-import { Progress } from './demo/progress.ts';
-import { closing, headline, legend, tableTitle, waterfallTitle } from './demo/report.ts';
-import { STORIES } from './demo/stories.ts';
-import { storyTable } from './demo/table.ts';
-import { LIBCS, PATHS, type Trial, type TrialOptions } from './demo/trial.ts';
-import { brokenPromise, runTrials } from './demo/trials.ts';
-import { waterfall } from './demo/waterfall.ts';
 import { durationFlag } from './duration-flag.ts';
 
 const usage = `sidestub demo [--json] [--patience DURATION]

@@ -6,6 +6,7 @@ import { ownListener, reachable } from '../config/own-address.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { fileFailure } from '../input-error.ts';
+import { paintFor } from '../terminal.ts';
 import { knownHere } from '../walk/hosts-first.ts';
 import { socketTransport } from '../walk/socket-transport.ts';
 import { rcodeName } from '../wire/codes.ts';
@@ -19,7 +20,6 @@ import {
   textFlag,
   UsageError,
 } from './command.ts';
-import { paintFor } from './demo/paint.ts';
 import { explainSvg } from './explain/explain-svg.ts';
 import { explainText } from './explain/explain-text.ts';
 import { type Explanation, explainName, wasAnswered } from './explain/explanation.ts';

@@ -1,5 +1,4 @@
-import type { Command, CommandOption } from './command.ts';
-import type { CommandTable } from './command-line.ts';
+import type { Command, CommandOption, CommandTable } from './command.ts';
 
 /** What `sidestub --help` prints: the commands, and for each question that people come with the one that answers it. */
 export async function programHelp(commands: CommandTable, version: string): Promise<string> {

@@ -3,7 +3,8 @@ import { networkInterfaces } from 'node:os';
 import { configFile, type Sources } from '../config/load.ts';
 import type { Problem } from '../input-error.ts';
 import { formatProblem } from '../input-error.ts';
-import type { CommandContext, Output } from './command.ts';
+import type { Output } from '../terminal.ts';
+import type { CommandContext } from './command.ts';
 
 /** What a command's settings are made of on this machine, as it is now: call it anew for a reload. */
 export async function sourcesOf({

@@ -10,7 +10,7 @@ import { MAX_KINDS, ReadyAnswers, type ReadyAnswersOptions } from '../listen/rea
 import { Responder, type ResponderEvents } from '../listen/responder.ts';
 import type { TcpLimit } from '../listen/tcp.ts';
 import { chooseUdp } from '../listen/udp-io.ts';
-import { type FailureReason, rcodeClass, typeClass } from '../observe/label-sets.ts';
+import { rcodeClass, typeClass } from '../observe/label-sets.ts';
 import type { Log } from '../observe/log.ts';
 import { causeOf } from '../observe/lookup-cause.ts';
 import { isRemarkable, LookupWatch, type RecentLookup } from '../observe/lookup-watch.ts';
@@ -22,6 +22,7 @@ import { randomUint16 } from '../random.ts';
 import type { FamiliesOptions } from '../resolve/families.ts';
 import type { HostsLookup } from '../resolve/local-names.ts';
 import type { Resolve } from '../resolve/stage.ts';
+import type { FailureReason } from '../vocabulary.ts';
 import { answerFirst } from './answer-first.ts';
 import { Generations, type Reloadable } from './generations.ts';
 import { Listeners } from './listeners.ts';

@@ -1,11 +1,12 @@
 import type { Worker } from 'node:worker_threads';
+import type { Clock } from '../clock.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { ListenError } from '../listen/listen-error.ts';
 import type { Log } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
+import type { LineStream } from '../observe/query-log.ts';
 import { addCounts, type CountsReport, summedGauges } from '../observe/thread-counts.ts';
-import type { DaemonParts } from './daemon.ts';
 import type { Reloadable } from './generations.ts';
 
 /** What a thread is told; it can go from thread to thread. */
@@ -34,6 +35,17 @@ export interface ThreadData extends ThreadSettings {
   readonly version: string;
 }
 
+/** What the threads take over from the first thread's daemon. */
+export interface ThreadsParts {
+  readonly settings: Settings;
+  readonly onlyRoutable?: Reloadable['onlyRoutable'];
+  readonly version: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly queryLog?: LineStream | undefined;
+  readonly onFatal: (message: string) => void;
+}
+
 /** Where the first thread's daemon meets the others. */
 export interface OtherThreads {
   /** Starts them, when the first one listens. @throws {Error} If one does not start. */
@@ -56,13 +68,13 @@ const REPORT_EVERY = 1_000;
 
 /** The threads beside the first: each a daemon of its own, with its own cache and sockets, on the same addresses. */
 export class Threads implements OtherThreads {
-  private readonly parts: DaemonParts;
+  private readonly parts: ThreadsParts;
   private readonly members: Member[] = [];
   private reporting: { cancel(): void } | undefined;
   private stopped = false;
 
   /** @param parts - What the first one was started with. */
-  constructor(parts: DaemonParts) {
+  constructor(parts: ThreadsParts) {
     this.parts = parts;
   }
 
@@ -127,11 +139,11 @@ class Member {
   private readonly worker: Worker;
   private readonly number: number;
   private readonly metrics: Metrics;
-  private readonly parts: DaemonParts;
+  private readonly parts: ThreadsParts;
   private readonly waiting = new Map<FromThread['kind'], PromiseWithResolvers<void>>();
   private ending = false;
 
-  constructor(worker: Worker, number: number, metrics: Metrics, parts: DaemonParts) {
+  constructor(worker: Worker, number: number, metrics: Metrics, parts: ThreadsParts) {
     this.worker = worker;
     this.number = number;
     this.metrics = metrics;

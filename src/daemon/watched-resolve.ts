@@ -1,9 +1,10 @@
 import type { Clock } from '../clock.ts';
-import { type FailureReason, rcodeClass } from '../observe/label-sets.ts';
+import { rcodeClass } from '../observe/label-sets.ts';
 import type { LookupWatch } from '../observe/lookup-watch.ts';
 import type { QueryLog } from '../observe/query-log.ts';
 import type { Resolve } from '../resolve/stage.ts';
 import { verdictOf } from '../resolve/verdict.ts';
+import type { FailureReason } from '../vocabulary.ts';
 import { rcodeName, typeName } from '../wire/codes.ts';
 
 export interface Watchers {

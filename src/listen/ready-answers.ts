@@ -1,12 +1,8 @@
 import type { Clock, Milliseconds } from '../clock.ts';
-import {
-  type AnswerSource,
-  type Transport,
-  type TypeClass,
-  typeClass,
-} from '../observe/label-sets.ts';
+import { type TypeClass, typeClass } from '../observe/label-sets.ts';
 import type { Repeat } from '../resolve/repetition.ts';
 import type { Answer, Query } from '../resolve/stage.ts';
+import type { AnswerSource, Transport } from '../vocabulary.ts';
 import { TCP_OCTETS } from '../wire/render.ts';
 import type { Request } from '../wire/request.ts';
 import type { AnswerTable } from './answer-table.ts';

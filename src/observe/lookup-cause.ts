@@ -1,5 +1,5 @@
 import type { Milliseconds } from '../clock.ts';
-import type { AnswerSource, FailureReason } from './label-sets.ts';
+import type { AnswerSource, FailureReason } from '../vocabulary.ts';
 import type { LookupStep, RecentLookup } from './lookup-watch.ts';
 
 /**

@@ -1,5 +1,6 @@
 import type { Clock, Milliseconds, Timer } from '../clock.ts';
-import type { AnswerSource, FailureReason, LookupOutcome, RcodeClass } from './label-sets.ts';
+import type { AnswerSource, FailureReason, LookupOutcome } from '../vocabulary.ts';
+import type { RcodeClass } from './label-sets.ts';
 import type { Histogram, HistogramSet } from './tally.ts';
 
 /** What a client asked, as far as the watch needs it. */

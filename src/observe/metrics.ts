@@ -1,17 +1,19 @@
 import {
   ANSWER_SOURCES,
-  CACHE_PARTS,
   CONFORMANCE_STATES,
   type ConformanceState,
-  DROP_REASONS,
   EXPANSION_FATES,
+  LOOKUP_OUTCOMES,
+  REPAIR_KINDS,
+  TRANSPORTS,
+} from '../vocabulary.ts';
+import {
+  CACHE_PARTS,
+  DROP_REASONS,
   FORMER_LIMITS,
   LIMITS,
-  LOOKUP_OUTCOMES,
   RCODE_CLASSES,
-  REPAIR_KINDS,
   SAVING_REASONS,
-  TRANSPORTS,
   TYPE_CLASSES,
 } from './label-sets.ts';
 import { MetricRegistry } from './metric-registry.ts';

@@ -1,6 +1,6 @@
 import { createWriteStream, openSync } from 'node:fs';
 import type { Milliseconds } from '../clock.ts';
-import type { AnswerSource } from './label-sets.ts';
+import type { AnswerSource } from '../vocabulary.ts';
 import type { Tally } from './tally.ts';
 
 /** One query and its answer, names and all: on request only (S4). */

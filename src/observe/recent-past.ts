@@ -1,5 +1,5 @@
 import type { Clock, Milliseconds } from '../clock.ts';
-import type { AnswerSource } from './label-sets.ts';
+import type { AnswerSource } from '../vocabulary.ts';
 import type { Metrics } from './metrics.ts';
 import { Histogram } from './tally.ts';
 

@@ -1,11 +1,5 @@
-import {
-  type AnswerSource,
-  type ExpansionFate,
-  type RcodeClass,
-  type RepairKind,
-  SAVING_REASONS,
-  type SavingReason,
-} from './label-sets.ts';
+import type { AnswerSource, ExpansionFate, RepairKind } from '../vocabulary.ts';
+import { type RcodeClass, SAVING_REASONS, type SavingReason } from './label-sets.ts';
 import type { Histogram, TallyGrid, TallySet } from './tally.ts';
 
 /** What savings are read from. */

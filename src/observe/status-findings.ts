@@ -1,4 +1,4 @@
-import type { FailureReason } from './label-sets.ts';
+import type { FailureReason } from '../vocabulary.ts';
 import { duration, share } from './status-text.ts';
 import { quantile, type StatusView } from './status-view.ts';
 

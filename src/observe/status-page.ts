@@ -1,5 +1,5 @@
+import type { FailureReason } from '../vocabulary.ts';
 import { type Content, html, type Markup } from './html.ts';
-import type { FailureReason } from './label-sets.ts';
 import { configurationList } from './status-configuration.ts';
 import { type Finding, findings } from './status-findings.ts';
 import { lookupList } from './status-lookups.ts';

@@ -1,11 +1,6 @@
 import type { Clock } from '../clock.ts';
-import {
-  ANSWER_SOURCES,
-  type AnswerSource,
-  CACHE_PARTS,
-  type CachePart,
-  type FailureReason,
-} from './label-sets.ts';
+import { ANSWER_SOURCES, type AnswerSource, type FailureReason } from '../vocabulary.ts';
+import { CACHE_PARTS, type CachePart } from './label-sets.ts';
 import type { LookupWatch, RecentLookup } from './lookup-watch.ts';
 import type { Metrics } from './metrics.ts';
 import { RecentPast, type Stretch } from './recent-past.ts';

@@ -1,5 +1,5 @@
-import type { AnswerSource, FailureReason } from './label-sets.ts';
-import { ANSWER_SOURCES, FAILURE_REASONS } from './label-sets.ts';
+import type { AnswerSource, FailureReason } from '../vocabulary.ts';
+import { ANSWER_SOURCES, FAILURE_REASONS } from '../vocabulary.ts';
 import type { LogFields } from './log.ts';
 import type { Metrics } from './metrics.ts';
 

@@ -3,7 +3,7 @@ import {
   type FailureReason,
   TCP_FALLBACKS,
   UPSTREAM_TRANSPORTS,
-} from './label-sets.ts';
+} from '../vocabulary.ts';
 import type { MetricRegistry } from './metric-registry.ts';
 import type { Histogram, Tally } from './tally.ts';
 

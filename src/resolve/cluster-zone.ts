@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock, Milliseconds } from '../clock.ts';
-import type { ConformanceState } from '../observe/label-sets.ts';
+import type { ConformanceState } from '../vocabulary.ts';
 import { RrType } from '../wire/codes.ts';
 import { isUnfinished, type Message } from '../wire/message.ts';
 import { joinNames, labelsOf, lastLabel, type Name, relativeTo } from '../wire/name.ts';

@@ -1,6 +1,6 @@
 import type { Clock, Milliseconds, Timer } from '../clock.ts';
-import type { ConformanceState } from '../observe/label-sets.ts';
 import { randomHex } from '../random.ts';
+import type { ConformanceState } from '../vocabulary.ts';
 import { RrType } from '../wire/codes.ts';
 import type { Message } from '../wire/message.ts';
 import { isAtOrBelow, type Name } from '../wire/name.ts';

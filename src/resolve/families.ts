@@ -1,8 +1,8 @@
 import type { Clock, Milliseconds } from '../clock.ts';
 import { Deadlines, type Expiring, type Waiting } from '../deadlines.ts';
 import { lruMap } from '../lru-map.ts';
-import type { RepairKind } from '../observe/label-sets.ts';
 import { isRefusal } from '../upstream/exchange.ts';
+import type { RepairKind } from '../vocabulary.ts';
 import { EdeCode, Rcode, RrClass, RrType } from '../wire/codes.ts';
 import type { Name } from '../wire/name.ts';
 import { ownNegative } from '../wire/soa.ts';

@@ -1,7 +1,7 @@
 import type { LRUCache } from 'lru-cache';
 import type { Clock, Milliseconds } from '../clock.ts';
 import { lruMap } from '../lru-map.ts';
-import type { RepairKind } from '../observe/label-sets.ts';
+import type { RepairKind } from '../vocabulary.ts';
 import { Rcode } from '../wire/codes.ts';
 import { NODATA_DENIED } from '../wire/edns.ts';
 import type { Name } from '../wire/name.ts';

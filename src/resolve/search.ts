@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { ExpansionFate } from '../observe/label-sets.ts';
+import type { ExpansionFate } from '../vocabulary.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
 import type { Name } from '../wire/name.ts';
 import { ownNegative } from '../wire/soa.ts';

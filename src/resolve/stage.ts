@@ -1,6 +1,6 @@
 import type { Milliseconds } from '../clock.ts';
-import type { AnswerSource } from '../observe/label-sets.ts';
 import type { Again, UpstreamFailure } from '../upstream/exchange.ts';
+import type { AnswerSource } from '../vocabulary.ts';
 import type { Ede } from '../wire/edns.ts';
 import type { Message } from '../wire/message.ts';
 import type { Name } from '../wire/name.ts';

@@ -1,15 +1,14 @@
 import { test } from 'tap';
 import { type CommandContext, type Flags, UsageError } from '../../src/commands/command.ts';
-import { jsonReport } from '../../src/commands/demo/json-report.ts';
-import { paintFor } from '../../src/commands/demo/paint.ts';
-import { closing, headline, legend } from '../../src/commands/demo/report.ts';
-import { spanText } from '../../src/commands/demo/span-text.ts';
-import { STORIES } from '../../src/commands/demo/stories.ts';
-import { storyTable } from '../../src/commands/demo/table.ts';
-import { LIBCS, PATHS, type Trial } from '../../src/commands/demo/trial.ts';
-import { brokenPromise } from '../../src/commands/demo/trials.ts';
-import { bar, waterfall } from '../../src/commands/demo/waterfall.ts';
 import { command } from '../../src/commands/demo.ts';
+import { jsonReport } from '../../src/demo/json-report.ts';
+import { closing, headline, legend } from '../../src/demo/report.ts';
+import { STORIES } from '../../src/demo/stories.ts';
+import { storyTable } from '../../src/demo/table.ts';
+import { LIBCS, PATHS, type Trial } from '../../src/demo/trial.ts';
+import { brokenPromise } from '../../src/demo/trials.ts';
+import { bar, waterfall } from '../../src/demo/waterfall.ts';
+import { paintFor, spanText } from '../../src/terminal.ts';
 import type { Walk } from '../../src/walk/walk.ts';
 
 const PLAIN = paintFor({ write: () => true }, {});

@@ -2,9 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { type Test, test } from 'tap';
 import { monotonicClock } from '../../src/clock.ts';
 import { runCommandLine } from '../../src/commands/command-line.ts';
-import { startCluster } from '../../src/commands/demo/cluster.ts';
-import { worldOf } from '../../src/commands/demo/cluster-world.ts';
-import { startSidecar } from '../../src/commands/demo/sidecar.ts';
+import { startCluster } from '../../src/demo/cluster.ts';
+import { worldOf } from '../../src/demo/cluster-world.ts';
+import { startSidecar } from '../../src/demo/sidecar.ts';
 import { type Endpoint, formatEndpoint } from '../../src/endpoint.ts';
 
 const SEARCH = ['job.svc.cluster.local.', 'svc.cluster.local.', 'cluster.local.'];

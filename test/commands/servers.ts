@@ -5,8 +5,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { monotonicClock } from '../../src/clock.ts';
-import { type Asked, startCluster } from '../../src/commands/demo/cluster.ts';
-import { worldOf } from '../../src/commands/demo/cluster-world.ts';
+import { type Asked, startCluster } from '../../src/demo/cluster.ts';
+import { worldOf } from '../../src/demo/cluster-world.ts';
 import { formatEndpoint } from '../../src/endpoint.ts';
 
 /** A server that stands in for the daemon, the flags with which a command asks it, and the services of its world. */

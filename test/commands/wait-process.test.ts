@@ -1,6 +1,6 @@
 // `wait` as users start it: a process of its own, by the machine's clock, behind a daemon that is a process too.
 import { type Test, test } from 'tap';
-import type { Asked } from '../../src/commands/demo/cluster.ts';
+import type { Asked } from '../../src/demo/cluster.ts';
 import { RrType } from '../../src/wire/codes.ts';
 import { freePort } from '../support/free-port.ts';
 import { flagsFor, server, silence } from './servers.ts';

@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { type Test, test } from 'tap';
 import { monotonicClock } from '../../src/clock.ts';
 import { runCommandLine } from '../../src/commands/command-line.ts';
-import { startCluster } from '../../src/commands/demo/cluster.ts';
-import { worldOf } from '../../src/commands/demo/cluster-world.ts';
+import { startCluster } from '../../src/demo/cluster.ts';
+import { worldOf } from '../../src/demo/cluster-world.ts';
 import { formatEndpoint } from '../../src/endpoint.ts';
 import { run } from './captured.ts';
 

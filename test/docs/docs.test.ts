@@ -2,8 +2,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { test } from 'tap';
 import { parse } from 'yaml';
-import type { Command } from '../../src/commands/command.ts';
-import { type CommandTable, runCommandLine } from '../../src/commands/command-line.ts';
+import type { Command, CommandTable } from '../../src/commands/command.ts';
+import { runCommandLine } from '../../src/commands/command-line.ts';
 import { loadSettings } from '../../src/config/load.ts';
 import { SETTING_KEYS } from '../../src/config/schema.ts';
 import { yamlLayer } from '../../src/config/yaml-file.ts';

@@ -1,6 +1,6 @@
 // Datagrams that never arrive: the race in conntrack (F1, F2), loss (U2), a cluster that is not there yet.
 import { test } from 'tap';
-import type { Asked } from '../../src/commands/demo/cluster.ts';
+import type { Asked } from '../../src/demo/cluster.ts';
 import { RrType } from '../../src/wire/codes.ts';
 import {
   bestOf,

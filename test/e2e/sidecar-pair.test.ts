@@ -1,8 +1,8 @@
 // A sidecar with the node daemon in front of cluster DNS: what is found directly is found, from the first lookup on.
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Test, test } from 'tap';
-import type { Asked } from '../../src/commands/demo/cluster.ts';
-import { type World, worldOf } from '../../src/commands/demo/cluster-world.ts';
+import type { Asked } from '../../src/demo/cluster.ts';
+import { type World, worldOf } from '../../src/demo/cluster-world.ts';
 import type { Name } from '../../src/wire/name.ts';
 import type { Lab } from '../support/lab.ts';
 import type { Libc, Lookup } from '../support/lab-client.ts';

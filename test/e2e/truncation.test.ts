@@ -1,6 +1,6 @@
 // L4 with real libcs: musl 1.2.3 has no TCP and uses what fits into 512 octets; glibc asks again over TCP.
 import { test } from 'tap';
-import type { Host } from '../../src/commands/demo/cluster-world.ts';
+import type { Host } from '../../src/demo/cluster-world.ts';
 import { LIBCS, setupLab, storyWorld, withDaemon } from '../support/lab-story.ts';
 
 const LABEL = 'x'.repeat(60);

@@ -1,7 +1,7 @@
 import { test } from 'tap';
-import { LOOKUP_OUTCOMES } from '../../src/observe/label-sets.ts';
 import { LookupWatch, SLOW_LOOKUP, type WatchedAnswer } from '../../src/observe/lookup-watch.ts';
 import { Histogram, HistogramSet } from '../../src/observe/tally.ts';
+import { LOOKUP_OUTCOMES } from '../../src/vocabulary.ts';
 import { HandClock } from '../support/hand-clock.ts';
 
 const SUFFIXES = ['job.svc.cluster.local.', 'svc.cluster.local.'];

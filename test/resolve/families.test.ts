@@ -1,9 +1,9 @@
 import { test } from 'tap';
-import { REPAIR_KINDS } from '../../src/observe/label-sets.ts';
 import { TallySet } from '../../src/observe/tally.ts';
 import { type FamiliesOptions, families as familiesStage } from '../../src/resolve/families.ts';
 import type { Answer, Query } from '../../src/resolve/stage.ts';
 import { UpstreamError } from '../../src/upstream/exchange.ts';
+import { REPAIR_KINDS } from '../../src/vocabulary.ts';
 import { Rcode, RrType, typeName } from '../../src/wire/codes.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { a, aaaa, message, nodata, nxdomain } from '../support/messages.ts';

@@ -1,5 +1,4 @@
 import { test } from 'tap';
-import { REPAIR_KINDS } from '../../src/observe/label-sets.ts';
 import { TallySet } from '../../src/observe/tally.ts';
 import {
   type ForwardOptions,
@@ -12,6 +11,7 @@ import {
   UpstreamError,
   type UpstreamListener,
 } from '../../src/upstream/exchange.ts';
+import { REPAIR_KINDS } from '../../src/vocabulary.ts';
 import { Rcode, RrType } from '../../src/wire/codes.ts';
 import type { Message } from '../../src/wire/message.ts';
 import { a, message } from '../support/messages.ts';

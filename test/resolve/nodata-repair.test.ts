@@ -1,9 +1,9 @@
 import { test } from 'tap';
-import { REPAIR_KINDS } from '../../src/observe/label-sets.ts';
 import { TallySet } from '../../src/observe/tally.ts';
 import { nodataRepair, STEP_MEMORY } from '../../src/resolve/nodata-repair.ts';
 import { SearchList } from '../../src/resolve/search-list.ts';
 import { type Answer, ownQuery, type Query } from '../../src/resolve/stage.ts';
+import { REPAIR_KINDS } from '../../src/vocabulary.ts';
 import { EdeCode, Rcode, RrType } from '../../src/wire/codes.ts';
 import { HandClock, settle } from '../support/hand-clock.ts';
 import { nodata } from '../support/messages.ts';

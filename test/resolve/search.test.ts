@@ -1,11 +1,11 @@
 import { test } from 'tap';
-import { EXPANSION_FATES } from '../../src/observe/label-sets.ts';
 import { Tally, TallySet } from '../../src/observe/tally.ts';
 import { ClusterZone } from '../../src/resolve/cluster-zone.ts';
 import { type SearchOptions, search } from '../../src/resolve/search.ts';
 import { SearchList } from '../../src/resolve/search-list.ts';
 import type { Answer } from '../../src/resolve/stage.ts';
 import { UpstreamError } from '../../src/upstream/exchange.ts';
+import { EXPANSION_FATES } from '../../src/vocabulary.ts';
 import { EdeCode, Rcode, RrType } from '../../src/wire/codes.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { a, message } from '../support/messages.ts';

@@ -1,7 +1,7 @@
 // N1, S1: one daemon for pods of many namespaces, each with a search list of its own that the daemon has never seen.
 import { test } from 'tap';
-import { bendAnswer } from '../../src/commands/demo/cluster-answer.ts';
-import { noFaults } from '../../src/commands/demo/cluster-faults.ts';
+import { bendAnswer } from '../../src/demo/cluster-answer.ts';
+import { noFaults } from '../../src/demo/cluster-faults.ts';
 import { ownQuery, type Query } from '../../src/resolve/stage.ts';
 import type { Outgoing } from '../../src/upstream/exchange.ts';
 import { Rcode, RrType } from '../../src/wire/codes.ts';

@@ -1,12 +1,7 @@
 import fc from 'fast-check';
-import { bendAnswer } from '../../src/commands/demo/cluster-answer.ts';
-import { noFaults } from '../../src/commands/demo/cluster-faults.ts';
-import {
-  type Host,
-  type Service,
-  type World,
-  worldOf,
-} from '../../src/commands/demo/cluster-world.ts';
+import { bendAnswer } from '../../src/demo/cluster-answer.ts';
+import { noFaults } from '../../src/demo/cluster-faults.ts';
+import { type Host, type Service, type World, worldOf } from '../../src/demo/cluster-world.ts';
 import type { Outgoing } from '../../src/upstream/exchange.ts';
 import type { Message } from '../../src/wire/message.ts';
 import { isAtOrBelow, type Name, relativeTo } from '../../src/wire/name.ts';

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Host, World } from '../../src/commands/demo/cluster-world.ts';
+import type { Host, World } from '../../src/demo/cluster-world.ts';
 import type { Name } from '../../src/wire/name.ts';
 import { baseName, knownBases, type RandomWorld, randomWorld } from '../scenario/random-world.ts';
 import type { ClientList } from './lab-client.ts';

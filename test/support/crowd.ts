@@ -1,4 +1,4 @@
-import { type World, worldOf } from '../../src/commands/demo/cluster-world.ts';
+import { type World, worldOf } from '../../src/demo/cluster-world.ts';
 
 /** As many as no node has. */
 export const PODS = 1_000;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer as createTcpServer, type Server, type Socket as TcpSocket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import type { Milliseconds } from '../../src/clock.ts';
-import { seededChance } from '../../src/commands/demo/cluster-faults.ts';
+import { seededChance } from '../../src/demo/cluster-faults.ts';
 import { Rcode, RrType } from '../../src/wire/codes.ts';
 import { Deframer, frame } from '../../src/wire/frame.ts';
 import type { Message } from '../../src/wire/message.ts';

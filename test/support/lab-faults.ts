@@ -1,6 +1,6 @@
 import type { Milliseconds } from '../../src/clock.ts';
-import type { Faults } from '../../src/commands/demo/cluster-faults.ts';
-import type { World } from '../../src/commands/demo/cluster-world.ts';
+import type { Faults } from '../../src/demo/cluster-faults.ts';
+import type { World } from '../../src/demo/cluster-world.ts';
 import type { Endpoint } from '../../src/endpoint.ts';
 
 /** What a DNS pod is started with. */

@@ -1,9 +1,9 @@
 // The cluster DNS of one DNS pod: started by the lab inside the pod's namespace, told what to do by JSON lines.
 import { createInterface } from 'node:readline';
 import { type Clock, monotonicClock } from '../../src/clock.ts';
-import { type Asked, startCluster } from '../../src/commands/demo/cluster.ts';
-import { noFaults } from '../../src/commands/demo/cluster-faults.ts';
-import type { World } from '../../src/commands/demo/cluster-world.ts';
+import { type Asked, startCluster } from '../../src/demo/cluster.ts';
+import { noFaults } from '../../src/demo/cluster-faults.ts';
+import type { World } from '../../src/demo/cluster-world.ts';
 import type { LabFaults, ServerConfig } from './lab-faults.ts';
 
 /** CLOCK_MONOTONIC: the same reading in every process, unlike performance.now(), so that logs can be merged. */

@@ -1,7 +1,7 @@
 import type { Test } from 'tap';
 import type { Milliseconds } from '../../src/clock.ts';
-import type { Asked } from '../../src/commands/demo/cluster.ts';
-import { type World, worldOf } from '../../src/commands/demo/cluster-world.ts';
+import type { Asked } from '../../src/demo/cluster.ts';
+import { type World, worldOf } from '../../src/demo/cluster-world.ts';
 import { type Lab, startLab } from './lab.ts';
 import type { Libc, Lookup } from './lab-client.ts';
 import type { Daemon, DaemonOptions } from './lab-daemon.ts';

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Milliseconds } from '../../src/clock.ts';
-import type { Asked } from '../../src/commands/demo/cluster.ts';
-import { type World, worldOf } from '../../src/commands/demo/cluster-world.ts';
+import type { Asked } from '../../src/demo/cluster.ts';
+import { type World, worldOf } from '../../src/demo/cluster-world.ts';
 import {
   type ClientList,
   type ClientLookup,

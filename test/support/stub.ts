@@ -1,17 +1,17 @@
 import { assembleResolver, type Resolver, type ResolverSettings } from '../../src/assemble.ts';
 import type { Milliseconds } from '../../src/clock.ts';
-import {
-  EXPANSION_FATES,
-  type ExpansionFate,
-  REPAIR_KINDS,
-  type RepairKind,
-} from '../../src/observe/label-sets.ts';
 import { Tally, TallySet } from '../../src/observe/tally.ts';
 import type { FamiliesOptions } from '../../src/resolve/families.ts';
 import { type Answer, asking, ownQuery, type Query } from '../../src/resolve/stage.ts';
 import type { Outgoing } from '../../src/upstream/exchange.ts';
 import { type LaneOrder, lanes } from '../../src/upstream/lanes.ts';
 import { Routes } from '../../src/upstream/routes.ts';
+import {
+  EXPANSION_FATES,
+  type ExpansionFate,
+  REPAIR_KINDS,
+  type RepairKind,
+} from '../../src/vocabulary.ts';
 import { RrType } from '../../src/wire/codes.ts';
 import { type Name, parseName } from '../../src/wire/name.ts';
 import { HandClock } from './hand-clock.ts';

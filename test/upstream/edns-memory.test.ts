@@ -1,5 +1,5 @@
 import { test } from 'tap';
-import { seededChance } from '../../src/commands/demo/cluster-faults.ts';
+import { seededChance } from '../../src/demo/cluster-faults.ts';
 import { EdnsMemory } from '../../src/upstream/edns-memory.ts';
 import { HandClock } from '../support/hand-clock.ts';
 

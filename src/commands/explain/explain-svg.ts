@@ -1,6 +1,6 @@
 import { html } from '../../observe/html.ts';
+import { spanText } from '../../terminal.ts';
 import type { Step } from '../../walk/walk.ts';
-import { spanText } from '../demo/span-text.ts';
 import { noteOf } from './explain-text.ts';
 import { type Explanation, LONGEST_LOOKUP, type Lookup } from './explanation.ts';
 

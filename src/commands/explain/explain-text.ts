@@ -1,9 +1,9 @@
 import type { Milliseconds } from '../../clock.ts';
+import { bar } from '../../demo/waterfall.ts';
+import type { Paint } from '../../terminal.ts';
+import { spanText } from '../../terminal.ts';
 import type { Step } from '../../walk/walk.ts';
 import { rcodeName } from '../../wire/codes.ts';
-import type { Paint } from '../demo/paint.ts';
-import { spanText } from '../demo/span-text.ts';
-import { bar } from '../demo/waterfall.ts';
 import { type Explanation, LONGEST_LOOKUP, type Lookup } from './explanation.ts';
 
 const LABEL_COLUMNS = 30;

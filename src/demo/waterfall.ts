@@ -1,7 +1,7 @@
-import type { Milliseconds } from '../../clock.ts';
-import type { Step } from '../../walk/walk.ts';
-import type { Colour, Paint } from './paint.ts';
-import { spanText } from './span-text.ts';
+import type { Milliseconds } from '../clock.ts';
+import type { Colour, Paint } from '../terminal.ts';
+import { spanText } from '../terminal.ts';
+import type { Step } from '../walk/walk.ts';
 import type { Trial } from './trial.ts';
 
 const INDENT = '  ';

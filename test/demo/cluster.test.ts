@@ -2,15 +2,15 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { type Test, test } from 'tap';
-import { type Asked, startCluster } from '../../../src/commands/demo/cluster.ts';
-import type { Faults } from '../../../src/commands/demo/cluster-faults.ts';
-import { worldOf } from '../../../src/commands/demo/cluster-world.ts';
-import type { Endpoint } from '../../../src/endpoint.ts';
-import { RrType } from '../../../src/wire/codes.ts';
-import { Deframer, frame } from '../../../src/wire/frame.ts';
-import { type Response, readResponse } from '../../../src/wire/message.ts';
-import { buildQuery } from '../../../src/wire/request.ts';
-import { HandClock } from '../../support/hand-clock.ts';
+import { type Asked, startCluster } from '../../src/demo/cluster.ts';
+import type { Faults } from '../../src/demo/cluster-faults.ts';
+import { worldOf } from '../../src/demo/cluster-world.ts';
+import type { Endpoint } from '../../src/endpoint.ts';
+import { RrType } from '../../src/wire/codes.ts';
+import { Deframer, frame } from '../../src/wire/frame.ts';
+import { type Response, readResponse } from '../../src/wire/message.ts';
+import { buildQuery } from '../../src/wire/request.ts';
+import { HandClock } from '../support/hand-clock.ts';
 
 const world = worldOf({
   hosts: {

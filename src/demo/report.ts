@@ -1,6 +1,6 @@
-import type { Milliseconds } from '../../clock.ts';
-import type { Paint } from './paint.ts';
-import { spanText } from './span-text.ts';
+import type { Milliseconds } from '../clock.ts';
+import type { Paint } from '../terminal.ts';
+import { spanText } from '../terminal.ts';
 import type { Trial, TrialOptions } from './trial.ts';
 import { brokenPromise } from './trials.ts';
 

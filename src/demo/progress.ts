@@ -1,4 +1,4 @@
-import type { Output } from '../command.ts';
+import type { Output } from '../terminal.ts';
 import type { Trial } from './trial.ts';
 
 /** One line that says what is being waited for, on a terminal; nothing elsewhere. */

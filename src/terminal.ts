@@ -1,4 +1,14 @@
-import type { Output } from '../command.ts';
+import type { Milliseconds } from './clock.ts';
+
+/** A stream to print to; a terminal also says how wide it is. */
+export interface Output {
+  /** Text, or octets where the encoding is not UTF-8. */
+  write(text: string | Uint8Array): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  /** Absent where it is no process's own. */
+  readonly fd?: number;
+}
 
 /** Colours a text, or leaves it as it is. */
 export type Colour = (text: string) => string;
@@ -25,4 +35,10 @@ export function paintFor(output: Output, env: Readonly<Record<string, string | u
     bad: colour(31, 39),
     slow: colour(33, 39),
   };
+}
+
+/** A measured time with its unit, no more digits than it deserves: `0.6 ms`, `44 ms`, `5.0 s`. */
+export function spanText(span: Milliseconds): string {
+  if (span < 9.95) return `${span.toFixed(1)} ms`;
+  return span < 999.5 ? `${Math.round(span)} ms` : `${(span / 1_000).toFixed(1)} s`;
 }

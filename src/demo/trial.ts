@@ -1,11 +1,11 @@
-import type { Clock, Milliseconds } from '../../clock.ts';
-import type { Endpoint } from '../../endpoint.ts';
-import { glibc } from '../../walk/glibc.ts';
-import { musl } from '../../walk/musl.ts';
-import { socketTransport } from '../../walk/socket-transport.ts';
-import type { Client, ClientOptions, Walk } from '../../walk/walk.ts';
+import type { Clock, Milliseconds } from '../clock.ts';
+import type { Endpoint } from '../endpoint.ts';
+import { glibc } from '../walk/glibc.ts';
+import { musl } from '../walk/musl.ts';
+import { socketTransport } from '../walk/socket-transport.ts';
+import type { Client, ClientOptions, Walk } from '../walk/walk.ts';
 import { type Asked, type Cluster, startCluster } from './cluster.ts';
-import { DEMO_WORLD, POD_SEARCH } from './demo-world.ts';
+import { DEMO_WORLD, POD_SEARCH } from './cluster-world.ts';
 import { startSidecar } from './sidecar.ts';
 import type { Story } from './stories.ts';
 

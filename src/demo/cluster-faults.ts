@@ -1,7 +1,7 @@
-import type { Milliseconds } from '../../clock.ts';
-import { type Endpoint, formatEndpoint } from '../../endpoint.ts';
-import type { Question } from '../../wire/question.ts';
-import type { Seconds } from '../../wire/record.ts';
+import type { Milliseconds } from '../clock.ts';
+import { type Endpoint, formatEndpoint } from '../endpoint.ts';
+import type { Question } from '../wire/question.ts';
+import type { Seconds } from '../wire/record.ts';
 
 /** What goes wrong in a cluster. Each field does one thing; together they compose. */
 export interface Faults {

@@ -1,9 +1,9 @@
-import { Rcode, RrType } from '../../wire/codes.ts';
-import type { Message } from '../../wire/message.ts';
-import { canonicalName, isAtOrBelow, lastLabel, type Name } from '../../wire/name.ts';
-import type { Question } from '../../wire/question.ts';
-import type { Rr } from '../../wire/record.ts';
-import { EMPTY } from '../../wire/render.ts';
+import { Rcode, RrType } from '../wire/codes.ts';
+import type { Message } from '../wire/message.ts';
+import { canonicalName, isAtOrBelow, lastLabel, type Name } from '../wire/name.ts';
+import type { Question } from '../wire/question.ts';
+import type { Rr } from '../wire/record.ts';
+import { EMPTY } from '../wire/render.ts';
 import type { Faults, MissingAnswer } from './cluster-faults.ts';
 import { addressRecords, aliasRecord, soaRecord, textRecord } from './cluster-record.ts';
 import type { Host, World } from './cluster-world.ts';

@@ -1,9 +1,9 @@
 import { test } from 'tap';
-import { bendAnswer } from '../../../src/commands/demo/cluster-answer.ts';
-import { type Faults, noFaults } from '../../../src/commands/demo/cluster-faults.ts';
-import { type World, worldOf } from '../../../src/commands/demo/cluster-world.ts';
-import { RrType, rcodeName, typeName } from '../../../src/wire/codes.ts';
-import { negativeProof } from '../../../src/wire/soa.ts';
+import { bendAnswer } from '../../src/demo/cluster-answer.ts';
+import { type Faults, noFaults } from '../../src/demo/cluster-faults.ts';
+import { type World, worldOf } from '../../src/demo/cluster-world.ts';
+import { RrType, rcodeName, typeName } from '../../src/wire/codes.ts';
+import { negativeProof } from '../../src/wire/soa.ts';
 
 const world = worldOf({
   namespaces: {

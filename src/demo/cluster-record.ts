@@ -1,9 +1,9 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import { RrClass, RrType } from '../../wire/codes.ts';
-import { putUint16, putUint32 } from '../../wire/header.ts';
-import { encodeName, type Name } from '../../wire/name.ts';
-import type { Question } from '../../wire/question.ts';
-import type { Rr, Seconds } from '../../wire/record.ts';
+import { RrClass, RrType } from '../wire/codes.ts';
+import { putUint16, putUint32 } from '../wire/header.ts';
+import { encodeName, type Name } from '../wire/name.ts';
+import type { Question } from '../wire/question.ts';
+import type { Rr, Seconds } from '../wire/record.ts';
 
 /** A and AAAA records for those of `addresses` that have the family that was asked for; none for other types. */
 export function addressRecords(

@@ -1,5 +1,5 @@
-import type { Paint } from './paint.ts';
-import { spanText } from './span-text.ts';
+import type { Paint } from '../terminal.ts';
+import { spanText } from '../terminal.ts';
 import { STALL } from './stories.ts';
 import { isRight, LIBCS, type Libc, PATHS, type Path, type Trial } from './trial.ts';
 

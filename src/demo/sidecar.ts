@@ -1,10 +1,10 @@
-import type { Clock, Milliseconds } from '../../clock.ts';
-import { loadSettings } from '../../config/load.ts';
-import type { Settings } from '../../config/settings.ts';
-import { startDaemon } from '../../daemon/daemon.ts';
-import { type Endpoint, formatEndpoint } from '../../endpoint.ts';
-import type { Log } from '../../observe/log.ts';
-import type { Name } from '../../wire/name.ts';
+import type { Clock, Milliseconds } from '../clock.ts';
+import { loadSettings } from '../config/load.ts';
+import type { Settings } from '../config/settings.ts';
+import { startDaemon } from '../daemon/daemon.ts';
+import { type Endpoint, formatEndpoint } from '../endpoint.ts';
+import type { Log } from '../observe/log.ts';
+import type { Name } from '../wire/name.ts';
 
 /** A sidestub inside this process, in front of one upstream. */
 export interface Sidecar {

@@ -1,7 +1,7 @@
-import { RrType } from '../../wire/codes.ts';
-import { labelsOf, type Name, relativeTo } from '../../wire/name.ts';
-import type { Question } from '../../wire/question.ts';
-import type { Rr, Seconds } from '../../wire/record.ts';
+import { RrType } from '../wire/codes.ts';
+import { labelsOf, type Name, relativeTo } from '../wire/name.ts';
+import type { Question } from '../wire/question.ts';
+import type { Rr, Seconds } from '../wire/record.ts';
 import {
   addressRecords,
   aliasRecord,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { test } from 'tap';
-import { Fate, type Faults, noFaults } from '../../../src/commands/demo/cluster-faults.ts';
+import { Fate, type Faults, noFaults } from '../../src/demo/cluster-faults.ts';
 
 const peer = (port: number) => ({ address: '127.0.0.1', port });
 

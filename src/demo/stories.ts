@@ -1,4 +1,4 @@
-import type { Milliseconds } from '../../clock.ts';
+import type { Milliseconds } from '../clock.ts';
 import type { Faults } from './cluster-faults.ts';
 
 /** One thing that happens to lookups in a cluster, and what sidestub promises about it. */

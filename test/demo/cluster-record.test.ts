@@ -1,6 +1,6 @@
 import { test } from 'tap';
-import { addressRecords, textRecord } from '../../../src/commands/demo/cluster-record.ts';
-import { RrType } from '../../../src/wire/codes.ts';
+import { addressRecords, textRecord } from '../../src/demo/cluster-record.ts';
+import { RrType } from '../../src/wire/codes.ts';
 
 const ask = (qtype: number) => ({ qname: 'a.example.', qtype, qclass: 1 });
 
