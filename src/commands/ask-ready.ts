@@ -44,3 +44,28 @@ export function askReady(
     request.on('close', () => timer.cancel());
   });
 }
+
+/** The hook and the daemon start at the same moment, so that each pause delays the job. */
+const PAUSE: Milliseconds = 20;
+/** A daemon that runs answers at once; one that is stuck is asked again after this. */
+const ANSWER_WITHIN: Milliseconds = 900;
+
+/**
+ * Asks a daemon's status server until it is ready, from before it listens.
+ *
+ * @returns `undefined` when it is ready, else why it was not at the end.
+ */
+export async function untilReady(
+  server: Endpoint,
+  { clock, timeout }: { readonly clock: Clock; readonly timeout: Milliseconds },
+): Promise<string | undefined> {
+  const deadline = clock.now() + timeout;
+  for (;;) {
+    // The last request may end after the deadline: cut short, it would tell less than the one before.
+    const reason = await askReady(server, { clock, timeout: ANSWER_WITHIN });
+    if (reason === undefined || clock.now() >= deadline) return reason;
+    await new Promise<void>((resolve) => {
+      clock.after(PAUSE, resolve).keepAlive();
+    });
+  }
+}

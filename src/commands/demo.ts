@@ -76,7 +76,7 @@ async function tellInTerminal(
     progress.clear();
     const pair = chart.add(trial);
     if (pair !== undefined) print(chartOf(pair, columns, paint));
-    progress.note(trial);
+    progress.step();
   });
   progress.clear();
   print([tableTitle(paint), '', ...storyTable(trials, columns, paint)]);

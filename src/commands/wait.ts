@@ -5,6 +5,7 @@ import { reachable } from '../config/own-address.ts';
 import type { Settings } from '../config/settings.ts';
 import { parseName } from '../wire/name.ts';
 import { WireError } from '../wire/wire-error.ts';
+import { untilReady } from './ask-ready.ts';
 import {
   type Command,
   type CommandContext,
@@ -15,7 +16,6 @@ import {
 } from './command.ts';
 import { durationFlag } from './duration-flag.ts';
 import { sourcesOf } from './sources.ts';
-import { untilReady } from './wait/daemon-ready.ts';
 import { type NameWait, waitForName } from './wait/name-wait.ts';
 import { strictClients } from './wait/strict-clients.ts';
 

@@ -1,7 +1,6 @@
 import type { Output } from '../terminal.ts';
-import type { Trial } from './trial.ts';
 
-/** One line that says what is being waited for, on a terminal; nothing elsewhere. */
+/** A progress line on a terminal; nothing elsewhere. */
 export class Progress {
   private readonly output: Output;
   private readonly total: number;
@@ -12,12 +11,13 @@ export class Progress {
     this.total = total;
   }
 
-  note(_trial: Trial): void {
+  /** Counts one lookup as done. */
+  step(): void {
     this.done++;
     this.show();
   }
 
-  /** Takes the line away, before something else is printed. */
+  /** Erases the line, before something else is printed. */
   clear(): void {
     if (this.output.isTTY === true) this.output.write('\r\x1b[K');
   }

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import type { Metric, MetricLabel } from '../../src/observe/metric-registry.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
-import { metricsTable } from '../../src/observe/metrics-table.ts';
 
 const file = new URL('../../docs/metrics.md', import.meta.url);
 const BEGIN = '<!-- begin of the table: made from src/observe/metrics.ts -->\n';
@@ -14,6 +14,34 @@ export function metricsDoc(): { readonly found: string; readonly expected: strin
   if (before === undefined || after === undefined) throw new Error('docs/metrics.md: no markers');
   const table = metricsTable(createMetrics().registry.metrics);
   return { found, expected: `${before}${BEGIN}\n${table}\n${END}${after}` };
+}
+
+/** The metrics as a Markdown table, ending in a line break. */
+export function metricsTable(metrics: readonly Metric[]): string {
+  const rows = metrics.map(({ name, type, labels, help, query }) => [
+    code(name),
+    type,
+    labels.map(labelCell).join('; '),
+    cell(help),
+    code(query),
+  ]);
+  const head = ['Metric', 'Type', 'Labels', 'Meaning', 'A query that uses it'];
+  return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |\n`).join('');
+}
+
+function labelCell({ name, values, deprecated = [] }: MetricLabel): string {
+  const known = values === 'configured' ? 'as configured' : values.map(cell).join(', ');
+  const old = deprecated.length === 0 ? '' : `; deprecated: ${deprecated.map(cell).join(', ')}`;
+  return `${code(name)}: ${known}${old}`;
+}
+
+function code(text: string): string {
+  return `\`${cell(text)}\``;
+}
+
+/** A bar ends a cell, even inside code (GitHub Flavored Markdown §4.10). */
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|');
 }
 
 // `npx node test/observe/metrics-doc.ts` writes the table anew.

@@ -9,9 +9,9 @@ import {
   type YAMLSeq,
 } from 'yaml';
 import { CollectionEditor, type MemberChanges } from './collection-editor.ts';
-import { EditError } from './edit-error.ts';
 import type { ListChange } from './list-changes.ts';
 import { blockElement, blockLines, blockPair } from './render-value.ts';
+import { EditError } from './text-edits.ts';
 import { columnOf, lineStart } from './text-lines.ts';
 
 /** Changes collections of YAML's block style, by whole lines. */

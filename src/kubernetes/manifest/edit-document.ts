@@ -12,12 +12,11 @@ import {
 import { pointerTo } from '../inject/json-patch.ts';
 import { BlockEditor, colonEnd, isBlock, startOf } from './block-editor.ts';
 import { type DocumentTree, isMerge, keyOf } from './document-tree.ts';
-import { EditError } from './edit-error.ts';
 import { FlowEditor } from './flow-editor.ts';
 import { listChanges } from './list-changes.ts';
 import type { PatchedValue } from './patched-value.ts';
 import { isSame, member } from './raw-scalar.ts';
-import { TextEdits } from './text-edits.ts';
+import { EditError, TextEdits } from './text-edits.ts';
 import type { TextStyle } from './text-style.ts';
 
 /** How a value is, or was, written. */

@@ -10,9 +10,9 @@ import {
 } from '../inject/restore-record.ts';
 import { type DocumentTree, isMerge, keyOf, readTree, type TreeProblem } from './document-tree.ts';
 import { type EditedDocument, editDocument, MERGED, type Spelling } from './edit-document.ts';
-import { EditError } from './edit-error.ts';
 import { PatchedValue } from './patched-value.ts';
 import { isSame, member, plainValue } from './raw-scalar.ts';
+import { EditError } from './text-edits.ts';
 import { styleOf, type TextStyle } from './text-style.ts';
 
 /** A patch for a pod inside a document. */
