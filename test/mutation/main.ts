@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { LogLevel, MutantResult } from '@stryker-mutator/api/core';
 import { Stryker } from '@stryker-mutator/core';
-import { explanationOf } from './survivors.ts';
+import { explanationOf, lineOf, SURVIVORS } from './survivors.ts';
 import { testsOf } from './tests-of.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -21,6 +21,10 @@ process.env['TAP_BAIL'] = '1';
 
 const words = process.argv.slice(2);
 const sources = (words.length > 0 ? words : ['wire', 'resolve', 'upstream']).flatMap(sourceFiles);
+// Entries whose line has changed since: they would leave their mutant unexplained.
+const stale = SURVIVORS.filter((each) => sources.includes(each.file) && lineOf(each) === 0);
+for (const { file, code } of stale)
+  process.stdout.write(`stale in survivors.ts: ${file}: ${code}\n`);
 const results: MutantResult[] = [];
 for (const source of sources) {
   const ofFile = await mutate(source);
@@ -30,7 +34,7 @@ for (const source of sources) {
 }
 process.stdout.write(`${summary('all', results)}\n`);
 const unexplained = results.filter((each) => isUnnoticed(each) && reason(each) === undefined);
-process.exitCode = score(results) < GOAL || unexplained.length > 0 ? 1 : 0;
+process.exitCode = score(results) < GOAL || unexplained.length + stale.length > 0 ? 1 : 0;
 
 /** `wire`, `src/wire` or `src/wire/name.ts`: the files of src that are meant. */
 function sourceFiles(word: string): string[] {

@@ -1,6 +1,6 @@
-// `npm run rules-bite` breaks the rules for real, which takes a minute; what it needs is held here.
+// `npm run rules-bite` breaks the rules in a copy of the sources, and says which entries no longer match: an edit of a
+// source file should not have to edit the list too.
 import { existsSync, readFileSync } from 'node:fs';
-import { stripTypeScriptTypes } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'tap';
 import { breakRule } from './apply-break.ts';
@@ -17,12 +17,10 @@ test('every rule of docs/rules.md is broken by at least one line', async (t) => 
   t.strictSame([...new Set(BREAKS.map(({ rule }) => rule))].sort(), rules.sort());
 });
 
-test('what is broken stands in the sources, and a test is there that may notice', async (t) => {
-  for (const each of BREAKS) {
-    // What does not even parse turns every test red, and shows nothing.
-    const broken = () => stripTypeScriptTypes(breakRule(each, read(each.file)));
-    t.doesNotThrow(broken, `${each.rule}: ${each.what}`);
-    t.ok(each.tests.length > 0 && each.tests.every((file) => existsSync(join(ROOT, file))));
+test('each break names test files that exist', async (t) => {
+  for (const { rule, what, tests } of BREAKS) {
+    t.ok(tests.length > 0, `${rule}: ${what}`);
+    for (const file of tests) t.ok(existsSync(join(ROOT, file)), `${rule}: ${file}`);
   }
 });
 
@@ -31,4 +29,5 @@ test('a line that is not there, or there twice, is an error', async (t) => {
   t.equal(breakRule(each, 'abc'), 'a$&cc');
   t.throws(() => breakRule(each, 'ac'), { message: 'L1: found 0 times in a.ts: b' });
   t.throws(() => breakRule(each, 'bab'), { message: 'L1: found 2 times in a.ts: b' });
+  t.throws(() => breakRule({ ...each, broken: '{' }, 'abc'), SyntaxError, 'it has to parse');
 });
