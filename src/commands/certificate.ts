@@ -95,7 +95,7 @@ async function keep(access: ClusterAccess, names: Names, dryRun: boolean): Promi
   const trusted = configuration.webhooks.every((each) => each.clientConfig.caBundle === caBundle);
   if (!trusted && !dryRun) {
     const { resourceVersion } = configuration.metadata;
-    // A merge patch replaces a list as a whole; the version makes it fail where somebody else has changed it.
+    // A merge patch replaces a list as a whole. The resource version makes it fail when another client has changed it.
     const webhooks = configuration.webhooks.map((each) => ({
       ...each,
       clientConfig: { ...each.clientConfig, caBundle },

@@ -18,9 +18,9 @@ export type Surroundings = Omit<CommandContext, 'flags' | 'positionals'>;
 /**
  * Runs the command that the words name.
  *
- * Never rejects: what goes wrong is printed, and is the exit code.
+ * Never rejects: an error is printed and becomes the exit code.
  *
- * @param words - What follows the program's name.
+ * @param words - The arguments that follow the program's name.
  */
 export async function runCommandLine(
   words: readonly string[],
@@ -81,9 +81,10 @@ interface ReadWords {
 }
 
 /**
- * Reads a command's words.
+ * Parses a command's arguments.
  *
- * @throws {UsageError} For a flag that is unknown, has no value or has one too many, or stands twice and may not.
+ * @throws {UsageError} For a flag that is unknown, lacks its value, has a value it does not take, or is repeated and
+ * may not be.
  */
 function readWords(words: readonly string[], options: CommandOptions): ReadWords {
   const all: CommandOptions = { ...options, help: { type: 'boolean', short: 'h', meaning: '' } };

@@ -4,16 +4,16 @@ import type { Output } from '../terminal.ts';
 export interface Command {
   /** Its line in `sidestub --help`: lower case, no full stop. */
   readonly summary: string;
-  /** What `--help` prints above the options: a synopsis, what the command does, and an example to paste. */
+  /** What `--help` prints above the options: a synopsis, what the command does, and an example to copy. */
   readonly usage: string;
   /** By long name, without the dashes; `--help` is understood everywhere and is not listed here. */
   readonly options: CommandOptions;
   /**
-   * Does the work, with flags that were checked against {@link options}.
+   * Runs the command with flags that were checked against {@link options}.
    *
    * @returns The exit code.
-   * @throws {UsageError} If what was asked makes no sense: printed with a pointer to `--help`, exit 64.
-   * @throws {InputError} If the configuration is wrong: every problem is printed, exit 78.
+   * @throws {UsageError} For a command line that makes no sense: printed with a pointer to `--help`, exit 64.
+   * @throws {InputError} For a wrong configuration or manifest: every problem is printed, exit 78.
    */
   main(context: CommandContext): Promise<number>;
 }
@@ -24,13 +24,13 @@ export type CommandTable = Readonly<Record<string, () => Promise<{ readonly comm
 /** A command's flags, by long name. */
 export type CommandOptions = Readonly<Record<string, CommandOption>>;
 
-/** One flag, in the shape that `node:util` parses and with what `--help` says of it. */
+/** One flag, in the shape that `node:util` parses, with its text for `--help`. */
 export interface CommandOption {
   readonly type: 'string' | 'boolean';
   /** Whether it may be repeated; its value is then a list. */
   readonly multiple?: boolean;
   readonly short?: string;
-  /** What stands for the value in `--help`: `FILE`. */
+  /** The placeholder for the value in `--help`: `FILE`. */
   readonly hint?: string;
   /** One line, lower case, no full stop. */
   readonly meaning: string;

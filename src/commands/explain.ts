@@ -47,7 +47,7 @@ where the daemon answers nothing.
   main,
 };
 
-/** What a terminal has that does not say. */
+/** The width of a terminal that does not report one. */
 const DEFAULT_COLUMNS = 110;
 
 async function main(context: CommandContext): Promise<number> {

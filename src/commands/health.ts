@@ -50,7 +50,7 @@ async function main(context: CommandContext): Promise<number> {
   }
 }
 
-/** `localhost` is answered by the daemon itself (L6): its upstreams are not what is asked about. */
+/** The daemon answers `localhost` itself (L6), so that this does not depend on its upstreams. */
 async function askListener(server: Endpoint, clock: Clock): Promise<void> {
   const question = { qname: 'localhost.', qtype: RrType.A, qclass: RrClass.IN };
   const asked = await askServer({ server, question, transport: 'udp', timeout: PATIENCE, clock });

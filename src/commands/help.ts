@@ -1,6 +1,6 @@
 import type { Command, CommandOption, CommandTable } from './command.ts';
 
-/** What `sidestub --help` prints: the commands, and for each question that people come with the one that answers it. */
+/** What `sidestub --help` prints: the commands, and for each common question the command that answers it. */
 export async function programHelp(commands: CommandTable, version: string): Promise<string> {
   const names = Object.keys(commands);
   const width = Math.max(...names.map((name) => name.length));
@@ -42,7 +42,7 @@ export function commandHelp({ usage, options }: Command): string {
   return `${usage}\n\nOptions:\n${entries.map(([name, option]) => optionHelp(name, option)).join('')}`;
 }
 
-/** Where the meanings stand; an option that is longer has its meaning on the next line. */
+/** The column of the meanings; the meaning of a longer option goes on the next line. */
 const MEANING_COLUMN = 30;
 
 function optionHelp(name: string, { short, hint, multiple, meaning }: CommandOption): string {

@@ -121,7 +121,7 @@ function printDiffs(results: readonly Result[], { stdout }: CommandContext): voi
   }
 }
 
-/** One file comes out in its own encoding; several are documents of one stream, in UTF-8. */
+/** A single file is written in its own encoding; several become documents of one stream, in UTF-8. */
 function printManifests(results: readonly Result[], { stdout }: CommandContext): void {
   const [first] = results;
   if (first !== undefined && results.length === 1) {
@@ -178,7 +178,7 @@ function templatePathsOf({ flags }: CommandContext): TemplatePaths {
   return new TemplatePaths(named);
 }
 
-/** Each pod in a line, and each warning in one of its own. */
+/** One line for each pod, and one for each warning. */
 function report({ place, label, injection }: InjectedPod): string {
   const head = `sidestub: ${place}: ${label}`;
   if (!('patch' in injection)) {

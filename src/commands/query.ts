@@ -21,7 +21,7 @@ import { askServer } from './query/ask-server.ts';
 import { responseText, showResponse } from './query/response-text.ts';
 import { sourcesOf } from './sources.ts';
 
-/** Asks one question, to see what a server says. */
+/** Asks one question, to show what a server answers. */
 export const command: Command = {
   summary: 'one question to a server, by default the daemon',
   usage: `sidestub query NAME [TYPE] [--server ADDR:PORT] [--tcp] [--json]
@@ -69,7 +69,7 @@ async function main(context: CommandContext): Promise<number> {
   }
 }
 
-/** Not reached: the table wants at least one address. */
+/** Not reached: the table requires at least one address. */
 const LOOPBACK: Endpoint = { address: '127.0.0.1', port: 53 };
 
 function questionOf([name, type = 'A', ...more]: readonly string[]): Question {

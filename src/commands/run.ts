@@ -67,7 +67,7 @@ async function main(context: CommandContext): Promise<number> {
     onDropped: () => daemon?.metrics.limits.reached.add('log_output'),
   });
   let writer = logFor(settings, { context, output, onSuppressed });
-  // A reload may change the level, so that everybody holds this and not the writer.
+  // A reload may change the level, so every part holds this wrapper and not the writer.
   const log: Log = {
     debug: (...event) => writer.debug(...event),
     info: (...event) => writer.info(...event),
@@ -157,7 +157,7 @@ async function main(context: CommandContext): Promise<number> {
   reloads.watch(watchedFiles(settings, context));
   const onSignal = (signal: NodeJS.Signals): void => {
     log.info('signal', { signal });
-    // Whoever asks twice does not want to wait; what is in flight is given up, which is no success.
+    // A second signal ends the wait: queries in flight are abandoned, which is not a success.
     if (stopping) process.exit(ExitCode.FAILURE);
     stopping = true;
     ended.resolve(ExitCode.OK);
@@ -182,14 +182,14 @@ function trimMemory(work: () => number): MemoryTrim | undefined {
   return trim && new MemoryTrim({ clock: monotonicClock, trim, work });
 }
 
-/** The models of the libcs are loaded for those who wait by them. */
+/** The models of the libcs are loaded only when `ready.names` needs them. */
 async function gateFor(settings: Settings, log: Log): Promise<ReadyGate | undefined> {
   if (settings.ready.names.length === 0) return undefined;
   const { readyNames } = await import('./run/ready-names.ts');
   return readyNames(settings, { clock: monotonicClock, log });
 }
 
-/** The sockets of a service manager; `undefined` where they are not what they should be, which has then been said. */
+/** The sockets of a service manager; `undefined` when they are not usable, which has then been reported. */
 function socketsFor({ env, stderr }: CommandContext): readonly PassedSockets[] | undefined {
   try {
     return passedToThisProcess(env);
@@ -200,13 +200,13 @@ function socketsFor({ env, stderr }: CommandContext): readonly PassedSockets[] |
   }
 }
 
-/** Loaded where there is more than one: a sidecar has one. */
+/** Loaded only when there is more than one thread: a sidecar has one. */
 async function threadsOf(parts: DaemonParts): Promise<OtherThreads> {
   const { Threads } = await import('../daemon/threads.ts');
   return new Threads(parts);
 }
 
-/** A setting as the status page shows it: lists on one line, the rest as it is written. */
+/** A setting as the status page shows it: a list on one line, anything else as it is written. */
 function shown({ value, ...setting }: EffectiveSetting): ConfiguredValue {
   const isText = typeof value === 'string';
   const text = isText
@@ -250,7 +250,7 @@ function sayLast({ shutdown: { message } }: Settings, text: string): void {
   if (message !== undefined) writeTerminationMessage(message, text);
 }
 
-/** Writes the published resolv.conf where one is wanted and it is not what was written last. */
+/** Writes the published resolv.conf when one is configured and its content has changed. */
 function publisher(
   settings: Settings,
   log: Log,
@@ -276,7 +276,7 @@ function watchedFiles({ resolvConf, hosts }: Settings, { flags, env }: CommandCo
   );
 }
 
-/** How long the last lines may wait for a reader: one that lives takes them in a moment (S5). */
+/** How long the last lines may wait for their reader: one that works takes them at once (S5). */
 const LAST_LINES: Milliseconds = 100;
 
 interface LogParts {

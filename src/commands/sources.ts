@@ -6,7 +6,7 @@ import { formatProblem } from '../input-error.ts';
 import type { Output } from '../terminal.ts';
 import type { CommandContext } from './command.ts';
 
-/** What a command's settings are made of on this machine, as it is now: call it anew for a reload. */
+/** Everything that a command's settings come from on this machine, as it is now. Call it again for a reload. */
 export async function sourcesOf({
   flags,
   env,
@@ -25,7 +25,7 @@ export async function sourcesOf({
   };
 }
 
-/** Prints what is odd about the configuration and no reason to stop. */
+/** Prints notes about the configuration: odd, but no reason to stop. */
 export function printNotes(notes: readonly Problem[], stderr: Output): void {
   for (const note of notes) stderr.write(`sidestub: note: ${formatProblem(note)}\n`);
 }

@@ -72,7 +72,7 @@ async function main(context: CommandContext): Promise<number> {
   const resolved = waits.every((wait) => wait.resolved);
   if (asJson) {
     const shown = waits.map((wait) => ({ ...wait, waited: Math.round(wait.waited) }));
-    // kubelet shows what a hook says on stderr; stdout stays one document.
+    // kubelet shows a hook's stderr; stdout stays a single document.
     for (const { name, reason } of waits) {
       if (reason !== undefined) context.stderr.write(`${name} does not resolve: ${reason}\n`);
     }
@@ -95,7 +95,7 @@ async function waitForDaemon(
   return ExitCode.FAILURE;
 }
 
-/** What a person sees meanwhile: a line for each name that is done, and below them what is waited for. */
+/** What a person sees during the wait: a line for each name that is done, and below them what is still missing. */
 class Progress {
   private readonly context: CommandContext;
   private readonly silent: boolean;

@@ -145,7 +145,7 @@ async function serve(parts: Parts, certificate: Certificate): Promise<number> {
   const watch = followCertificate(parts, certificate, server, onBug);
   const bound = formatEndpoint({ ...address, port: server.port });
   const { address: statusAddress } = status;
-  // Heard from before anybody can know that it listens: a signal must not end it unanswered.
+  // Set before anything can learn that the server listens, so that a signal never ends it without this handler.
   const first = signalled();
   log.info('listening', {
     address: bound,

@@ -65,7 +65,7 @@ export function checkUpstreams(
 const NAME_THEM =
   'name the servers to ask with --upstream, SIDESTUB_UPSTREAMS or upstreams in the configuration file, or name another file with --resolv-conf';
 
-/** What is odd about the search list: only one cluster zone is proven (N2). */
+/** Notes about the search list: only one cluster zone is proven (N2). */
 export function zoneNotes({ cluster, search }: Settings): Problem[] {
   if (cluster.domain === undefined) return [];
   const other = otherClusterDomain(search.suffixes, cluster.domain);

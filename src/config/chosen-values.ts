@@ -12,10 +12,10 @@ export interface Derived<T> {
 }
 
 /**
- * The values that several layers give together, each read and checked, and where each came from.
+ * The values that all layers give together, each read and checked, and where each came from.
  *
- * A value is checked in every layer, also where a later one wins: a file must not turn out to be broken on the day that
- * a flag is taken away.
+ * A value is checked in every layer, even if a later layer overrides it: otherwise a mistake in the file would surface
+ * only when a flag is removed.
  */
 export class ChosenValues {
   readonly origins = new Map<SettingKey, Origin>();
@@ -39,7 +39,7 @@ export class ChosenValues {
   /**
    * The effective value of a setting: what a layer gives, else what `derive` finds, else the table's default.
    *
-   * Where a layer's value was wrong this goes on with the default; the problem stays on the list.
+   * Where a layer's value was wrong, the default is used from here on; the problem stays on the list.
    */
   take<Key extends SettingKey>(key: Key, derive?: () => Derived<ValueOf<Key>>): ValueOf<Key> {
     const given = this.chosen.get(key);
@@ -57,7 +57,7 @@ export class ChosenValues {
     return value;
   }
 
-  /** Whether nobody tried to set it, so that its default is what is wanted. */
+  /** Whether no layer tried to set it, so that the default is intended. */
   isUnset(key: SettingKey): boolean {
     return !this.broken && !this.chosen.has(key) && !this.failed.has(key);
   }
@@ -67,7 +67,7 @@ export class ChosenValues {
     return this.chosen.has(key);
   }
 
-  /** Adds a problem that several values make together; it stands where `key` was set. */
+  /** Adds a problem that several values cause together, at the place where `key` was set. */
   addProblem(key: SettingKey, reason: string, path: readonly unknown[] = []): void {
     const place = this.chosen.get(key)?.entry.placeOf(path) ?? 'default';
     this.problems.push({ place, reason: `${key}: ${reason}` });

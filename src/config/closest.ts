@@ -1,7 +1,7 @@
 /**
- * The candidate that was most likely meant by a mistyped word; `undefined` where none is near.
+ * The candidate that a mistyped word most likely means; `undefined` when none is close.
  *
- * Near is one slip in three letters: `maxConections` is, `cache` for `tcp` is not.
+ * Close means one mistake in three letters: `maxConections` is, `cache` for `tcp` is not.
  */
 export function closest(word: string, candidates: Iterable<string>): string | undefined {
   const wanted = word.toLowerCase().slice(0, MAX_WORD);
@@ -17,7 +17,7 @@ export function closest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** ` (did you mean X?)`, or nothing: to stand behind the word that is unknown. */
+/** ` (did you mean X?)`, or nothing: a suffix for a message about an unknown word. */
 export function didYouMean(word: string, candidates: Iterable<string>): string {
   const meant = closest(word, candidates);
   return meant === undefined ? '' : ` (did you mean ${meant}?)`;

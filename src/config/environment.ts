@@ -18,8 +18,8 @@ const SERVICE_LINK =
 /**
  * The settings in the environment.
  *
- * A variable that is empty counts as not set, because a manifest cannot take one away. One that begins with `SIDESTUB_`
- * and is not known is a problem: a mistyped setting must not do nothing in silence.
+ * An empty variable counts as not set, because a manifest cannot remove one. An unknown variable that begins with
+ * `SIDESTUB_` is a problem: a mistyped setting must not be ignored silently.
  */
 export function environmentLayer(env: Readonly<Record<string, string | undefined>>): Layer {
   const keys = new Map(SETTING_KEYS.map((key) => [environmentName(key), key]));

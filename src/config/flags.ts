@@ -41,7 +41,7 @@ export function flagLayer(values: FlagValues): Layer {
     if (value === undefined || typeof value === 'boolean') continue;
     entries.push({
       key,
-      // A repeated flag is a list in its order, as words of one text are.
+      // A repeated flag is a list in its order, like the words of one text.
       written: typeof value === 'string' ? value : value.join(' '),
       origin: { kind: 'flag', name: flag.name },
       placeOf: () => `--${flag.name}`,

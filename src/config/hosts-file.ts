@@ -5,9 +5,9 @@ import { type Name, parseName } from '../wire/name.ts';
 import { WireError } from '../wire/wire-error.ts';
 
 /**
- * How names of the hosts file at `path` are looked up; `undefined` without one.
+ * A lookup in the hosts file at `path`; `undefined` without a path.
  *
- * @throws {Error} If it cannot be read.
+ * @throws {Error} If the file cannot be read.
  */
 export function readHosts(
   path: string | undefined,
@@ -17,13 +17,13 @@ export function readHosts(
   return (qname) => names.get(qname);
 }
 
-/** White space as libc has it: a byte order mark is none, and a line that begins with one is passed over. */
+/** White space as libc defines it: a byte order mark is not, and a line that begins with one is skipped. */
 const BLANKS = /[ \t\v\f\r]+/;
 
 /**
- * Reads a hosts file: an address, then its names, `#` begins a comment (hosts(5)).
+ * Parses a hosts file: an address, then its names; `#` begins a comment (hosts(5)).
  *
- * A line that cannot be understood is passed over, as libc does: the file is not ours.
+ * A line that cannot be understood is skipped, as in libc: the file is not ours.
  *
  * @returns The addresses of each name as RDATA, 4 or 16 octets, in the order of the file.
  */

@@ -7,10 +7,10 @@ import { formatDuration, parseDuration } from './duration.ts';
 import { formatSize, parseSize } from './octet-size.ts';
 
 /**
- * What a setting's value may be: one declaration that reads it, writes it, and says in words what it allows.
+ * The type of a setting's value: one declaration that reads it, writes it, and describes what it allows.
  *
- * Every value is read from {@link Written} text, whichever layer it comes from, so that `5s` means the same in the
- * file, in the environment and behind a flag.
+ * Every layer's values are read from {@link Written} text, so that `5s` means the same in the file, in the environment
+ * and in a flag.
  */
 export interface Kind<T> {
   /** For people: `duration, 100ms to 1h`. */
@@ -20,7 +20,7 @@ export interface Kind<T> {
   readonly format: (value: T) => Written;
 }
 
-/** A value as it is written: scalars are text, as in the source, also where YAML would see a number. */
+/** A value as it is written: scalars are text, even where YAML would read a number. */
 export type Written = string | null | readonly Written[] | { readonly [key: string]: Written };
 
 /** Text that `read` understands; what `read` throws is the reason. */
@@ -135,7 +135,7 @@ export function domainName(): Kind<Name> {
   return text('domain name', (written) => parseName(filled(written)), withoutFinalDot);
 }
 
-/** A name as a program looks it up: with a dot at its end it is asked as it stands. */
+/** A name as a program looks it up: with a final dot it is asked as it is. */
 export function lookupName(): Kind<string> {
   const read = (written: string): string => {
     parseName(filled(written));
@@ -212,14 +212,14 @@ export function wordsOf(written: string): string[] {
   return written.split(/\s+/).filter((word) => word !== '');
 }
 
-/** What stands where something else is wanted, in a few words. */
+/** Describes the value that was found in place of the expected one, in a few words. */
 export function describe(input: unknown): string {
   if (input === null || input === undefined) return 'no value';
   if (Array.isArray(input)) return 'a list';
   return typeof input === 'object' ? 'a mapping' : quote(String(input));
 }
 
-/** So that white space and control characters in a value are seen, and a message stays one line. */
+/** Shows white space and control characters, and keeps a message on one line. */
 export function quote(written: string): string {
   return JSON.stringify(written.length > 80 ? `${written.slice(0, 80)}…` : written);
 }
@@ -241,7 +241,7 @@ function bounded(
   const range = `${format(min)} to ${format(max)}`;
   const readBounded = (written: string): number => {
     const value = read(written);
-    // Said, never capped: who wrote 1GiB counts on 1GiB (S3).
+    // An error rather than a cap: a user who wrote 1GiB relies on 1GiB (S3).
     if (value < min || value > max) throw new Error(`must be ${range}: ${written}`);
     return value;
   };
@@ -257,7 +257,7 @@ function withoutFinalDot(name: Name): string {
   return name === '.' ? name : name.slice(0, -1);
 }
 
-/** A union says only that no branch fits; the one that was meant has the reason. */
+/** A union reports only that no branch fits; the intended branch has the reason. */
 function reasonOf(schema: v.GenericSchema<unknown, unknown>, input: unknown): string {
   const parsed = v.safeParse(schema, input);
   return parsed.issues?.[0].message ?? 'not allowed';

@@ -2,24 +2,24 @@ import type { Problem } from '../input-error.ts';
 import type { Written } from './kind.ts';
 import type { SettingKey } from './schema.ts';
 
-/** What one source says of the settings: the file, the environment, the flags. The later layer wins. */
+/** The settings that one source gives: the file, the environment, or the flags. A later layer wins. */
 export interface Layer {
   readonly entries: readonly Entry[];
   /** What is wrong with the source itself: unknown names, broken YAML. */
   readonly problems: readonly Problem[];
-  /** Whether it could not be read as a whole, so that what is missing may have been meant to be there. */
+  /** Whether it could not be read as a whole, so that a missing setting may have been meant to be in it. */
   readonly broken?: boolean;
 }
 
-/** One setting as a layer has it, not yet read. */
+/** One setting as a layer gives it, not yet parsed. */
 export interface Entry {
   readonly key: SettingKey;
   readonly written: Written;
   readonly origin: Origin;
   /**
-   * Where a part of the value stands, by its path in `written`; the nearest part around it for one that has no place.
+   * The place of a part of the value, by its path in `written`; for a part without a place, the nearest one around it.
    *
-   * @param what - For a part of a mapping: its value, or the key itself.
+   * @param what - For a member of a mapping: its value, or its key.
    */
   placeOf(path: readonly unknown[], what?: 'value' | 'key'): string;
 }

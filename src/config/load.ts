@@ -88,7 +88,7 @@ function fileLayer({ flags, env, readFile, yamlLayer }: Sources): Layer {
   }
 }
 
-/** How a setting that no layer gives is found out; the table's own default serves where there is no entry. */
+/** How to derive a setting that no layer gives; without an entry here, the table's default is used. */
 type Derivations = { readonly [Key in SettingKey]?: () => Derived<ValueOf<Key>> };
 
 function takeAll(

@@ -3,12 +3,12 @@ import type { RouteSettings, UpstreamGroups } from './server-kind.ts';
 /** Enough for thousands of slow answers at once. */
 const MOST_FLIGHTS = 10_000;
 const MOST_SOCKETS = 8_192;
-/** With fewer, a few lookups would already stand in each other's way. */
+/** With fewer, a few lookups would already compete. */
 const LEAST_FLIGHTS = 256;
 const LEAST_SOCKETS = 4;
 /**
- * Of the memory there is, so much for each: a question that nobody answers holds some 17 KiB with its three sockets, and
- * a quarter of the memory may go to those.
+ * Memory for each question: an unanswered one holds some 17 KiB with its three sockets, and those may use a quarter of
+ * the memory.
  */
 const MEMORY_EACH = 64 * 1_024;
 
@@ -19,10 +19,10 @@ export function defaultFlights(memory: number | undefined): number {
 }
 
 /**
- * How many UDP sockets one upstream may have: half of the files that the process may open, shared by all upstreams, so
- * that clients' connections and scrapes find the other half; no more than there may be questions (S1).
+ * How many UDP sockets one upstream may have: half of the files that the process may open, shared by all upstreams,
+ * which leaves the other half for clients' connections and scrapes. Never more than there may be questions (S1).
  *
- * @param readFile - Throws where there is no such file: outside Linux nobody tells the limit, and it is taken for high.
+ * @param readFile - Throws when there is no such file: outside Linux the limit is unknown, and taken to be high.
  */
 export function defaultUpstreamSockets(
   readFile: (path: string) => string,
@@ -34,7 +34,7 @@ export function defaultUpstreamSockets(
   return Math.max(LEAST_SOCKETS, Math.min(MOST_SOCKETS, flights, share));
 }
 
-/** Node raises its own limit to the hard one as it starts: what stands here is what counts. */
+/** Node raises its soft limit to the hard limit at start, so this value is the one in effect. */
 function openFiles(readFile: (path: string) => string): number {
   try {
     const [, soft] = /^Max open files\s+(\d+)/m.exec(readFile('/proc/self/limits')) ?? [];

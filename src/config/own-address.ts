@@ -2,11 +2,11 @@ import { isIPv4, SocketAddress } from 'node:net';
 import { type Endpoint, isIpv6Address } from '../endpoint.ts';
 
 /**
- * The listener that would get what is sent to `server`, if it is one of ours: such an upstream is a loop (U1).
+ * The listener that would receive what is sent to `server`, if it is one of ours: such an upstream is a loop (U1).
  *
- * Sees what addresses show; a detour through another machine is left to the probe at start.
+ * This compares addresses only; a loop through another machine is found by the probe at start.
  *
- * @param machine - The addresses of this machine's interfaces: a wildcard listens on them all.
+ * @param machine - The addresses of this machine's interfaces: a wildcard address listens on all of them.
  */
 export function ownListener(
   server: Endpoint,
@@ -24,12 +24,12 @@ export function ownListener(
   });
 }
 
-/** Where this machine reaches a listener of its own: the loopback stands for a wildcard. */
+/** How this machine reaches its own listener: a wildcard address is replaced by the loopback. */
 export function reachable({ address, port }: Endpoint): Endpoint {
   return { address: destination(address), port };
 }
 
-/** One spelling for one address: without zone, IPv6 as RFC 5952 writes it, mapped IPv4 as IPv4 (RFC 4291 §2.5.5.2). */
+/** One spelling for each address: without zone, IPv6 as in RFC 5952, mapped IPv4 as IPv4 (RFC 4291 §2.5.5.2). */
 export function canonicalAddress(address: string): string {
   const plain = address.replace(/%.*$/, '');
   if (!isIpv6Address(plain)) return plain;
@@ -38,7 +38,7 @@ export function canonicalAddress(address: string): string {
   return mapped ?? canonical;
 }
 
-/** Linux sends what goes to the unspecified address to its own loopback. */
+/** Linux delivers packets for the unspecified address to its own loopback. */
 function destination(address: string): string {
   const canonical = canonicalAddress(address);
   if (canonical === '0.0.0.0') return '127.0.0.1';

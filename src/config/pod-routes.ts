@@ -15,7 +15,7 @@ export function readPodRoutes(read: (path: string) => string | undefined): PodRo
   // Below `self`: under systemd's ProcSubset=pid nothing else of /proc is there.
   const ipv4 = read('/proc/self/net/route');
   const ipv6 = read('/proc/self/net/ipv6_route');
-  // Without the first there is no Linux to ask; without the second the kernel has no IPv6.
+  // Without the first file this is not Linux; without the second the kernel has no IPv6.
   if (ipv4 === undefined) return { ipv4: true, ipv6: true };
   return {
     ipv4: ipv4.split('\n').slice(1).some(leadsOutIpv4),

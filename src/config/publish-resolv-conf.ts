@@ -1,18 +1,18 @@
 import { basename, dirname, join } from 'node:path';
 import { randomHex } from '../random.ts';
 
-/** Everybody in the pod has to be able to read it. */
+/** Every user in the pod has to be able to read it. */
 const MODE = 0o644;
 
 /**
- * Puts a file in place in one step: who reads it sees the old content or the new, never a part.
+ * Replaces a file in one step: a reader sees the old content or the new, never a part.
  *
- * The temporary file lies beside it, since a rename cannot cross file systems. What stands at `path` is replaced, not
- * written through: a symbolic link there becomes a file. So does an empty folder: kubelet makes one where a container
- * mounts the file before it is there.
+ * The temporary file is in the same folder, since a rename cannot cross file systems. A symbolic link at `path` is
+ * replaced by a file, not followed. So is an empty folder: kubelet makes one where a container mounts the file before
+ * it exists.
  *
- * @throws {Error} If it cannot be written; `/etc/resolv.conf` of a container is a mount of its own and cannot be
- * replaced, its EBUSY is said in those words. Nothing is left behind.
+ * @throws {Error} If it cannot be written. A container's `/etc/resolv.conf` is a mount of its own and cannot be
+ * replaced; its EBUSY is explained in the message. Nothing is left behind.
  */
 export async function publishResolvConf(path: string, content: string): Promise<void> {
   // Random, because a container's process IDs are the same after every restart.

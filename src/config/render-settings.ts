@@ -3,7 +3,7 @@ import { formatOrigin, type Origin } from './layer.ts';
 import { SETTING_KEYS, type SettingKey, settingOf } from './schema.ts';
 import { type Settings, settingAt } from './settings.ts';
 
-/** One setting as it is in effect. */
+/** One setting in effect. */
 export interface EffectiveSetting {
   readonly key: SettingKey;
   /** In the form of the configuration file. */
@@ -23,7 +23,7 @@ export function effectiveSettings(
   }));
 }
 
-/** A configuration file that sets what is in effect, with the origin of each value as its comment. */
+/** A configuration file with the settings in effect, each with its origin as a comment. */
 export function renderSettings(effective: readonly EffectiveSetting[]): string {
   let lines = '';
   let open = '';
@@ -74,7 +74,7 @@ function flow(value: Written): string {
   return `{${pairs.join(', ')}}`;
 }
 
-/** Plain where YAML takes it for what it is; else as JSON, which YAML reads (YAML 1.2 §1.2). */
+/** Plain when YAML reads it as the same text; else as JSON, which YAML reads as well (YAML 1.2 §1.2). */
 function scalar(text: string): string {
   const plain = /^[a-z0-9/][a-z0-9/._:-]*$/i.test(text) && !text.endsWith(':');
   return plain && !/^null$/i.test(text) ? text : JSON.stringify(text);

@@ -16,7 +16,7 @@ export interface ReadResolvConf {
   readonly failure: string | undefined;
 }
 
-/** Never throws: whether a missing file is a problem depends on who needs it. */
+/** Never throws: whether a missing file is a problem depends on the command. */
 export function readResolvConf(readFile: (path: string) => string, path: string): ReadResolvConf {
   try {
     return { path, conf: parseResolvConf(readFile(path)), failure: undefined };
@@ -26,11 +26,11 @@ export function readResolvConf(readFile: (path: string) => string, path: string)
 }
 
 /**
- * The upstreams that a resolv.conf stands for: each nameserver a group of its own, since libc asks them in order (U1). With
- * `options use-vc` they are asked over TCP, as glibc and Go do: where it stands, UDP often does not work.
+ * The upstreams that a resolv.conf stands for: each nameserver a group of its own, since libc asks them in order (U1).
+ * With `options use-vc` they are asked over TCP, as by glibc and Go: where it is set, UDP often does not work.
  *
- * @param isOwn - Whether an address is ours. Beside others it is left out: the file says to its readers that they ask us
- * first, and to us that we ask the rest. Alone it stays, to be refused.
+ * @param isOwn - Whether an address is ours. Beside other nameservers it is left out: clients are meant to ask us
+ * first, and we ask the rest. On its own it stays, and is then refused as a loop.
  */
 export function upstreamsOf(
   { nameservers, options }: ResolvConf,
@@ -58,7 +58,7 @@ export function ndotsOf({ options }: ResolvConf): number {
   return Number.isNaN(ndots) ? 0 : Math.min(Math.max(ndots, 0), MAX_NDOTS);
 }
 
-/** What of it does not mean here what it seems to. */
+/** Settings of the file that do not mean here what they seem to mean. */
 export function notesOf({ path, conf, failure }: ReadResolvConf): Problem[] {
   if (failure !== undefined) return [{ place: path, reason: `${failure}: no default search list` }];
   const notes = conf.notes.map(({ line, text }) => ({ place: `${path}:${line}`, reason: text }));

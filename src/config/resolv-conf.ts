@@ -9,7 +9,7 @@ export interface ResolvConf {
   readonly nameservers: readonly string[];
   /** The last `search` or `domain`; `.` where the file says so. */
   readonly search: readonly Name[];
-  /** By name; a switch such as `edns0` has the empty string. The last of equal ones counts, and its value has no blank. */
+  /** By name; a switch such as `edns0` has the empty string. The last of several wins, and its value has no blanks. */
   readonly options: ReadonlyMap<string, string>;
   /** What libc passes over in silence, with its line: never a reason not to start. */
   readonly notes: readonly ResolvConfNote[];
@@ -26,18 +26,18 @@ export const LIBC_NAMESERVERS = 3;
 const MUSL_LINE_OCTETS = 255;
 /** RFC 1035 §4.2: the only port that a resolv.conf knows. */
 const DNS_PORT = 53;
-/** What stands between words for libc: in JavaScript U+00A0 and the byte order mark would be white space too. */
+/** What libc treats as a separator. JavaScript's white space also has U+00A0 and the byte order mark. */
 const BLANKS = /[ \t\v\f\r]+/;
 /** U+FEFF, which some editors write at the begin of a file. */
 const BYTE_ORDER_MARK = '\ufeff';
 /** The options with a number. */
 const NUMBERED: ReadonlySet<string> = new Set(['ndots', 'timeout', 'attempts']);
-/** A resolv.conf is a few lines; what is longer is not one. The rest is not read. */
+/** A resolv.conf is a few lines; a longer file is not one, and the rest of it is not read. */
 const MAX_LINES = 1_000;
 
 /**
- * Reads a resolv.conf the way glibc and musl do: a keyword stands in the first column, `#` and `;` there begin a
- * comment, the last `search` or `domain` wins, and what makes no sense is passed over (and noted here).
+ * Reads a resolv.conf the way glibc and musl do: a keyword is in the first column, `#` and `;` there begin a comment,
+ * the last `search` or `domain` wins, and a line that makes no sense is skipped (and noted here).
  *
  * @see resolv.conf(5)
  */
@@ -91,7 +91,7 @@ class Reader {
     else if (keyword !== 'sortlist') this.note(line, `unknown keyword: ${visible(keyword)}`);
   }
 
-  /** libc knows no comment behind values; a word that begins like one is nobody's suffix, so the line ends there. */
+  /** libc has no comments after values. A word that begins like one cannot be a suffix, so the line is cut there. */
   private words(text: string, line: number): string[] {
     const words = wordsOf(text);
     const comment = words.findIndex((word) => /^[#;]/.test(word));
@@ -150,7 +150,7 @@ function wordsOf(line: string): string[] {
   return line.split(BLANKS).filter((word) => word !== '');
 }
 
-/** So that a blank that is none to libc is seen: a message with U+00A0 as it is would look right. */
+/** Makes a blank visible that libc does not treat as one: a message with a plain U+00A0 would look right. */
 function visible(word: string): string {
   return word.replace(/[^\x21-\x7e]/gu, (c) => {
     const code = c.codePointAt(0) ?? 0;

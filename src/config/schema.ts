@@ -19,7 +19,7 @@ import {
 import { publicTlds } from './public-tlds.ts';
 import { laneOrder, routes, serverGroups } from './server-kind.ts';
 
-/** One value that can be set: all that the program and its documentation know of it. */
+/** One setting: everything that the program and its documentation know about it. */
 export interface Setting<T> {
   readonly kind: Kind<T>;
   /** One line, lower case, no full stop. */
@@ -42,7 +42,7 @@ const KIB = 2 ** 10;
 const GIB = 2 ** 30;
 
 /**
- * Every setting by its path in the configuration file: the one place that states default, bounds and meaning.
+ * Every setting by its path in the configuration file: the only statement of its default, bounds and meaning.
  *
  * The environment name follows from the path ({@link environmentName}).
  */
@@ -332,9 +332,9 @@ export type ValueOf<Key extends SettingKey> =
 /** Every path, in the order of the table. */
 export const SETTING_KEYS = Object.keys(settingTable) as readonly SettingKey[];
 
-/** The declaration of a setting whose type does not matter to who asks. */
+/** The declaration of a setting, for callers that do not depend on its type. */
 export function settingOf(key: SettingKey): Setting<unknown> {
-  // A kind formats only what it has read itself, so that its value type may be forgotten.
+  // A kind formats only values that it has read itself, so the type may be dropped.
   return settingTable[key] as Setting<unknown>;
 }
 

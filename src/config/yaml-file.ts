@@ -5,18 +5,20 @@ import { describe, type Written } from './kind.ts';
 import type { Entry, Layer } from './layer.ts';
 import { isSettingKey, SETTING_KEYS } from './schema.ts';
 
-/** Settings fill a page. A file past this is not one of ours, and the parser would hold some hundred times its size. */
+/**
+ * All settings fill a page. A larger file is not one of ours, and the parser would need some hundred times its size.
+ */
 const MAX_CHARACTERS = 1_000_000;
-/** One missing bracket can make a thousand errors; the first ones say where. */
+/** One missing bracket can cause a thousand errors; the first ones show where. */
 const MAX_SYNTAX_ERRORS = 10;
 
 /**
  * The settings in a YAML file.
  *
- * Scalars keep the text they have in the file (`0x10` and `1e3` are no numbers here). Aliases are refused: a value has
- * one place, and ten of them can stand for a billion nodes.
+ * Scalars keep the text they have in the file (`0x10` and `1e3` are not numbers here). Aliases are refused: a value has
+ * one place, and ten aliases can stand for a billion nodes.
  *
- * @param path - Only to say where something stands.
+ * @param path - Used only in the places of problems.
  */
 export function yamlLayer(text: string, path: string): Layer {
   const reader = new YamlReader(path);
@@ -130,7 +132,7 @@ class YamlReader {
   }
 }
 
-/** The node at a path below a pair's value; the last one that is there. */
+/** The node at a path below a pair's value, or the deepest one that exists. */
 function descend(pair: yaml.Pair, path: readonly unknown[], what: 'value' | 'key'): unknown {
   let node: unknown = pair.value ?? pair.key;
   for (const [depth, step] of path.entries()) {

@@ -9,7 +9,7 @@ import { addressRecords, aliasRecord, soaRecord, textRecord } from './cluster-re
 import type { Host, World } from './cluster-world.ts';
 import { type Finding, findInZone, zoneSoa } from './cluster-zone.ts';
 
-/** What `world` answers, with the faults that change answers. @returns `undefined` where nobody answers at all. */
+/** The answer of `world`, with the faults that change answers. @returns `undefined` if there is no answer at all. */
 export function bendAnswer(world: World, question: Question, faults: Faults): Message | undefined {
   const verdict = verdictOn(world, question, faults);
   if (verdict === 'silent') return undefined;
@@ -56,8 +56,8 @@ function hasAddress({ answer }: Message): boolean {
 const MAX_CHAIN = 8;
 
 /**
- * What a recursive server that knows `world` answers: the CNAME chain to its end, the RCODE of that end (RFC 6604 §3),
- * and the SOA that goes with a negative answer.
+ * The answer of a recursive server that knows `world`: the CNAME chain to its end, the RCODE of that end (RFC 6604 §3),
+ * and the SOA of a negative answer.
  */
 export function worldAnswer(world: World, question: Question): Message {
   const answer: Rr[] = [];

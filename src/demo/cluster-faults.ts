@@ -24,7 +24,7 @@ export interface Faults {
   missing: readonly MissingUnder[];
   /** In place of every TTL. */
   ttl: Seconds | undefined;
-  /** Whether negative answers carry their SOA: without, nobody may cache them (RFC 2308 §5). */
+  /** Whether negative answers carry their SOA: without it they may not be cached (RFC 2308 §5). */
   soa: boolean;
 }
 
@@ -36,7 +36,7 @@ export interface MissingUnder {
   readonly aaaa?: MissingAnswer;
 }
 
-/** An address stands for a wildcard record. */
+/** The address of a wildcard record. */
 export type MissingAnswer = 'nodata' | 'servfail' | 'silent' | { readonly address: string };
 
 /** Why a question got no answer. */
@@ -57,7 +57,7 @@ export function noFaults(): Faults {
   };
 }
 
-/** The two packets of a pair leave within microseconds; what comes later meets a conntrack entry that stands. */
+/** The two packets of a pair leave within microseconds; a later one finds an established conntrack entry. */
 export const RACE_WINDOW: Milliseconds = 20;
 /** nf_conntrack_udp_timeout: a socket that was silent for longer starts anew. */
 const ENTRY_LIFE: Milliseconds = 30_000;
@@ -93,7 +93,7 @@ export class Fate {
     return now < this.faults.silentUntil ? 'silent' : undefined;
   }
 
-  /** A ratio of 0 draws nothing, so that one fault does not move the luck of another. */
+  /** A ratio of 0 draws no random number, so that one fault does not change another's sequence. */
   private happens(ratio: number): boolean {
     return ratio > 0 && this.chance() < ratio;
   }

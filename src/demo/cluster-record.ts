@@ -42,7 +42,7 @@ export function soaRecord(owner: Name, minimum: Seconds): Rr {
   const names = Buffer.concat([below('ns.dns'), below('hostmaster')]);
   const rdata = new Uint8Array(names.length + 20);
   rdata.set(names);
-  // Serial, REFRESH, RETRY, EXPIRE as CoreDNS's kubernetes plugin has them; nobody reads the first.
+  // Serial, REFRESH, RETRY, EXPIRE as in CoreDNS's kubernetes plugin; the serial is not used.
   [1, 7200, 1800, 86400, minimum].forEach((value, index) => {
     putUint32(rdata, names.length + 4 * index, value);
   });

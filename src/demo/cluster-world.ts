@@ -10,7 +10,7 @@ export interface World {
   /** Of every record in Z, and the MINIMUM of its SOA. */
   readonly ttl: Seconds;
   readonly namespaces: Readonly<Record<string, Readonly<Record<string, Service>>>>;
-  /** Names outside Z, canonical. What lies above one of them exists too, without records. */
+  /** Names outside Z, canonical. Names above them exist too, without records. */
   readonly hosts: Readonly<Record<string, Host>>;
   /** Zones outside Z whose SOA negative answers carry; else that of the TLD, or of the root. Canonical. */
   readonly zones: readonly string[];
@@ -34,7 +34,7 @@ export interface ServicePort {
   readonly port: number;
 }
 
-/** Records of one name outside the cluster. With `cname` the others are not looked at. */
+/** Records of one name outside the cluster. With `cname` the others are ignored. */
 export interface Host {
   readonly a?: readonly string[];
   readonly aaaa?: readonly string[];
@@ -78,7 +78,7 @@ function withDefaults(namespaces: World['namespaces'] = {}): World['namespaces']
 export const DEMO_WORLD = worldOf({
   namespaces: { job: { nginx: { addresses: ['10.96.44.7'] } } },
   hosts: {
-    // Without AAAA, as most Git hosts of companies are: what is said of AAAA is what the stories are about.
+    // Without AAAA, like most Git hosts of companies: the stories are about answers to AAAA.
     'git.example.com.': { a: ['198.51.100.7'] },
     'packages.example.com.': { a: ['198.51.100.8'] },
     'wiki.corp.example.': { a: ['203.0.113.5'] },

@@ -23,8 +23,8 @@ const MISSING: Finding = { exists: false };
 const NODATA: Finding = { exists: true, records: [] };
 
 /**
- * What stands at a name in the cluster zone, as CoreDNS's kubernetes plugin has it (parse.go): the last label below Z is
- * `svc` or `pod`, then come namespace, service, and what is below a service; all else is missing.
+ * The answer for a name in the cluster zone, as in CoreDNS's kubernetes plugin (parse.go): the last label below Z is
+ * `svc` or `pod`, then come namespace, service, and what is below a service; anything else does not exist.
  *
  * @param question - For a name at or below `world.zone`.
  */
@@ -57,7 +57,7 @@ function unlessKubeDns({ flavour }: World): Finding {
   return flavour === 'kube-dns' ? MISSING : NODATA;
 }
 
-/** CoreDNS answers these two before it parses anything, so `dns.Z` above one of them is missing all the same (N3). */
+/** CoreDNS answers these two before it parses anything, so `dns.Z` above one of them does not exist (N3). */
 function fixedNames({ zone, ttl }: ClusterWorld, question: Question): Finding | undefined {
   const { qname, qtype } = question;
   if (qname === `ns.dns.${zone}`) {

@@ -27,7 +27,7 @@ export interface Asked {
   readonly qtype: number;
   /** When the answer leaves; absent where none does. */
   readonly answeredAt?: Milliseconds;
-  /** Why no answer leaves; absent where one does. */
+  /** Why no answer is sent; absent if one is. */
   readonly dropped?: DropReason;
 }
 
@@ -49,7 +49,7 @@ export interface ClusterOptions {
 export interface Cluster {
   /** In the order they were given, with the ports that were taken. */
   readonly endpoints: readonly Endpoint[];
-  /** Every question so far, in order; whoever wants a new page sets `length = 0`. */
+  /** Every question so far, in order; set `length = 0` to start over. */
   readonly asked: Asked[];
   /** Change them between lookups: they hold from the next question on. */
   readonly faults: Faults;
@@ -58,10 +58,10 @@ export interface Cluster {
 }
 
 /**
- * Starts a scripted cluster DNS: what CoreDNS and a recursive server behind it would answer to `world`, as late and as
- * badly as `faults` say.
+ * Starts a scripted cluster DNS: it answers as CoreDNS and a recursive server behind it would for `world`, with the
+ * delays and faults of `faults`.
  *
- * It is no model of a fast server: one reader, every question logged.
+ * It is not a model of a fast server: it has one reader and logs every question.
  *
  * @throws {Error} If an endpoint cannot be bound.
  */
@@ -84,7 +84,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   return { endpoints, asked: desk.asked, faults, close };
 }
 
-/** Where a question came from, and how its answer goes back. */
+/** Where a question came from, and how to send its answer. */
 interface Arrival {
   readonly transport: 'udp' | 'tcp';
   readonly peer: Endpoint;
@@ -107,7 +107,7 @@ class Desk {
     this.fate = new Fate(faults, options.seed ?? 1);
   }
 
-  /** After this no answer leaves: its socket may be gone. */
+  /** After this no answer is sent: its socket may be closed. */
   close(): void {
     this.closed = true;
   }
@@ -164,7 +164,7 @@ type Outcome =
   | { readonly dropped: DropReason }
   | { readonly message: Message; readonly delay: Milliseconds };
 
-/** What is no query is not answered: nothing that this cluster is for sends it. */
+/** A message that is not a query is not answered: no user of this cluster sends one. */
 function readOrIgnore(octets: Uint8Array): Request | undefined {
   try {
     return readRequest(octets);

@@ -4,7 +4,7 @@ import { spanText } from '../terminal.ts';
 import type { Trial, TrialOptions } from './trial.ts';
 import { brokenPromise } from './trials.ts';
 
-/** What the reader is about to see, in the words of someone who has a slow job. */
+/** What the demo is about to show, in the words of someone with a slow job. */
 export function headline({ roundTrip }: Pick<TrialOptions, 'roundTrip'>, paint: Paint): string[] {
   return [
     paint.strong('What a name lookup costs in a Kubernetes pod: directly, and through sidestub'),

@@ -36,7 +36,7 @@ export const STALL: Milliseconds = 1_000;
 
 const GIT = { lookup: 'git.example.com', address: '198.51.100.7' };
 
-/** In the order they are told: what every lookup costs, then what goes wrong, then what must stay as it is. */
+/** In the order in which they are shown: the cost of every lookup, then failures, then what must stay the same. */
 export const STORIES: readonly Story[] = [
   {
     id: 'cold',

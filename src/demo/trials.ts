@@ -4,10 +4,10 @@ import { LIBCS, PATHS, runTrial, type Trial, type TrialOptions } from './trial.t
 /**
  * Runs every story for both libcs on both paths.
  *
- * The few that wait for seconds run beside each other; the rest one by one, so that no lookup is slowed down by another
- * on a small machine.
+ * The few that wait for seconds run at the same time; the rest run one by one, so that no lookup slows another down on
+ * a small machine.
  *
- * @param onTrial - Told of each as it ends.
+ * @param onTrial - Called with each trial as it ends.
  * @returns In the order of the stories, then `LIBCS`, then `PATHS`.
  */
 export async function runTrials(
@@ -25,7 +25,7 @@ export async function runTrials(
   };
   const stalls = ({ story, path }: (typeof plan)[number]) => story.stalls && path === 'directly';
   const slow = Promise.all(plan.filter(stalls).map(run));
-  // Awaited below: until then a failure of one must not end the process.
+  // Awaited below; until then a rejection must not end the process.
   slow.catch(() => {});
   await warmUp(stories, options);
   const quick: Trial[] = [];
@@ -37,8 +37,8 @@ export async function runTrials(
 }
 
 /**
- * Runs the first story once on both paths, unmeasured: the first lookup of a process pays for compiling the program, on
- * either path, and that is not what is shown. It also sees the stalling trials through their busy beginning.
+ * Runs the first story once on both paths, unmeasured: the first lookup of a process includes compiling the program,
+ * which is not what is shown. It also lets the stalling trials start without competition.
  */
 async function warmUp(stories: readonly Story[], options: TrialOptions): Promise<void> {
   const [story] = stories;

@@ -7,17 +7,17 @@ import type { Trial } from './trial.ts';
 const INDENT = '  ';
 const LABEL_COLUMNS = 25;
 const NOTE_COLUMNS = 17;
-/** How far apart the numbers of the time axis stand at least. */
+/** The least distance between the numbers of the time axis. */
 const TICK_COLUMNS = 7;
 /** Left parts of a column, an eighth each: a bar ends where its step does. */
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 
 /**
- * Walks of one name under each other on one time axis: a bar for each name that was asked for, and below them when
- * queries reached cluster DNS.
+ * Walks of one name below each other on one time axis: a bar for each name that was asked for, and below them the times
+ * at which queries reached cluster DNS.
  *
  * @param columns - Of the terminal, at least 80.
- * @returns Lines without their ends.
+ * @returns Lines without line breaks.
  */
 export function waterfall(trials: readonly Trial[], columns: number, paint: Paint): string[] {
   const chart = columns - INDENT.length - LABEL_COLUMNS - NOTE_COLUMNS - 2;
@@ -77,7 +77,7 @@ function row(label: string, chart: string, note: string): string {
   return `${INDENT}${label} ${chart} ${note}`;
 }
 
-/** A bar from `started` to `ended`; what is shorter than an eighth of a column is still a line. */
+/** A bar from `started` to `ended`; one shorter than an eighth of a column is still drawn. */
 export function bar({ started, ended }: Pick<Step, 'started' | 'ended'>, scale: Scale): string {
   const eighths = (at: Milliseconds) => Math.round((at / scale.span) * scale.columns * 8);
   const from = Math.min(Math.floor(eighths(started) / 8), scale.columns - 1);

@@ -3,7 +3,7 @@ import type { Gauge as PromMetric, Registry, RegistryContentType } from 'prom-cl
 import type { Clock, Milliseconds } from '../clock.ts';
 import type { Metric, MetricRegistry, Sample } from './metric-registry.ts';
 
-/** Renders what the registry holds now. */
+/** Renders what the registry holds at this moment. */
 export interface Exposition {
   /** @param accept - The request's `Accept` header; Prometheus' text format unless it prefers OpenMetrics. */
   render(accept?: string): Promise<Rendering>;
@@ -16,14 +16,16 @@ export interface Rendering {
 
 type Format = 'text' | 'openmetrics';
 
-/** How often; after so many a scrape takes a tenth of what the first one did (npm run bench -- scrape). */
+/**
+ * The number of rehearsals; after so many, a scrape takes a tenth of the first one's time (npm run bench -- scrape).
+ */
 const REHEARSALS = 6;
-/** What Prometheus asks for, by itself and where it is told to. */
+/** What Prometheus asks for, by default and when configured for plain text. */
 const FORMATS: readonly string[] = ['application/openmetrics-text', 'text/plain'];
 
 /**
- * Renders what nobody has asked for yet, in slices: the first scrape loads and compiles, and would hold up every query
- * that comes meanwhile for more than 10 ms.
+ * Renders in advance, in slices: the first scrape loads and compiles code, which would delay every query that arrives
+ * during it by more than 10 ms.
  */
 export async function rehearseScrapes(exposition: Exposition): Promise<void> {
   for (let n = 0; n < REHEARSALS; n++) {
@@ -34,9 +36,9 @@ export async function rehearseScrapes(exposition: Exposition): Promise<void> {
 }
 
 /**
- * Exposes a registry by way of prom-client.
+ * Exposes a registry through prom-client.
  *
- * The library is loaded at the first scrape: a sidecar that nobody scrapes should not pay for it.
+ * The library is loaded at the first scrape, so that a sidecar that is never scraped does not pay for it.
  */
 export function createExposition(registry: MetricRegistry): Exposition {
   const prepared = new Map<Format, Registry<RegistryContentType>>();
@@ -52,11 +54,14 @@ export function createExposition(registry: MetricRegistry): Exposition {
   };
 }
 
-/** S1: renderings in a second. A rendering takes some 5 ms of the one core that answers queries; Prometheus asks each 15 s or so. */
+/**
+ * S1: renderings per second. A rendering takes some 5 ms of the core that answers queries; Prometheus asks every 15 s
+ * or so.
+ */
 const RENDERINGS_PER_SECOND = 10;
 
 /**
- * Renders once at a time, and ten times in any second: a request that comes while one rendering is under way gets that, and what would be the
+ * Renders one at a time and at most ten times a second: a request that arrives during a rendering shares it, and the
  * eleventh waits (S1).
  */
 export function sharedExposition(exposition: Exposition, clock: Clock): Exposition {
@@ -103,10 +108,10 @@ function mediaRange(range: string): [type: string, weight: number] {
   return [type, weight >= 0 && weight <= 1 ? weight : 0];
 }
 
-/** Metrics that are rendered in one turn of the event loop: a query that comes meanwhile waits for so many, not for all. */
+/** Metrics rendered in one turn of the event loop: a query that arrives during a scrape waits for these only. */
 const SLICE = 8;
 
-/** Turns of the event loop, one after the other, for the slices of a scrape. */
+/** The turns of the event loop for the slices of a scrape, one after the other. */
 class Turns {
   private turns: Promise<void>[] = [];
 
@@ -137,7 +142,7 @@ function prepare(
   turns: Turns,
 ): Registry<RegistryContentType> {
   const PromRegistry = loadRegistry();
-  // A registry for each format: rendering OpenMetrics renames prom-client's counters for good.
+  // A registry for each format: rendering OpenMetrics renames prom-client's counters permanently.
   const exposed = new PromRegistry<RegistryContentType>();
   if (format === 'openmetrics') exposed.setContentType(PromRegistry.OPENMETRICS_CONTENT_TYPE);
   for (const [index, metric] of registry.metrics.entries()) {
@@ -165,7 +170,8 @@ function collected({ name, help, type, samples }: Metric, turn: () => Promise<vo
     name,
     help,
     type,
-    // Read at once, and the registry starts all of them in one turn: a scrape is one moment's picture. The rest can wait.
+    // All values are read in the turn in which the registry starts, so that a scrape shows one moment. The rendering
+    // can wait.
     get: () => {
       const values = Array.from(samples(), (sample) => value(metric.name, sample));
       return turn().then(() => ({ name: metric.name, help, type, values }));

@@ -1,7 +1,7 @@
 /**
- * A number that goes up and down: whoever holds it says how to read it, and it is read when somebody scrapes.
+ * A number that goes up and down. Its owner supplies a reader, which is called at the scrape.
  *
- * Reading instead of setting: nothing on the path has to remember to count down again.
+ * Reading instead of setting: no code on the path has to remember to count down.
  */
 export class Gauge {
   private source: () => number = () => 0;
@@ -12,7 +12,7 @@ export class Gauge {
     this.source = source;
   }
 
-  /** Adds what somebody else has of the same. */
+  /** Adds another part's share of the same number. */
   alsoBy(source: () => number): void {
     this.others.push(source);
   }
@@ -21,7 +21,7 @@ export class Gauge {
     return this.others.reduce((sum, other) => sum + other(), this.own());
   }
 
-  /** Without what was added. */
+  /** Without the added shares. */
   own(): number {
     return this.source();
   }

@@ -10,7 +10,7 @@ export class Markup {
 /** What may stand in a template: text is escaped, markup is not, lists are joined, `undefined` is left out. */
 export type Content = string | number | Markup | undefined | readonly Content[];
 
-/** A template whose values cannot break out of where they stand, in text or in a quoted attribute. */
+/** A template whose values are escaped for text and for quoted attributes. */
 export function html(parts: TemplateStringsArray, ...values: readonly Content[]): Markup {
   return new Markup(
     parts.reduce((before, part, index) => before + rendered(values[index - 1]) + part),

@@ -35,10 +35,10 @@ const MAX_WAITING = 2 << 20;
 const RETRY: Milliseconds = 10;
 
 /**
- * Writes lines to a descriptor by itself.
+ * Writes lines to a file descriptor directly.
  *
- * `process.stdout` would keep what a pipe does not take in memory without bound, keep the process alive until it is taken, and be of no
- * use any more after one error, though a full disk may have room again a minute later.
+ * `process.stdout` would buffer without bound what a pipe does not take, keep the process alive until it is taken, and
+ * stay unusable after one error, though a full disk may have room again a minute later.
  */
 export function lineOutput(options: LineOutputOptions): LineOutput {
   const { stream } = options;
@@ -87,7 +87,7 @@ class DescriptorOutput implements LineOutput {
     }
     this.waiting.push(octets);
     this.waitingOctets += octets.length;
-    // Where a reader is late, one attempt for all that comes meanwhile will do.
+    // When the reader is slow, one attempt serves all lines that arrive before it.
     if (this.retry === undefined) this.flush();
   }
 
@@ -120,7 +120,7 @@ class DescriptorOutput implements LineOutput {
           this.retry = this.clock.after(RETRY, () => this.flush());
           return;
         }
-        // ENOSPC, EPIPE, EIO: the line is lost, and the next one may not be.
+        // ENOSPC, EPIPE, EIO: this line is lost; the next one may succeed.
         this.drop();
         written = next.length;
       }
@@ -138,8 +138,8 @@ function isLate(error: unknown): boolean {
 }
 
 /**
- * A terminal of its own, non-blocking: Ctrl-S in the one that is shared would hold up the event loop, and non-blocking it would
- * be for the shell as well.
+ * A terminal opened anew, non-blocking: Ctrl-S on the shared descriptor would block the event loop, and making that one
+ * non-blocking would change it for the shell as well.
  */
 function terminal(fd: number): number {
   const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;

@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import { isIP, isIPv4 } from 'node:net';
 
 /**
- * Whether a request calls the server by `localhost` or an address. A web site could otherwise let a name of its own point to 127.0.0.1 and
- * read in its visitor's browser what is served there (DNS rebinding).
+ * Whether a request addresses the server as `localhost` or by an IP address. Otherwise a web site could point a name of
+ * its own to 127.0.0.1 and read this server's responses in its visitor's browser (DNS rebinding).
  */
 export function callsByAddress({ headers: { host = '' } }: IncomingMessage): boolean {
   const name = host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');

@@ -12,10 +12,10 @@ export type LogFields = Readonly<Record<string, LogValue | undefined>>;
 export type LogValue = string | number | boolean | null | readonly string[];
 
 /**
- * Takes events with fields. An event's name is a constant of the program, in snake_case.
+ * Logs events with fields. An event's name is a constant of the program, in snake_case.
  *
- * QNAMEs are user data: they go into a field called `qname`, and that field is dropped above `debug` (S4). Nothing else
- * may carry one.
+ * QNAMEs are user data: they go into a field called `qname`, which is dropped above `debug` (S4). No other field may
+ * carry one.
  */
 export interface Log {
   debug(event: string, fields?: LogFields): void;
@@ -40,7 +40,7 @@ export interface LogOptions {
 /** S1: what an event may write in {@link WINDOW}: enough to see a pattern, too little to fill a disk. */
 const LINES_PER_WINDOW = 10;
 const WINDOW: Milliseconds = 10_000;
-/** More than the program has event names; past it the rest share one allowance. */
+/** More than the number of event names in the program; further names share one allowance. */
 const MAX_EVENTS = 256;
 /** A string is cut here, so that a line is bounded. A stack fits. */
 const MAX_TEXT = 4_096;
@@ -80,7 +80,7 @@ export function formatFor(
 interface Allowance {
   left: number;
   suppressed: number;
-  /** Of the last event that was left out: what is said of them is no less important. */
+  /** The level of the last event that was left out: the summary is no less important. */
   level: LogLevel;
 }
 
@@ -157,7 +157,7 @@ function textLine({ time, level, event }: Head, fields: readonly [string, LogVal
   return words.join(' ');
 }
 
-/** The same with what is read first in front: how bad, what; the rest recedes. */
+/** The same, with what is read first in front: severity, then event; the rest is dimmed. */
 function colouredLine(head: Head, fields: readonly [string, LogValue][]): string {
   const { time, level, event } = head;
   const colour = COLOURS[level];
@@ -180,14 +180,14 @@ const COLOURS: Readonly<Record<LogLevel, string>> = {
   error: '\x1b[31m',
 };
 
-/** Bare where nobody could mistake where it ends. */
+/** Without quotes when the end of the value is unambiguous. */
 function word(value: LogValue): string {
   return typeof value === 'string' && /^[\w.:/@%+[\]-]+$/.test(value) ? value : escaped(value);
 }
 
 /**
- * What JSON leaves as it is but a terminal acts upon or a reader is deceived by: DEL and the C1 controls (0x9b begins an
- * escape sequence), line separators, and marks that turn the direction of text.
+ * Characters that JSON leaves alone but that a terminal acts upon or that mislead a reader: DEL and the C1 controls
+ * (0x9b begins an escape sequence), line separators, and marks that change the direction of text.
  */
 const DECEPTIVE = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 

@@ -26,7 +26,7 @@ export interface LookupCause {
 
 type Walked = Pick<RecentLookup, 'took' | 'outcome' | 'steps'>;
 
-/** Answers that somebody upstream was waited for. */
+/** Answers that needed a question upstream. */
 const WAITED: ReadonlySet<AnswerSource> = new Set(['upstream', 'stale', 'failure']);
 /** What is failed faster than a server can be asked was remembered (C6). */
 const AT_ONCE: Milliseconds = 10;
@@ -50,7 +50,7 @@ function whyFailed({ took, failure = 'timeout' }: LookupStep): CauseKind {
   return failure === 'timeout' ? 'silence' : failure;
 }
 
-/** Of the time that somebody waited, whose it was for the most part. */
+/** Which part took the most of the time spent waiting. */
 function causeOfTime(took: Milliseconds, steps: readonly LookupStep[]): LookupCause {
   const waiting = steps.filter(({ source }) => WAITED.has(source));
   const upstream = covered(waiting);
@@ -66,7 +66,7 @@ function causeOfTime(took: Milliseconds, steps: readonly LookupStep[]): LookupCa
   return { kind, step: longest(concerned), took: most };
 }
 
-/** How long at least one of the steps was under way: those of a pair overlap. */
+/** How long at least one of the steps was in progress: the two of a pair overlap. */
 function covered(steps: readonly LookupStep[]): Milliseconds {
   let sum = 0;
   let until = 0;

@@ -23,7 +23,7 @@ export interface WatchedAnswer {
 
 /** One question of a lookup. */
 export interface LookupStep extends WatchedAnswer {
-  /** What the search list added; empty for the name as it is. */
+  /** The suffix from the search list; empty for the name as it is. */
   readonly suffix: string;
   readonly type: string;
   /** From the lookup's first question to this one. */
@@ -71,8 +71,8 @@ const MAX_OPEN = 1_024;
 /** Three suffixes of the cluster, some of a company, two families, and a client that repeats itself. */
 const MAX_STEPS = 64;
 /**
- * How long the other family may lag behind: libc sends both at once, and an answer from the cache is out before the
- * second is read. Programs that ask one family only wait for nothing else.
+ * How long the other family may lag behind: libc sends both at once, and an answer from the cache leaves before the
+ * second query is read. Programs that ask for one family never wait for this.
  */
 const GRACE: Milliseconds = 20;
 /**
@@ -83,7 +83,7 @@ const MAX_LEAVING = 64;
 /** S1: libc has given up by then, so that the next question is another lookup. */
 const IDLE: Milliseconds = 12_000;
 
-/** What has been asked of the last name: one bit each, and one for all other types. */
+/** What has been asked about the last name: one bit for each family, and one for all other types. */
 const Family = { A: 1, AAAA: 2, OTHER: 4 } as const;
 
 /** Kept small: a flood leaves thousands of them a second. */
@@ -108,16 +108,15 @@ interface OpenLookup {
 }
 
 /**
- * Puts the questions of one client about one name together again: what was a lookup to it are up to ten questions here.
+ * Groups the questions of one client about one name: one lookup of a program is up to ten questions here.
  *
- * It sees what comes through the stages; a question that the answer table answers takes microseconds, and is no part of
- * what is slow.
+ * It sees only questions that reach the stages; the answer table answers in microseconds, which is never slow.
  */
 export class LookupWatch {
   private readonly options: LookupWatchOptions;
-  /** In the order of the last question, so that the first is the one to forget. */
+  /** In the order of their last question, so that the first is evicted first. */
   private readonly open = new Map<string, OpenLookup>();
-  /** Those in their grace, the one that ends first before the others, and one timer for all. */
+  /** Lookups in their grace period, the earliest end first, with one timer for all. */
   private readonly leaving = new Set<OpenLookup>();
   private timer: Timer | undefined;
   private readonly remembered: RecentLookup[] = [];
@@ -156,13 +155,13 @@ export class LookupWatch {
     };
   }
 
-  /** Ends what has come to its end but waits for an answer more, or for the other family. */
+  /** Ends lookups whose grace period is over, unless an answer or the other family is still missing. */
   close(): void {
     this.timer?.cancel();
     for (const lookup of this.open.values()) this.end(lookup);
   }
 
-  /** Ends a lookup whose last name is answered for both families, or for the one that was asked. */
+  /** Ends a lookup whose last name is answered for both families, or for the only one that was asked. */
   private settle(lookup: OpenLookup, now: Milliseconds): void {
     this.leaving.delete(lookup);
     if (lookup.outcome === undefined || lookup.waiting > 0) return;
@@ -220,7 +219,7 @@ export class LookupWatch {
   private end(lookup: OpenLookup): void {
     const { key, outcome } = lookup;
     this.leaving.delete(lookup);
-    // One that was forgotten meanwhile has made room for another of its name.
+    // A lookup that was evicted has made room for another with its name.
     if (this.open.get(key) === lookup) this.open.delete(key);
     if (outcome === undefined || lookup.isOver) return;
     lookup.isOver = true;
@@ -236,7 +235,7 @@ export class LookupWatch {
   }
 }
 
-/** Whether somebody will ask what happened there. */
+/** Whether an operator would ask what happened in it. */
 export function isRemarkable({ took, outcome }: Pick<RecentLookup, 'took' | 'outcome'>): boolean {
   return took >= SLOW_LOOKUP || outcome === 'failed';
 }
@@ -273,7 +272,7 @@ function outcomeOf({ rcode, hasData }: WatchedAnswer): LookupOutcome {
   return rcode === 'NXDOMAIN' ? 'absent' : 'failed';
 }
 
-/** Of the two families: one with records is a lookup that found something; a failure says more than an absence. */
+/** For both families together: one with records makes it found; a failure outweighs an absence. */
 function better(one: LookupOutcome | undefined, other: LookupOutcome): LookupOutcome {
   const order: readonly LookupOutcome[] = ['found', 'failed', 'absent'];
   return order.find((outcome) => outcome === one || outcome === other) ?? other;

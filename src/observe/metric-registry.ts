@@ -5,7 +5,7 @@ import { Histogram, HistogramSet, Tally, TallyGrid, TallySet } from './tally.ts'
 export interface MetricText {
   /** Prometheus' naming: `sidestub_`, base unit, `_total` for what only grows. */
   readonly name: string;
-  /** One line without double quotes, which OpenMetrics would want escaped. */
+  /** One line without double quotes, which OpenMetrics would require to be escaped. */
   readonly help: string;
   /** A PromQL expression that answers a question with it; for docs/metrics.md. */
   readonly query: string;
@@ -21,13 +21,13 @@ export interface MetricLabel {
 
 /** One line of an exposition, without the metric's name. */
 export interface Sample {
-  /** What follows the metric's name; the parts of a histogram have one. */
+  /** The suffix of the metric's name; the parts of a histogram have one. */
   readonly suffix: '' | '_bucket' | '_sum' | '_count';
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
 }
 
-/** A declared metric: what is said about it, and how it is read. */
+/** A declared metric: its description, and how to read it. */
 export interface Metric extends MetricText {
   readonly type: 'counter' | 'gauge' | 'histogram';
   readonly labels: readonly MetricLabel[];
@@ -43,10 +43,10 @@ type Configured<Value> = () => Iterable<readonly [label: string, Value]>;
 const MAX_CONFIGURED = 64;
 
 /**
- * Every metric there is, in the order of declaration.
+ * Every metric, in the order of declaration.
  *
- * Each method declares one and returns the plain object that the path adds to. Nothing here knows how an exposition
- * looks, or needs its library.
+ * Each method declares one and returns the plain object that the path counts with. Nothing here depends on the
+ * exposition format or its library.
  */
 export class MetricRegistry {
   private readonly declared = new Map<string, Metric>();
@@ -64,7 +64,7 @@ export class MetricRegistry {
     return tally;
   }
 
-  /** @param text.formerly - Values that were renamed, by their old names: both have series for one version. */
+  /** @param text.formerly - Old names of renamed values: both have series for one version. */
   tallySet<Label extends string>(
     text: MetricText & {
       readonly label: Closed<Label>;
@@ -143,7 +143,7 @@ export class MetricRegistry {
     this.register(text, 'gauge', described, () => [plain(labels, 1)]);
   }
 
-  /** By convention what is observed is in the unit that the name ends with: seconds. */
+  /** By convention the observed unit is the one that the name ends with: seconds. */
   histogramSet<Label extends string>(
     text: MetricText & { readonly label: Closed<Label>; readonly bounds: readonly number[] },
   ): HistogramSet<Label> {
@@ -185,7 +185,7 @@ export class MetricRegistry {
     this.readConfigured(text, 'counter', read);
   }
 
-  /** A state as one series for each that there is: 1 for the one that holds, 0 for the others. */
+  /** A state as one series for each possible value: 1 for the current one, 0 for the others. */
   readStates<State extends string>(
     text: MetricText & { readonly label: string; readonly states: readonly State[] },
     read: Configured<State>,
@@ -221,7 +221,7 @@ export class MetricRegistry {
     labels: readonly MetricLabel[],
     samples: () => Iterable<Sample>,
   ): void {
-    // OpenMetrics names a counter without its suffix, so that `x_total` and a gauge `x` would be one family twice.
+    // OpenMetrics names a counter without its suffix, so that `x_total` and a gauge `x` would be the same family.
     const family = name.replace(/_total$/, '');
     if (this.declared.has(family)) throw new Error(`metric declared twice: ${name}`);
     this.declared.set(family, { name, help, query, type, labels, samples });

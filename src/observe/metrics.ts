@@ -21,15 +21,15 @@ import { processMetrics } from './process-metrics.ts';
 import { Savings } from './savings.ts';
 import { upstreamMetrics } from './upstream-metrics.ts';
 
-/** Every metric, grouped by who adds to it: a stage gets the one group or tally that it uses. */
+/** Every metric, grouped by the part that counts: a stage gets only the group or tally that it uses. */
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /**
  * Declares every metric of the program, each at 0.
  *
- * This is the one place: what is not here is not exposed, docs/metrics.md is made from it, and a test compares the two.
+ * Only what is declared here is exposed. docs/metrics.md is made from it, and a test compares the two.
  *
- * @param build - What `sidestub_build_info` says.
+ * @param build - The values of `sidestub_build_info`.
  */
 export function createMetrics({ version = 'unknown' }: { readonly version?: string } = {}) {
   const registry = new MetricRegistry();

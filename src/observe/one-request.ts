@@ -2,10 +2,10 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 
 /**
- * A connection that hands on one HTTP request head at a time; the next one waits until {@link release} (S1).
+ * A connection that delivers one HTTP request head at a time; the next one waits until {@link release} (S1).
  *
- * Node's server begins with every request that a chunk holds: 64 KiB are two thousand `GET`s, each with objects and a response of its
- * own. What is not handed on stays in one chunk here, and the rest in the kernel.
+ * Node's server would start every request in a chunk: 64 KiB hold two thousand `GET`s, each with objects and a
+ * response. Here the rest of a chunk stays in one buffer, and what follows it in the kernel.
  */
 export class OneRequest extends Duplex {
   readonly remoteAddress: string | undefined;
@@ -30,13 +30,13 @@ export class OneRequest extends Duplex {
     socket.on('close', () => this.destroy());
   }
 
-  /** The request is answered: the next one may come. */
+  /** The request is answered: the next one may be delivered. */
   release(): void {
     this.busy = false;
     this.handOn();
   }
 
-  /** As of a socket: Node's server asks for it. */
+  /** As on a socket: Node's server calls it. */
   setTimeout(span: number): this {
     this.socket.setTimeout(span);
     return this;

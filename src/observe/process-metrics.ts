@@ -1,7 +1,7 @@
 import { RELOAD_RESULTS } from './label-sets.ts';
 import type { MetricRegistry } from './metric-registry.ts';
 
-/** Declares what is told of the process: its build, its start, what it uses, and its bugs. */
+/** Declares the metrics of the process: its build, its start, its resources, and its bugs. */
 export function processMetrics(registry: MetricRegistry, version: string) {
   registry.info(
     {

@@ -3,7 +3,7 @@ import type { Milliseconds } from '../clock.ts';
 import type { AnswerSource } from '../vocabulary.ts';
 import type { Tally } from './tally.ts';
 
-/** One query and its answer, names and all: on request only (S4). */
+/** One query and its answer with the names, only on request (S4). */
 export interface LoggedQuery {
   readonly qname: string;
   /** The mnemonic. */
@@ -17,7 +17,7 @@ export interface LoggedQuery {
   readonly took: Milliseconds;
 }
 
-/** Takes what it may write, and drops what its stream does not take. */
+/** Writes within its allowance, and drops what its stream does not take. */
 export interface QueryLog {
   add(query: LoggedQuery): void;
 }
@@ -29,16 +29,16 @@ export interface LineStream {
   readonly writableLength?: number | undefined;
 }
 
-/** A stream that whoever opened it closes. */
+/** A stream that its owner closes. */
 export interface QueryLogStream extends LineStream {
-  /** Goes on in the file that has the name now: who turns logs over has moved the old one away. */
+  /** Reopens the file by its name, after log rotation has moved the old one away. */
   reopen(): void;
   close(): void;
 }
 
 export interface QueryLogOptions {
   readonly stream: LineStream;
-  /** Of so many queries one is logged. */
+  /** One of this many queries is logged. */
   readonly sample: number;
   /** Milliseconds of the epoch. */
   readonly wallClock: () => number;
@@ -53,7 +53,7 @@ const MAX_WAITING = 1 << 20;
 /**
  * Writes a line of JSON for one of `sample` queries.
  *
- * Drawn at random: every tenth would be A or AAAA only, since clients ask both in turn.
+ * Chosen at random: every tenth would be only A or only AAAA, since clients ask both in turn.
  */
 export function createQueryLog(options: QueryLogOptions): QueryLog {
   const { stream, sample, wallClock, dropped, random = drawBelow } = options;
@@ -90,7 +90,7 @@ export function openQueryLog(path: string, onFailure: (error: Error) => void): Q
         file.close();
         file = next;
       } catch (error) {
-        // The old one is still there, wherever it has been moved to.
+        // The old file still exists, wherever it has been moved to.
         onFailure(error instanceof Error ? error : new Error(String(error)));
       }
     },

@@ -15,15 +15,15 @@ export interface Stretch {
   readonly servfails: number;
   /** Questions that went upstream once more (U2). */
   readonly resends: number;
-  /** Of those, the ones that were answered while the first datagram was not: it was lost. */
+  /** Of those, the ones that were answered after the first datagram was lost. */
   readonly rescues: number;
   /** Whole lookups, in seconds. */
   readonly lookups: Histogram;
-  /** By upstream as it is configured. */
+  /** By upstream, as configured. */
   readonly servers: ReadonlyMap<string, ServerStretch>;
 }
 
-/** What happened at one upstream between two looks. */
+/** What happened at one upstream between two readings. */
 export interface ServerStretch {
   /** Of its answers, in seconds. */
   readonly latency: Histogram;
@@ -51,15 +51,15 @@ interface ServerReading {
 
 /** What "now" means to a person: long enough for a rate that does not jump. */
 const NOW: Milliseconds = 10_000;
-/** Two looks within it are one: many pages that are open make no more readings than one. */
+/** Readings within this span count as one: many open pages cause no more readings than one. */
 const BETWEEN: Milliseconds = 1_000;
 /** S1: two minutes of a page that renews itself every two seconds. */
 const MAX_READINGS = 60;
 
 /**
- * Rates from counters, measured from look to look: no timer runs while nobody looks.
+ * Rates from counters, measured between readings: without a page open, no timer runs.
  *
- * The first look shows the averages of the whole life.
+ * The first reading shows the averages since the start.
  */
 export class RecentPast {
   private readonly metrics: Metrics;
@@ -182,7 +182,7 @@ function boundsOf({ upstream }: Metrics, name: string): readonly number[] {
   return upstream.servers.get(name)?.latency.bounds ?? [];
 }
 
-/** What came between two readings of one histogram. */
+/** The difference between two readings of one histogram. */
 function difference(from: Float64Array, to: Float64Array, bounds: readonly number[]): Histogram {
   const histogram = new Histogram(bounds);
   for (const [index, count] of to.entries()) histogram.counts[index] = count - (from[index] ?? 0);

@@ -19,7 +19,7 @@ export class Savings {
   private readonly servers: ReadonlyMap<string, { readonly latency: Histogram }>;
   private readonly estimate = { questions: 0, seconds: 0 };
 
-  /** @param servers - With the seconds that each one's answers took. */
+  /** @param servers - With the seconds that the answers of each one took. */
   constructor(
     counted: CountedAnswers,
     servers: ReadonlyMap<string, { readonly latency: Histogram }>,
@@ -33,7 +33,7 @@ export class Savings {
     return SAVING_REASONS.reduce((sum, reason) => sum + this.queries(reason), 0);
   }
 
-  /** Questions upstream that were not asked, for one reason. */
+  /** Questions that were not asked upstream, for one reason. */
   queries(reason: SavingReason): number {
     const { responses, repairs, fates } = this.counted;
     switch (reason) {
@@ -48,10 +48,10 @@ export class Savings {
   }
 
   /**
-   * Seconds that clients did not wait, estimated; it never falls.
+   * Estimated seconds that clients did not wait; it never falls.
    *
-   * A client waits one round trip for the pair of a step, so two questions make one; an AAAA that A's denial answered
-   * would have travelled beside its A and made nobody wait. What came since the last reading is taken at today's mean.
+   * A client waits one round trip for the pair of a step, so two questions count as one; an AAAA answered by A's denial
+   * would have travelled beside its A without further delay. Savings since the last reading count at the current mean.
    */
   seconds(): number {
     const spared: readonly SavingReason[] = ['cut', 'pin', 'stale_cut'];

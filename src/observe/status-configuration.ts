@@ -2,7 +2,7 @@ import { html, type Markup } from './html.ts';
 import { count } from './status-text.ts';
 import type { ConfiguredValue } from './status-view.ts';
 
-/** The settings in effect: what somebody has set or found out comes first; the defaults are there to be opened. */
+/** The settings in effect: those that were set or derived come first; the defaults are in a section to expand. */
 export function configurationList(configuration: readonly ConfiguredValue[]): Markup {
   const isDefault = ({ origin }: ConfiguredValue): boolean => origin === 'default';
   const chosen = configuration.filter((setting) => !isDefault(setting));

@@ -20,7 +20,7 @@ const SLOW = 1;
 /** Seconds in which a job usually has asked something. */
 const QUIET = 30;
 
-/** What stands out at this moment, the worst first; or that nothing does. */
+/** What needs attention at this moment, the worst first; or that nothing does. */
 export function findings(view: StatusView): readonly Finding[] {
   const all = [
     notReady(view),

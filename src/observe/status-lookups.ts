@@ -33,7 +33,7 @@ ${walk(each)}
 `;
 }
 
-/** One sentence for who asks "why was this lookup slow?". */
+/** One sentence that answers "why was this lookup slow?". */
 function why(lookup: RecentLookup): string {
   const { kind, step, took } = causeOf(lookup);
   const question = step === undefined ? '' : `${step.type} ${under(step)}`;
@@ -73,7 +73,7 @@ function walk({ steps, took }: RecentLookup): Markup {
 ${byName(steps).map((group) => rowsOf(group, took))}</table>`;
 }
 
-/** The questions about one name after the other: both families, and what the client asked again. */
+/** The questions about one name in order: both families, and the client's repetitions. */
 function byName(steps: readonly LookupStep[]): LookupStep[][] {
   const groups: LookupStep[][] = [];
   for (const step of steps) {
@@ -100,7 +100,7 @@ function row(step: LookupStep, whole: number): Markup {
 <td class="line">${bar(at, took, whole)}</td></tr>`;
 }
 
-/** The figures stand beside it: it is for the eye alone. */
+/** The figures are beside it, so this is decoration. */
 function bar(at: number, took: number, whole: number): Markup {
   const scale = 100 / Math.max(whole, 1);
   const x = (at * scale).toFixed(2);

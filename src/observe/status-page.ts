@@ -7,9 +7,9 @@ import { count, duration, octets, perSecond, share } from './status-text.ts';
 import { quantile, type StatusView, type UpstreamView } from './status-view.ts';
 
 /**
- * The whole page, ready to be read without any script: what the script does is to fetch {@link statusSections} anew.
+ * The whole page, readable without any script; the script only fetches {@link statusSections} again.
  *
- * Every value is escaped where it stands, whoever wrote it.
+ * Every value is escaped where it is inserted, whatever its source.
  */
 export function statusPage(view: StatusView): string {
   return html`<!doctype html>
@@ -54,7 +54,7 @@ function head({ ready, version, totals }: StatusView): Markup {
   return html`${badge} <span class="soft">version ${version}, running for ${duration(totals.uptimeSeconds)}</span>`;
 }
 
-/** In the order of the questions of somebody who was woken: is it bad, since when, who is it, which lookups. */
+/** In the order of an on-call engineer's questions: is it bad, since when, which part, which lookups. */
 function sections(view: StatusView): Markup {
   const all: readonly (readonly [id: string, title: string, body: Markup, wide?: true])[] = [
     ['findings', 'What stands out', findingList(view), true],
@@ -120,7 +120,7 @@ function fact(title: string, value: string, more?: string): Markup {
   return html`<div><dt>${title}</dt><dd>${value}${small}</dd></div>`;
 }
 
-/** Drawn from what was read while somebody watched; the numbers beside it say the same. */
+/** Drawn from readings made while a page was open; the numbers beside it say the same. */
 function sparkline(history: readonly number[]): Content {
   if (history.length < 2) return '';
   const most = Math.max(...history, 1);
@@ -145,7 +145,7 @@ function answers({ answers, stretch, totals }: StatusView): Markup {
   return table(['Answered by', 'now', 'in all', 'share'], rows);
 }
 
-/** The share stands beside it in figures. */
+/** The share is beside it in figures. */
 function shareBar(part: number, whole: number): Markup {
   const width = whole === 0 ? 0 : Math.min(100, (100 * part) / whole);
   return html`<svg class="share" aria-hidden="true" viewBox="0 0 100 4" preserveAspectRatio="none"><rect width="${width.toFixed(1)}" height="4"/></svg>`;
@@ -220,7 +220,7 @@ ${fact('Evicted early', count(evictions))}
 </dl>`;
 }
 
-/** Headers of numbers stand over their numbers: all that are in lower case. */
+/** Headers of numeric columns are aligned with their numbers: those in lower case. */
 function table(headers: readonly string[], rows: readonly Markup[]): Markup {
   const head = headers.map((title) => {
     const isNumber = title === title.toLowerCase();

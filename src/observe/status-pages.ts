@@ -12,10 +12,10 @@ export interface StatusPagesOptions {
 }
 
 /**
- * The page for people, and what it is made of; each part is loaded when it is asked for.
+ * The page for people and its parts; each part is loaded when it is requested.
  *
- * Its policy allows what comes from this server and nothing else: no third party is asked, and nothing that a name or a
- * configuration says can become script.
+ * The content security policy allows only what this server serves: no third party is contacted, and nothing in a name
+ * or a setting can become script.
  */
 export function statusPages({ view, anyHost }: StatusPagesOptions): Map<string, PageOf> {
   const guarded = (page: () => Promise<Page>): PageOf => {

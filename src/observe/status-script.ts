@@ -1,8 +1,8 @@
 /**
- * What keeps the page live: it fetches the sections anew every two seconds, while the page is seen and nobody has paused
- * it (WCAG 2.2, 2.2.2). What a reader has opened stays open, and the focus where it is.
+ * Keeps the page live: it fetches the sections every two seconds while the page is visible and not paused (WCAG 2.2,
+ * 2.2.2). Sections that the reader has expanded stay open, and the focus stays where it is.
  *
- * Plain script, served as a file of its own, for browsers as they are: nothing builds or loads anything for it.
+ * Plain script, served as a file of its own: nothing builds or bundles it.
  */
 export const STATUS_SCRIPT = `'use strict';
 const EVERY = 2000;
@@ -22,7 +22,7 @@ function say(text) {
 }
 
 function renew(section, fresh) {
-  // By what was sent, not by what stands there: what a reader has opened stands there open.
+  // Compared with what was sent, not with the page: sections that the reader has expanded are open there.
   const before = shown.get(section.id) ?? section.innerHTML;
   shown.set(section.id, fresh.innerHTML);
   if (before === fresh.innerHTML) return;

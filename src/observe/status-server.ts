@@ -16,16 +16,16 @@ export interface StatusServerOptions {
   /** What keeps the program from being ready; nothing when it is. Asked at each probe. */
   readonly ready: () => readonly string[];
   readonly exposition: Exposition;
-  /** More pages by path; one of these may take the place of the index at `/`. */
+  /** Further pages by path; one of them may replace the index at `/`. */
   readonly pages?: ReadonlyMap<string, PageOf>;
-  /** Whom they are there for; for everybody else they do not exist. */
+  /** Who may see them; for other clients they do not exist. */
   readonly pagesFor?: (request: IncomingMessage) => boolean;
   /** Whether a server on a loopback address may be called by any name. */
   readonly anyHost?: boolean;
   /** Told of a page that failed: the client gets a 500 without the reason. */
   readonly onBug: (error: unknown) => void;
   readonly limits?: Partial<StatusLimits>;
-  /** Told of a client that met one. */
+  /** Called when a client reaches a limit. */
   readonly onLimit?: (limit: 'status_connections' | 'status_request') => void;
 }
 
@@ -54,7 +54,7 @@ const DEFAULT_LIMITS: StatusLimits = {
   idle: 75_000,
 };
 
-/** How late a limit of time may be noticed. Node looks every 30 s by itself, which is no limit. */
+/** How late an exceeded time limit may be noticed. Node's default of 30 s would make it no limit. */
 const TIMEOUT_RESOLUTION: Milliseconds = 1_000;
 
 const JSON_TYPE = 'application/json; charset=utf-8';
@@ -102,7 +102,7 @@ export async function startStatusServer(options: StatusServerOptions): Promise<S
     if (socket.writable) socket.write(answerTo(error.code));
     socket.destroy();
   });
-  // A client that asks and does not read: silence of the socket, whoever is silent.
+  // A client that asks and does not read: the socket is silent, whichever side causes it.
   server.timeout = limits.request;
   await listen(server, options.address);
   return { address: boundTo(server, options.address), close: () => close(server) };
@@ -123,7 +123,7 @@ type Pages = ReadonlyMap<string, PageOf>;
 
 /** What a request may meet. */
 interface Serving {
-  /** For programs, and for everybody. */
+  /** For programs, and served to every client. */
   readonly open: Pages;
   readonly pages: Pages;
   readonly pagesFor: (request: IncomingMessage) => boolean;
@@ -134,7 +134,7 @@ interface Serving {
 function servingOf(options: StatusServerOptions): Serving {
   const { version, ready, address, pages = new Map(), pagesFor = () => true } = options;
   const exposition = sharedExposition(options.exposition, monotonicClock);
-  // One copy for all who share a rendering: what they have not taken yet is held once (S1).
+  // One copy for all that share a rendering: what they have not read yet is held once (S1).
   const octets = new WeakMap<Rendering, Uint8Array>();
   const checksHost = isLoopback(address.address) && options.anyHost !== true;
   const open = new Map<string, PageOf>([
@@ -175,7 +175,7 @@ async function respond(
 ): Promise<void> {
   const { method } = request;
   if (hasBody(request)) {
-    // Nothing here takes a body; reading one to its end would let its sender hold the connection.
+    // No request here has a body; reading one to its end would let its sender hold the connection.
     response.setHeader('connection', 'close');
     send(response, { status: 413, type: TEXT_TYPE, body: 'no request body here\n' });
     return;

@@ -1,8 +1,8 @@
 /**
- * The page's style: one column on a phone, two where there is room, in the colours that the reader's system asks for.
+ * The page's style: one column on a phone, two where there is room, in the reader's colour scheme.
  *
- * Served as a file of its own, since the page's policy allows nothing inline. Every text has a contrast of at least
- * 4.5 : 1 to what it stands on (WCAG 2.2, 1.4.3); the browser test measures it.
+ * Served as a file of its own, since the page's policy allows nothing inline. Every text has a contrast of at least 4.5
+ * : 1 to its background (WCAG 2.2, 1.4.3); the browser test measures it.
  */
 export const STATUS_STYLE = `
 :root {

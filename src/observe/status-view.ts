@@ -14,9 +14,9 @@ export interface StatusView {
   /** What keeps it from being ready. */
   readonly reasons: readonly string[];
   readonly totals: Totals;
-  /** The last seconds that somebody watched, or the whole life. */
+  /** The last seconds with a page open, or the time since the start. */
   readonly stretch: Stretch;
-  /** Queries a second, as long as somebody has been watching; the newest last. */
+  /** Queries per second while a page has been open; the newest last. */
   readonly history: readonly number[];
   readonly answers: readonly { readonly source: AnswerSource; readonly total: number }[];
   readonly upstreams: readonly UpstreamView[];
@@ -38,7 +38,7 @@ export interface StatusView {
   readonly configuration: readonly ConfiguredValue[];
 }
 
-/** One server upstream. Times are in seconds, and absent before its first answer. */
+/** One upstream server. Times are in seconds, and absent before its first answer. */
 export interface UpstreamView {
   readonly name: string;
   readonly dead: boolean;
@@ -76,7 +76,7 @@ export interface StatusSources {
   readonly configuration: () => readonly ConfiguredValue[];
 }
 
-/** Reads everything anew at each call; nothing is kept or timed while nobody looks. */
+/** Reads everything again at each call; nothing is kept or timed while no page is open. */
 export function statusView(sources: StatusSources): () => StatusView {
   const { metrics, clock, startedAt } = sources;
   const past = new RecentPast(metrics, clock, startedAt);

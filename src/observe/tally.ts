@@ -1,4 +1,4 @@
-/** A count that only grows: a plain number on the path, read when somebody scrapes. */
+/** A counter: a plain number on the path, read at the scrape. */
 export class Tally {
   value = 0;
 
@@ -78,7 +78,7 @@ export class TallyGrid<Row extends string, Column extends string> {
 
 /** A distribution over fixed bounds: observing is a search and two additions, and allocates nothing. */
 export class Histogram {
-  /** Upper bounds, ascending, in the unit of what is observed; an implicit last bucket takes the rest. */
+  /** Upper bounds, ascending, in the observed unit; an implicit last bucket takes the rest. */
   readonly bounds: readonly number[];
   readonly counts: Float64Array;
   sum = 0;
@@ -103,7 +103,7 @@ export class Histogram {
     if (value > this.max) this.max = value;
   }
 
-  /** Adds what another one over the same bounds has seen; its largest value is told by the bucket that it is in. */
+  /** Adds the counts of another histogram with the same bounds; its largest value is known only by its bucket. */
   merge(counts: Float64Array, sum: number): void {
     for (const [index, count] of counts.entries()) {
       if (count === 0) continue;
@@ -113,11 +113,11 @@ export class Histogram {
     this.sum += sum;
   }
 
-  /** How many values were larger than a bound; exact where it is one of {@link bounds}. */
+  /** How many values were larger than a bound; exact when it is one of {@link bounds}. */
   countAbove(bound: number): number {
     let count = 0;
     for (const [index, inBucket] of this.counts.entries()) {
-      // A bucket holds what is above the bound before it.
+      // A bucket holds what is above the previous bound.
       if ((this.bounds[index - 1] ?? Number.NEGATIVE_INFINITY) >= bound) count += inBucket;
     }
     return count;

@@ -4,10 +4,9 @@ import { closeSync, constants, openSync, writeSync } from 'node:fs';
 const MAX_OCTETS = 4_096;
 
 /**
- * Leaves the last word where kubelet looks for it.
+ * Writes the totals to the file in which kubelet looks for them.
  *
- * The file is kubelet's: it is written where it is there already, and never made; outside a container there is none, and
- * nobody misses it.
+ * The file is kubelet's: it is written only if it exists. Outside a container there is none, and none is needed.
  *
  * @returns Whether it was written.
  */

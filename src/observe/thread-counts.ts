@@ -2,19 +2,19 @@ import type { Gauge } from './gauge.ts';
 import type { Metrics } from './metrics.ts';
 import { Histogram, type Tally } from './tally.ts';
 
-/** What a thread has counted since its last report; it goes from thread to thread. */
+/** What a thread has counted since its last report, as a message to another thread. */
 export interface CountsReport {
-  /** Of what is declared, in the order of declaration. */
+  /** By metric, in the order of declaration. */
   readonly declared: Float64Array;
   /** Of each server, by its name. */
   readonly servers: readonly (readonly [name: string, counts: Float64Array])[];
-  /** How the gauges stand that add up. */
+  /** The values of the gauges that add up. */
   readonly gauges: readonly number[];
 }
 
 type Counted = Tally | Histogram;
 
-/** Makes the reports of one thread. */
+/** Makes one thread's reports. */
 export class CountsReporter {
   private readonly metrics: Metrics;
   private readonly told = new WeakMap<Counted, readonly number[]>();
@@ -51,7 +51,7 @@ export class CountsReporter {
 export function addCounts(metrics: Metrics, { declared, servers }: CountsReport): void {
   add(metrics.registry.counted, declared);
   for (const [name, counts] of servers) {
-    // A server that a reload has taken away here and not yet there: nobody shows it any more.
+    // A server that a reload has removed here and not yet there: it is no longer shown.
     const server = metrics.upstream.servers.get(name);
     if (server !== undefined) add([server.latency, server.unanswered], counts);
   }

@@ -3,7 +3,7 @@ import { ANSWER_SOURCES, FAILURE_REASONS } from '../vocabulary.ts';
 import type { LogFields } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
-/** What a program did from its start to this moment: for a job that nobody scraped. No name is in it (S4). */
+/** What the program did from its start to this moment, for a job that was never scraped. It contains no names (S4). */
 export interface Totals {
   readonly uptimeSeconds: number;
   /** Before upstream had its first word. */
@@ -49,7 +49,7 @@ export function totalsOf(metrics: Metrics, uptimeSeconds: number): Totals {
   };
 }
 
-/** The totals as fields of the last log line; what is 0 among answers and failures is left out. */
+/** The totals as fields of the last log line; answers and failures that are 0 are left out. */
 export function totalsFields(totals: Totals): LogFields {
   const { answered, failures, uptimeSeconds, startupSeconds, savedSeconds, ...counts } = totals;
   return {

@@ -7,7 +7,7 @@ import {
 import type { MetricRegistry } from './metric-registry.ts';
 import type { Histogram, Tally } from './tally.ts';
 
-/** What is told of one server; the upstream side makes it when the server is configured. */
+/** The counters of one server; the upstream side asks for them when the server is configured. */
 interface ServerMetrics {
   /** In seconds. */
   readonly latency: Histogram;
@@ -17,7 +17,7 @@ interface ServerMetrics {
   serial: boolean;
 }
 
-/** Declares what the upstream side counts, in the shape that it asks for. */
+/** Declares what the upstream side counts, in the shape that it needs. */
 export function upstreamMetrics(registry: MetricRegistry) {
   const servers = new Map<string, ServerMetrics>();
   registry.readHistograms(

@@ -3,7 +3,7 @@ import { uint16 } from '../wire/header.ts';
 import { canonicalName, type Name } from '../wire/name.ts';
 import type { Rr } from '../wire/record.ts';
 
-/** Every address of one type in a section, whoever owns it: musl, Go and c-ares check no owner (M3). */
+/** Every address of one type in a section, whatever its owner: musl, Go and c-ares do not check owners (M3). */
 export function addressesOf(answer: readonly Rr[], qtype: number): string[] {
   return answer.filter((rr) => rr.type === qtype).map(addressText);
 }

@@ -5,17 +5,17 @@ export interface AskTransport {
   /**
    * A UDP socket with a port of its own.
    *
-   * @param peer - Connects the socket: only this peer's datagrams arrive, and its refusal (ICMP) closes. Without it
-   * datagrams from anybody arrive and a refusal goes unseen, as the kernel has it.
+   * @param peer - Connects the socket: it then receives only this peer's datagrams, and an ICMP refusal closes it.
+   * Without it, datagrams from any sender arrive and a refusal is not seen, as in the kernel.
    */
   udp(listener: SocketListener, peer?: Endpoint): AskSocket;
-  /** A TCP connection; what is sent before it stands goes out as soon as it does. */
+  /** A TCP connection; what is sent before it is established goes out afterwards. */
   tcp(listener: SocketListener, peer: Endpoint): AskSocket;
 }
 
 /** A socket as a client holds it. */
 export interface AskSocket {
-  /** Sends one DNS message; over TCP with its length in front. Never throws: what is lost is lost. */
+  /** Sends one DNS message; over TCP with a length prefix. Never throws: a send that fails counts as lost. */
   send(octets: Uint8Array, to: Endpoint): void;
   /** After this its listener is not called again. */
   close(): void;
@@ -23,7 +23,7 @@ export interface AskSocket {
 
 /** Who waits at a socket. It is never called from inside a call to the socket. */
 export interface SocketListener {
-  /** @param octets - One DNS message, without a length in front; the listener's to keep. */
+  /** @param octets - One DNS message without a length prefix; the listener may keep it. */
   onMessage(octets: Uint8Array, from: Endpoint): void;
   /** The peer refused, reset or ended it: nothing more will come. */
   onClosed(): void;

@@ -10,7 +10,7 @@ import { answersQuestion, type Reply, readReply } from './reply.ts';
 const FIRST_TIMEOUT: Milliseconds = 2_000;
 /** ares_metrics.c: no timeout is shorter, however fast the server. */
 const MIN_TIMEOUT: Milliseconds = 250;
-/** ares_metrics.c: how many replies make an average, and what it is multiplied by. */
+/** ares_metrics.c: how many replies make an average, and the factor it is multiplied by. */
 const MIN_SAMPLES = 3;
 const AVERAGE_FACTOR = 5;
 /** DEFAULT_TRIES, of each server. */
@@ -59,9 +59,9 @@ export interface CaresExchangeOptions {
 
 /** What a pair came to. */
 export interface CaresReplies {
-  /** Index 0 is A; errors too, where a server said one. */
+  /** Index 0 is A; error responses too. */
   readonly replies: readonly (Reply | undefined)[];
-  /** That of the question that ended last: its status is what the search goes by. */
+  /** That of the question that ended last: the search depends on its status. */
   readonly last: Reply | undefined;
 }
 
@@ -166,7 +166,7 @@ class Exchange {
   }
 }
 
-/** These send a question to the next server; the last such word stands when none is left. */
+/** These RCODEs send a question to the next server; the last of them is the result when no server is left. */
 function isRefusal({ header }: Reply): boolean {
   return [Rcode.SERVFAIL, Rcode.NOTIMP, Rcode.REFUSED].some((rcode) => rcode === header.rcode);
 }

@@ -9,10 +9,10 @@ import type { Client, ClientOptions, Meaning, Walk } from './walk.ts';
 import { type StepResult, WalkLog } from './walk-log.ts';
 
 /**
- * A model of c-ares' `ares_getaddrinfo` (ares_getaddrinfo.c, ares_process.c), which is what curl and `dns.resolve` of
- * Node are built on: two seconds at first, then what the server's pace allows.
+ * A model of c-ares' `ares_getaddrinfo` (ares_getaddrinfo.c, ares_process.c), which curl and Node's `dns.resolve` are
+ * built on: a timeout of two seconds at first, then one derived from the server's response times.
  *
- * It is one channel that asks again and knows its servers' pace. Its answer cache and cookies are left out.
+ * It is one channel that is used again, so it remembers those times. Its answer cache and cookies are left out.
  */
 export function cares(options: ClientOptions): Client {
   const paces = options.facts.nameservers.map(() => new ServerPace());
@@ -34,7 +34,7 @@ async function search(
       askPair(candidate.name, options, paces, signal),
     );
     if (meaning === 'addresses') return log.found(addresses);
-    // A failure ends the search, but for a name of one label, which resolvers fail for as a matter of policy.
+    // A failure ends the search, except for a name of one label, which resolvers fail as a matter of policy.
     if (meaning === 'failure' && countLabels(candidate.name) > 1) return log.end('try-again');
   }
   return log.end('not-found');

@@ -12,7 +12,7 @@ const TIMEOUT: Milliseconds = 5_000;
 const TRIES = 2;
 
 /**
- * How a thread asks pairs: it starts with both at once, and each lost answer moves it one on, for good (G1:
+ * How a thread asks pairs: it starts with both at once, and each lost answer moves it to the next mode permanently (G1:
  * `single-request`, `single-request-reopen`).
  */
 export interface GlibcThread {
@@ -21,7 +21,7 @@ export interface GlibcThread {
 
 /** What came of asking every nameserver. */
 export interface GlibcReplies {
-  /** Index 0 is A; both absent where nobody answered well. */
+  /** Index 0 is A; both are absent if there was no usable answer. */
   readonly replies: readonly (Reply | undefined)[];
   /** The last RCODE that sent the library to the next nameserver. */
   readonly refusal?: number;
@@ -116,13 +116,13 @@ class Exchange {
     }
   }
 
-  /** `send_vc`: both questions over one connection at once (G4). A server that ends it early fails the lookup. */
+  /** `send_vc`: both questions over one connection at once (G4). If the server closes it early, the lookup fails. */
   async askStream(nameserver: Endpoint): Promise<Replies> {
     const { clock, inbox } = this.options;
     const stream = inbox.tcp(nameserver);
     const replies: (Reply | undefined)[] = [undefined, undefined];
     for (const { octets } of this.pair) stream.send(octets, nameserver);
-    // The library waits as long as TCP does; a model that never ends serves nobody.
+    // The library waits as long as TCP does; a model has to end.
     const until = clock.now() + TIMEOUT;
     try {
       while (replies.includes(undefined)) {
@@ -148,7 +148,7 @@ class Exchange {
         this.somebodyThere = true;
         return round.isHalfDone ? 'half' : 'next';
       }
-      // A port that refuses is nobody; one that says nothing may be somebody.
+      // A port that refuses has no server behind it; a silent one may have.
       if (arrival.message === undefined) return 'next';
       this.somebodyThere = true;
       const end = round.take(readReply(arrival.message.octets));
@@ -188,7 +188,7 @@ class Round {
   }
 
   /**
-   * Takes a reply to one of the questions that still wait, told by ID and question (G2); others are passed over.
+   * Accepts a reply to one of the pending questions, matched by ID and question (G2); others are ignored.
    *
    * @returns What the round ends with; `undefined` while it goes on.
    */

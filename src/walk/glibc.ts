@@ -15,7 +15,7 @@ const MAX_NAMESERVERS = 3;
 /**
  * A model of glibc's `getaddrinfo` (resolv/res_query.c, nss_dns/dns-host.c), version 2.26 to 2.40: rules G1 to G6.
  *
- * It is one thread of one process: a pair that lost an answer makes it ask one after the other from then on (G1).
+ * It is one thread of one process: after a pair has lost an answer, it asks one question after the other (G1).
  */
 export function glibc(options: ClientOptions): Client {
   const thread: GlibcThread = { mode: 'parallel' };
@@ -25,7 +25,7 @@ export function glibc(options: ClientOptions): Client {
   };
 }
 
-/** What one candidate brought, and whether the search ends with it. */
+/** The result of one candidate, and whether the search ends with it. */
 interface Query extends StepResult {
   readonly end: 'search' | 'list' | undefined;
 }
@@ -61,7 +61,7 @@ class Search {
     const asIsFirst = order[0]?.suffix === undefined;
     const first = await this.askEach(asIsFirst ? asIs : list);
     if (first.end === 'search') return this.end(first);
-    // A timeout ends the list, but the name as it is has its turn all the same.
+    // A timeout ends the list, but the name as it is is still tried.
     const second = await this.askEach(asIsFirst ? list : asIs);
     if (second.end === 'search') return this.end(second);
     return this.log.end(outcomeOf(asIsFirst ? first.meaning : this.listWordOr(second.meaning)));
@@ -83,7 +83,7 @@ class Search {
     return this.log.end(outcomeOf(meaning));
   }
 
-  /** Which word is told where the list came first: its NODATA, its SERVFAIL, else that of the name as it is. */
+  /** Which result is reported when the list came first: its NODATA, its SERVFAIL, else that of the name as it is. */
   private listWordOr(last: Meaning): Meaning {
     if (this.inList.has('no-data')) return 'no-data';
     return this.inList.has('failure') ? 'failure' : last;
@@ -108,7 +108,7 @@ class Search {
 
 type Reading = Pick<Query, 'meaning' | 'addresses' | 'end'>;
 
-/** `__res_context_query`: what both answers mean together, and what the search makes of it (G5). */
+/** `__res_context_query`: what both answers mean together, and how the search goes on (G5). */
 function judge({ replies, refusal, nobodyThere }: GlibcReplies, qname: Name): Reading {
   const given = replies.filter((reply) => reply !== undefined);
   if (nobodyThere) return without('failure', 'search');

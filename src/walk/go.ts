@@ -33,13 +33,13 @@ export function go(options: ClientOptions): Client {
         if (meaning === 'addresses') return log.found(addresses);
         if (candidate.suffix === undefined) asIs = meaning;
       }
-      // The error of the name as it was written is the one that is told.
+      // The error that is reported is that of the name as it was written.
       return log.end(asIs === 'failure' ? 'try-again' : 'not-found');
     },
   };
 }
 
-/** What one family brought. */
+/** The result of one family. */
 interface Lane {
   readonly reply?: Reply;
   readonly queries: number;
@@ -63,7 +63,7 @@ async function askBoth(
   };
 }
 
-/** The error of the second family covers that of the first, unless only the first has one. */
+/** The error of the second family replaces that of the first, unless only the first has one. */
 function meaningWithout(lanes: readonly Lane[]): Meaning {
   if (lanes.at(-1)?.reply === undefined || lanes[0]?.reply === undefined) return 'failure';
   const denied = lanes.some(({ reply }) => reply?.header.rcode === Rcode.NXDOMAIN);
@@ -91,7 +91,7 @@ async function askOne(
   }
 }
 
-/** One server over UDP, and over TCP where TC is set, each with the whole timeout. */
+/** One server over UDP, and over TCP after TC, each with the whole timeout. */
 async function roundTrip(
   question: PairQuestion,
   nameserver: Endpoint,
@@ -108,7 +108,7 @@ async function roundTrip(
   return undefined;
 }
 
-/** What matches neither ID nor question is passed over; the wait goes on. */
+/** A reply that matches neither ID nor question is ignored, and the wait goes on. */
 async function replyTo(
   question: PairQuestion,
   inbox: Inbox,
@@ -122,7 +122,7 @@ async function replyTo(
   }
 }
 
-/** `checkHeader`: NOERROR that is no lame referral, or NXDOMAIN. */
+/** `checkHeader`: NOERROR that is not a lame referral, or NXDOMAIN. */
 function isWord(reply: Reply): boolean {
   const { rcode } = reply.header;
   return rcode === Rcode.NXDOMAIN || (rcode === Rcode.NOERROR && !isLame(reply));

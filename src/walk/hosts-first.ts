@@ -19,10 +19,10 @@ const HOSTS = '/etc/hosts';
 export const knownHere: KnownAddresses = (name) => knownIn(name, readHere());
 
 /**
- * What a hosts file says of a name as libc looks for it: as it is written, without the search list, so that a dot at its
- * end is never found. Any family will do. An address stands for itself.
+ * What a hosts file has for a name, looked up as libc does: as it is written, without the search list, so that a name
+ * with a final dot is never found. Either family is enough. An address is its own result.
  *
- * @throws {WireError} If `name` is none.
+ * @throws {WireError} If `name` is not a domain name.
  */
 export function knownIn(name: string, hosts: string): readonly string[] | undefined {
   if (isIP(name) !== 0) return [name];

@@ -2,7 +2,7 @@ import type { Clock, Milliseconds } from '../clock.ts';
 import type { Endpoint } from '../endpoint.ts';
 import type { AskSocket, AskTransport, SocketListener } from './ask-socket.ts';
 
-/** Something that came in at one of an inbox's sockets. */
+/** An event at one of an inbox's sockets. */
 export interface Arrival {
   readonly via: AskSocket;
   /** Absent where the socket was closed from the other side. */
@@ -10,8 +10,8 @@ export interface Arrival {
 }
 
 /**
- * The sockets of one exchange and what arrives at them: `poll()` for the models, so that each can be read beside the
- * loop in C that it follows.
+ * The sockets of one exchange and their events: `poll()` for the models, so that each can be compared with the C loop
+ * that it follows.
  */
 export class Inbox {
   /** How many messages went out through its sockets. */
@@ -38,11 +38,11 @@ export class Inbox {
   }
 
   /**
-   * The next arrival, or `undefined` once the clock reads `until`. One caller at a time.
+   * The next event, or `undefined` once the clock reads `until`. One caller at a time.
    *
-   * What has come already is returned whatever the time, as `poll()` does.
+   * An event that has happened already is returned whatever the time, as by `poll()`.
    *
-   * @throws The signal's reason, when it gives the walk up.
+   * @throws The signal's reason, when the walk is aborted.
    */
   async wait(until: Milliseconds): Promise<Arrival | undefined> {
     this.signal?.throwIfAborted();

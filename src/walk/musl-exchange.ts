@@ -32,10 +32,10 @@ export interface MuslExchangeOptions {
 }
 
 /**
- * Asks a pair as `__res_msend_rc` of musl does (src/network/res_msend.c): both questions to every nameserver from one
- * unconnected socket, again at 2.5 s, over at 5 s (M1, M3).
+ * Asks a pair as musl's `__res_msend_rc` does (src/network/res_msend.c): both questions to every nameserver from one
+ * unconnected socket, again at 2.5 s, given up at 5 s (M1, M3).
  *
- * @returns What was accepted, by the index of the pair.
+ * @returns The accepted answers, by the index of the pair.
  */
 export async function muslExchange(
   pair: QuestionPair,

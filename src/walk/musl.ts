@@ -16,7 +16,7 @@ export type MuslVersion = '1.2.0' | '1.2.3' | '1.2.5';
 
 /** What changed between them. */
 interface MuslRules {
-  /** M5: NXDOMAIN of one family denies the name, and both families have to answer. */
+  /** M5: NXDOMAIN for one family denies the name, and both families have to be answered. */
   readonly bothFamilies: boolean;
   /** M7: TCP on TC. */
   readonly tcp: boolean;
@@ -82,7 +82,7 @@ async function askPair(
 
 type Reading = Pick<StepResult, 'meaning' | 'addresses'>;
 
-/** M5, since 1.2.1: the first of A and AAAA that is no NOERROR decides, whatever the other brought. */
+/** M5, since 1.2.1: the first of A and AAAA that is not NOERROR decides, whatever the other returned. */
 function newMeaning(replies: readonly (Reply | undefined)[]): Reading {
   for (const reply of replies) {
     if (reply === undefined) return without('failure');

@@ -2,7 +2,7 @@ import { RrClass, RrType } from '../wire/codes.ts';
 import type { Name } from '../wire/name.ts';
 import { buildQuery, randomId } from '../wire/request.ts';
 
-/** One question as it goes out. */
+/** One question as it is sent. */
 export interface PairQuestion {
   readonly qname: Name;
   readonly qtype: number;
@@ -16,9 +16,9 @@ export type QuestionPair = readonly [PairQuestion, PairQuestion];
 /**
  * The pair for `qname`.
  *
- * The IDs differ, as musl sees to, which tells the two answers apart by nothing else (M3).
+ * The IDs differ, as in musl, which matches the two answers by ID alone (M3).
  *
- * @param edns - Whether an OPT goes along: Go and c-ares send one, the libcs do not (M3, G1).
+ * @param edns - Whether to include an OPT: Go and c-ares send one, the libcs do not (M3, G1).
  */
 export function questionPair(qname: Name, edns: boolean): QuestionPair {
   const a = question(qname, RrType.A, randomId(), edns);

@@ -9,14 +9,14 @@ export interface Reply {
   /** Absent where there is none, or none that can be read. */
   readonly question?: Question;
   readonly truncated: boolean;
-  /** The answer section up to the first record that is malformed or cut off: what stands before it is used (M7). */
+  /** The answer section up to the first record that is malformed or cut off: the records before it are used (M7). */
   readonly answer: readonly Rr[];
 }
 
 /**
- * Reads what a client would: it believes more than the daemon does, so this is not `readResponse`.
+ * Reads a reply as a client would: it accepts more than the daemon does, so this is not `readResponse`.
  *
- * @returns `undefined` for what is shorter than a header.
+ * @returns `undefined` for a message shorter than a header.
  */
 export function readReply(octets: Uint8Array): Reply | undefined {
   if (octets.length < HEADER_OCTETS) return undefined;

@@ -1,7 +1,7 @@
 import { fitsWire, joinNames, type Name, parseName } from '../wire/name.ts';
 import type { ResolverFacts } from './walk.ts';
 
-/** A name to ask for, and the element of the search list that made it; none for the name as it is. */
+/** A name to ask for, and the element of the search list that it was made with; none for the name as it is. */
 export interface Candidate {
   readonly name: Name;
   readonly suffix?: Name;
@@ -9,7 +9,9 @@ export interface Candidate {
 
 /** How a library departs from the others in the order of its candidates. */
 export interface OrderRules {
-  /** What a name with `ndots` dots or more is: asked as it is and no more (M2), or so first and then the list (G5). */
+  /**
+   * How a name with `ndots` dots or more is asked: only as it is (M2), or first as it is and then with the list (G5).
+   */
   readonly enoughDots: 'as-is-only' | 'as-is-first';
   /** Whether the root in the search list makes no name and ends the lookup, as in musl before 1.2.4 (M7). */
   readonly rootEnds?: boolean;
@@ -21,10 +23,10 @@ const MAX_NDOTS = 15;
 /**
  * The names that a lookup of `text` asks for, in order; a library may stop at any of them.
  *
- * A name that would be too long for the wire is left out, and so is the root in the search list: `search .` makes the
- * name as it is, which is asked anyhow.
+ * A name that would be too long for the wire is left out. So is the root in the search list: `search .` gives the name
+ * as it is, which is asked anyway.
  *
- * @throws {WireError} If `text` is no name.
+ * @throws {WireError} If `text` is not a name.
  */
 export function searchOrder(
   text: string,
@@ -32,7 +34,7 @@ export function searchOrder(
   { enoughDots, rootEnds = false }: OrderRules,
 ): Candidate[] {
   const asIs = { name: parseName(text) };
-  // A dot at the end asks for the global scope (M2, G5).
+  // A final dot means that the name is absolute (M2, G5).
   if (text.endsWith('.')) return [asIs];
   const enough = countDots(text) >= Math.min(ndots, MAX_NDOTS);
   if (enough && enoughDots === 'as-is-only') return [asIs];

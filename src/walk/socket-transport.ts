@@ -43,7 +43,7 @@ function datagramSocket(listener: SocketListener, peer: Endpoint, connect: boole
   socket.on('message', (octets, { address, port }) => {
     if (open) listener.onMessage(octets, { address, port });
   });
-  // ICMP port unreachable: a connected socket is told, another is not.
+  // ICMP port unreachable: reported on a connected socket only.
   socket.on('error', onLost);
   if (connect) socket.connect(peer.port, peer.address, () => ready.resolve());
   else socket.bind(0, () => ready.resolve());

@@ -39,7 +39,7 @@ function asking(socket: AskSocket): AskSocket {
   };
 }
 
-/** The query with {@link SOURCE_OPTION} in its OPT, which stands at its end; one is added where there is none. */
+/** The query with {@link SOURCE_OPTION} in its OPT, which is the last record; one is added if there is none. */
 export function withQuestion(query: Uint8Array): Uint8Array {
   const { arcount } = readHeader(query);
   const hasOpt = arcount === 1 && uint16(query, query.length - OPT_OCTETS + 1) === OPT_TYPE;

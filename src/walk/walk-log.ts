@@ -3,7 +3,7 @@ import type { Reply } from './reply.ts';
 import type { Candidate } from './search-order.ts';
 import type { Meaning, Outcome, Step, Walk } from './walk.ts';
 
-/** What a model learnt about one candidate. */
+/** What a model found out about one candidate. */
 export interface StepResult {
   /** Index 0 is A; absent where no answer was accepted. */
   readonly replies: readonly (Reply | undefined)[];
@@ -23,7 +23,7 @@ export class WalkLog {
     this.start = clock.now();
   }
 
-  /** Takes a step, and notes what it brought. @param take - Asks for one candidate. */
+  /** Runs a step, and notes its result. @param take - Asks for one candidate. */
   async step<R extends StepResult>(candidate: Candidate, take: () => Promise<R>): Promise<R> {
     const started = this.elapsed;
     const result = await take();

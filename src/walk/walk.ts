@@ -8,7 +8,7 @@ export interface Walk {
   readonly outcome: Outcome;
   /** As text; those of A first, in the order of the answer: nothing here sorts as RFC 6724 does. */
   readonly addresses: readonly string[];
-  /** In the order they were taken: each name that was asked for, up to the one that ended the search. */
+  /** In the order in which they were taken: each name that was asked for, up to the one that ended the search. */
   readonly steps: readonly Step[];
   readonly elapsed: Milliseconds;
 }
@@ -19,7 +19,7 @@ export type Outcome = 'found' | 'not-found' | 'try-again';
 /** One name of a walk: both families, with every resend. */
 export interface Step {
   readonly name: Name;
-  /** The element of the search list that made the name; absent where it was asked as it is. */
+  /** The element of the search list in the name; absent when it was asked as it is. */
   readonly suffix?: Name;
   /** Since the walk began. */
   readonly started: Milliseconds;
@@ -31,7 +31,7 @@ export interface Step {
   readonly rcodeAAAA?: number;
   /** What the client took from both answers. */
   readonly addresses: readonly string[];
-  /** What the client made of it, which is not always what the servers meant (M5). */
+  /** What the client made of the answers, which is not always what the servers meant (M5). */
   readonly meaning: Meaning;
 }
 
@@ -52,7 +52,7 @@ export interface ClientOptions {
   readonly transport: AskTransport;
 }
 
-/** A model of how one resolver library walks a name; one that lives on is one process that asks again. */
+/** A model of how one resolver library walks a name; one instance is one process that asks repeatedly. */
 export interface Client {
   /** For people: `musl 1.2.3`. */
   readonly name: string;

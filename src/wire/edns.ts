@@ -20,8 +20,9 @@ export const SOURCE_OPTION = 65_310;
 export const SOURCE_INFO = 49_310;
 
 /**
- * RFC 6891 §9: of the options for local use. Empty, it says that a sidestub asks for a proof of its own and not for a
- * client that walks: another sidestub answers with upstream's own word (N7). It holds for one hop.
+ * An option code from RFC 6891 §9's range for local use. Empty, it marks a query that a sidestub sends for a proof of
+ * its own and not for a client's walk: another sidestub then answers with upstream's own RCODE (N7). It is valid for
+ * one hop.
  */
 export const PROBE_OPTION = 65_311;
 
@@ -48,8 +49,8 @@ export interface Ede {
 }
 
 /**
- * N7: what comes with NODATA that became NXDOMAIN for a client's walk. Another sidestub knows the denial by it, octet for
- * octet, so that the text must stay as every version has sent it.
+ * N7: the EDE text of a NODATA that was changed to NXDOMAIN for a client's walk. Another sidestub recognises the denial
+ * by it, octet for octet, so the text must stay as every version has sent it.
  */
 export const NODATA_DENIED: Ede = {
   code: EdeCode.OTHER,
@@ -121,7 +122,7 @@ export function readEde(
   return undefined;
 }
 
-/** The OPT record that goes into a message of ours: built anew on each hop (RFC 6891 §6.1.1). */
+/** The OPT record of a message that we send: built anew on each hop (RFC 6891 §6.1.1). */
 export function optRecord({
   rcode,
   dnssecOk,
@@ -131,7 +132,7 @@ export function optRecord({
   rcode: number;
   dnssecOk: boolean;
   ede?: Ede | undefined;
-  /** For a query: whether {@link PROBE_OPTION} goes into it. */
+  /** For a query: whether to include {@link PROBE_OPTION}. */
   probe?: boolean | undefined;
 }): Uint8Array {
   const mark = probe === true ? PROBE : NO_OPTION;

@@ -21,8 +21,8 @@ const FIRST_ROOM = 512;
 /**
  * Cuts a stream into messages, however its octets arrive: a prefix may come one octet at a time (RFC 7766 §8).
  *
- * Holds at most one message that is not whole, and room for no more than twice the octets that came of it or 512: ten
- * thousand connections that each announce 65,535 octets and send none cost next to nothing (S1).
+ * Holds at most one incomplete message, in a buffer of at most twice its received octets or 512: ten thousand
+ * connections that each announce 65,535 octets and send none cost next to nothing (S1).
  */
 export class Deframer {
   /** What has come of the length prefix; -1 while neither octet has. */
@@ -40,7 +40,7 @@ export class Deframer {
   /**
    * The messages that `chunk` completes, in order, each with octets of its own.
    *
-   * Iterate to the end: what is not asked for is not read from the chunk.
+   * Iterate to the end: the rest of the chunk is not read otherwise.
    */
   *push(chunk: Uint8Array): Generator<Uint8Array, void, undefined> {
     let at = 0;

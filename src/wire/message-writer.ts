@@ -3,10 +3,10 @@ import { HEADER_OCTETS, putUint16, putUint32 } from './header.ts';
 import { sameName } from './name.ts';
 import type { Rr, Seconds } from './record.ts';
 
-/** Where a writer stands, to come back to. */
+/** A writer's position, to return to. */
 export type Mark = number;
 
-/** What goes into the header; the counts are as the caller kept them. */
+/** The header fields; the counts are up to the caller. */
 export interface HeaderFields {
   readonly id: number;
   readonly flags: number;
@@ -16,8 +16,8 @@ export interface HeaderFields {
 }
 
 /**
- * Writes one message into a buffer of fixed room, names compressed, and never past that room: work and memory follow
- * what may be sent, not what a message claims to hold.
+ * Writes one message into a buffer of fixed size, with names compressed, and never past its end: work and memory are
+ * bounded by what may be sent, not by what a message claims to hold.
  */
 export class MessageWriter {
   private readonly room: number;
@@ -28,9 +28,9 @@ export class MessageWriter {
   private readonly offsets = new Map<string, number>();
 
   /**
-   * @param question - Goes in byte for byte (L3), and always fits.
-   * @param room - The most octets that header, question and records may have.
-   * @param largest - The most octets that one record has with no name compressed.
+   * @param question - Written octet for octet (L3); it always fits.
+   * @param room - The most octets for header, question and records.
+   * @param largest - The most octets that one record takes with no name compressed.
    */
   constructor(question: Uint8Array, room: number, largest: number) {
     this.room = room;
@@ -49,9 +49,9 @@ export class MessageWriter {
   /**
    * Writes `records` up to the first that does not fit.
    *
-   * After one that did not fit nothing may follow but {@link finish}: names would point into what was taken back.
+   * After one that did not fit, only {@link finish} may follow: names would point into removed octets.
    *
-   * @param age - Taken off each TTL, which never falls below 0 nor grows (C2).
+   * @param age - Subtracted from each TTL, which never falls below 0 nor grows (C2).
    * @returns How many fit.
    */
   section(records: readonly Rr[], age: Seconds): number {
@@ -163,7 +163,7 @@ export class MessageWriter {
   }
 }
 
-/** RFC 1035 types whose RDATA may be compressed, and how many octets stand before the name; no others may (RFC 3597 §4). */
+/** RFC 1035 types whose RDATA may be compressed, and how many octets precede the name; no others may (RFC 3597 §4). */
 const compressible = new Map<number, { readonly before: number; readonly names: number }>([
   [RrType.NS, { before: 0, names: 1 }],
   [RrType.CNAME, { before: 0, names: 1 }],

@@ -5,7 +5,7 @@ import { type ReadQuestion, readQuestion } from './question.ts';
 import { type Rr, type RrSpan, readRecord, spanRecord } from './record.ts';
 import { WireError } from './wire-error.ts';
 
-/** What an upstream says to a question: sections and RCODE, without ID, question and OPT, which belong to one hop. */
+/** An upstream's response: sections and RCODE, without ID, question and OPT, which belong to one hop. */
 export interface Message {
   /** All twelve bits. */
   readonly rcode: number;
@@ -13,11 +13,13 @@ export interface Message {
   readonly authoritative: boolean;
   /** Set where the upstream said that this is not all (TC) and nothing better came: never kept, and TC for the client. */
   readonly truncated?: boolean;
-  /** Set where another sidestub says that it denies what exists without addresses, so that a search goes on (N7). */
+  /**
+   * Set when another sidestub says that it denies a name that exists without addresses, so that a search goes on (N7).
+   */
   readonly nodataDenied?: true;
   /** Set where the addresses stood under another name than was asked for: for clients, and no proof of anything (C1). */
   readonly otherOwner?: true;
-  /** Set where this is what was whole of a damaged reply: never kept, and no proof of anything (U3). */
+  /** Set when this is the intact part of a damaged reply: never cached, and no proof of anything (U3). */
   readonly partial?: true;
   /** AD as the upstream set it; believed only from an upstream that is trusted (reliability: KeyTrap). */
   readonly authenticData: boolean;
@@ -47,15 +49,15 @@ export interface Response {
  */
 const MAX_RECORDS = 2_000;
 
-/** RFC 6891 §6.1.1, RFC 8945 §5.3: what signs or extends one hop's message says nothing about the next one's. */
+/** RFC 6891 §6.1.1, RFC 8945 §5.3: records that sign or extend one hop's message do not apply to the next hop. */
 const HOP_BY_HOP: ReadonlySet<number> = new Set([RrType.OPT, RrType.TSIG]);
 
 /**
  * Reads a response, every octet of it that a section count claims.
  *
- * @param octets - A whole message; nothing of it is kept.
- * @param known - Its question, where somebody has read it already.
- * @throws {WireError} If anything in it is malformed: what this returns can be rendered anew.
+ * @param octets - A whole message; no part of it is kept.
+ * @param known - Its question, if it has been read already.
+ * @throws {WireError} If any part of it is malformed: the result can always be rendered again.
  */
 export function readResponse(octets: Uint8Array, known?: ReadQuestion): Response {
   const header = readHeader(octets);
@@ -87,7 +89,7 @@ export function readResponse(octets: Uint8Array, known?: ReadQuestion): Response
   };
 }
 
-/** Where the records of each section stand. */
+/** The offsets of the records of each section. */
 export interface SectionSpans {
   readonly answer: readonly RrSpan[];
   readonly authority: readonly RrSpan[];

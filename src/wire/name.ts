@@ -20,7 +20,7 @@ const POINTER = 0xc0;
  */
 const MAX_POINTERS = 127;
 
-/** Where a name is gathered before its length is known; never read outside one call. */
+/** A scratch buffer for a name before its length is known; never read outside one call. */
 const scratch = new Uint8Array(MAX_NAME_OCTETS);
 
 /**
@@ -106,7 +106,7 @@ export function canonicalName(octets: Uint8Array, offset = 0): Name {
   return written === 0 ? '.' : text.toString('latin1', 0, written);
 }
 
-/** @returns Where the next octet of the text goes. */
+/** @returns The position of the next octet of the text. */
 function writeLabel(octets: Uint8Array, from: number, to: number, start: number): number {
   let written = start;
   for (let at = from; at < to; at++) {
@@ -172,7 +172,7 @@ export function joinNames(relative: Name, zone: Name): Name {
   return relative === '.' ? zone : relative + zone;
 }
 
-/** What stands before `zone` in `name`, as a name of its own: `a.b.c.` under `c.` is `a.b.`; `.` for the zone itself. */
+/** The labels of `name` before `zone`, as a name: `a.b.c.` under `c.` is `a.b.`; `.` for the zone itself. */
 export function relativeTo(name: Name, zone: Name): Name {
   if (zone === '.') return name;
   return name.length === zone.length ? '.' : name.slice(0, name.length - zone.length);
@@ -191,12 +191,12 @@ export function lastLabel(name: Name): string {
 /** How many labels a canonical name has; 0 for the root. */
 export function countLabels(name: Name): number {
   let count = 0;
-  // A dot ends each label; only that of the root ends none, and stands first.
+  // A dot ends each label; that of the root ends none, and comes first.
   for (let dot = name.indexOf('.'); dot > 0; dot = name.indexOf('.', dot + 1)) count++;
   return count;
 }
 
-/** Whether the name would fit the wire, for one that was joined from parts. */
+/** Whether a name that was joined from parts would fit the wire. */
 export function fitsWire(name: Name): boolean {
   // The wire form is one octet longer than the text, in which an escape is one octet too.
   return name.replace(/\\\d{3}/g, '_').length + 1 <= MAX_NAME_OCTETS;
@@ -210,7 +210,7 @@ export function fold(octet: number): number {
 const DOT = 0x2e;
 const BACKSLASH = 0x5c;
 
-/** What stands for each octet in a canonical name; 0 where it is escaped. */
+/** The text of each octet in a canonical name; 0 if it is escaped. */
 const plainText = Uint8Array.from({ length: 256 }, (_, octet) => {
   const plain = octet > 0x20 && octet < 0x7f && octet !== DOT && octet !== BACKSLASH;
   return plain ? fold(octet) : 0;

@@ -4,8 +4,8 @@ import { skipName } from './name.ts';
 import type { Rr } from './record.ts';
 
 /**
- * A message in one string, each character an octet: what V8 keeps smallest. The records of a message that was read are
- * objects with typed arrays, three hundred octets each; here they are their own octets and eleven more.
+ * A message in one string with one character per octet, which is V8's most compact form. The records of a parsed
+ * message are objects with typed arrays, three hundred octets each; here they are their own octets and eleven more.
  */
 export type PackedMessage = string;
 
@@ -19,7 +19,7 @@ const AUTHENTIC_DATA = 2;
 const TRUNCATED = 4;
 const OTHER_OWNER = 8;
 
-/** Where messages are packed, one at a time; it grows to the largest that there was. */
+/** The buffer in which messages are packed, one at a time; it grows to the largest so far. */
 let room = Buffer.alloc(4_096);
 
 /** @returns The same for equal messages, and for no others. */

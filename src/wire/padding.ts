@@ -2,7 +2,7 @@ import { HEADER_OCTETS, putUint16, uint16 } from './header.ts';
 import { skipName } from './name.ts';
 
 /**
- * A query with its OPT padded so that the whole has a multiple of `block` octets: who watches an encrypted connection
+ * A query with its OPT padded so that the whole is a multiple of `block` octets: an observer of an encrypted connection
  * then learns next to nothing from its length.
  *
  * @param query - As buildQuery makes it: an OPT is its last record.

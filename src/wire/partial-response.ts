@@ -8,7 +8,7 @@ import { WireError } from './wire-error.ts';
 
 /** What can be believed of a damaged response. */
 export interface PartialResponse {
-  /** Only what is whole of the answer section; marked as `partial` unless it is all of an answer. */
+  /** Only the intact records of the answer section; marked as `partial` unless that is all of the answer. */
   readonly message: Message;
   /** Nothing of the answer is missing: the damage lies behind it. */
   readonly isAnswerWhole: boolean;
@@ -18,13 +18,13 @@ export interface PartialResponse {
 const MAX_RECORDS = 2_000;
 
 /**
- * Reads what is whole of a response that is damaged (U3): a count that is too high, octets cut off.
+ * Reads the intact part of a damaged response (U3): a count that is too high, octets cut off.
  *
- * An answer needs a whole record of QTYPE on QNAME's chain. A denial needs nothing but its RCODE, and proves nothing. An
+ * An answer needs one intact record of QTYPE on QNAME's chain. A denial needs only its RCODE, and proves nothing. An
  * OPT among the answers shows that the sections are not where they should be: then nothing is believed.
  *
  * @param octets - A message whose header says that it is a response, and whose question is `question`.
- * @returns Nothing where nothing can be believed.
+ * @returns `undefined` if nothing can be believed.
  */
 export function readPartialResponse(
   octets: Uint8Array,

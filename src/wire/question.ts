@@ -23,8 +23,8 @@ const FIXED_OCTETS = 4;
 /**
  * Reads the question at `offset`.
  *
- * @throws {WireError} If the name is malformed (also: compressed, which nothing that stands first can be) or the fixed
- * part is cut off.
+ * @throws {WireError} If the name is malformed (or compressed, which the first name cannot be) or the fixed part is cut
+ * off.
  */
 export function readQuestion(octets: Uint8Array, offset: number): ReadQuestion {
   const nameEnd = skipName(octets, offset);

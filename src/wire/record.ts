@@ -3,10 +3,10 @@ import { uint16, uint32 } from './header.ts';
 import { readName, skipName } from './name.ts';
 import { WireError } from './wire-error.ts';
 
-/** A TTL, or what is taken off one. */
+/** A TTL, or an amount to subtract from one. */
 export type Seconds = number;
 
-/** A resource record that stands on its own: nothing in it points into a message. */
+/** A resource record that is independent of its message: nothing in it points into one. */
 export interface Rr {
   /** Wire octets, no compression, the sender's case. */
   readonly owner: Uint8Array;
@@ -14,11 +14,11 @@ export interface Rr {
   readonly klass: number;
   /** Seconds; the top bit set has been read as 0 (RFC 2181 §8). */
   readonly ttl: number;
-  /** Names in it are written out, where the type may hold compressed ones (RFC 3597 §4). */
+  /** Names in it are written out, if the type may hold compressed ones (RFC 3597 §4). */
   readonly rdata: Uint8Array;
 }
 
-/** Where a record's parts stand in its message, before anything is copied. */
+/** The offsets of a record's parts in its message, before anything is copied. */
 export interface RrSpan {
   readonly start: number;
   readonly type: number;
@@ -80,8 +80,8 @@ const numberAndName: Layout = { ...oneName, before: 2 };
 
 /**
  * Types whose RDATA holds names. RFC 3597 §4 allows compression for those of RFC 1035 and asks receivers to understand
- * it in the others up to SRV. From KX on it was never allowed, but a pointer that comes all the same has to be resolved
- * here: copied into another message it would point at something else.
+ * it in the others up to SRV. From KX on it was never allowed, but a pointer that is there anyway has to be resolved:
+ * copied into another message it would point at something else.
  */
 const layouts = new Map<number, Layout>([
   [RrType.NS, oneName],
@@ -140,7 +140,7 @@ function readRdata(octets: Uint8Array, span: RrSpan): Uint8Array {
   return concat(parts);
 }
 
-/** Octets left over behind the last field are not what the type says either: clients refuse them. */
+/** Octets left over after the last field are malformed too: clients refuse them. */
 function checkEnd(span: RrSpan, at: number, after: number | undefined): void {
   const rest = span.end - at;
   if (rest < 0) throw new WireError(`name in RDATA at ${span.rdataAt} runs past it`);

@@ -7,7 +7,7 @@ import type { Rr } from './record.ts';
 import type { Request } from './request.ts';
 import { shortenAnswer } from './truncation.ts';
 
-/** How a message is put for one client. */
+/** How a message is written for one client. */
 export interface RenderOptions {
   /** Seconds since the message was fresh: taken off each TTL, never below 0. */
   readonly age: number;
@@ -52,7 +52,7 @@ export function renderError(request: Request, rcode: number): Uint8Array {
   return write(request, { ...EMPTY, rcode }, options).octets;
 }
 
-/** An empty NOERROR, for what is built on it. */
+/** An empty NOERROR, to build on. */
 export const EMPTY: Message = {
   rcode: 0,
   authoritative: false,
@@ -98,7 +98,7 @@ function write(request: Request, message: Message, options: RenderOptions): Draf
   return { octets: writer.finish(fields, opt), whole: additional && room >= empty, fit };
 }
 
-/** Shortens the answer until it fits; each turn has fewer records than the one before. */
+/** Shortens the answer until it fits; each round has fewer records than the one before. */
 function truncate(
   request: Request,
   message: Message,
@@ -121,7 +121,7 @@ function truncate(
 
 const NO_OPT = new Uint8Array(0);
 
-/** Only who sent an OPT gets one (RFC 6891 §7). */
+/** Only a client that sent an OPT gets one (RFC 6891 §7). */
 function optFor(request: Request, { rcode }: Message, { ede }: RenderOptions): Uint8Array {
   if (request.edns === undefined) return NO_OPT;
   return optRecord({ rcode, dnssecOk: request.edns.dnssecOk, ede });
@@ -129,7 +129,7 @@ function optFor(request: Request, { rcode }: Message, { ede }: RenderOptions): U
 
 function replyFlags(request: Request, message: Message): number {
   const { recursionDesired, checkingDisabled, header, edns } = request;
-  // RFC 6840 §5.8: AD goes only to a client that shows it understands it.
+  // RFC 6840 §5.8: AD goes only to a client that shows that it understands it.
   const wantsAd = (header.flags & Flag.AD) !== 0 || edns?.dnssecOk === true;
   // Without OPT there is no place for the upper bits, and the lower four alone would be another RCODE.
   const rcode = edns === undefined && message.rcode > 0xf ? Rcode.SERVFAIL : message.rcode & 0xf;

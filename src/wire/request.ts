@@ -11,14 +11,14 @@ export interface Request {
   readonly question: ReadQuestion;
   readonly recursionDesired: boolean;
   readonly checkingDisabled: boolean;
-  /** Absent where the client sent no OPT: then none goes back (RFC 6891 §7). */
+  /** Absent if the client sent no OPT: then the reply has none (RFC 6891 §7). */
   readonly edns: Edns | undefined;
 }
 
 /**
  * Reads a query with one question.
  *
- * @param octets - A whole message whose header was admitted (L2); nothing of it is kept.
+ * @param octets - A whole message whose header was admitted (L2); no part of it is kept.
  * @throws {WireError} If question, records or OPT are malformed.
  */
 export function readRequest(octets: Uint8Array): Request {
@@ -34,7 +34,7 @@ export function readRequest(octets: Uint8Array): Request {
   };
 }
 
-/** How a question goes upstream. */
+/** How a question is sent upstream. */
 export interface QueryOptions {
   readonly id: number;
   readonly checkingDisabled: boolean;

@@ -35,7 +35,7 @@ export function negativeProof(message: Message, qname: Name): NegativeProof | un
 
 /** An SOA record of ours, for a negative answer that no server gave: it tells the client how long to believe it. */
 export function ownSoa(owner: Name, ttl: Seconds): Rr {
-  // SERIAL 1, REFRESH, RETRY and EXPIRE as short as the answer lives: nobody transfers this zone.
+  // SERIAL 1; REFRESH, RETRY and EXPIRE are as short as the answer lives: this zone is never transferred.
   const numbers = new Uint8Array(NUMBERS_OCTETS);
   const view = new DataView(numbers.buffer);
   [1, ttl, ttl, ttl, ttl].forEach((value, index) => {

@@ -4,10 +4,10 @@ import type { Rr } from './record.ts';
 import type { Request } from './request.ts';
 
 /**
- * What is left of an answer of which only the first `fit` records have room (L4): always fewer records than there were.
+ * What is left of an answer when only the first `fit` records have room (L4): always fewer records than there were.
  *
- * Whole RRsets for a client with EDNS (RFC 2181 §9). One without may be a musl before 1.2.4, which has no TCP and uses
- * what fits: it gets as many addresses as there is room for, and where their chain of CNAMEs leaves no room for one,
+ * Whole RRsets for a client with EDNS (RFC 2181 §9). A client without may be a musl before 1.2.4, which has no TCP and
+ * uses what fits: it gets as many addresses as there is room for, and if their CNAME chain leaves no room for one,
  * addresses under the QNAME itself.
  */
 export function shortenAnswer(request: Request, answer: readonly Rr[], fit: number): readonly Rr[] {
@@ -21,7 +21,7 @@ export function shortenAnswer(request: Request, answer: readonly Rr[], fit: numb
   return wholeRrsets(answer, fit);
 }
 
-/** The first `fit` records without those of an RRset that lost one, wherever in the section it stood. */
+/** The first `fit` records without those of an RRset that lost one, wherever in the section they are. */
 function wholeRrsets(answer: readonly Rr[], fit: number): readonly Rr[] {
   const lost = new Set(answer.slice(fit).map(rrsetKey));
   return answer.slice(0, fit).filter((rr) => !lost.has(rrsetKey(rr)));

@@ -9,7 +9,7 @@ const CHART_WIDTH = 400;
 const NOTE_WIDTH = 330;
 const ROW_HEIGHT = 20;
 const MARGIN = 12;
-/** Through sidestub and directly; both read on white by people who do not tell red from green. */
+/** Through sidestub and directly. Both colours are legible on white and distinct for readers with colour blindness. */
 const COLOURS = { sidestub: '#0072b2', direct: '#d55e00' } as const;
 
 /** The same picture as {@link explainText} draws, for a page or a ticket. */

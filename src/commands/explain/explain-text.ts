@@ -9,7 +9,7 @@ import { type Explanation, LONGEST_LOOKUP, type Lookup } from './explanation.ts'
 const LABEL_COLUMNS = 30;
 const NOTE_COLUMNS = 32;
 
-/** The lookups for a person: a bar for each name that was asked for, on one time axis for all. */
+/** The lookups for a terminal: a bar for each name that was asked for, on one time axis for all. */
 export function explainText(explanation: Explanation, columns: number, paint: Paint): string {
   const { lookups, warnings, name } = explanation;
   const span = Math.max(1, ...lookups.map(elapsed));
@@ -47,7 +47,7 @@ export function noteOf(step: Step, { sources }: Lookup): string {
   return `${from === '' ? said : `${said} (${from})`}, ${queries} q`;
 }
 
-/** One word where both families came from the same place. */
+/** One word when both families came from the same source. */
 function sourcesOf(told: readonly string[]): string {
   const places = new Set(told.map((each) => each.slice(each.indexOf(' ') + 1)));
   return places.size === 1 ? ([...places][0] ?? '') : [...new Set(told)].join(', ');

@@ -43,16 +43,16 @@ export interface ExplainOptions {
   readonly known?: KnownAddresses;
 }
 
-/** Two rounds of what a libc waits: what takes longer is told as such. */
+/** Two rounds of a libc's timeouts: a lookup that takes longer is reported as such. */
 export const LONGEST_LOOKUP: Milliseconds = 10_000;
 
 /**
  * Looks a name up as each client library does, through the daemon and without it.
  *
- * Through the daemon one after the other, so that the first shows a cold walk and the rest a warm one; directly all at
- * once, because each may wait for seconds.
+ * Through the daemon the lookups run one after the other, so that the first shows a cold walk and the rest a warm one.
+ * Direct lookups run at the same time, because each may wait for seconds.
  *
- * @throws {WireError} If `name` is none.
+ * @throws {WireError} If `name` is not a domain name.
  */
 export async function explainName(name: string, options: ExplainOptions): Promise<Explanation> {
   parseName(name);
@@ -61,7 +61,7 @@ export async function explainName(name: string, options: ExplainOptions): Promis
   for (const make of CLIENTS) {
     const lookup = await through(name, make, options);
     lookups.push(lookup);
-    // Nobody is there: the other clients would only wait as long again.
+    // No server answers: the other clients would only wait as long again.
     if (!wasAnswered(lookup)) break;
   }
   if (options.servers.length > 0) {
@@ -79,7 +79,7 @@ export function wasAnswered({ walk }: Lookup): boolean {
 
 type MakeClient = (options: Parameters<typeof glibc>[0]) => Client;
 
-/** musl since 1.2.1 first: it is the one that finds least (M5, M6). */
+/** musl since 1.2.1 comes first, because it finds the least (M5, M6). */
 const CLIENTS: readonly MakeClient[] = [(options) => musl(options, '1.2.3'), glibc, go, cares];
 
 async function through(name: string, make: MakeClient, options: ExplainOptions): Promise<Lookup> {
@@ -125,7 +125,7 @@ function hostsWarning(name: string, hosts: readonly string[] | undefined): strin
   ];
 }
 
-/** What the lookups show that nobody who looks at one of them would see. */
+/** Findings that show only when the lookups are compared. */
 export function warningsFor(name: string, lookups: readonly Lookup[]): string[] {
   const through = lookups.filter(({ path }) => path === 'sidestub');
   const warnings = disagreement('through sidestub', through);
@@ -157,7 +157,7 @@ function disagreement(where: string, lookups: readonly Lookup[]): string[] {
   return [`clients disagree ${where}: ${parts.join('; ')}`];
 }
 
-/** What the program learns, so that two lookups can be compared. */
+/** What the program sees, so that two lookups can be compared. */
 function told({ walk }: Lookup): string {
   if (walk === undefined) return `no answer in ${LONGEST_LOOKUP / 1_000} s`;
   return walk.outcome === 'found' ? walk.addresses.toSorted().join(' ') : walk.outcome;

@@ -20,7 +20,7 @@ import {
 } from '../../kubernetes/inject/resources.ts';
 import { type CommandOptions, type Flags, textFlag, UsageError } from '../command.ts';
 
-/** The flags by which `inject` and `webhook` are told what a pod is to get. */
+/** The flags with which `inject` and `webhook` choose what is injected. */
 export const injectionFlags: CommandOptions = {
   image: { type: 'string', hint: 'IMAGE', meaning: 'the image of the sidecar (sidestub:VERSION)' },
   mode: {

@@ -14,9 +14,9 @@ export interface ManifestFile extends ManifestText {
 const EXTENSION = /\.(?:ya?ml|json)$/;
 
 /**
- * Reads what `-f` names: a file, `-` for stdin, or the manifests of a folder, not of those below it, as kubectl does.
+ * Reads what `-f` names: a file, `-` for stdin, or the manifests of a folder, without its subfolders, as kubectl does.
  *
- * @throws {InputError} When something cannot be read; names each.
+ * @throws {InputError} When a file cannot be read; it lists each of them.
  */
 export async function readManifestFiles(names: readonly string[]): Promise<ManifestFile[]> {
   const paths = await settled(names.map(filesAt));
@@ -46,7 +46,7 @@ function unreadable(place: string, error: unknown): never {
   throw new InputError([{ place, reason: fileFailure(error) }]);
 }
 
-/** All results, or one error that has the problems of all failures. */
+/** All results, or one error with the problems of every failure. */
 async function settled<T>(promises: readonly Promise<T>[]): Promise<T[]> {
   const results = await Promise.allSettled(promises);
   const failures = results.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []));

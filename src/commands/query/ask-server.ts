@@ -25,10 +25,10 @@ export interface Asked {
 }
 
 /**
- * Sends one question, once, and waits for its answer: a tool shows what a server does, so nothing is asked again that
- * was lost. Only a truncated answer is asked for again over TCP (RFC 7766 §5).
+ * Sends one question, once, and waits for its answer. The tool shows what a server does, so a lost question is not sent
+ * again. A truncated answer is asked for again over TCP (RFC 7766 §5).
  *
- * @throws {Error} If no answer came, or one that cannot be read; it names the server.
+ * @throws {Error} If there is no answer, or one that cannot be read; the message names the server.
  */
 export async function askServer(options: AskOptions): Promise<Asked> {
   const asked = await askOnce(options);
@@ -64,7 +64,7 @@ async function askOnce(options: AskOptions): Promise<Asked> {
   }
 }
 
-/** Sends octets, tells what comes back, and returns what closes the socket. */
+/** Sends octets, reports what comes back, and returns a function that closes the socket. */
 type Send = (
   server: Endpoint,
   query: Uint8Array,
@@ -76,7 +76,7 @@ const sendDatagram: Send = ({ address, port }, query, receive, fail) => {
   const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
   socket.on('error', fail);
   socket.on('message', receive);
-  // Connected: the kernel drops what others send, and says so when nobody listens there.
+  // A connected socket: the kernel drops datagrams from other peers, and reports when nothing listens there.
   socket.once('connect', () => socket.send(query));
   socket.connect(port, address);
   return () => socket.close();

@@ -47,7 +47,7 @@ const layouts: ReadonlyMap<number, readonly Field[]> = new Map<number, readonly 
 const NAME_SPECIALS = '."\\;@$()';
 const STRING_SPECIALS = '"\\';
 
-/** Takes one field of RDATA after the other. Each throws {@link WireError} where the octets end before it. */
+/** Reads the fields of RDATA one after the other. Each throws {@link WireError} when the octets end before it does. */
 class Fields {
   private readonly octets: Uint8Array;
   private at = 0;

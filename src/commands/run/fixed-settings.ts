@@ -21,7 +21,7 @@ export function settingsForRestart(before: Settings, after: Settings): string[] 
     .map(([name]) => name);
 }
 
-/** Whether a setting is one of those, by its key. */
+/** Whether the setting with this key needs a restart. */
 export function isFixed(key: string): boolean {
   return Object.keys(fixed).some((name) => key === name || key.startsWith(`${name}.`));
 }

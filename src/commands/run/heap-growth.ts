@@ -1,6 +1,7 @@
 /**
- * How much the heap may grow, in percent of what was alive at the last full collection, before the next one. V8's own
- * choice is four times as much: what a miss leaves behind would fill a node daemon's memory long before anybody looks.
+ * How much the heap may grow before the next full collection, in percent of what was alive at the last one. V8's
+ * default is four times as much: the garbage of cache misses would fill a node daemon's memory long before it is
+ * collected.
  */
 const GROWTH = 50;
 

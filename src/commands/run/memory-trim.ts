@@ -1,11 +1,11 @@
 import type { Clock, Milliseconds, Timer } from '../../clock.ts';
 
-/** Between two looks: a trim takes a millisecond, and little of what is freed is needed again so soon. */
+/** Between two checks: a trim takes a millisecond, and little of the freed memory is needed again that soon. */
 const INTERVAL: Milliseconds = 1_000;
 
 export interface MemoryTrimOptions {
   readonly clock: Clock;
-  /** Gives back what the C library holds and nobody uses. */
+  /** Returns the C library's unused memory to the system. */
   readonly trim: () => void;
   /** Another number when something was done since the last look. */
   readonly work: () => number;

@@ -4,8 +4,8 @@ import { formatEndpoint } from '../../endpoint.ts';
 import type { PassedSockets } from '../../listen/passed-sockets.ts';
 
 /**
- * Settings that listen where a service manager has bound sockets for us, and nowhere else: under socket activation the
- * socket unit says where. Whoever set `listen.addresses` to something else is told.
+ * Under socket activation the daemon listens only on the sockets that the service manager has bound: the socket unit
+ * decides. A different `listen.addresses` is reported in a note.
  */
 export function listeningOn(passed: readonly PassedSockets[], loaded: Loaded): Loaded {
   if (passed.length === 0) return loaded;

@@ -7,14 +7,14 @@ import type { Log } from '../../observe/log.ts';
 import { waitForName } from '../wait/name-wait.ts';
 import { strictClients } from '../wait/strict-clients.ts';
 
-/** How often the log says that names are still missing: nobody waits for them in silence. */
+/** How often the log reports that names are still missing. */
 const REMINDER: Milliseconds = 30_000;
 
 /**
  * A gate that opens when every name of `ready.names` resolves for musl and glibc, asked through the daemon's own
- * listener as a job would.
+ * listener as a job would ask.
  *
- * Names stand in `/ready` and in the log at debug; above it the log has their number (S4).
+ * The names appear in `/ready` and, at debug, in the log; above debug the log has only their number (S4).
  */
 export function readyNames(
   settings: Pick<Settings, 'ready' | 'search'>,

@@ -16,7 +16,7 @@ export interface ReloadsOptions {
  */
 const EVERY_MS = 1_000;
 
-/** Reloads the configuration, one reload after the other; whoever asks meanwhile is served by one more (S2). */
+/** Reloads the configuration, one reload at a time. Requests that arrive during a reload share the next one (S2). */
 export class Reloads {
   private readonly options: ReloadsOptions;
   private running = false;
@@ -33,7 +33,7 @@ export class Reloads {
     else void this.run(cause);
   }
 
-  /** Reloads whenever one of these files becomes another, whether or not it is there now. */
+  /** Reloads whenever one of these files changes, appears or disappears. */
   watch(paths: readonly string[]): void {
     for (const path of paths) {
       this.watched.push(path);

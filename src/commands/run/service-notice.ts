@@ -1,12 +1,12 @@
-/** What a service manager is told. @see sd_notify(3) */
+/** A state to report to the service manager. @see sd_notify(3) */
 export type ServiceState = 'READY=1' | 'STOPPING=1';
 
 /**
- * Tells systemd how the service is, where it asks for that (`Type=notify`, `NotifyAccess=all`).
+ * Reports the state to systemd, when it asks for that (`Type=notify`, `NotifyAccess=all`).
  *
- * Node has no AF_UNIX datagram sockets, so a child says it; without `NOTIFY_SOCKET` none is started.
+ * Node has no AF_UNIX datagram sockets, so a child process sends it; without `NOTIFY_SOCKET` none is started.
  *
- * @param onFailure - Called where it could not be told: systemd would then take the start for failed.
+ * @param onFailure - Called when it could not be sent: systemd would then treat the start as failed.
  */
 export function tellService(
   state: ServiceState,

@@ -4,7 +4,7 @@ import { rcodeName } from '../../wire/codes.ts';
 
 /** How to wait for one name. */
 export interface NameWaitOptions {
-  /** Every one of them has to find the name: what one libc resolves another may not. */
+  /** Each of these clients has to find the name: one libc may resolve what another does not. */
   readonly clients: readonly Client[];
   readonly clock: Clock;
   readonly timeout: Milliseconds;
@@ -108,7 +108,7 @@ function whatWasSaid({ name, rcodeA, rcodeAAAA, meaning }: Step): string {
     return rcode === 0 ? 'no data' : rcodeName(rcode);
   };
   const shown = name === '.' ? name : name.slice(0, -1);
-  // Where one family has addresses the other ended the walk.
+  // When one family has addresses, the other one ended the walk.
   if (meaning === 'addresses') return `${shown} has addresses`;
   const [a, aaaa] = [word(rcodeA), word(rcodeAAAA)];
   return a === aaaa ? `${shown}: ${a}` : `${shown}: A ${a}, AAAA ${aaaa}`;

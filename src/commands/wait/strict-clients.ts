@@ -9,12 +9,12 @@ import { socketTransport } from '../../walk/socket-transport.ts';
 import { tellingTransport } from '../../walk/telling-transport.ts';
 import type { Client, ClientOptions } from '../../walk/walk.ts';
 
-/** By what it asks the daemon to say the daemon knows that no program asks, and does not count it as one's lookup. */
+/** Marks its queries as a tool's, so that the daemon does not count them as a program's lookup. */
 const TOOL: AskTransport = tellingTransport(socketTransport, () => undefined);
 
 /**
- * The strictest of the libcs (M5, M6), and the most common one: what both find every job finds. They read /etc/hosts
- * first, as programs do (L6).
+ * The strictest of the libcs (M5, M6), and the most common one: a name that both find is found by every job. They read
+ * /etc/hosts first, as programs do (L6).
  */
 export function strictClients(
   server: Endpoint,

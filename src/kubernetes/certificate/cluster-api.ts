@@ -3,7 +3,7 @@ import { request } from 'node:https';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 
-/** Where the API server is, and how a pod proves to it who it is. */
+/** The address of the API server, and the credentials of a pod. */
 export interface ClusterAccess {
   readonly host: string;
   readonly port: string;
@@ -21,10 +21,10 @@ export class ClusterApiError extends Error {}
 const TIMEOUT = 10_000;
 
 /**
- * What a pod is told of the API server by its environment and its service account.
+ * What a pod knows about the API server from its environment and its service account.
  *
  * @param folder - Of the service account.
- * @throws {ClusterApiError} Outside of a pod, and in one without a token.
+ * @throws {ClusterApiError} Outside a pod, and in a pod without a token.
  */
 export function clusterAccess(
   env: Readonly<Record<string, string | undefined>>,
@@ -42,10 +42,10 @@ export function clusterAccess(
 }
 
 /**
- * Asks the API server.
+ * Sends a request to the API server.
  *
- * @param patch - A merge patch (RFC 7396) for what is at the path; without one it is read.
- * @throws {ClusterApiError} For an answer that is no success, with what the server said.
+ * @param patch - A merge patch (RFC 7396) for the object at the path; without one, the object is read.
+ * @throws {ClusterApiError} For an answer other than success, with the server's message.
  */
 export async function callCluster(
   { host, port, token, authority }: ClusterAccess,

@@ -15,7 +15,7 @@ export const set = (...members: readonly Uint8Array[]): Buffer => der(0x31, ...m
 export const octetString = (contents: Uint8Array): Buffer => der(0x04, contents);
 export const utf8String = (text: string): Buffer => der(0x0c, Buffer.from(text));
 export const boolean = (value: boolean): Buffer => der(0x01, Buffer.of(value ? 0xff : 0));
-/** Whole octets: none of the last one's bits is unused. */
+/** Whole octets: no bit of the last one is unused. */
 export const bitString = (contents: Uint8Array): Buffer => der(0x03, Buffer.of(0), contents);
 
 /** A number that is not negative, from its octets. */

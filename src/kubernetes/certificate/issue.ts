@@ -113,7 +113,7 @@ function serverExtensions(
     extension('2.5.29.37', sequence(objectIdentifier('1.3.6.1.5.5.7.3.1'))),
     extension('2.5.29.17', sequence(...dnsNames)),
     extension('2.5.29.14', octetString(keyIdentifier(own))),
-    // Two authorities of one name stand in a bundle during a renewal: this says which of them.
+    // During a renewal a bundle holds two authorities of one name: this tells them apart.
     extension('2.5.29.35', sequence(der(0x80, keyIdentifier(authority)))),
   ];
 }

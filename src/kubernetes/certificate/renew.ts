@@ -6,9 +6,9 @@ export type SecretData = Readonly<Record<string, string>>;
 
 /** What has to be written, in this order, so that every API server and every pod agree at every moment. */
 export interface Renewal {
-  /** The authorities that the API server is to trust: PEM, one after the other. */
+  /** The authorities that the API server should trust: PEM, one after the other. */
   readonly bundle: string;
-  /** What the Secret is to hold then; `undefined` where it stays as it is. */
+  /** The new content of the Secret; `undefined` to leave it as it is. */
   readonly secret?: SecretData;
   /** When the certificate ends. */
   readonly until: Date;
@@ -19,10 +19,10 @@ const DAYS = 90;
 const RENEWED_BEFORE = 30 * 86_400_000;
 
 /**
- * Decides whether the certificate of a Secret is renewed. The bundle of a new one has the authority before it too: pods
- * read a new Secret up to two minutes after it was written, and show the old certificate until then.
+ * Decides whether the certificate of a Secret is renewed. The bundle of a new one includes the previous authority: pods
+ * read a new Secret up to two minutes after it was written, and present the old certificate until then.
  *
- * @param names - What the certificate has to be for.
+ * @param names - The names that the certificate must cover.
  */
 export function renew(data: SecretData, names: readonly string[], now: Date): Renewal {
   const { 'tls.crt': certificate = '', 'ca.crt': bundle = '' } = data;
@@ -44,7 +44,7 @@ function renewalOf(issued: Issued, before: readonly string[]): Renewal {
   };
 }
 
-/** When a certificate ends; `undefined` for one that is not there, cannot be read, or is not for these names. */
+/** When a certificate ends; `undefined` for one that is missing, cannot be read, or does not cover these names. */
 function endOf(data: SecretData, names: readonly string[]): Date | undefined {
   try {
     const { 'tls.crt': certificate = '', 'ca.crt': bundle = '' } = data;

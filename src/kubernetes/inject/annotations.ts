@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { PodError } from './pod-error.ts';
 import { isQuantity, RESOURCE_NAMES, type ResourceChoices } from './resources.ts';
 
-/** Set on what was injected: the version of what the pod looks like then. */
+/** Set on every injected pod: the version of the injection. */
 export const INJECTED = 'sidestub.dev/injected';
 export const INJECTED_VERSION = 'v1';
 /** The same of a pod in mode `node`, which has no sidecar. */
@@ -13,7 +13,7 @@ export function isInjected(annotations: ReadonlyMap<string, string> | undefined)
   return annotations?.has(INJECTED) === true;
 }
 
-/** `"false"` keeps a pod as it is, as annotation or as label; the label also opts in (k8s/injector). */
+/** `"false"` leaves a pod unchanged, as annotation or as label; the label also opts in (k8s/injector). */
 export const INJECT = 'sidestub.dev/inject';
 
 const PREFIX = 'sidestub.dev/';
@@ -38,19 +38,21 @@ export interface Choices {
   readonly mode: Mode;
   /** `search.pin` (N6): names without expansions. */
   readonly pins: readonly string[];
-  /** `ready.names`: what has to resolve before other containers start. */
+  /** `ready.names`: names that must resolve before other containers start. */
   readonly readyNames: readonly string[];
-  /** One `--upstream` each: a group of equals with commas between (U1). None: those of the pod's resolv.conf. */
+  /**
+   * One `--upstream` each: a group of equals separated by commas (U1). None: the nameservers of the pod's resolv.conf.
+   */
   readonly upstreams: readonly string[];
   readonly listen: Listen;
   readonly resources: ResourceChoices;
 }
 
 /**
- * The choices for one pod: names add to the administrator's, everything else takes their place.
+ * The choices for one pod: its names are added to the administrator's; everything else replaces them.
  *
- * @throws {PodError} When an annotation cannot mean anything: the sidecar would refuse to start with it, and hold the
- * pod up for good.
+ * @throws {PodError} When an annotation is invalid: the sidecar would refuse to start with it, and the pod would never
+ * start.
  */
 export function choicesFor(annotations: ReadonlyMap<string, string>, defaults: Choices): Choices {
   const upstreams = wordsIn(annotations, UPSTREAMS, /[\s]+/, isUpstreamGroup, 'server addresses');
@@ -79,7 +81,7 @@ export function isDomainName(text: string): boolean {
   return text.length <= 253 && /^(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?$/i.test(text);
 }
 
-/** `A,B`: each an address with an optional scheme and port. The daemon reads them for good. */
+/** `A,B`: each an address with an optional scheme and port. The daemon does the full check. */
 export function isUpstreamGroup(text: string): boolean {
   return text.split(',').every((server) => {
     const [, bracketed, plain] =

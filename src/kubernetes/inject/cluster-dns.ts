@@ -69,7 +69,7 @@ export function explicitDns(
   };
 }
 
-/** The pod's DNS with the daemon of its node as the only nameserver; or why it cannot be served by that one. */
+/** The pod's DNS with its node's daemon as the only nameserver; or the reason why that daemon cannot serve it. */
 export function nodeDns(
   pod: Pod,
   cluster: ClusterDns | undefined,
@@ -90,7 +90,7 @@ export function nodeDns(
   };
 }
 
-/** Kubelet leaves out what is more; with `dnsPolicy: None` the API server would refuse the pod. */
+/** Kubelet drops entries above the limit; with `dnsPolicy: None` the API server would refuse the pod. */
 const MAX_SEARCHES = 32;
 const MAX_SEARCH_CHARACTERS = 2_048;
 
@@ -100,7 +100,7 @@ function searchList(all: readonly string[]): string[] {
   return list;
 }
 
-/** Whether the pod's programs ask the loopback and nobody else. */
+/** Whether the pod's programs ask only the loopback address. */
 export function asksLoopback({ dnsPolicy, dnsConfig }: Pod): boolean {
   const nameservers = dnsConfig?.nameservers ?? [];
   return dnsPolicy === 'None' && nameservers.length === 1 && nameservers.every(isLoopback);

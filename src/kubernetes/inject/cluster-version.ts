@@ -4,7 +4,7 @@ export interface ClusterVersion {
   readonly minor: number;
 }
 
-/** Native sidecars are on by default from 1.29 (KEP-753); before it one would keep a Job from ending. */
+/** Native sidecars are on by default from 1.29 (KEP-753); before, a sidecar would keep a Job from ending. */
 const OLDEST: ClusterVersion = { major: 1, minor: 29 };
 
 /** Reads `1.33`, `v1.33.2`, `1.29+` or `v1.31.4-eks-a1b2`; `undefined` for anything else. */

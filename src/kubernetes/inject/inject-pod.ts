@@ -41,7 +41,10 @@ export interface InjectionOptions extends Choices {
   readonly nodeDns: string | undefined;
   /** `undefined` is taken for new enough. */
   readonly clusterVersion: ClusterVersion | undefined;
-  /** Whether an annotation is to say what it takes to undo it: pods live shorter than manifests. */
+  /**
+   * Whether an annotation should record how to undo the injection. Pods do not need it: they are replaced, manifests
+   * are kept.
+   */
   readonly restorable: boolean;
 }
 
@@ -53,11 +56,11 @@ export interface Injected {
   readonly mode: Mode;
   /** Empty where the pod has it all. */
   readonly patch: JsonPatch;
-  /** What will not be as one may expect, each in a sentence without end. */
+  /** Where the result may differ from what a user expects: one clause each, without a full stop. */
   readonly warnings: readonly string[];
 }
 
-/** Left as it is: `skipped` because that is meant, `refused` because something is in the way. */
+/** Left unchanged: `skipped` because that is intended, `refused` because something prevents it. */
 export interface NotInjected {
   readonly outcome: 'skipped' | 'refused';
   readonly reason: Reason;
@@ -65,13 +68,14 @@ export interface NotInjected {
 }
 
 /**
- * Makes the patch that puts sidestub into a pod: a native sidecar in front of every init container, and its resolv.conf
- * over that of all containers behind it.
+ * Makes the patch that puts sidestub into a pod: a native sidecar before every init container, and its resolv.conf
+ * mounted over that of all containers after it.
  *
- * The patch only adds, and what it makes gets an empty patch. What it overrules is the DNS of a pod in mode `none`, and what
- * other webhooks have done to the sidecar since it was put in. Never throws: what cannot be read is refused.
+ * The patch only adds, and applying it to its own result gives an empty patch. It overrides only the DNS of a pod in
+ * mode `none`, and changes that other webhooks made to the sidecar after injection. Never throws: a pod that cannot be
+ * read is refused.
  *
- * @param value - A pod or the template of one, as JSON.
+ * @param value - A pod or a pod template, as JSON.
  */
 export function injectPod(value: unknown, options: InjectionOptions): Injection {
   try {
@@ -99,7 +103,7 @@ function injectionFor(found: Pod, options: InjectionOptions): Injection {
   }
   const obstacle = sidecarObstacle(pod, options.clusterVersion);
   if (obstacle !== undefined) return notInjected(obstacle);
-  // A pod that has the sidecar is in the mode that this one was made for, whatever was chosen since.
+  // A pod that already has the sidecar stays in the mode of its injection, whatever is chosen now.
   const mode = present === undefined ? choices.mode : modeOf(present.args);
   const additions =
     mode === 'overlay'
@@ -123,7 +127,7 @@ function isServedByNode({ annotations }: Pod): boolean {
   return annotations?.get(INJECTED) === INJECTED_NODE_VERSION;
 }
 
-/** No sidecar: the daemon of the node is the pod's only nameserver. A second one would be asked in parallel by musl. */
+/** No sidecar: the node's daemon is the pod's only nameserver. musl would ask a second one in parallel. */
 function nodeInjection(pod: Pod, options: InjectionOptions): Injection {
   if (isServedByNode(pod)) return { outcome: 'unchanged', mode: 'node', patch: [], warnings: [] };
   const config = nodeDns(pod, options.clusterDns, options.namespace, options.nodeDns);
@@ -159,7 +163,7 @@ const DNS_WAS_ABSENT: readonly (readonly [pointer: string, was: Restored])[] = [
   ['/spec/dnsConfig', {}],
 ];
 
-/** Nothing tells a pull secret of ours from one of the pod's. */
+/** A pull secret that we added cannot be told from one of the pod's own. */
 function addedSecrets(patch: JsonPatch): (readonly [pointer: string, was: Restored])[] {
   return patch.flatMap((operation) => {
     if (operation.op !== 'add' || operation.path !== `${PULL_SECRETS}/-`) return [];
@@ -208,7 +212,7 @@ function overlayPatch(pod: Pod, options: InjectionOptions): JsonPatch {
 }
 
 function nonePatch(pod: Pod, options: InjectionOptions, present: boolean): JsonPatch | string {
-  // Somebody wrote the sidecar by hand, without publishing: how its pod comes to ask it is theirs too.
+  // A sidecar written by hand that does not publish resolv.conf: its author decides how the pod uses it.
   if (present && !asksLoopback(pod)) return [];
   if (present) return [...annotation(pod), ...sysctl(pod)];
   if (options.listen === 'pod') return 'only mode overlay can name the address of the pod';
@@ -270,7 +274,7 @@ function pullSecrets(
   { imagePullSecrets, initContainers }: Pod,
   options: InjectionOptions,
 ): AddOperation[] {
-  // Those of a sidecar that is there already were somebody's choice.
+  // Those of an existing sidecar were chosen by someone.
   if (initContainers?.some(({ name }) => name === SIDECAR) === true) return [];
   const missing = options.pullSecrets.filter((name) => imagePullSecrets?.includes(name) !== true);
   return [

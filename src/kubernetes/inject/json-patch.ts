@@ -1,4 +1,4 @@
-/** Adds a member, or an element before the one that stands at the place. @see RFC 6902 §4.1 */
+/** Adds a member, or an element before the one at this place. @see RFC 6902 §4.1 */
 export interface AddOperation {
   readonly op: 'add';
   /** A JSON Pointer; its last token is a member, an index, or `-` for the end of a list. @see RFC 6901 */
@@ -6,7 +6,7 @@ export interface AddOperation {
   readonly value: Json;
 }
 
-/** Puts another value where one stands. @see RFC 6902 §4.3 */
+/** Replaces the value at this place. @see RFC 6902 §4.3 */
 export interface ReplaceOperation {
   readonly op: 'replace';
   readonly path: string;
@@ -19,7 +19,7 @@ export interface RemoveOperation {
   readonly path: string;
 }
 
-/** Injection only adds, but for what it repairs; update replaces and removes as well. */
+/** Injection adds, and replaces only what it repairs; an update replaces and removes as well. */
 export type JsonPatch = readonly (AddOperation | ReplaceOperation | RemoveOperation)[];
 
 /** What JSON can say. */
@@ -33,17 +33,17 @@ export type Json =
 
 type Tokens = readonly (string | number)[];
 
-/** One operation that adds `value` at the place that the tokens lead to. */
+/** One operation that adds `value` at the place named by the tokens. */
 export function add(tokens: Tokens, value: Json): AddOperation {
   return { op: 'add', path: pointerTo(tokens), value };
 }
 
-/** One operation that puts `value` where another stands. */
+/** One operation that replaces a value with `value`. */
 export function replace(tokens: Tokens, value: Json): ReplaceOperation {
   return { op: 'replace', path: pointerTo(tokens), value };
 }
 
-/** One operation that takes away what stands at the place. */
+/** One operation that removes the value at the place. */
 export function remove(tokens: Tokens): RemoveOperation {
   return { op: 'remove', path: pointerTo(tokens) };
 }
@@ -64,12 +64,12 @@ function escapeToken(token: string): string {
 }
 
 /**
- * The document with the patch applied; what was handed in stays as it was.
+ * The document with the patch applied; the argument is not changed.
  *
- * @throws {Error} When an operation's parent is not there: a patch is made for one document.
+ * @throws {Error} When an operation's parent does not exist: a patch belongs to one document.
  */
 export function applyPatch(document: unknown, patch: JsonPatch): unknown {
-  // By way of JSON: what stands in two places of it is two values afterwards, of which one may change.
+  // Copied through JSON: an object that is referenced twice becomes two objects, so that one can change alone.
   const copy: unknown = JSON.parse(JSON.stringify(document));
   for (const operation of patch) change(copy, pointerTokens(operation.path), operation);
   return copy;
@@ -85,7 +85,7 @@ function change(target: unknown, tokens: readonly string[], operation: JsonPatch
     change(Object.hasOwn(target, token) ? Reflect.get(target, token) : undefined, rest, operation);
 }
 
-/** Does to a list or an object what an operation says of one of its members, named by the last token. */
+/** Applies an operation to a list or an object; the last token names the member. */
 export function changeMember(target: object, token: string, operation: JsonPatch[number]): void {
   if (Array.isArray(target)) {
     const index = token === '-' ? target.length : Number(token);

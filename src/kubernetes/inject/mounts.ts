@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import type { Container, Mount, Pod } from './pod.ts';
 import { RESOLV_CONF, SIDECAR } from './sidecar.ts';
 
-/** Whether a container is to have the published resolv.conf: not the sidecar itself, nor one that has its own. */
+/** Whether a container gets the published resolv.conf: not the sidecar itself, nor a container that mounts its own. */
 export function needsMount(container: Container): boolean {
   return container.name !== SIDECAR && ownMount(container) === undefined;
 }
@@ -33,8 +33,8 @@ export function mountWarnings(pod: Pod): string[] {
 }
 
 /**
- * What a container has at /etc/resolv.conf already, or at the folder that it lies in: a mount inside a volume of
- * somebody's would leave an empty file there.
+ * A mount that the container already has at /etc/resolv.conf or at a folder above it: inside a volume of the pod's,
+ * ours would leave an empty file.
  */
 function ownMount({ mounts }: Pick<Container, 'mounts'>): Mount | undefined {
   return mounts?.find(({ path }) => {

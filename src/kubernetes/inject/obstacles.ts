@@ -3,7 +3,7 @@ import { type ClusterVersion, hasNativeSidecars } from './cluster-version.ts';
 import type { Pod } from './pod.ts';
 import { DNS_PORT, METRICS_PORT, PORT_SYSCTL, SIDECAR } from './sidecar.ts';
 
-/** Why a pod is left as it is; a closed set, for metrics and audit. */
+/** Why a pod is left unchanged; a closed set, for metrics and audit. */
 export type Reason =
   | 'opted_out'
   | 'mirror_pod'
@@ -35,7 +35,7 @@ export const REASONS: readonly Reason[] = [
 export interface Skip {
   readonly reason: Reason;
   readonly message: string;
-  /** Nothing to mend: somebody wants it so, or such pods have no use for a sidecar. */
+  /** Not an error: the pod opted out, or a sidecar is of no use to pods like it. */
   readonly meant: boolean;
 }
 
@@ -44,7 +44,7 @@ export function sidecarObstacle(pod: Pod, version: ClusterVersion | undefined): 
   return tooOld(version) ?? taken(pod) ?? portTaken(pod) ?? sysctlTaken(pod) ?? captured(pod);
 }
 
-/** Why a pod is to be left as it is in every mode. */
+/** Why a pod is left unchanged in every mode. */
 export function unwanted({
   annotations,
   labels,
@@ -80,7 +80,10 @@ function tooOld(version: ClusterVersion | undefined): Skip | undefined {
   );
 }
 
-/** Ours is the init container of the name that is a sidecar; everything else of the name is somebody else's. */
+/**
+ * Ours is the init container with our name that is a native sidecar; any other container with that name is someone
+ * else's.
+ */
 function taken({ containers, initContainers, volumes }: Pod): Skip | undefined {
   const named = ({ name }: { readonly name: string }): boolean => name === SIDECAR;
   if (containers.some(named)) {

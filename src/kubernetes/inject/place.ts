@@ -1,10 +1,10 @@
 import { PodError } from './pod-error.ts';
 
 /**
- * A value inside a document that others wrote, with the path that leads to it.
+ * A value inside a document that others wrote, with the path to it.
  *
- * `null` counts as absent, as it does for the API server. What has another type than asked for throws a
- * {@link PodError} that names the path.
+ * `null` counts as absent, as for the API server. A value of another type than requested throws a {@link PodError} that
+ * names the path.
  */
 export class Place {
   private readonly value: unknown;
@@ -25,30 +25,30 @@ export class Place {
     return new Place(Object.hasOwn(members, key) ? members[key] : undefined, path);
   }
 
-  /** The value as it is, for who reads it later. */
+  /** The value unchecked, for a reader that checks it later. */
   unread(): unknown {
     return this.value;
   }
 
-  /** The place itself, where something stands. */
+  /** This place, if it has a value. */
   required(): Place {
     if (this.present) return this;
     throw new PodError(`${this.path}: null, not an object`);
   }
 
-  /** The elements; `undefined` where there is no list. */
+  /** The elements; `undefined` if there is no list. */
   list(): readonly Place[] | undefined {
     if (this.value === undefined) return undefined;
     if (!Array.isArray(this.value)) throw this.wrong('a list');
     return this.value.map((element, index) => new Place(element, `${this.path}[${index}]`));
   }
 
-  /** The texts of a list; none where there is no list. */
+  /** The strings of a list; none if there is no list. */
   texts(): readonly string[] {
     return (this.list() ?? []).map((element) => element.text() ?? '');
   }
 
-  /** The members as texts; `undefined` where there is no object. */
+  /** The members as strings; `undefined` if there is no object. */
   textMap(): ReadonlyMap<string, string> | undefined {
     if (this.value === undefined) return undefined;
     const keys = Object.keys(this.members());

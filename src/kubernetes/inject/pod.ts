@@ -5,10 +5,10 @@ import { SIDECAR } from './sidecar.ts';
 
 /** What injection reads of a pod. `undefined` lists are not there, and have to be made before something is added. */
 export interface Pod {
-  /** `metadata.name`, or what one will be made of. */
+  /** `metadata.name`, or the name that it will be generated from. */
   readonly name: string;
   readonly hasMetadata: boolean;
-  /** What is not: a patch for a pod, or a part of one. */
+  /** The parts that are missing: a patch for a pod, or for a part of one. */
   readonly hasContainers: boolean;
   readonly annotations: ReadonlyMap<string, string> | undefined;
   readonly labels: ReadonlyMap<string, string>;
@@ -34,9 +34,9 @@ export interface Container {
   /** `containerPort`s. */
   readonly ports: readonly number[];
   readonly mounts: readonly Mount[] | undefined;
-  /** Variables whose value stands in the pod itself. */
+  /** Variables with their values in the pod itself. */
   readonly env: ReadonlyMap<string, string>;
-  /** All of it, as it stands in the pod. */
+  /** The whole object, as it is in the pod. */
   readonly written: Json;
 }
 
@@ -67,9 +67,9 @@ export interface DnsOption {
 }
 
 /**
- * Reads a pod, or the template of one.
+ * Reads a pod, or a pod template.
  *
- * @throws {PodError} When something that is read has a shape that the API would refuse.
+ * @throws {PodError} When a field that is read has a shape that the API would refuse.
  */
 export function readPod(value: unknown): Pod {
   const pod = new Place(value, '');
@@ -104,7 +104,7 @@ function othersIn(spec: Place): Place[] {
   return all.filter((container) => container.member('name').text() !== SIDECAR);
 }
 
-/** Scheduled to Windows by word of the pod; one that says neither runs on Linux or not at all. */
+/** Whether the pod asks for Windows; a pod that names no operating system runs on Linux or nowhere. */
 function isWindows(spec: Place): boolean {
   const selected = spec.member('nodeSelector').member('kubernetes.io/os').text();
   return spec.member('os').member('name').text() === 'windows' || selected === 'windows';

@@ -22,9 +22,9 @@ export type Removal =
   | { readonly outcome: 'refused'; readonly reason: 'invalid'; readonly message: string };
 
 /**
- * Makes the patch that takes out of a pod what injection put into it, and puts back what it wrote over.
+ * Makes the patch that removes from a pod what injection added, and restores what it replaced.
  *
- * A pod without the annotation is not ours. Never throws: what cannot be read is refused.
+ * A pod without the annotation is not ours. Never throws: a pod that cannot be read is refused.
  */
 export function removeFromPod(value: unknown): Removal {
   try {
@@ -76,7 +76,7 @@ class PodRemoval {
       ['spec', 'dnsConfig'],
     ];
     if (!places.some((place) => this.record.has(pointerTo(place)))) {
-      // Version 0.1.0 kept no record; a sidecar that somebody wrote has their DNS.
+      // Version 0.1.0 kept no record; a sidecar written by hand goes with the DNS settings of its author.
       const sidecar = this.elements(['spec', 'initContainers']).find(isSidecar);
       const isTheirs = this.record.has(pointerTo(['spec', 'initContainers', SIDECAR]));
       if (sidecar === undefined || isTheirs || publishes(sidecar)) return;

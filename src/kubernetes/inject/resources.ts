@@ -2,7 +2,7 @@ import type { Json } from './json-patch.ts';
 import type { Place } from './place.ts';
 import { PodError } from './pod-error.ts';
 
-/** The sidecar's requests and limits as somebody chose them: a quantity, or `none` for no such entry. */
+/** The sidecar's requests and limits as chosen: a quantity, or `none` to leave one out. */
 export interface ResourceChoices {
   readonly cpuRequest?: string;
   readonly memoryRequest?: string;

@@ -1,25 +1,25 @@
 import { applyPatch, type Json, type JsonPatch, pointerTo, pointerTokens } from './json-patch.ts';
 import { PodError } from './pod-error.ts';
 
-/** An annotation that says what has to be put back when sidestub is taken out of a manifest again. */
+/** An annotation that records what to restore when sidestub is removed from a manifest. */
 export const RESTORE = 'sidestub.dev/restore';
 
 /** What stood at a place before. */
 export interface Restored {
-  /** Absent where nothing stood there, and where one could think otherwise. */
+  /** Absent if there was nothing, and that cannot be seen from the result. */
   readonly is?: Json;
   /** How the document spelled it, where that is not JSON's way. */
   readonly as?: string;
 }
 
 /**
- * By pointer into the pod, with the names of elements in place of their numbers.
+ * By pointer into the pod, with the names of elements in place of their indexes.
  *
- * What is not in it is what it looks like: a list that is empty without us was not there.
+ * What is not recorded follows from the pod: a list that is empty without our element did not exist before.
  */
 export type RestoreRecord = ReadonlyMap<string, Restored>;
 
-/** What has to be remembered of a pod that a patch is for: what is overwritten, and what is empty and gets something. */
+/** What to record about a pod before it is patched: values that are replaced, and empty ones that are filled. */
 export function recordOf(pod: unknown, patch: JsonPatch): RestoreRecord {
   const record = new Map<string, Restored>();
   let current: unknown = JSON.parse(JSON.stringify(pod));
@@ -37,7 +37,7 @@ export function recordOf(pod: unknown, patch: JsonPatch): RestoreRecord {
   return record;
 }
 
-/** @throws {PodError} When somebody changed the annotation to what cannot be read. */
+/** @throws {PodError} When the annotation was edited and cannot be read. */
 export function readRecord(annotations: ReadonlyMap<string, string> | undefined): RestoreRecord {
   const text = annotations?.get(RESTORE);
   if (text === undefined) return new Map();
@@ -66,7 +66,7 @@ export function namedTokens(value: unknown, tokens: readonly (string | number)[]
   });
 }
 
-/** What stands at a place that is told by names; `undefined` where nothing does. */
+/** The value at a place that is given by names; `undefined` if there is none. */
 export function lookUp(value: unknown, names: readonly string[]): unknown {
   return names.reduce<unknown>((current, name) => {
     if (!Array.isArray(current)) return member(current, name);

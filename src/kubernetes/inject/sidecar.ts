@@ -4,7 +4,7 @@ import { type QosClass, resourcesFor } from './resources.ts';
 
 /** The name of the container and of its volume; a pod that has both already was injected. */
 export const SIDECAR = 'sidestub';
-/** Where the sidecar publishes the pod's resolv.conf, on a volume that the other containers mount one file of. */
+/** Where the sidecar publishes the pod's resolv.conf: a volume from which the other containers mount that one file. */
 export const PUBLISH_FLAG = '--publish-resolv-conf';
 export const RESOLV_CONF = '/etc/resolv.conf';
 export const DNS_PORT = 53;
@@ -42,7 +42,7 @@ export interface SidecarOptions extends Choices {
   readonly image: string;
   /** `undefined` leaves the choice to the cluster. */
   readonly pullPolicy?: string | undefined;
-  /** The user that it runs as; `none` where the cluster assigns one (OpenShift). */
+  /** The user that the sidecar runs as; `none` where the cluster assigns one (OpenShift). */
   readonly runAsUser?: number | 'none' | undefined;
   /** Of the pod without the sidecar. */
   readonly qosClass?: QosClass;

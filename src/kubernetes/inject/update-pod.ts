@@ -21,7 +21,7 @@ import { removeFromPod } from './remove-pod.ts';
 import { lookUp, RESTORE, type RestoreRecord, readRecord, recordText } from './restore-record.ts';
 import { SIDECAR } from './sidecar.ts';
 
-/** What becomes of a pod of a manifest: an injected one is brought to the options given now. */
+/** The result for one pod of a manifest: a pod that is injected already is changed to the current options. */
 export type Update = Injection | Updated;
 
 export interface Updated extends Omit<Injected, 'outcome'> {
@@ -42,7 +42,7 @@ export function updatePod(value: unknown, options: InjectionOptions): Update {
   const anew = injectPod(bare, options);
   if (!('patch' in anew)) return stays(anew);
   const target = withSpellings(applyPatch(bare, anew.patch), bare, readRecord(annotations));
-  // By way of JSON, as the target is: numbers that it does not have are no difference.
+  // Compared as JSON, like the target: spellings of numbers that JSON does not have are no difference.
   const patch = difference(applyPatch(value, []), target, []);
   if (patch.length === 0) return { ...anew, outcome: 'unchanged', patch };
   return { ...anew, outcome: 'updated', patch, changes: changesOf(value, target, patch) };
@@ -55,7 +55,7 @@ function stays(injection: NotInjected): NotInjected {
   };
 }
 
-/** How the document spelled what was written over is known from the first time only. */
+/** How the document spelled a replaced value is known only from the first injection. */
 function withSpellings(target: unknown, bare: unknown, before: RestoreRecord): unknown {
   const { annotations } = readPod(target);
   const record = new Map(readRecord(annotations));
@@ -69,7 +69,7 @@ function withSpellings(target: unknown, bare: unknown, before: RestoreRecord): u
 
 type Tokens = readonly (string | number)[];
 
-/** The operations that make one value of another; elements of lists stay in their places. */
+/** The operations that turn one value into another; elements of lists keep their places. */
 function difference(before: unknown, after: unknown, tokens: Tokens): JsonPatch[number][] {
   if (isDeepStrictEqual(before, after)) return [];
   if (isObject(before) && isObject(after) && before['name'] !== SIDECAR) {
@@ -114,7 +114,7 @@ function common(some: ReadonlyMap<unknown, unknown>, other: ReadonlyMap<unknown,
   return [...some.keys()].filter((key) => other.has(key));
 }
 
-/** The elements by what the API tells them apart by; `undefined` where that does not tell them apart. */
+/** The elements by the key with which the API identifies them; `undefined` if that is not unique here. */
 function byKey(list: readonly unknown[]): ReadonlyMap<unknown, unknown> | undefined {
   const map = new Map(
     list.map((element) => {

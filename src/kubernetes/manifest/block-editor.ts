@@ -34,13 +34,13 @@ export class BlockEditor extends CollectionEditor {
     const [pair, next] = [map.items[index], map.items[index + 1]];
     if (pair === undefined) return;
     const from = startOf(pair.key as Node);
-    // Behind a dash the next pair comes up to its place.
+    // After a dash, the next pair moves up to this place.
     if (this.standsAlone(from)) this.edits.removeLines(from, endOf(pair));
     else if (next !== undefined) this.edits.replace(from, startOf(next.key as Node), '');
     else throw new EditError(from, 'it shares its line with something else');
   }
 
-  /** A text that ends in a block scalar without a line break: one behind it would belong to the scalar. */
+  /** A text that ends in a block scalar without a line break: a line break after it would become part of the scalar. */
   private isOpen(last: Node | Pair): boolean {
     const isEnd = endOf(last) === this.text.length && !this.text.endsWith('\n');
     return isEnd && isBlockScalar(leafOf(last));
@@ -74,7 +74,7 @@ export class BlockEditor extends CollectionEditor {
     }
   }
 
-  /** The lines of a collection in place of one that stands there in lines. */
+  /** Replaces the lines of a block collection. */
   replaceBlock(node: Node, value: object): void {
     const column = columnOf(this.text, startOf(node));
     const lines = blockLines(value, column, this.style).join(this.style.newline);
@@ -118,18 +118,18 @@ export class BlockEditor extends CollectionEditor {
     return `${lines.join(newline).trimStart()}${newline}${' '.repeat(column)}`;
   }
 
-  /** Whether nothing stands before it in its line. */
+  /** Whether only white space precedes it on its line. */
   private standsAlone(offset: number): boolean {
     return !/\S/.test(this.text.slice(lineStart(this.text, offset), offset));
   }
 }
 
-/** Whether a collection stands in lines of its own. */
+/** Whether a collection is in block style. */
 export function isBlock(node: unknown): boolean {
   return isCollection(node) && /^block/.test(node.srcToken?.type ?? '');
 }
 
-/** Behind the `:` of a pair, and what stands there of an anchor or a tag. */
+/** The end of a pair's `:`, including an anchor or tag after it. */
 export function colonEnd(pair: Pair): number {
   const token = (pair.srcToken as CST.CollectionItem | undefined)?.sep?.findLast(({ type }) =>
     ['map-value-ind', 'anchor', 'tag'].includes(type),
@@ -154,7 +154,7 @@ export function endOf(node: Node | Pair): number {
   return leafOf(node).range?.[1] ?? 0;
 }
 
-/** The last thing in a node that stands in lines. */
+/** The last node inside a block node. */
 function leafOf(node: Node | Pair): Node {
   if (isPair(node)) return leafOf((node.value ?? node.key) as Node);
   const last = isBlock(node) && isCollection(node) ? node.items.at(-1) : undefined;

@@ -24,9 +24,12 @@ export interface DocumentTree {
   readonly text: string;
   /** `null` for a document without content. */
   readonly root: Node | null;
-  /** What stands in two places by an alias is one object; scalars are {@link RawScalar}s where JSON would change them. */
+  /**
+   * An object that is reached by an alias is one object in both places; a scalar is a {@link RawScalar} if JSON would
+   * change it.
+   */
   readonly value: unknown;
-  /** What each alias stands for. */
+  /** The target of each alias. */
   readonly targets: ReadonlyMap<Alias, Node>;
 }
 
@@ -41,7 +44,7 @@ export interface TreeProblem {
 const KUBECTL_YAML: ParseOptions & DocumentOptions & SchemaOptions = {
   version: '1.1',
   keepSourceTokens: true,
-  // Of two members of one name the last counts, for Go too; what to do about it is the API server's to say.
+  // Of two members with one name the last counts, in Go too; whether to accept that is up to the API server.
   uniqueKeys: false,
   prettyErrors: false,
   logLevel: 'silent',
@@ -53,7 +56,7 @@ const KUBECTL_YAML: ParseOptions & DocumentOptions & SchemaOptions = {
     ),
 };
 
-/** Reads a document, or says what is wrong with it. Never throws. */
+/** Reads a document, or reports what is wrong with it. Never throws. */
 export function readTree(text: string): DocumentTree | readonly TreeProblem[] {
   try {
     const document = parseDocument<ParsedNode>(text, KUBECTL_YAML);
@@ -83,7 +86,9 @@ class TreeError extends Error implements TreeProblem {
   }
 }
 
-/** kubectl refuses documents whose aliases stand for far more than was written, from 4,000,000 nodes on at the latest. */
+/**
+ * kubectl refuses documents whose aliases expand to far more than was written, at the latest from 4,000,000 nodes on.
+ */
 const MAX_NODES = 4_000_000;
 
 interface Read {
@@ -150,7 +155,7 @@ class TreeReader {
   }
 
   private pair({ key, value }: Pair): Read {
-    // An alias may stand for a key as well.
+    // A key may be an alias as well.
     if (isScalar(key) && key.anchor !== undefined) this.read(key);
     return value === null ? NOTHING : this.read(value as Node);
   }

@@ -1,4 +1,4 @@
-/** One document of a file. What stands between two of them belongs to one of them: joined they are the file. */
+/** One document of a file. Text between two documents belongs to one of them: joined, they are the file. */
 export interface DocumentText {
   readonly text: string;
   readonly format: 'yaml' | 'json';
@@ -7,9 +7,9 @@ export interface DocumentText {
 }
 
 /**
- * Splits a file into its documents as kubectl does: at lines that start with `---`, and JSON objects one after another.
+ * Splits a file into its documents as kubectl does: at lines that start with `---`, and between JSON objects.
  *
- * A marker in the first column ends a document wherever it stands, in a block scalar too.
+ * A marker in the first column ends a document anywhere, even in a block scalar.
  *
  * @see YAML 1.2 §9.1.2
  */
@@ -25,7 +25,7 @@ export function splitDocuments(text: string): DocumentText[] {
   return documents;
 }
 
-/** `%YAML` and `%TAG` stand before the marker of the document that they are for. */
+/** `%YAML` and `%TAG` precede the marker of the document that they apply to. */
 function withDirectives(parts: readonly string[]): string[] {
   const joined: string[] = [];
   let directives = '';

@@ -36,11 +36,11 @@ export interface EditedDocument {
 export const MERGED = '<<';
 
 /**
- * Writes what patches changed into the text of a document, and touches nothing else.
+ * Writes the changes of patches into the text of a document, and leaves everything else untouched.
  *
- * The caller reads the result again: what is written has to mean what was patched.
+ * The caller reads the result again: the new text has to mean what the patches made.
  *
- * @param spellings - How values are to be written that stood in the document once, by pointer.
+ * @param spellings - How to write values that the document had before, by pointer.
  * @throws {EditError} When a place cannot be changed.
  */
 export function editDocument(
@@ -58,7 +58,7 @@ interface Place {
   readonly path: readonly string[];
   /** Whose value it is. */
   readonly pair?: Pair;
-  /** Whether that pair stands in a block map. */
+  /** Whether that pair is in a block map. */
   readonly inBlock?: boolean;
   readonly isJson?: boolean;
 }
@@ -71,7 +71,7 @@ class DocumentEditor {
   private readonly spellings: ReadonlyMap<string, Spelling>;
   private readonly block: BlockEditor;
   private readonly flow: FlowEditor;
-  /** What stands at an anchor afterwards. */
+  /** The new values of anchored nodes. */
   private readonly anchored = new Map<Node, unknown>();
 
   constructor(
@@ -89,7 +89,7 @@ class DocumentEditor {
   }
 
   visit(node: Node, before: unknown, after: unknown, place: Place): void {
-    // With aliases in the document, one may have to be written out because what it stands for changes.
+    // With aliases in the document, one may have to be expanded because its target changes.
     const isSettled = this.tree.targets.size === 0 && this.spellings.size === 0;
     if (before === after && isSettled) return;
     if (isAlias(node)) {
@@ -170,7 +170,7 @@ class DocumentEditor {
     return added;
   }
 
-  /** Whether a member that was written because a merged one did not do is the same as that again. */
+  /** Whether a member that overrides a merged one now has the merged value again. */
   private isMergedAgain(path: readonly string[], value: unknown): boolean {
     const spelling = this.spellings.get(pointerTo(path));
     return spelling?.source === MERGED && isSame(spelling.value, value);
@@ -254,7 +254,7 @@ class DocumentEditor {
   private span(node: Node): readonly [from: number, to: number] {
     const from = startOf(node);
     if (isBlock(node)) return [from, this.block.endOfText(node)];
-    // An empty value has no text: what stands behind its colon is left to others.
+    // An empty value has no text: what follows its colon is not ours to change.
     if (isScalar(node) && node.source === '' && node.type === 'PLAIN') return [from, from];
     return [from, node.range?.[1] ?? from];
   }

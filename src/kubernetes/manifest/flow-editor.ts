@@ -47,7 +47,7 @@ export class FlowEditor extends CollectionEditor {
     for (const [index, texts] of inserted) this.insert(list, spans, index, texts);
   }
 
-  /** A value of its own between brackets, or in place of one. */
+  /** The text of a value between brackets that is new or replaces another. */
   value(value: unknown, at: number, isJson: boolean): string {
     if (!isJson) return flowYaml(value, this.style);
     return jsonText(value, indentOf(this.text, at), this.style);
@@ -99,7 +99,7 @@ export class FlowEditor extends CollectionEditor {
     }
   }
 
-  /** With the comma before it, or the one behind it where nothing that stays stands before it. */
+  /** With the comma before it; if nothing that stays precedes it, with the comma after it. */
   private removeOne(spans: readonly Span[], index: number, isBehind: boolean): void {
     const [before, span, after] = [spans[index - 1], spans[index], spans[index + 1]];
     const from = isBehind ? before?.to : span?.from;
@@ -115,7 +115,7 @@ export class FlowEditor extends CollectionEditor {
     this.edits.replace(from, this.text.startsWith(tail, end) ? end + tail.length : end, '');
   }
 
-  /** What stands around the contents of a collection that was empty. */
+  /** The white space around the contents of a collection that was empty. */
   private emptyFrame(node: YAMLMap | YAMLSeq): readonly [head: string, tail: string] {
     const { newline, jsonIndent } = this.style;
     if (!this.isJson(node) || jsonIndent === '') return ['', ''];
@@ -123,7 +123,7 @@ export class FlowEditor extends CollectionEditor {
     return [newline + indent + jsonIndent, newline + indent];
   }
 
-  /** Between a comma and what follows it: a new line where each stands in one of its own. */
+  /** The text between a comma and the next element: a line break if each element has a line of its own. */
   private separation(node: YAMLMap | YAMLSeq, spans: readonly Span[]): string {
     const [first, second] = spans;
     const before =

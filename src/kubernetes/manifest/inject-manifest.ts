@@ -12,13 +12,13 @@ import { lineOf } from './text-lines.ts';
 
 /** A manifest with sidestub in its pods. */
 export interface InjectedManifest {
-  /** Everything but what was inserted is what it was, octet for octet. */
+  /** Octet for octet the same except for the insertions. */
   readonly text: string;
   readonly pods: readonly InjectedPod[];
   readonly unknown: readonly (UnknownTemplate & { readonly place: string })[];
 }
 
-/** What became of one pod of a manifest. */
+/** The result for one pod of a manifest. */
 export interface InjectedPod {
   /** `FILE:LINE` of its document. */
   readonly place: string;
@@ -34,10 +34,11 @@ export interface ManifestOptions extends InjectionOptions {
 }
 
 /**
- * Puts sidestub into every pod of a manifest, brings it to these options, or takes it out: YAML of any number of documents, or JSON objects one after another.
+ * Adds sidestub to every pod of a manifest, changes it to the given options, or removes it: YAML with any number of
+ * documents, or JSON objects one after another.
  *
- * @param file - What to call it where something is wrong.
- * @throws {InputError} When it is neither YAML nor JSON; names the places.
+ * @param file - Its name in error messages.
+ * @throws {InputError} When it is neither YAML nor JSON; it lists every place.
  */
 export function injectManifest(
   text: string,
@@ -71,7 +72,7 @@ function placed({ offset, reason }: TreeProblem, { text, line }: DocumentText, f
 /** Enough to see what is wrong. */
 const MAX_PROBLEMS = 5;
 
-/** A template of Helm or the like has a complaint for each of its lines: one says what to do about it. */
+/** In a Helm template or the like every line is an error: one message says what to do about it. */
 function summary(problems: readonly Problem[], text: string, file: string): readonly Problem[] {
   const template = /\{\{-?[^}]*\}\}/.exec(text);
   if (template !== null) {

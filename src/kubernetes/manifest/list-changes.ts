@@ -4,7 +4,7 @@ import { isSame } from './raw-scalar.ts';
 export type ListChange =
   | { readonly kind: 'keep' | 'replace'; readonly index: number; readonly value: unknown }
   | { readonly kind: 'remove'; readonly index: number }
-  /** Before the element at `index`, or behind the last one. */
+  /** Before the element at `index`, or after the last one. */
   | { readonly kind: 'insert'; readonly index: number; readonly value: unknown };
 
 /**

@@ -4,7 +4,7 @@ import { InputError } from '../../input-error.ts';
 /** How a file spells its text: kubectl reads UTF-16 where a byte order mark says so, and UTF-8 otherwise. */
 export type Encoding = 'utf-8' | 'utf-16le' | 'utf-16be';
 
-/** The text of a file, without its byte order mark, and what it takes to write it back octet for octet. */
+/** The text of a file without its byte order mark, and what is needed to write it back octet for octet. */
 export interface ManifestText {
   readonly text: string;
   readonly encoding: Encoding;
@@ -30,7 +30,7 @@ export function decodeManifest(octets: Uint8Array, file: string): ManifestText {
   return manifest;
 }
 
-/** The octets of a text; for one that was only decoded, those that were read. */
+/** The octets of a text; for an unchanged text, the octets that were read. */
 export function encodeManifest({ text, encoding, hasMark }: ManifestText): Uint8Array {
   const marked = hasMark ? MARK + text : text;
   if (encoding === 'utf-8') return Buffer.from(marked, 'utf8');

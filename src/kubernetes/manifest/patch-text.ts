@@ -19,14 +19,14 @@ import { styleOf, type TextStyle } from './text-style.ts';
 export interface Change {
   readonly path: readonly (string | number)[];
   readonly patch: JsonPatch;
-  /** Whether it puts back what the pod's record says. */
+  /** Whether the change restores what the pod's record holds. */
   readonly isRemoval: boolean;
 }
 
 /**
- * The text of a document with changes made in it: everything else is what it was, octet for octet.
+ * The text of a document with changes applied; the rest stays the same, octet for octet.
  *
- * What was written is read again, and has to be what the patches make, down to the spelling of every scalar.
+ * The result is read again and has to equal the patched value, down to the spelling of every scalar.
  *
  * @returns The text, or the place that cannot be changed and why.
  */
@@ -63,7 +63,7 @@ function patchedBy(tree: DocumentTree, changes: readonly Change[]): PatchedValue
   return patched;
 }
 
-/** How a removal is to spell what it puts back, by pointer into the document. */
+/** How a removal spells the values that it restores, by pointer into the document. */
 function spellingsOf(
   tree: DocumentTree,
   { path }: Change,
@@ -74,7 +74,7 @@ function spellingsOf(
   );
 }
 
-/** The changes with the spelling of what they write over in the records of their pods. */
+/** The changes, with the spelling of replaced values added to the records of their pods. */
 function withSpellings(
   tree: DocumentTree,
   changes: readonly Change[],

@@ -2,9 +2,9 @@ import { changeMember, type JsonPatch, pointerTokens } from '../inject/json-patc
 import { defineMember, member } from './raw-scalar.ts';
 
 /**
- * A document's value with patches applied, that still knows what of it was where before.
+ * A document's value with patches applied, which remembers where each part was before.
  *
- * What a patch changes is copied first: a value that stands in two places by an alias changes in one of them.
+ * What a patch changes is copied first: a value that an alias shares changes in one place only.
  */
 export class PatchedValue {
   private value: unknown;
@@ -14,7 +14,7 @@ export class PatchedValue {
     this.value = value;
   }
 
-  /** The value as it is now. */
+  /** The current value. */
   get current(): unknown {
     return this.value;
   }
@@ -25,9 +25,9 @@ export class PatchedValue {
   }
 
   /**
-   * Applies a patch to what stands at `base`.
+   * Applies a patch to the value at `base`.
    *
-   * @throws {Error} When an operation has no place to go to: a patch is made for one document.
+   * @throws {Error} When an operation's place does not exist: a patch belongs to one document.
    */
   apply(base: readonly (string | number)[], patch: JsonPatch): void {
     for (const operation of patch) {

@@ -7,10 +7,10 @@ export interface PodTemplate {
   /** `Job/build`: what people call it. */
   readonly label: string;
   readonly namespace: string | undefined;
-  /** Where it stands in the document. */
+  /** Its place in the document. */
   readonly path: Path;
   readonly pod: unknown;
-  /** What keeps what was made of it from working, each in a sentence without end. */
+  /** Reasons why the result will not work: one clause each, without a full stop. */
   readonly warnings: readonly string[];
 }
 
@@ -29,7 +29,7 @@ export interface FoundTemplates {
 
 const NOTHING: FoundTemplates = { templates: [], unknown: [] };
 
-/** A List in a List in a List is somebody's joke. */
+/** No real manifest nests Lists three deep. */
 const MAX_LISTS = 8;
 
 /** The pods of an object, in their order; of a List those of all its items. None where it makes no pods. */
@@ -92,7 +92,7 @@ function placesOf(value: unknown, tokens: TemplatePath['tokens']): Path[] {
   });
 }
 
-/** Objects deeper than this are no templates that anybody wrote. */
+/** No real template is nested deeper than this. */
 const MAX_DEPTH = 12;
 
 /** Where an object has something with `spec.containers` in it, below itself; lists as `*`. */

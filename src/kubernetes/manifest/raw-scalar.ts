@@ -1,7 +1,7 @@
 /**
- * A scalar that JSON would not spell as the document does: `~`, `yes`, `0xFF`, `1e400`, 9007199254740993.
+ * A scalar that JSON would spell differently from the document: `~`, `yes`, `0xFF`, `1e400`, 9007199254740993.
  *
- * Its value is what kubectl reads; its source is what has to stand in the document afterwards.
+ * Its value is what kubectl reads; its source is what the document must contain afterwards.
  */
 export class RawScalar {
   readonly value: unknown;

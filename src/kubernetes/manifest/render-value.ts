@@ -29,7 +29,7 @@ function blockScalar(value: unknown, style: TextStyle): string {
   return typeof value === 'string' ? yamlText(value) : flowYaml(value, style);
 }
 
-/** In one line of YAML. */
+/** On one line of YAML. */
 export function flowYaml(value: unknown, style: TextStyle): string {
   if (value instanceof RawScalar) return value.source === '' ? 'null' : value.source;
   if (typeof value === 'string') return yamlText(value, true);
@@ -65,7 +65,7 @@ export function jsonText(value: unknown, indent: string, style: TextStyle): stri
   return `${open}${newline}${inner}${lines}${newline}${indent}${close}`;
 }
 
-/** Text that every reader of YAML 1.1 and 1.2 takes for text as it stands. */
+/** Text that YAML 1.1 and 1.2 both read as that text without quotes. */
 const PLAIN =
   /^(?:(?:--)?[A-Za-z_/$][\w./$()@+-]*(?: [A-Za-z_/$(][\w./$()@+-]*)*|\d+(?:m|[KMG]i)|\d+(?:\.\d+){3})$/;
 /** The same with `:`, which older readers do not take in flow collections. */

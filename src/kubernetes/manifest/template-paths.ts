@@ -1,4 +1,4 @@
-/** Where the objects of one kind have the template of their pods. */
+/** The paths at which objects of one kind have their pod templates. */
 export interface TemplatePath {
   /** `*` is each element of a list. */
   readonly tokens: readonly string[];
@@ -43,15 +43,16 @@ const KNOWN: readonly KnownKind[] = [
 export class TemplatePaths {
   private readonly kinds: readonly KnownKind[];
 
-  /** @param more - Those that somebody named, beside the known ones. */
+  /** @param more - Paths from the user, in addition to the known ones. */
   constructor(more: readonly KnownKind[] = []) {
     this.kinds = [...more, ...KNOWN];
   }
 
   /**
-   * Where objects of a kind have their templates; none where the kind is not known.
+   * The paths of the templates of a kind; none if the kind is unknown.
    *
-   * @param group - `undefined` for an object that does not say: its kind has to do, as one of the core or of Kubernetes' own.
+   * @param group - `undefined` for an object without one: its kind is then looked up in the core and Kubernetes' own
+   * groups.
    */
   of(kind: string, group: string | undefined): readonly TemplatePath[] {
     return this.kinds.filter(

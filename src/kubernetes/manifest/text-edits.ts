@@ -28,12 +28,12 @@ export class TextEdits {
   insertLines(offset: number, lines: readonly string[]): void {
     const at = nextLine(this.text, offset);
     const text = lines.join(this.newline);
-    // The last line of a text that ends without a line break goes on doing so.
+    // If the text ends without a line break, so does the result.
     const unfinished = at === this.text.length && !this.text.endsWith('\n');
     this.replace(at, at, unfinished ? this.newline + text : text + this.newline);
   }
 
-  /** Takes away the lines from the one that holds `from` to the one that a node ends in. */
+  /** Removes the lines from the one with `from` to the one in which a node ends. */
   removeLines(from: number, offset: number): void {
     this.removals.push({ from: lineStart(this.text, from), to: nextLine(this.text, offset) });
   }
@@ -52,7 +52,7 @@ export class TextEdits {
     return result + this.text.slice(at);
   }
 
-  /** Whole lines; at an end without a line break, the line break before them instead of the one behind. */
+  /** Whole lines; at an end without a line break, with the line break before them in place of the one after them. */
   private removedParts(): TextEdit[] {
     const parts: TextEdit[] = [];
     for (const { from, to } of this.removals.toSorted((some, other) => some.from - other.from)) {

@@ -1,20 +1,20 @@
 import { isCollection, isMap, isPair, isSeq, type Node } from 'yaml';
 import { columnOf } from './text-lines.ts';
 
-/** How a document is laid out, so that what is inserted looks like the rest of it. */
+/** The layout of a document, so that insertions look like the rest of it. */
 export interface TextStyle {
   readonly newline: '\n' | '\r\n';
   /** Columns from a key to the keys below it. */
   readonly step: number;
   /** Columns from a key to the dashes of its list; kubectl writes 0. */
   readonly listStep: number;
-  /** Columns from a dash to what stands behind it. */
+  /** Columns from a dash to its value. */
   readonly dash: number;
-  /** What stands inside the braces of a flow map. */
+  /** The white space inside the braces of a flow map. */
   readonly padding: '' | ' ';
-  /** Of JSON: one step of indentation, none where it is all in one line. */
+  /** JSON: one step of indentation; empty if everything is on one line. */
   readonly jsonIndent: string;
-  /** Of JSON in one line: what stands behind `:` and `,`. */
+  /** JSON on one line: the white space after `:` and `,`. */
   readonly jsonGap: '' | ' ';
 }
 

@@ -14,16 +14,16 @@ export interface AdmissionRequest {
   readonly object: unknown;
 }
 
-/** What it is told. Always allowed: a pod without sidestub is better than no pod. */
+/** The response. Always allowed: a pod without sidestub is better than no pod. */
 export interface AdmissionAnswer {
   readonly patch: JsonPatch;
-  /** Shown by kubectl to whoever made the pod. */
+  /** kubectl shows them to the user who creates the pod. */
   readonly warnings: readonly string[];
   /** Kept in the audit log, behind the webhook's name. */
   readonly auditAnnotations: Readonly<Record<string, string>>;
 }
 
-/** A request that cannot be answered, for there is no uid to answer to. */
+/** A request that cannot be answered, because it has no uid. */
 export class ReviewError extends Error {
   override readonly name = 'ReviewError';
 }
@@ -71,7 +71,7 @@ function parse(text: string): unknown {
   }
 }
 
-/** The review that goes back, as JSON. */
+/** The review as JSON, to be sent back. */
 export function renderReview(uid: string, answer: AdmissionAnswer): string {
   const { patch, warnings, auditAnnotations } = answer;
   const patched = {

@@ -8,9 +8,9 @@ export interface Verdict extends AdmissionAnswer {
 }
 
 /**
- * Answers a review: the patch for a pod that is made, and for everything else nothing.
+ * Answers a review: with the patch for a pod that is created, and with nothing for any other request.
  *
- * A pod that is refused runs without sidestub and its maker is warned; one that is skipped is meant to.
+ * A refused pod runs without sidestub and its creator gets a warning; a skipped one is meant to run without.
  */
 export function answerReview(request: AdmissionRequest, options: InjectionOptions): Verdict {
   const { kind, operation, namespace, object } = request;
@@ -32,7 +32,7 @@ export function answerReview(request: AdmissionRequest, options: InjectionOption
   return { outcome, patch: [], warnings, auditAnnotations: { outcome, reason } };
 }
 
-/** What is said where we failed: the pod is made all the same. */
+/** The answer after an error of ours: the pod is created anyway. */
 export const failedOpen: Verdict = {
   outcome: 'failed',
   patch: [],

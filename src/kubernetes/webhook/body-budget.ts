@@ -7,9 +7,10 @@ export interface BodyShare {
 }
 
 /**
- * Bounds what all the bodies that are on their way hold together (S1).
+ * Bounds the octets of all bodies that are still arriving (S1).
  *
- * The oldest gives way: a review comes whole within milliseconds, and what has been coming for longest is least likely to.
+ * Past the bound the oldest is cut: a review arrives whole within milliseconds, so that one is the least likely to
+ * complete.
  */
 export class BodyBudget {
   private readonly maxOctets: number;
@@ -21,7 +22,7 @@ export class BodyBudget {
     this.maxOctets = maxOctets;
   }
 
-  /** @param cut - Called when the body has to give way. */
+  /** @param cut - Called when the body is cut. */
   begin(cut: () => void): BodyShare {
     const share: BodyShare = {
       take: (octets) => {

@@ -23,8 +23,8 @@ export class CertificateError extends Error {
 /**
  * Reads the pair.
  *
- * @throws {CertificateError} When a file is missing or no PEM, or the key is another's: so they are between the two
- * writes of somebody who renews them.
+ * @throws {CertificateError} When a file is missing or not PEM, or the key does not match the certificate, as between
+ * the two writes of a renewal.
  */
 export async function readCertificate(files: CertificateFiles): Promise<Certificate> {
   const cert = await readPem(files.cert);

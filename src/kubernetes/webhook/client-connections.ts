@@ -3,8 +3,8 @@ import type { Socket } from 'node:net';
 type State = 'silent' | 'idle' | 'busy';
 
 /**
- * Keeps room for a new connection (S1): where there are too many, the one that has been silent for longest since it was made gives
- * way, then the one that has been idle for longest; where all are busy, the new one goes.
+ * Makes room for a new connection (S1): past the bound, the connection that has sent nothing since it was made for the
+ * longest time is closed, then the one that has been idle for the longest; if all are busy, the new one is closed.
  */
 export class ClientConnections {
   private readonly max: number;

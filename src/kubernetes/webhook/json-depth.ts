@@ -1,12 +1,12 @@
 /**
- * Whether arrays and objects stand in each other more than `max` deep, told without parsing: a parser pays for each level with
+ * Whether arrays and objects are nested more than `max` deep, found without parsing: a parser pays for each level with
  * memory and stack, and 3 MiB have room for three million (S1).
  */
 export function isNestedDeeper(json: string, max: number): boolean {
   let depth = 0;
   for (let at = 0; at < json.length; at++) {
     const c = json.charCodeAt(at);
-    // `[` and `{`, `]` and `}` are the same but for one bit.
+    // `[` and `{`, and `]` and `}`, differ in one bit.
     if (c === QUOTE) at = endOfString(json, at);
     else if ((c | 0x20) === CLOSES) depth--;
     else if ((c | 0x20) === OPENS && ++depth > max) return true;
@@ -14,7 +14,7 @@ export function isNestedDeeper(json: string, max: number): boolean {
   return false;
 }
 
-/** Where the quote stands that ends the string that begins at `start`. */
+/** The offset of the quote that ends the string that begins at `start`. */
 function endOfString(json: string, start: number): number {
   let at = start + 1;
   while (at < json.length && json.charCodeAt(at) !== QUOTE) {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { BodyBudget } from './body-budget.ts';
 import type { Rejection } from './webhook-metrics.ts';
 
-/** A request that is not what the server is for. */
+/** A request that this server does not serve. */
 export class RequestError extends Error {
   override readonly name = 'RequestError';
   readonly status: number;
@@ -23,9 +23,9 @@ export interface BodyOptions {
 }
 
 /**
- * The body of a POST of JSON, once it is here whole.
+ * The body of a JSON POST, once it has arrived whole.
  *
- * @throws {RequestError} For another request, for a body that is too large, and when the client goes away.
+ * @throws {RequestError} For another request, for a body that is too large, and when the client disconnects.
  */
 export async function readBody(request: IncomingMessage, options: BodyOptions): Promise<string> {
   const { path, maxOctets, budget } = options;

@@ -26,7 +26,7 @@ export interface WebhookServerOptions {
   readonly now: () => number;
   /** Told of each review that was answered. */
   readonly onReview?: (request: AdmissionRequest, verdict: Verdict) => void;
-  /** Told of what should not happen; the pod is made all the same. */
+  /** Called on an error; the pod is created anyway. */
   readonly onBug: (error: unknown) => void;
   readonly limits?: Partial<WebhookLimits>;
 }
@@ -58,9 +58,9 @@ export interface WebhookServer {
   /** For connections from now on. */
   setCertificate(certificate: Certificate): void;
   /**
-   * Takes no more connections, answers what is in flight, and ends.
+   * Accepts no more connections, answers requests in flight, and ends.
    *
-   * @param grace - Milliseconds after which what is left is cut.
+   * @param grace - Milliseconds after which the remaining requests are cut.
    * @returns How many requests were cut.
    */
   stop(grace: number): Promise<number>;
@@ -72,8 +72,8 @@ export const REVIEW_PATH = '/inject';
 /**
  * Serves reviews over HTTPS.
  *
- * It fails open: whatever goes wrong here, the pod is made without sidestub. That is the meaning of
- * `failurePolicy: Ignore`, and what a pod gets for an error of ours too.
+ * It fails open: on any error, the pod is created without sidestub. That is the meaning of `failurePolicy: Ignore`, and
+ * our own errors are answered in the same way.
  *
  * @throws {Error} When the address cannot be bound.
  */
@@ -95,7 +95,7 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
       headersTimeout: limits.request,
       requestTimeout: limits.request,
       keepAliveTimeout: limits.idle,
-      // Node looks every 30 s by itself, which is no limit.
+      // Node checks every 30 s by default, which would be no limit.
       connectionsCheckingInterval: Math.min(1_000, limits.request),
     },
     (request, response) => {
@@ -192,8 +192,8 @@ async function stop(
   inFlight: ReadonlySet<ServerResponse>,
 ): Promise<number> {
   const closed = once(server, 'close');
-  // Node closes the connections that are idle now. One that is answered later must not be kept, or it would hold the end
-  // until it has been idle for long enough.
+  // Node closes the connections that are idle now. One that is answered later must not be kept, or the shutdown would
+  // wait for its idle timeout.
   for (const response of inFlight) response.shouldKeepAlive = false;
   server.close();
   let abandoned = 0;
