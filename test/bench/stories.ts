@@ -52,13 +52,13 @@ const DEFAULT_RUNS = 5;
 /** A stall of seconds is no shorter the next time: one run shows it. */
 const STALL: Milliseconds = 2_000;
 
-const README = join(import.meta.dirname, '../../README.md');
+const PAGE = join(import.meta.dirname, '../../docs/performance.md');
 const BEGIN = '<!-- stories:begin (npm run bench -- stories) -->';
 const END = '<!-- stories:end -->';
 
 /**
  * Prints a Markdown table of what each story takes, directly and through sidestub, dnsmasq and unbound, and puts it into
- * README.md.
+ * docs/performance.md. The README has some of its rows.
  *
  * @param args - How many runs each cell is the median of; default 5.
  */
@@ -82,11 +82,11 @@ export async function run(args: string[]): Promise<void> {
   } finally {
     await lab.close();
   }
-  const readme = readFileSync(README, 'utf8');
+  const page = readFileSync(PAGE, 'utf8');
   const block = `${BEGIN}\n${lines.join('\n')}\n${END}`;
   writeFileSync(
-    README,
-    readme.replace(new RegExp(`${escaped(BEGIN)}[^]*${END}`), () => block),
+    PAGE,
+    page.replace(new RegExp(`${escaped(BEGIN)}[^]*${END}`), () => block),
   );
 }
 

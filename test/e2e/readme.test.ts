@@ -4,11 +4,11 @@ import { test } from 'tap';
 import { measure, stories } from '../bench/stories.ts';
 import { LIBCS, setupLab } from '../support/lab-story.ts';
 
-const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8');
+const page = readFileSync(join(import.meta.dirname, '../../docs/performance.md'), 'utf8');
 
-/** The cells of a row of the README's table: story, libc, directly, sidestub, dnsmasq, unbound. */
+/** The cells of a row of the page's table: story, libc, directly, sidestub, dnsmasq, unbound. */
 function cells(title: string, libc: string): string[] {
-  const line = readme.split('\n').find((row) => row.startsWith(`| ${title} | ${libc} |`));
+  const line = page.split('\n').find((row) => row.startsWith(`| ${title} | ${libc} |`));
   return (line ?? '').split('|').map((cell) => cell.trim());
 }
 
@@ -16,7 +16,7 @@ function queriesIn(cell: string | undefined): number {
   return Number(/, (\d+) q/.exec(cell ?? '')?.[1]);
 }
 
-test('the query counts of the README are those that are seen', async (t) => {
+test('the query counts of the table of lookups are those that are seen', async (t) => {
   const lab = await setupLab(t);
   if (lab === undefined) return;
   const counted = stories.filter((story) => story.timed !== true);
