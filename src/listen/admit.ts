@@ -13,10 +13,10 @@ export type Admission =
   | { readonly kind: 'drop'; readonly reason: 'response' | 'malformed' };
 
 /**
- * Decides from the header, and only then reads on (L2).
+ * Decides from the header whether to read on (L2).
  *
- * What is not understood is dropped where no question can be echoed: a reply of 12 octets makes glibc before 2.41 wait
- * for 5 s, so it goes only to those who asked no single question (L3).
+ * A message that is not understood is dropped if no question can be echoed: a reply of 12 octets makes glibc before
+ * 2.41 wait for 5 s, so it is sent only for a QDCOUNT other than 1 (L3).
  */
 export function admit(octets: Uint8Array): Admission {
   if (octets.length < HEADER_OCTETS) return { kind: 'drop', reason: 'malformed' };
@@ -42,7 +42,7 @@ function error(request: Request, rcode: number): Admission {
   return { kind: 'reply', octets: renderError(request, rcode), rcode };
 }
 
-/** An error with the client's question, where there is one that can be read; records behind it do not matter. */
+/** An error with the client's question, if that can be read; the records after it do not matter. */
 function echo(octets: Uint8Array, rcode: number): Admission {
   const header = readHeader(octets);
   if (header.qdcount !== 1) return bareError(octets, rcode);
@@ -64,7 +64,7 @@ function echo(octets: Uint8Array, rcode: number): Admission {
   }
 }
 
-/** Twelve octets: all that can be said to a message without exactly one question (RFC 9619 §4). */
+/** Twelve octets: the only possible reply to a message without exactly one question (RFC 9619 §4). */
 function bareError(octets: Uint8Array, rcode: number): Admission {
   const { id, opcode, flags } = readHeader(octets);
   const reply = new Uint8Array(HEADER_OCTETS);

@@ -10,7 +10,7 @@ export interface Prefix {
 /** Whether a client may ask, by its address. */
 export type Allows = (address: string) => boolean;
 
-/** @returns `undefined` for what is no prefix; bits behind the length may be set and do not count. */
+/** @returns `undefined` if it is not a prefix; bits beyond the length may be set and are ignored. */
 export function parsePrefix(text: string): Prefix | undefined {
   const [, address = '', digits] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   const family = isIP(address);
@@ -26,9 +26,9 @@ export function formatPrefix({ address, length }: Prefix): string {
 }
 
 /**
- * Who may ask: clients in one of the prefixes.
+ * A test for clients in one of the prefixes.
  *
- * @returns `undefined` for no prefixes: everybody may, and nobody's address has to be looked at.
+ * @returns `undefined` for no prefixes: every client may ask, and no address has to be read.
  */
 export function allowList(prefixes: readonly Prefix[]): Allows | undefined {
   if (prefixes.length === 0) return undefined;
@@ -37,7 +37,7 @@ export function allowList(prefixes: readonly Prefix[]): Allows | undefined {
     allowed.addSubnet(address, length, isIPv6(address) ? 'ipv6' : 'ipv4');
   }
   return (address) => {
-    // A link-local client has its interface behind a percent sign, which is no part of the prefix.
+    // A link-local client's address has its interface after a percent sign, which is not part of the prefix.
     const [bare = ''] = address.split('%');
     return allowed.check(bare, isIPv6(bare) ? 'ipv6' : 'ipv4');
   };

@@ -1,11 +1,11 @@
 /**
- * Who waits for a turn, by client: each client in its turn has its oldest taken, and where there is no room the client
- * that has most waiting gives its oldest up, so that one that floods takes nothing from the others (S1).
+ * Work that waits for its turn, by client. The clients take turns, oldest work first. When there is no room, the client
+ * with the most waiting loses its oldest, so that one that floods takes nothing from the others (S1).
  */
 export class Backlog<T> {
   /** The client whose turn it is comes first; none is there without something that waits. */
   private readonly queues = new Map<string, T[]>();
-  /** What is beyond it goes as others come. */
+  /** The bound. After it is lowered, the excess is dropped as more arrives. */
   limit: number;
   private count = 0;
 
@@ -17,7 +17,7 @@ export class Backlog<T> {
     return this.count;
   }
 
-  /** @returns What has to give way for it; `undefined` where there is room. */
+  /** @returns The item that is dropped to make room for it; `undefined` if there is room. */
   push(client: string, item: T): T | undefined {
     const queue = this.queues.get(client);
     if (queue === undefined) this.queues.set(client, [item]);

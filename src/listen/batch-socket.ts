@@ -50,16 +50,16 @@ const NAME_ROOM = 28;
 /** How long {@link BatchSocket.receive} blocks at most, in microseconds; the kernel makes a tick or two of it. */
 const BLOCKED = 1_000;
 
-/** How many datagrams one system call takes: twice as many win no more than 2 %. */
+/** How many datagrams one system call takes: twice as many gain at most 2 %. */
 export const BATCH = 64;
-/** Room for a query and for the reply that is written over it; only what is used is ever touched. */
+/** Room for a query and for the reply that is written over it; memory that is never used is never touched. */
 export const SLOT_OCTETS = 4_096;
 
 /**
- * A UDP socket that takes and sends many datagrams in one system call, in memory of its own.
+ * A UDP socket that receives and sends many datagrams in one system call, in memory of its own.
  *
- * Datagram `i` of a batch stands in {@link slots} from `i * SLOT_OCTETS` on; its reply is written over it, and goes back
- * to where it came from.
+ * Datagram `i` of a batch is in {@link slots} from `i * SLOT_OCTETS` on; its reply is written over it, and sent to its
+ * source.
  */
 export class BatchSocket {
   readonly fd: number;
@@ -78,9 +78,9 @@ export class BatchSocket {
   /**
    * Binds the address.
    *
-   * @param options.threads - How many sockets share it: a client's datagrams all go to the same one of them, since a
-   *   thread knows the walk only of those who ask it (N4, N7).
-   * @param options.fd - A socket that is bound to it already; it is ours then.
+   * @param options.threads - How many sockets share it: all datagrams of a client go to the same socket, since a thread
+   * knows only the walks of its own clients (N4, N7).
+   * @param options.fd - A socket that is bound to it already; this object then owns it.
    * @throws {NodeJS.ErrnoException} As `bind` fails.
    */
   constructor(
@@ -134,24 +134,24 @@ export class BatchSocket {
     return this.blocking;
   }
 
-  /** Has {@link receive} block, and every other call as well: nobody else may use the socket. @returns Whether it does. */
+  /** Makes {@link receive} and every other call block: nothing else may use the socket. @returns Whether it does. */
   block(): boolean {
     if (!this.blocking && this.mayBlock) this.blocking = this.setFlags(this.flags & ~SOCK_NONBLOCK);
     return this.blocking;
   }
 
-  /** Gives the socket back: node needs one that does not block. */
+  /** Returns the socket to non-blocking mode, which node needs. */
   unblock(): void {
     if (this.blocking) this.blocking = !this.setFlags(this.flags | SOCK_NONBLOCK);
   }
 
   /**
-   * Takes what is there, at most {@link BATCH}.
+   * Receives the datagrams that are waiting, at most {@link BATCH}.
    *
-   * The kernel writes how long each address is over how much room there was for it: for one family that is always the
-   * same, and room enough for the next.
+   * The kernel overwrites the size of each address buffer with the length of the address: for one family that is always
+   * the same, and enough for the next call.
    *
-   * @returns How many datagrams; 0 where none waits.
+   * @returns How many datagrams; 0 if none is waiting.
    */
   receive(): number {
     const headers = this.memory.at + this.layout.received;
@@ -159,7 +159,7 @@ export class BatchSocket {
     return Math.max(0, this.libc.recvmmsg(this.fd, headers, BATCH, flags, null));
   }
 
-  /** How many octets datagram `i` has; one that is larger than a slot was cut off there. */
+  /** How many octets datagram `i` has; one larger than a slot was truncated. */
   lengthOf(i: number): number {
     return this.words[this.layout.received / 4 + i * HEADER_WORDS + LENGTH] ?? 0;
   }
@@ -184,7 +184,7 @@ export class BatchSocket {
     words[layout.received / 4 + i * HEADER_WORDS + NAME_LENGTH] = length;
   }
 
-  /** Puts a datagram that somebody else has read into slot `i`, as if it had been received there. */
+  /** Puts a datagram that node has read into slot `i`, as if it had been received there. */
   put(i: number, octets: Uint8Array, peer: Endpoint): void {
     this.slots.set(octets, i * SLOT_OCTETS);
     this.addressTo(i, peer);
@@ -208,9 +208,9 @@ export class BatchSocket {
   }
 
   /**
-   * Sends what is staged.
+   * Sends the staged replies.
    *
-   * @param refused - Called with the slot and length of each reply that the kernel has no room for at this moment.
+   * @param refused - Called with the slot and length of each reply that the kernel has no room for at the moment.
    */
   flush(refused: (i: number, length: number) => void): void {
     const { libc, layout } = this;
@@ -234,13 +234,13 @@ export class BatchSocket {
         for (; sent < this.staged; sent++) this.tellRefused(sent, refused);
         break;
       }
-      // This one client cannot be reached; the others can.
+      // This client cannot be reached; the others can.
       sent++;
     }
     this.staged = 0;
   }
 
-  /** Blocks the process until a datagram is there. @returns Whether one is. */
+  /** Blocks the process until a datagram arrives. @returns Whether one has. */
   wait(milliseconds: number): boolean {
     const { scratch } = this.layout;
     this.words[scratch / 4] = this.fd;
@@ -248,7 +248,7 @@ export class BatchSocket {
     return this.libc.poll(this.memory.at + scratch, 1, milliseconds) > 0;
   }
 
-  /** Closes a socket that nobody else has taken over. */
+  /** Closes a socket, unless node has adopted it. */
   close(): void {
     this.libc.close(this.fd);
     this.free();
@@ -325,7 +325,7 @@ export class BatchSocket {
     this.libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, pointer, 16);
   }
 
-  /** Has a `receive` that blocks come back. @returns Whether it does. */
+  /** Makes a blocking `receive` return after a while. @returns Whether that worked. */
   private limitWait(): boolean {
     const { scratch } = this.layout;
     // struct timeval: seconds, microseconds.
@@ -354,7 +354,7 @@ export class BatchSocket {
   }
 }
 
-/** Where everything stands in one piece of memory: first what is written once, then the datagrams. */
+/** The layout of one piece of memory: first what is written once, then the datagrams. */
 function layOut() {
   const received = 0;
   const sent = received + BATCH * HEADER_WORDS * 4;

@@ -3,7 +3,7 @@ import type { Endpoint } from '../endpoint.ts';
 import { BatchSocket, SLOT_OCTETS } from './batch-socket.ts';
 import { type Libc, loadLibc } from './libc.ts';
 
-/** Whether many datagrams can be taken in one system call here. */
+/** Whether this machine can receive many datagrams in one system call. */
 export type BatchSupport = { readonly libc: Libc } | { readonly reason: string };
 
 /** Longer than the loopback ever takes, on the busiest machine that is of use. */

@@ -1,7 +1,7 @@
 /** An address in the process's memory; it fits a number, since user space ends at 2^47. */
 export type Pointer = number;
 
-/** Memory that does not move and that nobody collects. */
+/** Memory that the garbage collector neither moves nor frees. */
 export interface Memory {
   readonly at: Pointer;
   readonly buffer: ArrayBuffer;
@@ -53,9 +53,9 @@ export function loadLibc(): Libc {
 }
 
 /**
- * Gives what is free in the C library's heap back to the kernel (malloc_trim).
+ * Returns the free memory of the C library's heap to the kernel (malloc_trim).
  *
- * @returns `undefined` where there is no such call (musl), or no koffi.
+ * @returns `undefined` if there is no such call (musl), or no koffi.
  */
 export function loadTrim(): (() => void) | undefined {
   try {
@@ -69,10 +69,10 @@ export function loadTrim(): (() => void) | undefined {
 type Koffi = typeof import('koffi')['default'];
 
 /**
- * koffi's addon by itself where it stands where it is expected, and else by koffi's own way to it.
+ * koffi's addon, loaded directly if it is in its usual place, else through koffi's own entry.
  *
- * That way takes 8 ms and 5 MiB for deprecated names of functions: it looks at every property of `node:util`, some of
- * which load others. The addon takes 1 ms and 1 MiB.
+ * That entry takes 8 ms and 5 MiB for deprecated function names: it reads every property of `node:util`, and some of
+ * those load other modules. The addon takes 1 ms and 1 MiB.
  */
 export function loadKoffi(addon = addonOf(process.arch)): Koffi {
   const { createRequire } = process.getBuiltinModule('node:module');

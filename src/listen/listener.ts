@@ -4,6 +4,6 @@ import type { Endpoint } from '../endpoint.ts';
 export interface Listener {
   /** Where it listens: the port is the kernel's choice when 0 was asked for. */
   readonly endpoint: Endpoint;
-  /** Takes no more queries; what is in flight may still be answered until this resolves. */
+  /** Takes no more queries; those in flight may still be answered until this resolves. */
   close(): Promise<void>;
 }

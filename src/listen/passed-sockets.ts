@@ -3,7 +3,7 @@ import { type Endpoint, formatEndpoint } from '../endpoint.ts';
 import { addressText } from '../wire/address.ts';
 import { ListenError } from './listen-error.ts';
 
-/** The sockets of one address that a service manager has opened for us. */
+/** The sockets of one address that a service manager has opened for this process. */
 export interface PassedSockets {
   readonly endpoint: Endpoint;
   /** File descriptors, bound, and listening where that has a meaning. */
@@ -17,17 +17,17 @@ export interface PassedFrom {
   readonly pid: number;
   /** The text of a file below /proc/self/net, or `undefined` where there is none. */
   readonly table: (name: string) => string | undefined;
-  /** What a file descriptor is: `socket:[INODE]`. @throws {Error} Where there is no such descriptor. */
+  /** The target of a file descriptor: `socket:[INODE]`. @throws {Error} If there is no such descriptor. */
   readonly describe: (fd: number) => string;
 }
 
 /**
- * The sockets that a service manager passes: none, but under socket activation.
+ * The sockets that a service manager passes; none without socket activation.
  *
- * Which is which and where each is bound stands in the kernel's tables, by the number of the socket: Node has no call
- * that says it of a descriptor before it has taken it over.
+ * The type and the address of each come from the kernel's tables, by the socket's inode: Node cannot tell them for a
+ * descriptor that it does not own.
  *
- * @throws {ListenError} When one is no bound UDP or TCP socket, or an address has only one of the two (L1).
+ * @throws {ListenError} When one is not a bound UDP or TCP socket, or an address has only one of the two (L1).
  * @see sd_listen_fds(3)
  */
 export function passedSockets(from: PassedFrom): readonly PassedSockets[] {

@@ -17,16 +17,16 @@ const PLAIN_OPT_OCTETS = 11;
 const PLAIN_UDP_OCTETS = 512;
 
 /**
- * Reads the queries that libcs send: one question of class IN, nothing behind it but an OPT without options.
+ * Reads the queries that libcs send: one question of class IN, followed at most by an OPT without options.
  *
- * One object reads every query of a listener and allocates nothing. What is in any way unusual is refused here and goes
- * the ordinary way, which understands it or answers with an error; so a refusal is never wrong, only slower.
+ * One object reads every query of a listener and allocates nothing. Anything unusual is refused here and takes the
+ * ordinary path, which understands it or answers with an error; so a refusal is never wrong, only slower.
  */
 export class PlainQuery {
   /** The question's identity, {@link wordCount} of them. */
   readonly words = new Int32Array(MAX_KEY_WORDS);
   wordCount = 0;
-  /** What was read last, four octets at a time: batches stand in the same octets each time. */
+  /** The octets that were read last, and a view of them that is kept: each batch is in the same buffer. */
   private octets: Uint8Array = new Uint8Array();
   private view: DataView = new DataView(this.octets.buffer);
   /** Keyed with the seed; all 32 bits, signed. */
@@ -41,7 +41,7 @@ export class PlainQuery {
   udpLimit = 0;
   private readonly seed: number;
 
-  /** @param seed - 32 random bits: nobody outside the process can choose names that fall together (HashDoS). */
+  /** @param seed - 32 random bits, so that no client can choose names that collide (HashDoS). */
   constructor(seed: number) {
     this.seed = seed | 0;
   }
@@ -49,7 +49,7 @@ export class PlainQuery {
   /**
    * Reads the query at `octets[at, at + length)`.
    *
-   * @returns Whether it is a plain one; the fields hold nothing useful otherwise.
+   * @returns Whether it is a plain one; otherwise the fields hold nothing useful.
    */
   read(octets: Uint8Array, at: number, length: number): boolean {
     if (length < HEADER_OCTETS + 5) return false;
@@ -75,9 +75,9 @@ export class PlainQuery {
   }
 
   /**
-   * Folds the name into the key; four octets behind it are there to be read.
+   * Folds the name into the key; the four octets after it must be readable.
    *
-   * @returns Its end; 0 where it is no plain name that ends before `limit`.
+   * @returns Its end; 0 if it is not a plain name that ends before `limit`.
    */
   private readName(octets: Uint8Array, from: number, limit: number): number {
     let end = from;
@@ -151,8 +151,8 @@ export class PlainQuery {
 }
 
 /**
- * ASCII letters to lower case in four octets at once, every other octet as it is (RFC 4343 §3); length octets are at most
- * 63, below letters.
+ * ASCII letters to lower case in four octets at once; other octets are unchanged (RFC 4343 §3). Length octets are at
+ * most 63, below the letters.
  */
 function fold(word: number): number {
   const low = word & 0x7f7f7f7f;

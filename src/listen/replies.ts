@@ -34,7 +34,7 @@ export class Replies {
 }
 
 /**
- * For the socket that replies leave by: a peer's address needs no look-up, and without one the kernel has the reply
+ * For the socket that sends replies: an address from a peer needs no look-up, and without one the kernel has the reply
  * before `send` returns.
  */
 export const lookup: NonNullable<SocketOptions['lookup']> = (address, _options, callback) =>

@@ -24,7 +24,7 @@ export interface ResponderEvents {
   /** An error of the listener's own left: no resolving was done. */
   rejected(rcode: number): void;
   dropped(reason: 'response' | 'malformed'): void;
-  /** A question had to give way to another before it was its turn (S1). */
+  /** A question was dropped before its turn, to make room for another (S1). */
   crowded(): void;
   bug(error: unknown): void;
 }
@@ -40,13 +40,13 @@ interface From {
  * flood of them must not keep datagrams waiting that can be answered at once: the kernel holds 30 ms of such a flood.
  */
 const SHARE: Milliseconds = 0.5;
-/** Where nobody says otherwise. */
+/** For a listener that does not set it. */
 const BACKLOG = 1_000;
 
 /**
  * Turns a client's octets into the octets of its reply, for every listener.
  *
- * A failure nobody thought of becomes SERVFAIL and is told as a bug.
+ * An unexpected exception becomes SERVFAIL and is reported as a bug.
  */
 export class Responder {
   readonly resolve: Resolve;
@@ -55,7 +55,7 @@ export class Responder {
   readonly events: ResponderEvents;
   /** For listeners that answer many queries at once. */
   readonly ready: ReadyAnswers | undefined;
-  /** Who may ask; `undefined` for everybody. A reload sets it anew (S2). */
+  /** Which clients may ask; `undefined` for all. A reload sets it again (S2). */
   allows: Allows | undefined;
   /** Addresses that the daemon listens on. A reload sets them anew (S2). */
   ownAddresses: readonly string[] = [];
@@ -66,11 +66,11 @@ export class Responder {
   /** When the share began to be used, and when it was used last. */
   private shareBegan: Milliseconds = Number.NEGATIVE_INFINITY;
   private shareUsed: Milliseconds = Number.NEGATIVE_INFINITY;
-  /** Whoever waits for the last reply. */
+  /** Called when the last reply is sent. */
   private readonly whenIdle: (() => void)[] = [];
 
   /**
-   * @param options.ready - Answers what was answered before; without it every question meets the stages.
+   * @param options.ready - Answers from the reply cache; without it every question goes through the stages.
    * @param options.resolveForTool - For the questions of sidestub's own tools.
    */
   constructor(options: {
@@ -96,7 +96,7 @@ export class Responder {
     return this.waiting;
   }
 
-  /** Resolves when no query is waiting; new ones may come all the same. */
+  /** Resolves when no query is waiting; new ones may still arrive. */
   async drained(): Promise<void> {
     if (this.waiting === 0) return;
     await new Promise<void>((resolve) => {
@@ -107,9 +107,9 @@ export class Responder {
   /**
    * Answers one message.
    *
-   * @param octets - A whole message; not kept past the call.
+   * @param octets - A whole message; not kept after the call.
    * @param reply - Called once, perhaps before this returns.
-   * @returns Whether a reply comes: not for what is dropped.
+   * @returns Whether there will be a reply: a dropped message gets none.
    */
   respond(octets: Uint8Array, from: From, reply: (octets: Uint8Array) => void): boolean {
     if (this.allows?.(from.address) === false) return this.refuse(octets, reply);
@@ -173,7 +173,7 @@ export class Responder {
     if (this.backlog.size > 0) setImmediate(this.takeTurn);
   };
 
-  /** REFUSED says to a client that waiting is of no use; over UDP it is no larger than the question (no amplification). */
+  /** REFUSED tells a client not to wait; over UDP it is no larger than the question (no amplification). */
   private refuse(octets: Uint8Array, reply: (octets: Uint8Array) => void): boolean {
     const admission = admit(octets);
     if (admission.kind !== 'ask') {
@@ -191,7 +191,7 @@ class ClientQuestion implements Asker {
   readonly request: Request;
   readonly from: From;
   readonly since: Milliseconds;
-  /** Whether `sidestub wait`, `explain` or `ready.names` asks: that is no program's lookup, and not counted as one. */
+  /** Whether `sidestub wait`, `explain` or `ready.names` asks: that is not counted as a program's lookup. */
   readonly isTool: boolean;
   private readonly responder: Responder;
   private readonly reply: (octets: Uint8Array) => void;
@@ -240,7 +240,7 @@ class ClientQuestion implements Asker {
     this.close(octets);
   }
 
-  /** The stages answer whatever happens: what comes here is a bug. */
+  /** The stages always answer, so an exception here is a bug. */
   onFailure(bug: unknown): void {
     this.responder.events.bug(bug);
     if (!this.isOpen) return;
@@ -248,7 +248,7 @@ class ClientQuestion implements Asker {
     this.close(renderError(this.request, Rcode.SERVFAIL));
   }
 
-  /** There is no room for it: it has waited for its turn in vain (S1). */
+  /** There was no room for it: it waited for its turn in vain (S1). */
   giveWay(): void {
     const { request, from } = this;
     const why = { code: EdeCode.OTHER, text: 'too many questions at once' };
@@ -261,7 +261,7 @@ class ClientQuestion implements Asker {
     const { request, from, query, epoch } = this;
     const { message, age, ede } = answer;
     const limit = limitOf(request, from);
-    // A reply that tells its source is for the one that asked for it.
+    // A reply that names its source is meant only for the client that asked for it.
     if (this.isTool) return toolReply(request, answer, limit);
     const remark = ede ?? (message.otherOwner === true ? OTHER_OWNER : undefined);
     const octets = renderReply(request, message, { age, limit, ede: remark });
@@ -292,7 +292,7 @@ function limitOf(request: Request, { transport }: From): number {
   return transport === 'udp' ? udpLimit(request) : TCP_OCTETS;
 }
 
-/** Only what decides the answer goes on: options of the client's OPT are its own (U4). */
+/** Only what decides the answer is passed on: the options of the client's OPT are hop by hop (U4). */
 function queryOf(request: Request, client: string): Query {
   const { qname, qtype, qclass } = request.question;
   return {
@@ -306,7 +306,7 @@ function queryOf(request: Request, client: string): Query {
   };
 }
 
-/** Says where the answer comes from; one that is cut is cut where it is for a client without the OPT (L4). */
+/** Adds the source of the answer; a reply that is truncated is truncated where it would be without the OPT (L4). */
 function toolReply(request: Request, answer: Answer, limit: number): Uint8Array {
   const { message, age } = answer;
   const ede = { code: SOURCE_INFO, text: sourceText(answer) };
@@ -319,7 +319,7 @@ function toolReply(request: Request, answer: Answer, limit: number): Uint8Array 
 /** RFC 1035 §4.2.1: what a client without EDNS takes over UDP; the OPT of a tool says so where its model sends none. */
 const PLAIN_UDP_OCTETS = 512;
 
-/** `cut com.svc.cluster.local.`: where an answer comes from, and the proof that it stands on. */
+/** `cut com.svc.cluster.local.`: the source of an answer, and the proof behind it. */
 function sourceText({ source, proof }: Answer): string {
   return proof === undefined ? source : `${source} ${proof}`;
 }

@@ -12,7 +12,7 @@ import type { Responder } from './responder.ts';
 export interface TcpLimits {
   readonly maxConnections: number;
   readonly maxConnectionsPerClient: number;
-  /** Queries of one connection that may wait for answers; past it reading stops until one leaves. */
+  /** Queries of one connection that may wait for answers; past it reading stops until one is answered. */
   readonly maxInFlight: number;
   /** How long a connection may stay without a whole query coming or an answer leaving. */
   readonly idle: Milliseconds;
@@ -29,7 +29,7 @@ export interface TcpEvents {
   closed(): void;
   /** Refused because a limit is reached. */
   refused(): void;
-  /** A limit was met: somebody waits, gives way or goes. */
+  /** Called when a limit is met: a query waits, or a connection is closed. */
   limited(limit: TcpLimit): void;
 }
 
@@ -41,7 +41,10 @@ export interface TcpOptions {
   readonly events: TcpEvents;
 }
 
-/** S1: a connection without a whole query for so long gives way to a new one; a busy client's next comes sooner. */
+/**
+ * S1: a connection that has had no whole query for this long is closed to make room for a new one; a busy client's next
+ * query comes sooner.
+ */
 const PATIENCE: Milliseconds = 200;
 
 /** How many octets of answers may wait in a connection that its client does not read. */
@@ -50,11 +53,12 @@ const MAX_UNREAD = 256 * 1024;
 const MAX_CORKED = 64 * 1_024;
 
 /**
- * Takes queries over TCP: pipelined, answered in whatever order answers come, on connections that stay open (RFC 7766).
+ * Takes queries over TCP: pipelined, answered in the order in which answers arrive, on connections that stay open (RFC
+ * 7766).
  *
- * When there are as many as may be, the one that has been of no use for longest gives way to a new one, if that is 200 ms
- * or more: who only holds connections keeps nobody out. One of the client that has most gives way at once to a client that
- * has fewer (S1).
+ * At the limit, the connection that has been of no use for the longest time is closed for a new one, if that time is
+ * 200 ms or more: a client that only holds connections keeps no other out. A connection of the client with the most is
+ * closed at once for a client that has fewer (S1).
  *
  * @param fd - A socket that listens there already.
  * @throws {ListenError} When the address cannot be bound.
@@ -75,7 +79,7 @@ export async function listenTcp(
     events.limited('tcp_connections');
     if (isGreedy) return makeRoom(connections, client);
     const [greediest, most] = largest(perClient);
-    // Who has more than it would leave us gives way at once, though it be busy.
+    // A client with more than it would leave us loses one at once, even a busy one.
     if (most > own + 1) return makeRoom(connections, greediest, 0);
     return makeRoom(connections, undefined);
   };
@@ -129,10 +133,10 @@ async function bind(
 }
 
 /**
- * Closes the connection that has been without a query and an answer for longest.
+ * Closes the connection that has been without a query and an answer for the longest time.
  *
- * @param client - Whose connections are too many; `undefined` for all together.
- * @param patience - How long it must have been so.
+ * @param client - The client with too many connections; `undefined` for all together.
+ * @param patience - The least time it must have been unused.
  * @returns Whether there was one to close.
  */
 function makeRoom(
@@ -184,15 +188,15 @@ class Connection {
     this.lastUsed = options.clock.now();
     this.idle = this.startIdle();
     this.life = options.clock.after(options.limits.life, () => this.leave('tcp_life'));
-    // A client that vanished is no error of ours.
+    // A client that disappears is not an error of ours.
     socket.on('error', () => undefined);
     socket.on('data', (chunk: Buffer) => this.read(chunk));
-    // Half closed: what it asked is still answered.
+    // Half closed: queries received so far are still answered.
     socket.on('end', () => this.end());
     socket.once('close', () => this.gone());
   }
 
-  /** How long it has been of no use; 0 for one that waits for an answer. */
+  /** How long it has been of no use; 0 while it waits for an answer. */
   get idleFor(): Milliseconds {
     return this.inFlight > 0 ? 0 : this.options.clock.now() - this.lastUsed;
   }
@@ -216,10 +220,12 @@ class Connection {
     this.advance();
   }
 
-  /** Takes what has come while fewer than the limit wait; past it the client waits for its own answers (S1). */
+  /**
+   * Reads what has arrived while fewer queries than the limit wait; past it the client waits for its own answers (S1).
+   */
   private advance(): void {
     this.advancing = true;
-    // What is answered at once leaves in one system call, however many queries a chunk had.
+    // Immediate answers leave in one system call, however many queries a chunk had.
     this.socket.cork();
     while (this.backlog !== undefined && this.inFlight < this.options.limits.maxInFlight) {
       const { value: message } = this.backlog.next();
@@ -237,7 +243,7 @@ class Connection {
   }
 
   private take(message: Uint8Array): void {
-    // Only whole messages count: one octet now and then keeps nothing open (slowloris).
+    // Only whole messages count: a client that sends an octet now and then does not keep a connection open (slowloris).
     this.lastUsed = this.options.clock.now();
     const from = { transport: 'tcp', address: this.client } as const;
     this.inFlight++;
@@ -262,7 +268,7 @@ class Connection {
 
   private startIdle(): Timer {
     const { clock, limits } = this.options;
-    // One timer that looks when it was used last: a new one for each message would cost more than the answer.
+    // One timer that checks the time of the last use: a new one for each message would cost more than the answer.
     return clock.after(this.lastUsed + limits.idle - clock.now(), () => {
       // Who waits for an answer is not idle (RFC 7766 §6.2.3); the answer comes in seconds, were it SERVFAIL (U2).
       if (this.inFlight > 0) this.lastUsed = clock.now();
@@ -276,7 +282,7 @@ class Connection {
     this.socket.destroy();
   }
 
-  /** Goes when nobody waits for it. */
+  /** Closes the connection when no answer is pending. */
   private leave(limit: TcpLimit): void {
     this.options.events.limited(limit);
     this.end();

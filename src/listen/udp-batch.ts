@@ -21,29 +21,30 @@ export interface UdpBatchOptions {
 }
 
 /**
- * How long one wake-up may take datagrams before the event loop goes on: what upstream replies, timers, TCP and the
- * status server wait at most under a flood. Node reads up to 32 datagrams one by one after it: in a shorter turn those
- * would be too many.
+ * How long one wake-up may take datagrams before the event loop goes on: under a flood, upstream replies, timers, TCP
+ * and the status server wait this long at most. Node then reads up to 32 datagrams one by one: after shorter turns
+ * those would be too many.
  */
 const TURN: Milliseconds = 2;
 /**
- * The same while no question is out: each return to the event loop has node read a burst one by one, at ten times the
- * cost of the rest (npm run bench -- hits: 3.3 us of CPU a query, 3.8 with turns of 2 ms).
+ * The same while no question is in flight: on each return to the event loop node reads a burst one by one, at ten times
+ * the cost (npm run bench -- hits: 3.3 us of CPU per query, 3.8 with turns of 2 ms).
  */
 const LONG_TURN: Milliseconds = 5;
-/** Queries come closer than this: blocking for the next one costs less than to go to sleep and be woken. */
+/** Queries closer together than this: blocking for the next one costs less than going to sleep and being woken. */
 const CLOSE: Milliseconds = 0.5;
 /**
- * So many close to each other are a stream: to block in `recvmmsg` spares it a `poll` for each. The kernel counts the time
- * that it blocks in ticks, up to 8 ms of them where the stream ends; for a libc's pair it is `poll`'s one millisecond.
+ * This many close together are a stream: blocking in `recvmmsg` saves a `poll` for each. The kernel counts the blocked
+ * time in ticks, up to 8 ms when the stream ends; for a libc's pair it is `poll`'s one millisecond.
  */
 const STEADY = 8;
 
 /**
- * Takes queries on one UDP address, many in one system call, for {@link listenUdp}'s promises at a third of the cost.
+ * Takes queries on one UDP address, many in one system call, with the behaviour of {@link listenUdp} at a third of the
+ * cost.
  *
- * The socket is ours; node:dgram adopts it, wakes us when a datagram is there, and sends what is answered later. In the
- * wake-up everything else that waits is drained, and what the answer table knows is answered in place.
+ * This object owns the socket; node:dgram adopts it, signals that a datagram is there, and sends replies that come
+ * later. On a wake-up all waiting datagrams are read, and those that the answer table knows are answered in place.
  *
  * @throws {ListenError} When the address cannot be bound.
  */
@@ -61,7 +62,7 @@ export async function listenUdpBatch(
   await listening;
   growReceiveBuffer(socket);
   const drain = new Drain(batches, socket, responder, options.clock);
-  // An ICMP error for a client that went away is no concern of the others.
+  // An ICMP error for a client that has gone does not concern the others.
   socket.on('error', () => undefined);
   socket.on('message', (octets: Buffer, peer: RemoteInfo) => drain.wake(octets, peer));
   return {
@@ -94,9 +95,9 @@ class Drain {
   private ended = false;
   /** Datagrams of the batch that the table does not answer. */
   private readonly late = new Uint8Array(BATCH);
-  /** Datagrams that node has read and that stand in the first slots. */
+  /** Datagrams that node has read, in the first slots. */
   private woken = 0;
-  /** How many datagrams or batches of them came close to the one before, one after the other. */
+  /** How many datagrams or batches in a row came close to the previous one. */
   private streak = 0;
   /** When the last datagram was there. */
   private last: Milliseconds = Number.NEGATIVE_INFINITY;
@@ -109,13 +110,13 @@ class Drain {
   }
 
   /**
-   * Takes the datagram that node has read to wake us, and then all that wait behind it.
+   * Takes the datagram that node has read to signal readiness, and then all that wait behind it.
    *
-   * Node goes on reading, up to 32 datagrams in a turn: those that come when the turn's share is used up leave together
+   * Node reads up to 32 datagrams in a turn: those that arrive when the turn's share is used up are answered together
    * at its end.
    */
   wake(octets: Buffer, peer: RemoteInfo): void {
-    // Linux delivers such a datagram, and there is no way to answer it: node throws for port 0.
+    // Linux delivers such a datagram, but it cannot be answered: node throws for port 0.
     if (peer.port === 0 || this.ended) return;
     if (octets.length > SLOT_OCTETS || peer.address.includes('%')) {
       this.respond(octets, { address: peer.address, port: peer.port });
@@ -196,7 +197,7 @@ class Drain {
       if (length > 0) batches.stage(i, length);
       else this.late[late++] = i;
     }
-    // What is known goes first: it must not wait for the work that the rest makes.
+    // Known answers go first: they must not wait for the work that the rest causes.
     if (late < count) {
       batches.flush(this.keepReply);
       ready?.end(begun, 'udp');
@@ -211,7 +212,7 @@ class Drain {
     for (let i = 0; i < count; i++) this.resolve(this.late[i] ?? 0);
   }
 
-  /** Whether the answer table may be asked for this client: without a list nobody's address is read. */
+  /** Whether the answer table may be used for this client: without an allow list no address is read. */
   private mayAsk(i: number): boolean {
     const { allows } = this.responder;
     return allows === undefined || allows(this.batches.peerOf(i).address);

@@ -11,7 +11,7 @@ import { listenUdpBatch } from './udp-batch.ts';
 export type UdpIo = 'auto' | 'dgram' | 'batch';
 
 /**
- * Begins to listen on one UDP address, or takes a socket over that is bound to it already.
+ * Listens on one UDP address, or takes over a socket that is bound to it already.
  *
  * @throws {ListenError} When the address cannot be bound.
  */
@@ -22,10 +22,10 @@ export type ListenUdp = (
 ) => Promise<Listener>;
 
 /**
- * Chooses how datagrams are taken on this machine.
+ * Chooses how datagrams are received on this machine.
  *
- * @param onFallback - Called once with the reason, where `auto` has to do without batches.
- * @throws {ListenError} Where batches are asked for and do not work here.
+ * @param onFallback - Called once with the reason when `auto` falls back to single datagrams.
+ * @throws {ListenError} When batches are configured and do not work here.
  */
 export function chooseUdp(
   io: UdpIo,

@@ -10,7 +10,8 @@ import type { Responder } from './responder.ts';
 const RECEIVE_BUFFER = 4 * 1024 * 1024;
 
 /**
- * Takes queries on one UDP address, one socket for it alone, so that a reply leaves from the address that was asked (L1).
+ * Takes queries on one UDP address with a socket of its own, so that a reply leaves from the address that was asked
+ * (L1).
  *
  * @param options.fd - A socket that is bound to it already.
  * @param options.threads - How many threads listen on the address, this one among them.
@@ -28,10 +29,10 @@ export async function listenUdp(
   await bind(socket, endpoint, fd);
   growReceiveBuffer(socket);
   const replies = new Replies(socket);
-  // An ICMP error for a client that went away is no concern of the others.
+  // An ICMP error for a client that has gone does not concern the others.
   socket.on('error', () => undefined);
   socket.on('message', (octets: Buffer, peer: RemoteInfo) => {
-    // Linux delivers such a datagram, and there is no way to answer it: node throws for port 0.
+    // Linux delivers such a datagram, but it cannot be answered: node throws for port 0.
     if (peer.port === 0) return;
     responder.respond(octets, { transport: 'udp', address: peer.address }, (reply) =>
       replies.send(reply, peer),
