@@ -1,13 +1,14 @@
 import type { Clock, Milliseconds } from '../clock.ts';
 import type { Responder } from '../listen/responder.ts';
 
-/** As long as the status server takes to load: who asks a server far away has its answer on the way meanwhile. */
+/** As long as the status server takes to load: meanwhile the answer of a distant server is on its way. */
 const FIRST_ANSWERS: Milliseconds = 10;
 
 /**
- * Answers those who have asked while the daemon started, before it loads what none of them waits for.
+ * Answers clients that asked while the daemon started, before it loads parts that none of them needs.
  *
- * Takes what waits in the sockets and resolves when that is answered, or when it takes longer than a server nearby.
+ * Reads what waits in the sockets and resolves when that is answered, or when it takes longer than a nearby server
+ * would.
  */
 export async function answerFirst(
   responder: Pick<Responder, 'drained'>,

@@ -17,11 +17,11 @@ export type GenerationsOptions = Pick<
   'tallies' | 'onReady' | 'onUnready' | 'onLoop' | 'onBug'
 > & {
   readonly clock: Clock;
-  /** Why a server that has to prove who it is was not believed (U5). */
+  /** Why a server was not authenticated (U5). */
   readonly onUntrusted: (message: string) => void;
   /** `families.order: auto` has changed how the pairs of a server go (F2). */
   readonly onOrder: UpstreamOptions['onOrder'];
-  /** A server was found dead, and why, or is heard again (U1). */
+  /** A server was found dead, with the reason, or replies again (U1). */
   readonly onHealth: UpstreamOptions['onHealth'];
   readonly metrics: Metrics;
   readonly onVerdict: (
@@ -40,13 +40,13 @@ interface Generation {
 const RETIREMENT: Milliseconds = 5_000;
 
 /**
- * What answers questions, one generation for each configuration: a reload puts the next in place of the last, whose
- * questions in flight are still answered by the servers that were asked (S2).
+ * The parts that answer questions, one generation for each configuration: a reload puts the next in place of the last,
+ * whose questions in flight are still answered by the servers that were asked (S2).
  */
 export class Generations {
   private readonly options: GenerationsOptions;
   private current: Generation;
-  /** Servers that nobody asks any more and some are still heard from. */
+  /** Servers that are no longer asked, some of which may still reply. */
   private readonly retired = new Set<Routes>();
 
   constructor(options: GenerationsOptions, first: Reloadable) {
@@ -83,7 +83,7 @@ export class Generations {
     this.current.resolver.stop();
   }
 
-  /** Closes every socket; what is in flight fails. */
+  /** Closes every socket; questions in flight fail. */
   close(): void {
     for (const routes of [...this.retired, this.current.routes]) routes.close();
     this.retired.clear();

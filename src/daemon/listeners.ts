@@ -38,7 +38,7 @@ export class Listeners {
   }
 
   /**
-   * Listens on these addresses and no others; what stays the same is not touched, so that it loses no query (S2).
+   * Listens on exactly these addresses; those that stay the same are not touched, so that they lose no query (S2).
    *
    * @throws {ListenError} When one cannot be bound; then nothing has changed.
    */

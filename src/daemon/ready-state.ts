@@ -7,7 +7,7 @@ export interface ReadyGate {
   opened(endpoints: readonly Endpoint[]): Promise<void>;
   /** What it waits for, a reason each. */
   reasons(): readonly string[];
-  /** Ends the wait: nobody will ask any more. */
+  /** Ends the wait: the result is no longer needed. */
   close(): void;
 }
 
@@ -61,7 +61,7 @@ export class ReadyState {
   async hear(endpoints: readonly Endpoint[]): Promise<void> {
     if (this.heard) return;
     this.heard = true;
-    // Without a gate at once: whoever asks now must not find it waiting.
+    // Without a gate at once: a client that asks now must find it ready.
     if (this.gate !== undefined) await this.gate.opened(endpoints);
     if (this.stopping) return;
     this.since = this.clock.now();

@@ -9,13 +9,13 @@ import type { LineStream } from '../observe/query-log.ts';
 import { addCounts, type CountsReport, summedGauges } from '../observe/thread-counts.ts';
 import type { Reloadable } from './generations.ts';
 
-/** What a thread is told; it can go from thread to thread. */
+/** A message to a thread, structured-cloneable. */
 export type ToThread =
   | { readonly kind: 'reload'; readonly next: ThreadSettings }
   | { readonly kind: 'report' }
   | { readonly kind: 'stop' };
 
-/** What a thread tells; each message to it is answered by one of the same kind. */
+/** A message from a thread; each message to it is answered by one of the same kind. */
 export type FromThread =
   | { readonly kind: 'started' | 'reload'; readonly failure?: string }
   | { readonly kind: 'report'; readonly counts: CountsReport }
@@ -48,9 +48,9 @@ export interface ThreadsParts {
 
 /** Where the first thread's daemon meets the others. */
 export interface OtherThreads {
-  /** Starts them, when the first one listens. @throws {Error} If one does not start. */
+  /** Starts them when the first one listens. @throws {Error} If one does not start. */
   start(endpoints: readonly Endpoint[], metrics: Metrics): Promise<void>;
-  /** Adds what they have counted to the first one's metrics. */
+  /** Adds their counts to the first thread's metrics. */
   sync(): Promise<void>;
   reload(next: Reloadable, endpoints: readonly Endpoint[]): Promise<void>;
   /** @returns How many queries they gave up. */
@@ -63,7 +63,7 @@ const ENTRY = new URL(
   import.meta.url,
 );
 
-/** How often their counts are asked for where nobody scrapes: the status page reads what is there. */
+/** How often their counts are requested when nothing scrapes: the status page shows them. */
 const REPORT_EVERY = 1_000;
 
 /** The threads beside the first: each a daemon of its own, with its own cache and sockets, on the same addresses. */
@@ -73,7 +73,7 @@ export class Threads implements OtherThreads {
   private reporting: { cancel(): void } | undefined;
   private stopped = false;
 
-  /** @param parts - What the first one was started with. */
+  /** @param parts - The parts that the first thread was started with. */
   constructor(parts: ThreadsParts) {
     this.parts = parts;
   }
@@ -122,7 +122,7 @@ function threadSettings(
   { settings, onlyRoutable }: Reloadable,
   addresses: readonly Endpoint[],
 ): ThreadSettings {
-  // One status server tells of all.
+  // One status server reports for all threads.
   const status = { ...settings.status, address: undefined };
   return {
     settings: { ...settings, listen: { ...settings.listen, addresses }, status },
@@ -130,7 +130,7 @@ function threadSettings(
   };
 }
 
-/** One of the threads, as the first one sees it. */
+/** One of the threads, as seen by the first. */
 class Member {
   readonly started: Promise<void>;
   /** As in its last report. */

@@ -15,9 +15,9 @@ export interface Watchers {
 }
 
 /**
- * Lets others look on while questions are answered; it changes nothing.
+ * Observes questions and their answers without changing them.
  *
- * It stands around the stages, below the answer table: what that answers is counted there, and is never slow.
+ * It wraps the stages and is below the answer table: answers from that are counted there, and are never slow.
  */
 export function watchedResolve(
   resolve: Resolve,

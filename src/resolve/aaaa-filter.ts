@@ -5,7 +5,9 @@ import type { Answer, Query, Stage } from './stage.ts';
 /** F6: a pod's routes seldom change while it lives; a reload reads them anew. */
 const FILTER_TTL = 30;
 
-/** Answers every AAAA question with NODATA and asks nobody: for pods from which no IPv6 address can be reached (F6). */
+/**
+ * Answers every AAAA question with NODATA, without asking upstream: for pods that cannot reach any IPv6 address (F6).
+ */
 export function aaaaFilter(): Stage {
   return (next) => (query, asker) => {
     if (query.qtype === RrType.AAAA && query.qclass === RrClass.IN) asker.onAnswer(nothing(query));

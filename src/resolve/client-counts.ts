@@ -7,7 +7,7 @@ export class ClientCounts {
     return this.all;
   }
 
-  /** Who has any: whoever has none any more takes no memory. */
+  /** Only clients with a count above 0, so that an idle client takes no memory. */
   get clients(): number {
     return this.counts.size;
   }
@@ -22,7 +22,7 @@ export class ClientCounts {
     this.counts.set(client, this.of(client) + 1);
   }
 
-  /** Takes one of those away that were added for this client. */
+  /** Subtracts one from this client's count. */
   remove(client: string | undefined): void {
     this.all--;
     const left = this.of(client) - 1;

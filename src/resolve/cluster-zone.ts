@@ -27,12 +27,12 @@ export interface ClusterZoneOptions {
 
 /** How much later than the answer before it a reply that was asked for at the same moment may come. */
 const JITTER: Milliseconds = 10;
-/** More namespaces than one node has pods of; one forgotten is found again by the next probe. */
+/** More namespaces than one node has pods of; one that is evicted is found again by the next probe. */
 const MAX_NAMESPACES = 1_024;
-/** How long a name of a namespace is taken for one after it was last seen: reading by it proves nothing (N1). */
+/** How long a name counts as a namespace after it was last seen: reading a QNAME by it proves nothing (N1). */
 const NAMESPACE_LIFE: Milliseconds = 10 * 60_000;
 
-/** What is known of one cluster zone: whether its server may be believed, and what it denied (N2, N3). */
+/** What is known of one cluster zone: whether its server's denials can be trusted, and what it denied (N2, N3). */
 export class ClusterZone {
   readonly domain: Name;
   private readonly options: ClusterZoneOptions;
@@ -77,7 +77,7 @@ export class ClusterZone {
     this.conformance.start();
   }
 
-  /** Ends the tests and forgets what was proven; a probe that is still out proves nothing any more. */
+  /** Ends the tests and forgets what was proven; a probe still in flight then proves nothing. */
   stop(): void {
     this.conformance?.stop();
     this.conformance = undefined;
@@ -88,7 +88,7 @@ export class ClusterZone {
     return this.conformance?.verdict ?? 'unknown';
   }
 
-  /** Whether NXDOMAIN means here that nothing is below, so that cuts may stand. */
+  /** Whether NXDOMAIN in this zone means that nothing is below, so that cuts are allowed. */
   get conforms(): boolean {
     return this.verdict === 'conforming';
   }
@@ -119,7 +119,7 @@ export class ClusterZone {
     return cutPoints(point, this.domain).includes(point) ? point : undefined;
   }
 
-  /** Whether nothing exists at `point`: from the cut that stands there, else from upstream. Never rejects. */
+  /** Whether nothing exists at `point`: from its cut, else from upstream. Never rejects. */
   denied(point: Name): Promise<boolean> {
     return this.cuts.standsAt(point) ? Promise.resolve(true) : this.probe(point);
   }
@@ -129,7 +129,7 @@ export class ClusterZone {
     return this.probes.has(point);
   }
 
-  /** Waits a moment for a probe that left with an earlier question, so that its cut can answer this one. */
+  /** Waits a moment for a probe that an earlier question sent, so that its cut can answer this one. */
   async awaitProbe(point: Name): Promise<void> {
     const probe = this.probes.get(point);
     if (probe === undefined) return;
@@ -149,7 +149,8 @@ export class ClusterZone {
     const verdict = verdictOf(answer.message, query);
     if (verdict === 'nxdomain') {
       const proof = negativeProof(answer.message, query.qname);
-      // A zone inside Z that somebody else serves has an MNAME of its own, and so has what a sidestub denies by itself.
+      // A zone inside Z that another server serves has an MNAME of its own, and so has a denial that a sidestub makes
+      // itself.
       if (proof?.zone === this.domain && proof.mname !== OWN_MNAME) {
         conformance.sawMname(proof.mname);
       }
@@ -159,8 +160,8 @@ export class ClusterZone {
   }
 
   /**
-   * The same for a name that no cut answers since it may be made at any moment: what is there now ends the cut above it,
-   * and is no contradiction (C2).
+   * The same for a name that no cut answers because it may be created at any moment: if it exists now, the cut above it
+   * ends, without counting as a contradiction (C2).
    */
   sawUncut(query: Query, answer: Answer): void {
     const verdict = verdictOf(answer.message, query);
@@ -210,7 +211,7 @@ export class ClusterZone {
   }
 }
 
-/** Addresses of another owner, or a part of an answer: nothing that a proof may stand on, or fall by (C1, U3). */
+/** Addresses of another owner, or a part of an answer: they neither support a proof nor contradict one (C1, U3). */
 function isNoWordOnTheName(message: Message): boolean {
   return message.otherOwner === true || isUnfinished(message);
 }

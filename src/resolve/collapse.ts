@@ -25,10 +25,10 @@ export interface CollapseOptions {
 
 /** A service created now must appear at once, as under a cut (N3). */
 const ALIAS_TTL = 5;
-/** One decision serves both families, and a client that repeats itself. */
+/** One decision serves both families, and a client's repetitions. */
 const DECISION_LIFE: Milliseconds = 2_000;
 const MAX_DECISIONS = 4_096;
-/** How long the first step waits for what the last one will say; then the client walks by itself. */
+/** How long the first step waits for the last one's answer; after that the client walks by itself. */
 const PATIENCE: Milliseconds = 700;
 
 /**
@@ -72,10 +72,10 @@ class Walks {
   async answer(query: Query, first: Expansion): Promise<Answer> {
     // Asked for the client as well: it begins the speculation that brings all the rest.
     const own = this.next(query);
-    // It may fail while nobody looks at it yet.
+    // It may fail before anything awaits it.
     own.catch(() => undefined);
     if (!(await this.decide(query, first))) return own;
-    // A failure of the base is told as it is: a denial in its place would speak for the other family too (M5).
+    // A failure of the base is passed on: a denial in its place would deny the other family too (M5).
     const base = await this.next({ ...query, qname: first.base });
     return verdictOf(base.message, query) === 'failure'
       ? base
@@ -92,7 +92,7 @@ class Walks {
   }
 
   private async isWholeWalkKnown(query: Query, first: Expansion): Promise<boolean> {
-    // The others a round trip later: by then their cuts stand, and nothing is asked twice.
+    // The others one round trip later: by then their cuts exist, and nothing is asked twice.
     if (!(await this.isDenied(query.qname))) return false;
     const others = this.options.list.otherExpansions(first);
     const denials = await Promise.all(others.map(({ qname }) => this.isDenied(qname)));
@@ -127,7 +127,7 @@ class Walks {
   }
 }
 
-/** The base's answer under another name; CNAME before what it leads to (G6). @see RFC 1034 §3.6.2 */
+/** The base's answer under another name; the CNAME comes before its target (G6). @see RFC 1034 §3.6.2 */
 function aliased(owner: Name, target: Name, base: Answer): Answer {
   const alias: Rr = {
     owner: encodeName(owner),

@@ -10,10 +10,10 @@ import { type Verdict, verdictOf } from './verdict.ts';
 
 export interface ConformanceOptions {
   readonly zone: Name;
-  /** Asks upstream itself: no cache may stand between a test and the server it tests. */
+  /** Asks upstream directly: no cache may come between a test and the server that it tests. */
   readonly ask: Resolve;
   readonly clock: Clock;
-  /** Called when the verdict is not what it was; `reason` says what the server did. */
+  /** Called when the verdict changes; `reason` says what the server did. */
   readonly onVerdict: (verdict: ConformanceState, reason: string) => void;
 }
 
@@ -28,8 +28,8 @@ const FIRST_SUSPENSION: Milliseconds = 30_000;
 /**
  * Tests whether the server of a cluster zone says NXDOMAIN only for names with nothing below them (N2).
  *
- * Queries never wait for the verdict: until it is positive there are no cuts, and that is all. kube-dns fails, rightly:
- * it denies `svc.Z`, below which everything stands.
+ * Queries never wait for the verdict: until it is positive there are no cuts, and nothing else changes. kube-dns fails
+ * the test, rightly: it denies `svc.Z`, below which every service is.
  */
 export class Conformance {
   readonly zone: Name;
@@ -41,7 +41,7 @@ export class Conformance {
   private retry = FIRST_RETRY;
   private suspension = FIRST_SUSPENSION;
   private stopped = false;
-  /** Counts contradictions: a test that was out when one came says nothing of what came after. */
+  /** Counts contradictions: a test that was running when one arrived says nothing about the time after it. */
   private doubts = 0;
   private testedAt: Milliseconds = Number.NEGATIVE_INFINITY;
 
@@ -65,10 +65,8 @@ export class Conformance {
   }
 
   /**
-   * Another server answers: the old verdict speaks for it no longer.
-   *
-   * Where the last test is no older than a suspension the next one waits: two servers behind one address, with MNAMEs of
-   * their own, would have it run for every denial.
+   * Another server answers: the old verdict no longer applies. If the last test is no older than a suspicion, the next
+   * one waits: two servers behind one address, with different MNAMEs, would otherwise start it for every denial.
    */
   retest(reason: string): void {
     if (this.running || this.stopped) return;
@@ -80,7 +78,7 @@ export class Conformance {
     void this.test();
   }
 
-  /** Notes who signs denials in the zone; another name means another server (N2; the serial says nothing). */
+  /** Notes which server signs denials in the zone; another name means another server (N2; the serial says nothing). */
   sawMname(mname: Name): void {
     if (this.mname === undefined || this.mname === mname) return;
     this.mname = mname;
@@ -111,7 +109,7 @@ export class Conformance {
       this.retry = FIRST_RETRY;
       this.schedule(RETEST_EVERY);
     } catch {
-      // No answer is no verdict; the upstream layer has counted and logged why.
+      // No answer is no verdict; the upstream layer has counted and logged the reason.
       if (doubts !== this.doubts) return;
       this.schedule(this.retry);
       this.retry = Math.min(2 * this.retry, LONGEST_RETRY);
@@ -140,7 +138,7 @@ export class Conformance {
   }
 
   private async mustBeDenied(parent: Name): Promise<string | undefined> {
-    // Nobody has a service or a namespace with 64 random bits for a name.
+    // No service or namespace has a name of 64 random bits.
     const name = `${randomHex(8)}.${parent}`;
     const { verdict, message } = await this.ask(name, RrType.A);
     if (verdict !== 'nxdomain') return `a random name below ${parent} is not denied: ${verdict}`;

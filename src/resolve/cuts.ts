@@ -15,7 +15,7 @@ export interface CutsOptions {
   readonly clock: Clock;
   /** Whether the zone's server may be believed (N2); asked at each use. */
   readonly trusted: () => boolean;
-  /** Asks again for a cut that was used in its life and has come to its end; whoever does it calls {@link Cuts.note}. */
+  /** Asks again for a cut that was used and has expired; the caller reports the answer to {@link Cuts.note}. */
   readonly refresh: (point: Name) => void;
 }
 
@@ -33,7 +33,7 @@ const TLD_LIFE: Seconds = 30;
 const OTHER_LIFE: Seconds = 5;
 /** N3: how long the old cut serves while it is refreshed. */
 const GRACE: Milliseconds = 500;
-/** N9: how old a cut may be that stands in for a failing upstream. */
+/** N9: the greatest age of a cut that may answer for a failing upstream. */
 const STALE: Milliseconds = 5 * 60_000;
 /** One cut is about 1 KiB; a job meets a handful of last labels, a node daemon some hundreds. */
 const MAX_CUTS = 4_096;
@@ -41,8 +41,8 @@ const MAX_CUTS = 4_096;
 /**
  * Proven NXDOMAINs of one cluster zone: nothing exists at or below the point of a cut (N3, RFC 8020).
  *
- * They stand only at children of Z, `svc.Z` and `NS.svc.Z`, never at a label that starts with `_` or at `dns`; so one
- * cut for `com.svc.Z` answers every expansion of every `.com` name under `svc.Z`.
+ * Points are only children of Z, `svc.Z` and `NS.svc.Z`, never a label that starts with `_` or is `dns`; so one cut for
+ * `com.svc.Z` answers every expansion of every `.com` name under `svc.Z`.
  */
 export class Cuts {
   private readonly options: CutsOptions;
@@ -57,7 +57,7 @@ export class Cuts {
     return this.cuts.size;
   }
 
-  /** NXDOMAIN from a live cut at `qname` or above; `undefined` where none stands. */
+  /** NXDOMAIN from a live cut at `qname` or above; `undefined` if there is none. */
   covering(qname: Name): Answer | undefined {
     if (!this.options.trusted()) return undefined;
     const now = this.options.clock.now();
@@ -70,7 +70,7 @@ export class Cuts {
     return undefined;
   }
 
-  /** Whether a live cut stands at this very point. */
+  /** Whether there is a live cut at exactly this point. */
   standsAt(point: Name): boolean {
     const cut = this.cuts.peek(point);
     const live = cut !== undefined && this.options.clock.now() < cut.expiresAt + GRACE;
@@ -89,8 +89,8 @@ export class Cuts {
   }
 
   /**
-   * Takes what upstream said to `question`, whose QNAME is a point: NXDOMAIN for that very name is a cut, an answer ends
-   * the one that stood there.
+   * Takes upstream's answer to `question`, whose QNAME is a point: NXDOMAIN makes a cut, any other answer ends an
+   * existing one.
    */
   note(question: Question, answer: Answer): void {
     const point = question.qname;
@@ -111,7 +111,7 @@ export class Cuts {
     const now = clock.now();
     // A second that has begun is spent: a denial from the cache must not outlive its own entry there (C2).
     const spent = Math.ceil((now - (answer.freshAt ?? now - answer.age * 1000)) / 1000);
-    // Off our own limit as well: it counts from upstream's word, not from when somebody made a cut of it.
+    // Subtracted from our own limit as well: the limit counts from upstream's answer, not from the cut.
     const life = Math.min(proof.ttl, isTldPoint(point) ? TLD_LIFE : OTHER_LIFE) - spent;
     if (life > 0) this.set(point, answer.message, life, now);
   }
@@ -121,7 +121,7 @@ export class Cuts {
     for (const point of cutPoints(qname, this.options.zone)) this.cuts.delete(point);
   }
 
-  /** Forgets every cut: the zone's server contradicted one, or is another now. */
+  /** Forgets every cut: the zone's server contradicted one, or has changed. */
   clear(): void {
     this.cuts.clear();
   }
@@ -143,7 +143,7 @@ export class Cuts {
   }
 }
 
-/** Where a cut may stand for `qname` in the zone, from the top: at most three points. */
+/** The points of `qname` in the zone, from the top: at most three. */
 export function cutPoints(qname: Name, zone: Name): Name[] {
   if (!isAtOrBelow(qname, zone)) return [];
   const labels = labelsOf(relativeTo(qname, zone));

@@ -18,9 +18,9 @@ import { verdictOf } from './verdict.ts';
 
 export interface FailureMemoryOptions {
   readonly clock: Clock;
-  /** When whoever answers for this name was last heard, about whatever name. */
+  /** When the route of this name last replied, to a question about any name. */
   readonly heardAt: (qname: Name) => Milliseconds;
-  /** Whether whoever answers for this name is known to say nothing at the moment. */
+  /** Whether the route of this name is known to be silent at the moment. */
   readonly isSilent: (qname: Name) => boolean;
   /** Whether the cache has addresses of this question's name. */
   readonly hasAddresses: (query: Query) => boolean;
@@ -39,7 +39,7 @@ interface Failure {
   readonly message: Message;
   readonly at: Milliseconds;
   readonly span: Milliseconds;
-  /** Nobody was heard on the whole route while the question was out: the name is not to blame. */
+  /** The whole route was silent while the question was in flight: the name is not the cause. */
   readonly wasSilence: boolean;
   /** It did not reach upstream. */
   readonly wasRefused: boolean;
@@ -48,11 +48,11 @@ interface Failure {
 }
 
 /**
- * Remembers questions that upstream could not answer, so that impatient clients do not make a storm of them (C6).
+ * Remembers questions that upstream could not answer, so that impatient clients do not flood it (C6).
  *
- * 1 s at first, twice as long after each failure in a row, up to 30 s. Silence of a whole route is remembered for 1 s and
- * until it is heard again, whatever it says: it speaks of no name. Beside a family that has addresses a failure is
- * remembered for 1 s: NODATA stands in for it (F5), and an answer would be better.
+ * 1 s at first, twice as long after each failure in a row, up to 30 s. Silence of a whole route is remembered for 1 s
+ * and until its next reply, since it says nothing about the name. A failure beside a family that has addresses is
+ * remembered for 1 s: NODATA replaces it (F5), and an answer would be better.
  *
  * @see RFC 9520 §3
  */
@@ -80,7 +80,7 @@ class Failures {
     else this.next(query, new Attempt(this, key, query, asker));
   }
 
-  /** Whether nobody answers for this name at the moment. */
+  /** Whether the route of this name is silent at the moment. */
   isSilent(qname: Name): boolean {
     return this.options.isSilent(qname);
   }
@@ -98,7 +98,8 @@ class Failures {
 
   onFailure({ key, query, started, intoSilence }: Attempt, error: unknown): void {
     if (!(error instanceof UpstreamError) || OURS.has(error.reason)) return;
-    // What was asked into a silence that has ended since fails for reasons that are over: the next one finds out.
+    // A question that was sent into a silence that has since ended failed for a reason that is over: the next one finds
+    // out.
     if (intoSilence && this.options.heardAt(query.qname) >= started) return;
     const message = { ...EMPTY, rcode: Rcode.SERVFAIL };
     this.note(key, query, started, { message, wasRefused: isRefusal(error), wasSaid: false });

@@ -1,4 +1,4 @@
-/** Whose the questions in flight are, so that who has most of them gives way first (S1). */
+/** How many questions each client has in flight, so that the client with the most loses one first (S1). */
 export class FlightShares {
   /** The keys of each client's questions, oldest first. */
   private readonly shares = new Map<string | undefined, Set<string>>();
@@ -20,7 +20,9 @@ export class FlightShares {
     return this.shares.get(client) ?? NOTHING;
   }
 
-  /** The most that one client has; `client`'s own where nobody has more. Looked for only when there is no room. */
+  /**
+   * The most that one client has; `client`'s own count if no other has more. Searched for only when there is no room.
+   */
   largest(client: string | undefined): ReadonlySet<string> {
     let largest = this.of(client);
     for (const share of this.shares.values()) if (share.size > largest.size) largest = share;

@@ -11,9 +11,9 @@ export interface Router {
   routeOf(qname: Name): { readonly upstream: Upstream };
 }
 
-/** What is told of a question while it is out, and of its answer. */
+/** Called about a question while it is in flight, and about its answer. */
 export interface ForwardOptions {
-  /** Told of each datagram that was refused on its way, so that nobody takes it for silence (F5). */
+  /** Called for each datagram that was refused on its way, so that a refusal is not taken for silence (F5). */
   readonly onRefused?: (qname: Name) => void;
   readonly repairs: { add(kind: 'other_owner'): void };
 }
@@ -38,7 +38,7 @@ class Forwarded implements UpstreamListener {
     this.parts = parts;
   }
 
-  /** A socket's event has no caller above it: a bug of a stage is told as a failure from here, and not thrown on. */
+  /** A socket's event has no caller above it: a stage's exception is reported as a failure here, and not rethrown. */
   onAnswer(received: Message): void {
     const { query, asker, parts } = this;
     try {

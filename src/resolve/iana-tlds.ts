@@ -5,9 +5,10 @@ import tlds from 'tlds' with { type: 'json' };
 const labels: ReadonlySet<string> = new Set(tlds);
 
 /**
- * Whether a label is a top-level domain in the IANA list that this release carries (N4, N5).
+ * Whether a label is a top-level domain in the IANA list of this release (N4, N5).
  *
- * @param label - As it goes over the wire: an A-label is translated when it is asked for, not the whole list at the start.
+ * @param label - As it is on the wire: an A-label is translated when it is looked up, instead of the whole list at the
+ * start.
  */
 export function isIanaTld(label: string): boolean {
   if (label.startsWith('xn--')) return labels.has(domainToUnicode(label));

@@ -19,8 +19,8 @@ const LOOPBACK_4_REVERSE = '127.in-addr.arpa.';
 const LOOPBACK_6_REVERSE = `1.${'0.'.repeat(31)}ip6.arpa.`;
 
 /**
- * Answers what no server should be asked: `localhost`, `invalid` and the loopback's reverse (RFC 6761 §6.3, §6.4), and
- * the names of a hosts file where one is given (L6).
+ * Answers names that should not be sent to any server: `localhost`, `invalid` and the loopback's reverse (RFC 6761
+ * §6.3, §6.4), and the names of a hosts file if one is configured (L6).
  */
 export function localNames(hosts: HostsLookup | undefined): Stage {
   return (next) => (query, asker) => {

@@ -4,15 +4,15 @@ import { joinNames, type Name } from '../wire/name.ts';
 import { NOBODY, ownQuery, type Resolve, type Stage } from './stage.ts';
 
 /**
- * Finds out whether an upstream is ourselves, perhaps through others: a question that nobody else can have made comes
- * back in (U1).
+ * Finds out whether an upstream leads back to this process: it sends a question that no other process can have made,
+ * and recognises it when it arrives (U1).
  */
 export class LoopProbe {
   private readonly name: Name;
   private readonly onLoop: () => void;
 
   /**
-   * @param zone - Where the name is asked: a zone whose server is near, so that the question goes no further than it must.
+   * @param zone - The zone of the name: one with a server nearby, so that the question travels no further than needed.
    * @param onLoop - Called when the question arrives at our own listener.
    */
   constructor(zone: Name, onLoop: () => void) {

@@ -16,23 +16,25 @@ export interface NodataRepairOptions {
   readonly repairs: { add(kind: RepairKind): void };
 }
 
-/** N7: libc waits at most 5 s for one step (M1, G1), so that whoever walks has asked the one before within this. */
+/** N7: libc waits at most 5 s for one step (M1, G1), so a walk has asked the previous step within this time. */
 export const STEP_MEMORY: Milliseconds = 5_000;
-/** Steps remembered, some 150 octets each: those of thousands of walks at once. One forgotten leaves NODATA as it is. */
+/**
+ * Steps remembered, some 150 octets each: those of thousands of walks at once. After an eviction NODATA stays as it is.
+ */
 const MAX_STEPS = 16_384;
 /** F3, F5: how long one family waits for the other. libc waits for both in any case. */
 const PATIENCE: Milliseconds = 700;
 
 /**
- * Lets a walk go on at a name that exists without addresses, as glibc, Go and c-ares do themselves: musl ends its search
- * there (M6, N7).
+ * Lets a walk go on at a name that exists without addresses, as glibc, Go and c-ares do themselves: musl ends its
+ * search there (M6, N7).
  *
- * NODATA becomes NXDOMAIN only where both families have it, and only for a client that has just asked the same base under
- * the suffix before: who asks for `mail.corp.example` itself is told what upstream says of it. A chain of aliases keeps
- * its end, because glibc takes it for the answer (G5).
+ * NODATA becomes NXDOMAIN only if both families have it, and only for a client that has just asked for the same base
+ * under the previous suffix: a client that asks for `mail.corp.example` itself gets upstream's answer. An alias chain
+ * is kept, because glibc takes it for the answer (G5).
  *
- * The EDE keeps the denial from being repeated without asking the stages: it is for this one step. It also tells a
- * sidestub in front of us that the denial proves nothing, and what that one asks for itself is not repaired at all.
+ * The EDE keeps the reply out of the reply cache: it is for this one step. It also tells a sidestub in front of us that
+ * the denial proves nothing. A sidestub's own questions are not repaired at all.
  */
 export function nodataRepair(options: NodataRepairOptions): Stage {
   return (next) => {
@@ -48,7 +50,7 @@ export function nodataRepair(options: NodataRepairOptions): Stage {
 class Walks {
   private readonly next: (query: Query) => Promise<Answer>;
   private readonly options: NodataRepairOptions;
-  /** When a client asked for a name, where that may be a step before one that is repaired. */
+  /** When a client asked for a name that may be the step before one that is repaired. */
   private readonly steps: LRUCache<string, Milliseconds>;
 
   constructor(next: Resolve, options: NodataRepairOptions) {
@@ -57,7 +59,7 @@ class Walks {
     this.steps = lruMap(MAX_STEPS);
   }
 
-  /** Whether the client comes here by its search list; takes note of a step that may come before one. */
+  /** Whether the client reached this name by its search list; records a step that may precede one. */
   isStep({ qname, client }: Query): boolean {
     if (client === undefined) return false;
     const { list, clock } = this.options;

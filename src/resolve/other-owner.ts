@@ -13,12 +13,12 @@ export const OTHER_OWNER: Ede = {
 };
 
 /**
- * The message with its addresses under QNAME, where none stands on the chain of the question (C1); `undefined` where there
- * is nothing to do.
+ * The message with its addresses under QNAME, if none is on the question's chain (C1); `undefined` if there is nothing
+ * to change.
  *
- * CoreDNS' `rewrite name` without an answer rule sends such answers, and musl and Go take them as they are. Addresses of
- * QTYPE alone, so that nothing else a server adds gets in; not for a client that validates (DO), since no signature covers
- * them. The chain goes, as it leads elsewhere.
+ * CoreDNS' `rewrite name` without an answer rule sends such answers, and musl and Go accept them. Only addresses of
+ * QTYPE, so that nothing else a server adds gets in; not for a client that validates (DO), since no signature covers
+ * them. The chain is dropped, since it leads elsewhere.
  */
 export function underQname(message: Message, query: Query): Message | undefined {
   const { qname, qtype } = query;

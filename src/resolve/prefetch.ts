@@ -13,21 +13,22 @@ import {
 } from './stage.ts';
 import { verdictOf } from './verdict.ts';
 
-/** C5: in the last tenth of its life an answer is renewed by whoever asks for it. */
+/** C5: in the last tenth of an answer's life, a client that asks for it causes a refresh. */
 const LAST_PART = 0.1;
 /**
  * Behind a caching upstream the new TTL is what that cache has left, so that renewals follow each other ever faster: 300,
  * 30, 3. Here it ends; 5 s is what CoreDNS gives a service.
  */
 const SHORTEST: Seconds = 5;
-/** Answers whose renewal is out or has failed; one that is forgotten may be asked for twice, no more. */
+/** Answers whose refresh is in flight or has failed; after an eviction one may be asked for twice, no more. */
 const MAX_RENEWALS = 4_096;
 
 /**
- * Renews an answer in the background that is asked for near its end, so that a popular name is never waited for (C5).
+ * Refreshes in the background an answer that is requested near the end of its life, so that clients never wait for a
+ * popular name (C5).
  *
- * Each answer once: if its renewal fails it lives to its end, and what comes then is the stages' below. Denials are not
- * renewed: nobody waits for what does not exist as often.
+ * Each answer once: if the refresh fails, the answer lives to its end, and the next question goes through the stages
+ * below. Denials are not refreshed: clients wait for them less often.
  */
 export function prefetch(clock: Clock): Stage {
   return (next) => {
@@ -46,7 +47,7 @@ class Renewals {
     this.clock = clock;
   }
 
-  /** Counted where it fails; nobody waits for it. */
+  /** A failure is counted where it occurs; no client waits for it. */
   renewIfDue(query: Query, answer: Answer): void {
     if (this.isDue(query, answer)) this.next({ ...query, refresh: true }, NOBODY);
   }

@@ -15,7 +15,7 @@ export interface ReadinessOptions {
   readonly onFailure?: (reason: string) => void;
 }
 
-/** A cluster DNS that comes up is noticed within this. */
+/** How soon a cluster DNS that comes up is noticed. */
 const FIRST_PAUSE: Milliseconds = 100;
 /** A probe each second is no load even for a node full of pods. */
 const LONGEST_PAUSE: Milliseconds = 1_000;
@@ -55,7 +55,7 @@ export class Readiness {
     const { ask, probeName, clock } = this.options;
     const query = ownQuery(probeName, RrType.A);
     ask(query, {
-      // SERVFAIL is what a cluster DNS says that has not yet heard of its cluster.
+      // A cluster DNS that has not yet loaded its zone answers SERVFAIL.
       onAnswer: ({ message }) => {
         if (verdictOf(message, query) !== 'failure') this.succeed();
         else this.fail(`upstream says ${rcodeName(message.rcode)}`);

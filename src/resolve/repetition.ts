@@ -30,13 +30,14 @@ export interface RepetitionOptions {
   readonly knownUntil: (query: Query) => Milliseconds;
 }
 
-/** What an answer's age may be off where nobody noted when it was fresh: a second, less the one that it shows. */
+/** How far an answer's age may be off if the time it was fresh is unknown: a second, less the age that it shows. */
 const UNKNOWN: Milliseconds = 999;
 
 /**
- * Says which answers may be repeated: those that the stages would give again, whatever happens in the meantime.
+ * Decides which answers may be repeated from the reply cache: those that the stages would give again, whatever happens
+ * in the meantime.
  *
- * Each rule stands for a stage that would be passed over: none of them may notice.
+ * Each rule stands for a stage that is skipped: the result must be the same as through that stage.
  */
 export function repetition({
   clock,
@@ -44,7 +45,7 @@ export function repetition({
   denialLife,
   knownUntil,
 }: RepetitionOptions): Repeat {
-  /** F5: NODATA beside a question that has no answer becomes a failure; one that is known will not fail. */
+  /** F5: NODATA may become a failure beside a question without an answer; a known family does not fail. */
   const siblingLimit = (query: Query, { source }: Answer, verdict: Verdict): Milliseconds =>
     verdict === 'nodata' && source !== 'local' && isAddressQuery(query)
       ? knownUntil(siblingOf(query))
@@ -76,13 +77,13 @@ function timeToRepeat(ttl: Seconds): Seconds {
   return Math.min(ttl, renewableFor(ttl));
 }
 
-/** A stale answer and a repair are for this one question (C4, F5), and a remark goes with each answer (C1). */
+/** A stale answer and a repair are for this one question (C4, F5), and a remark is sent with each answer (C1). */
 function isForOnce({ source, ede, message }: Answer): boolean {
   if (isUnfinished(message) || message.otherOwner === true) return true;
   return source === 'stale' || source === 'failure' || ede !== undefined;
 }
 
-/** Whether the families decide anew: what they say of one half depends on what the other half is by then. */
+/** Whether the families decide again: the answer for one family depends on the other family at that time. */
 function hangsOnMore(
   query: Query,
   { source }: Answer,

@@ -30,7 +30,7 @@ export function scrub(message: Message, question: Question, bounds: TtlBounds): 
   };
 }
 
-/** A DNAME stands above the name it redirects (RFC 6672 §2.3); everything else stands on the chain. */
+/** A DNAME is at a name above the one it redirects (RFC 6672 §2.3); every other record is on the chain. */
 function belongs(rr: Rr, chain: readonly Name[]): boolean {
   const owner = canonicalName(rr.owner);
   if (rr.type === RrType.DNAME) return chain.some((name) => isAtOrBelow(name, owner));

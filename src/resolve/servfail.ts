@@ -10,18 +10,18 @@ import type { Answer, Asker, Query, Stage } from './stage.ts';
 
 export interface ServfailOptions {
   readonly clock: Clock;
-  /** Told of what should not happen: an error that nobody meant to throw. */
+  /** Called for an unexpected exception. */
   readonly onBug: (error: unknown) => void;
 }
 
-/** U2: before musl (5 s in all) and glibc (5 s a try) give up, so that the client learns why. */
+/** U2: before musl (5 s in all) and glibc (5 s a try) give up, so that the client gets the reason. */
 const DEADLINE: Milliseconds = 4_500;
 
 /**
- * Leaves no client unanswered: every error, and a silence of 4.5 s, becomes SERVFAIL with its reason (U2, RFC 8914); and
- * so does an upstream's refusal of an address, which musl would take for silence (L3).
+ * Leaves no client unanswered: every error, and a silence of 4.5 s, becomes SERVFAIL with its reason (U2, RFC 8914). So
+ * does an upstream's refusal of an address, which musl would treat as silence (L3).
  *
- * Errors are for "no answer exists"; anything but the two known kinds is a bug and is told.
+ * Errors are for "no answer exists"; any error but the two known kinds is a bug and is reported.
  */
 export function servfail({ clock, onBug }: ServfailOptions): Stage {
   const deadlines = new Deadlines(clock, DEADLINE);
@@ -36,7 +36,7 @@ export function servfail({ clock, onBug }: ServfailOptions): Stage {
   };
 }
 
-/** A client that is told something in time, whatever happens, and told it once. */
+/** A client that gets exactly one answer, in time, whatever happens. */
 class WaitingClient implements Asker, Expiring {
   private readonly query: Query;
   private readonly asker: Asker;
@@ -56,7 +56,7 @@ class WaitingClient implements Asker, Expiring {
   }
 
   onFailure(error: unknown): void {
-    // Also where the client has its answer: a bug is told all the same.
+    // Also when the client has its answer already: a bug is still reported.
     const answer = failure(reasonOf(error, this.onBug));
     this.tell(error instanceof UpstreamError ? { ...answer, failure: error.reason } : answer);
   }

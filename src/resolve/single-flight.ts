@@ -4,17 +4,17 @@ import { ClientCounts } from './client-counts.ts';
 import { FlightShares } from './flight-shares.ts';
 import { type Answer, type Asker, type Query, queryKey, type Stage } from './stage.ts';
 
-/** There is no room for the question, or it had to give its room to a newer one (S1). */
+/** There was no room for the question, or it was dropped for a newer one (S1). */
 export class FlightsFullError extends Error {
   override readonly name = 'FlightsFullError';
 }
 
 export interface SingleFlightOptions {
-  /** The most questions in flight, and the most queries that wait for one that another began. */
+  /** The most questions in flight, and the most queries that wait for a question of another client. */
   readonly limit: number;
   readonly clock: Clock;
   readonly coalesced: { add(): void };
-  /** A question had to give way, or to be refused. */
+  /** Called when a question is dropped or refused. */
   readonly full: { add(): void };
   /** A query that would have joined was refused. */
   readonly crowded: { add(): void };
@@ -23,17 +23,17 @@ export interface SingleFlightOptions {
 /** The questions in flight, oldest first, so that a gauge can read how many. */
 export type Flights = Map<string, Flight>;
 
-/** S1: what an honest upstream has answered by now, mostly; younger questions are not given up for newer ones. */
+/** S1: an honest upstream has mostly answered by now; younger questions are not dropped for newer ones. */
 const PATIENCE: Milliseconds = 200;
 
 /**
  * Coalesces equal questions in flight: the first asks `next`, the others wait for its answer (L5). A client that asks
- * while the question has been silent for a second makes it send once more: it would have sent itself.
+ * when the question has been silent for a second makes it send once more: the client alone would have sent as well.
  *
- * When the table is full, a question of the client that has most in it gives way, the oldest first: at once to a client
- * that has fewer, so that one that floods takes nothing from the others; else if it is older than 200 ms, so that new work
- * is not blocked by what nobody answers. What nobody asked for yet may use only half of the table: speculation never keeps
- * a client out (S1).
+ * When the table is full, the oldest question of the client with the most is dropped: at once for a client that has
+ * fewer, so that one that floods takes nothing from the others; else if it is older than 200 ms, so that unanswered
+ * questions do not block new work. Questions that no client has asked yet may use only half of the table: speculation
+ * never keeps a client out (S1).
  */
 export function singleFlight(flights: Flights, options: SingleFlightOptions): Stage {
   return (next) => {
@@ -84,28 +84,28 @@ class FlightTable {
     return flight;
   }
 
-  /** The flight's answer is there: whoever comes now begins another. */
+  /** The flight has its answer: the next client begins another. */
   land(flight: Flight): void {
     const { key, client } = flight;
     this.flights.delete(key);
     this.shares.remove(client, key);
   }
 
-  /** One that joined waits no longer. */
+  /** A client that joined no longer waits. */
   leave(client: string | undefined): void {
     this.joined.remove(client);
   }
 
   private join(flight: Flight, { client }: Query, asker: Asker): void {
     const { joined, options } = this;
-    // Whoever waits for nothing yet is let in: a client that repeats itself takes nobody's place.
+    // A client that is not waiting yet is let in: its repetitions take no other client's place.
     if (joined.total >= options.limit && joined.of(client) > 0) {
       options.crowded.add();
       asker.onFailure(new FlightsFullError(`queries that wait for others': ${joined.total}`));
       return;
     }
     options.coalesced.add();
-    // Never fewer datagrams than the client alone would send. What nobody asked for adds none.
+    // Never fewer datagrams than the client alone would send. A question of our own adds none.
     if (client !== undefined) flight.send?.();
     joined.add(client);
     flight.join(client, asker);
@@ -121,16 +121,16 @@ class FlightTable {
     if (oldest === undefined || (isFair && options.clock.now() - oldest.since < PATIENCE)) {
       return false;
     }
-    // What it asked upstream goes on, and fills the cache.
+    // Its question upstream goes on, and fills the cache.
     oldest.onFailure(new FlightsFullError(`gave way to another: ${flights.size - 1} in flight`));
     return true;
   }
 }
 
-/** A question in flight, and everybody who waits for its answer: told once, in the order they came. */
+/** A question in flight and the clients that wait for its answer: each is called once, in order of arrival. */
 export class Flight implements Asker, Again {
   readonly key: string;
-  /** The one that began it: it counts for this one's share. */
+  /** The client that began it: the flight counts for this client's share. */
   readonly client: string | undefined;
   readonly since: Milliseconds;
   /** Set by the upstream while the question is out. */
@@ -188,7 +188,7 @@ interface Follower {
   readonly asker: Asker;
 }
 
-/** What goes wrong above for one of them is told to that one, and keeps nothing from the others. */
+/** An exception for one client is reported to that one, and does not affect the others. */
 function tellSafely(asker: Asker, tell: (asker: Asker) => void): void {
   try {
     tell(asker);

@@ -12,23 +12,23 @@ export interface SpeculationOptions {
   readonly list: SearchList;
   readonly zone: ClusterZone | undefined;
   readonly clock: Clock;
-  /** Last labels that nobody gives a namespace: the base is asked without waiting for the proof (N4). */
+  /** Last labels that are never namespaces: the base is asked without waiting for the proof (N4). */
   readonly publicTlds: ReadonlySet<string>;
-  /** Expansions that nobody need ask for, since the configuration denies them (N5, N6). */
+  /** Expansions that need not be asked, since the configuration denies them (N5, N6). */
   readonly isDenied: (expansion: Expansion) => boolean;
   readonly begun: { add(): void };
 }
 
-/** N4: one speculation serves the walk of both families and of a client that repeats itself. */
+/** N4: one speculation serves both families of a walk, and a client's repetitions. */
 export const ONE_WALK: Milliseconds = 2_000;
 /** Bases remembered for those two seconds. */
 const MAX_WALKS = 4_096;
 
 /**
- * Fetches every answer that a walk may need at once, when its first step comes (N4).
+ * Asks every question that a walk may need at once, when its first step arrives (N4).
  *
- * It answers nothing itself: what it brings is in the cache, in flight or a cut when the client gets there. A name that
- * could be a service is not shown to the world before the cluster has denied it.
+ * It answers nothing itself: its results are in the cache, in flight or cuts when the client asks for them. A name that
+ * could be a service is not sent outside before the cluster has denied it.
  */
 export class Speculation {
   private readonly options: SpeculationOptions;
@@ -107,10 +107,10 @@ export class Speculation {
   private queryOf(query: Query, qname: Name, qtype: number, other?: Expansion): Query {
     const { dnssecOk, checkingDisabled, client } = query;
     const expansion = other ?? this.options.list.expansionOf(qname);
-    // Asked on the client's account: what it makes us ask counts for its share.
+    // Asked on the client's account: its questions count for the client's share.
     const whose = client === undefined ? {} : { client };
     const more = { dnssecOk, checkingDisabled, speculative: true, ...whose };
-    // A name as it stands is never repaired: only an expansion needs the mark (N7).
+    // A name as it is is never repaired: only an expansion needs the mark (N7).
     const marked = expansion === undefined ? more : { ...more, expansion, probe: true };
     return ownQuery(qname, qtype, marked);
   }

@@ -25,7 +25,7 @@ export interface WildcardGuardOptions {
   readonly clock: Clock;
 }
 
-/** A wildcard is a record in a zone: who removes it waits for its TTL in any case. */
+/** A wildcard is a record in a zone: its removal takes effect after its TTL in any case. */
 const PROBE_LIFE: Milliseconds = 60_000;
 /** More suffixes than a configuration may have, in both families. */
 const MAX_PROBES = 128;
@@ -37,10 +37,10 @@ const WILDCARD: Ede = {
 };
 
 /**
- * Keeps a suffix that has an address for every name from taking names that have addresses of their own (N8).
+ * Keeps a suffix that has an address for every name from hiding names that have addresses of their own (N8).
  *
- * Only names that are meant as they stand give way, only to addresses, and only what says exactly what a random name
- * under the suffix says: a host beside the wildcard keeps its own address.
+ * Only names that are meant as they are are replaced, only by addresses, and only if the answer equals that for a
+ * random name under the suffix: a host beside the wildcard keeps its own address.
  */
 export function wildcardGuard(options: WildcardGuardOptions): Stage {
   return (next) => {
@@ -55,7 +55,7 @@ export function wildcardGuard(options: WildcardGuardOptions): Stage {
 class Guard {
   private readonly next: (query: Query) => Promise<Answer>;
   private readonly options: WildcardGuardOptions;
-  /** By suffix and type: what a name that nobody made has there. */
+  /** By suffix and type: the answer for a random name. */
   private readonly probes: LRUCache<
     string,
     { readonly at: Milliseconds; readonly found: Promise<ReadonlySet<string>> }
@@ -89,7 +89,7 @@ class Guard {
     const key = `${qtype} ${suffix}`;
     const known = this.probes.get(key);
     if (known !== undefined && clock.now() - known.at < PROBE_LIFE) return known.found;
-    // Nobody has a host with 64 random bits for a name.
+    // No host has a name of 64 random bits.
     const random = ownQuery(joinNames(`${randomHex(8)}.`, suffix), qtype, { probe: true });
     const found = this.next(random).then(
       // Addresses that stood under another name prove nothing of the suffix (C1).

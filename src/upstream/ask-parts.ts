@@ -7,31 +7,34 @@ import type { Transport } from './transport.ts';
 import type { ServerTallies, TransportKind, UpstreamTallies } from './upstream-tallies.ts';
 import type { Ways } from './ways.ts';
 
-/** Who waits for one server's answer. Exactly one of `onAnswer` and `onFailure` is called, once, unless it is cancelled. */
+/** Waits for one server's answer. Exactly one of `onAnswer` and `onFailure` is called, once, unless it is cancelled. */
 export interface AskListener {
   onAnswer(message: Message): void;
   onFailure(error: Error): void;
-  /** The question no longer stands alone on UDP: its timer fired, or it went on over TCP (F2). At most once. */
+  /**
+   * The other question of the pair need not wait any more: this one's timer fired, or it went on over TCP (F2). At most
+   * once.
+   */
   onSlow(): void;
   /** A datagram was refused on this machine, or by ICMP: it counts as lost, and this server is asked on (U2). */
   onRefused(): void;
-  /** The first resend is due. True: it goes to another server instead, and this one keeps listening. */
+  /** The first resend is due. If this returns true, it goes to another server instead, and this one keeps listening. */
   takeResend(): boolean;
 }
 
-/** What one server's questions share. */
+/** What the questions of one server share. */
 export interface AskParts {
   readonly name: string;
   readonly ways: Ways;
-  /** Whether nobody on the way to the server can set AD. */
+  /** Whether no attacker on the way to the server can set AD. */
   readonly trustsAd: boolean;
-  /** Where one is not here, nothing goes that way, whatever happens: over TLS nothing ever falls back to clear text. */
+  /** A transport that is absent is never used: over TLS nothing ever falls back to clear text. */
   readonly transports: Transports;
   readonly clock: Clock;
   readonly budget: ResendBudget;
   readonly edns: EdnsMemory;
   readonly health: Health;
-  /** Those that are out: told when the server is heard again. */
+  /** The questions in flight: called when the server replies again. */
   readonly asks: Set<{ onServerHeard(): void }>;
   readonly tallies: UpstreamTallies;
   readonly serverTallies: ServerTallies;

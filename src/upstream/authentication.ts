@@ -2,7 +2,7 @@ import type { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 
-/** What a server has to prove before it hears a question (U5, RFC 8310 §5: the strict profile). */
+/** What a server has to prove before it receives a question (U5, RFC 8310 §5: the strict profile). */
 export interface Authentication {
   /**
    * The name or address that its certificate is for, below a CA that is trusted; `undefined` where its key alone
@@ -16,10 +16,10 @@ export interface Authentication {
 }
 
 /**
- * Why a server is not believed, in words that name what it showed and what was expected; `undefined` where it is.
+ * Why a server is not trusted, naming what it presented and what was expected; `undefined` if it is trusted.
  *
- * Where both are configured, chain and key have to be right (RFC 8310 §8.1). A resumed session shows no certificate:
- * who holds its secret was believed when it began, and only such sessions may be offered (RFC 8446 §2.2).
+ * If both are configured, chain and key have to be right (RFC 8310 §8.1). A resumed session presents no certificate:
+ * the holder of its secret was trusted when it began, and only such sessions may be offered (RFC 8446 §2.2).
  *
  * @param socket - After its handshake, made without Node's own checks of names.
  */
@@ -39,7 +39,7 @@ export function whyUntrusted(
   return `certificate of ${server} ${problem}: ${shows}; expected ${expectation(expected)}`;
 }
 
-/** What a socket knows of who is at its other end. */
+/** What a socket knows of its peer. */
 export type Handshake = Pick<
   TLSSocket,
   'isSessionReused' | 'getPeerX509Certificate' | 'authorized' | 'authorizationError'
@@ -82,7 +82,7 @@ function expectation({ identity, caFile, pins }: Authentication): string {
   return pins.length === 0 ? chain : `${chain}, with the key ${keys}`;
 }
 
-/** A server can put anything into its names: one line of bounded length is enough for ours. */
+/** A server can put anything into its names: one line of bounded length is enough. */
 const MAX_SHOWN = 200;
 
 function shown(names: string): string {

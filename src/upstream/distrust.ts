@@ -3,8 +3,8 @@ import { UpstreamError } from './exchange.ts';
 import type { Transport } from './transport.ts';
 
 /**
- * Tells why a server is not believed, in the words that name its certificate: at once, and again each minute while it
- * stays so. The client only learns that it is so; this is for who can mend it.
+ * Reports why a server is not trusted, with the facts of its certificate: at once, and again each minute while it
+ * lasts. The client gets only the fact; this is for the operator who can correct it.
  */
 export function tellDistrust(
   transport: Transport,

@@ -3,11 +3,11 @@ import type { Exchange } from './transport.ts';
 
 /**
  * Remembers that a server does not understand EDNS (U4): one that refuses an OPT, for ten minutes; one that drops or
- * mangles what has an OPT, until it answers a probe of ours.
+ * damages messages with an OPT, until it answers a probe of ours.
  *
  * Silence is judged with care, since loss looks the same: three questions in a row have to be answered without an OPT
- * while the same question with one stayed silent, then three probes with an OPT have to stay silent too. For a server that
- * has ever answered an OPT it takes twelve questions. Any answer to an OPT clears it all.
+ * after the same question with one got no answer, then three probes with an OPT have to stay unanswered too. For a
+ * server that has ever answered an OPT it takes twelve questions. Any answer to an OPT clears everything.
  */
 export class EdnsMemory {
   private readonly clock: Clock;
@@ -21,7 +21,7 @@ export class EdnsMemory {
   private probing: Exchange | undefined;
   private nextProbe: Timer | undefined;
 
-  /** @param probe - Sends a question with an OPT; its answer is told by {@link answered}. */
+  /** @param probe - Sends a question with an OPT; its answer is reported by {@link answered}. */
   constructor(clock: Clock, probe: () => Exchange | undefined) {
     this.clock = clock;
     this.probe = probe;
@@ -45,7 +45,7 @@ export class EdnsMemory {
     this.close();
   }
 
-  /** A question was answered without an OPT, while with one it stayed silent, or brought what cannot be read. */
+  /** A question was answered without an OPT after it got no answer, or a malformed one, with an OPT. */
   droppedOpt(): void {
     this.silent++;
     const enough = this.knowsOpt ? SILENT_QUESTIONS_OF_A_KNOWER : SILENT_QUESTIONS;
@@ -71,11 +71,14 @@ export class EdnsMemory {
   }
 }
 
-/** As long as an upgrade or a changed DNAT choice may go unnoticed; the price of asking again is one round trip. */
+/** How long an upgrade or a changed DNAT choice may go unnoticed; asking again costs one round trip. */
 const FORGET_AFTER: Milliseconds = 600_000;
-/** At 20 % loss one in a hundred and twenty times, before the probes. */
+/** At 20 % loss this happens by chance one time in a hundred and twenty, before the probes. */
 const SILENT_QUESTIONS = 3;
-/** What was understood once is lost far more often than it is forgotten: below one in 10^8 at 20 % loss. */
+/**
+ * A server that once understood EDNS much more likely loses datagrams than EDNS: by chance below one in 10^8 at 20 %
+ * loss.
+ */
 const SILENT_QUESTIONS_OF_A_KNOWER = 12;
 const SILENT_PROBES = 3;
 /** Longer than a recursion's usual round trip to the root's servers. */

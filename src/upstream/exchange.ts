@@ -2,11 +2,11 @@ import type { Milliseconds } from '../clock.ts';
 import type { Message } from '../wire/message.ts';
 import type { Question } from '../wire/question.ts';
 
-/** A question as it goes upstream. */
+/** A question as it is sent upstream. */
 export interface Outgoing extends Question {
   readonly dnssecOk: boolean;
   readonly checkingDisabled: boolean;
-  /** Our own, and no client's: a sidestub upstream is told so (N7). */
+  /** A question of our own, not a client's: a sidestub upstream is told so (N7). */
   readonly probe?: boolean;
   /** Lets those that join the question make it send once more (L5). */
   readonly again?: Again;
@@ -19,8 +19,8 @@ export interface Again {
 }
 
 /**
- * Waits for an upstream's answer. Exactly one of `onAnswer` and `onFailure` is called, once, perhaps before
- * {@link Upstream.ask} returns.
+ * Waits for an upstream's answer. Exactly one of `onAnswer` and `onFailure` is called, once, perhaps before {@link
+ * Upstream.ask} returns.
  */
 export interface UpstreamListener {
   /** @param message - What matched ID, question, peer and socket (U3), whatever its RCODE: RCODEs are data. */
@@ -37,20 +37,23 @@ export interface UpstreamListener {
 export interface Waited {
   /** When it was asked: its deadline counts from then (U2). */
   readonly since: Milliseconds;
-  /** Since when the other question of its pair is out without an answer, where it is: a server's silence is one (U1). */
+  /**
+   * Since when the other question of the pair has been in flight without an answer, if it is: both count as one silence
+   * (U1).
+   */
   readonly silentSince?: Milliseconds | undefined;
 }
 
-/** One way to get a question answered by others: a server, a group of servers, a route. It never waits past its deadline. */
+/** One way to get a question answered: a server, a group of servers, a route. It never waits past its deadline. */
 export interface Upstream {
   /** For logs and metrics: the URL it was configured by. */
   readonly name: string;
   ask(question: Outgoing, listener: UpstreamListener, waited?: Waited): void;
-  /** Closes sockets; what is in flight fails. */
+  /** Closes sockets; questions in flight fail. */
   close(): void;
 }
 
-/** No answer from upstream: refused, silent, not who it should be, or nothing but malformed octets. */
+/** No answer from upstream: refused, silent, not authenticated, or only malformed messages. */
 export class UpstreamError extends Error {
   override readonly name = 'UpstreamError';
   /** A closed set, for metrics and for the EDE that the client gets. */
@@ -77,7 +80,7 @@ export type UpstreamFailure =
   | 'full'
   | 'closed';
 
-/** Refused on this machine or on the way, or for lack of room: upstream was not asked, or nobody knows (F5). */
+/** Refused on this machine or on the way, or for lack of room: whether upstream got the question is unknown (F5). */
 const REFUSALS: ReadonlySet<UpstreamFailure> = new Set(['local', 'refused', 'full', 'closed']);
 
 /** Whether the question failed before it reached a server: that is no answer, so it never becomes NODATA (F5). */

@@ -2,11 +2,11 @@ import type { Clock, Milliseconds, Timer } from '../clock.ts';
 import type { Exchange } from './transport.ts';
 
 /**
- * Whether a server is known dead: silent for 3 s with at least three questions unanswered (U1); and before that, whether
- * it is doubtful: two questions in a row went unanswered, as hardly ever happens to one that is there.
+ * Whether a server is known to be dead: silent for 3 s with at least three questions unanswered (U1); and before that,
+ * whether it is in doubt: two questions in a row went unanswered, which hardly ever happens to a live server.
  *
- * From the first doubt on it is probed in the background until it is heard: real questions are not what finds out, since
- * each of them would wait.
+ * From the first doubt on it is probed in the background until it replies: clients' questions are not used for that,
+ * since each of them would wait.
  */
 export class Health {
   private readonly clock: Clock;
@@ -18,14 +18,14 @@ export class Health {
   private isDead = false;
   private lastHeardAt: Milliseconds = Number.NEGATIVE_INFINITY;
   private probing: Exchange | undefined;
-  /** From the third unanswered question on, until it is heard. */
+  /** From the third unanswered question until its next reply. */
   private dying: Timer | undefined;
   private nextProbe: Timer | undefined;
 
   /**
-   * @param probe - Sends a question of its own; whoever takes the reply calls {@link heard}.
-   * @param onChange - Called at each death and each return.
-   * @param onBack - Called when it is heard after it had left a question unanswered.
+   * @param probe - Sends a question of its own; the receiver of its reply calls {@link heard}.
+   * @param onChange - Called when the server dies and when it returns.
+   * @param onBack - Called when it replies after it had left a question unanswered.
    */
   constructor(
     clock: Clock,
@@ -103,10 +103,12 @@ export class Health {
   }
 }
 
-/** One is a lost datagram; two in a row are one in four hundred at 5 % loss, and cost a turn at an equal. */
+/** One is a lost datagram; two in a row happen once in four hundred at 5 % loss, and cost a turn at an equal. */
 const DOUBTFUL_QUESTIONS = 2;
 const DEAD_QUESTIONS = 3;
 const DEAD_SILENCE: Milliseconds = 3_000;
-/** A restarted server is back after some hundred milliseconds; one a second is no load for one that stays away. */
+/**
+ * A restarted server is back after some hundred milliseconds; one probe a second is no load for one that stays away.
+ */
 const FIRST_PROBE: Milliseconds = 250;
 const LAST_PROBE: Milliseconds = 1_000;

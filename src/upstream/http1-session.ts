@@ -12,14 +12,14 @@ import {
 /**
  * HTTP/1.1 over one connection: one request at a time. An aborted request ends the connection.
  *
- * undici is loaded here and nowhere else, since it takes time and memory that few need: most DoH servers speak HTTP/2.
+ * undici is loaded only here, since it costs time and memory and is rarely needed: most DoH servers speak HTTP/2.
  */
 export async function http1Session(origin: string, socket: TLSSocket): Promise<HttpSession> {
   const { Client } = await import('undici');
   let unused: TLSSocket | undefined = socket;
   const client = new Client(origin, {
-    // undici connects when something is asked, and again when the connection is gone. Here it gets the one socket:
-    // whether a request goes out again, and where, is for the caller to decide.
+    // undici connects at the first request, and again when the connection is gone. Here it gets this one socket:
+    // whether and where a request is sent again is up to the caller.
     connect: (_options, callback) => {
       const given = unused;
       unused = undefined;

@@ -12,7 +12,7 @@ import {
 /**
  * HTTP/2 over one connection.
  *
- * @param onRetire - Called when it takes no more requests; what is out may still be answered.
+ * @param onRetire - Called when it takes no more requests; those in flight may still be answered.
  */
 export function http2Session(origin: string, socket: TLSSocket, onRetire: () => void): HttpSession {
   // Here, and not above: it takes 5 ms, and few ask over HTTPS.
@@ -25,7 +25,7 @@ export function http2Session(origin: string, socket: TLSSocket, onRetire: () => 
   session.on('error', (error) => {
     problem = error;
   });
-  // RFC 9113 §6.8: what it has taken it may still answer.
+  // RFC 9113 §6.8: requests that it has accepted may still be answered.
   session.on('goaway', onRetire);
   session.on('close', onRetire);
   return {
@@ -84,10 +84,10 @@ async function ask(
 }
 
 /**
- * Resets a stream, with a body behind its last octet.
+ * Resets a stream, with a body after its last octet.
  *
- * Node 26.10 never comes back from a stream that is closed and then destroyed before its body has left: it sends empty
- * DATA frames for ever (docs/decisions/009-doh-requests.md). So no body is cut here, and no stream is destroyed.
+ * Node 26.10 loops forever on a stream that is closed and then destroyed before its body was sent: it sends empty DATA
+ * frames (docs/decisions/009-doh-requests.md). So no body is cut here, and no stream is destroyed.
  */
 function cancel(stream: ClientHttp2Stream): void {
   if (stream.writableFinished || stream.destroyed) stream.close(CANCEL);

@@ -5,10 +5,10 @@ import { GRACE, type HttpsRequest, type HttpsResponse, RequestLost } from './htt
 /** An HTTP client of one server. */
 export interface HttpsClient {
   /**
-   * Sends the request once; sending it again is for the caller to decide (RFC 9520 §3.1).
+   * Sends the request once; sending it again is up to the caller (RFC 9520 §3.1).
    *
-   * @throws {RequestLost} When it was sent, or may have been, and no whole response came; any other error of a socket
-   *   or an UpstreamError where no connection stands.
+   * @throws {RequestLost} When it was sent, or may have been, and no whole response arrived; any other error of a
+   * socket, or an UpstreamError, when no connection could be established.
    */
   request(request: HttpsRequest): Promise<HttpsResponse>;
   /** Takes no more requests. What is out may still be answered, for {@link GRACE}. */
@@ -18,16 +18,16 @@ export interface HttpsClient {
 }
 
 /**
- * An HTTP client that connects through `dialer` when something is asked, and again when its connections are gone.
+ * An HTTP client that connects through `dialer` at the first request, and again when its connections are gone.
  *
- * Over HTTP/2 it has one connection. Over HTTP/1.1, where each carries one request at a time, it has up to
- * {@link MAX_CONNECTIONS}, and what finds none free waits. The server chooses anew with each connection.
+ * Over HTTP/2 it has one connection. Over HTTP/1.1, which carries one request at a time, it has up to {@link
+ * MAX_CONNECTIONS}, and further requests wait. The server chooses the protocol with each connection.
  */
 export function httpsClient(origin: string, dialer: HttpsDialer, clock: Clock): HttpsClient {
   return new Client(origin, dialer, clock);
 }
 
-/** As over TCP, where a server answers one question a connection. */
+/** As over TCP, when a server answers one question per connection. */
 const MAX_CONNECTIONS = 8;
 
 /** A request that waits for a place on a connection. */
@@ -101,7 +101,7 @@ class Client implements HttpsClient {
     this.endIfDone();
   }
 
-  /** One connection shows which protocol is spoken; only where it is HTTP/1.1 do more of them help. */
+  /** One connection shows which protocol is spoken; more of them help only with HTTP/1.1. */
   private missing(): number {
     const usable = this.usable();
     const dialling = usable.filter(({ isOpen }) => !isOpen).length;
@@ -121,7 +121,7 @@ class Client implements HttpsClient {
 
   private onEnd(connection: HttpsConnection, problem: Error | undefined): void {
     this.connections.delete(connection);
-    // While others stand, what waits is for them: a server may allow a client only so many.
+    // While other connections are open, waiting requests are left to them: a server may limit a client's connections.
     const stands = this.usable().some(({ isOpen }) => isOpen);
     if (problem !== undefined && !stands) this.failTurns(problem);
     this.endIfDone();

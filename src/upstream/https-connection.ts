@@ -42,7 +42,7 @@ export class HttpsConnection {
     const socket = dialer.dial((opened) => void this.begin(origin, opened));
     this.socket = socket;
     this.timer = clock.after(HANDSHAKE, () => this.destroy());
-    // Listened to for as long as the socket lives: an error that nobody listens to would end the process.
+    // A listener for the socket's whole life: an error without a listener would end the process.
     socket.on('error', (error) => {
       problem = error;
     });
@@ -52,7 +52,7 @@ export class HttpsConnection {
     });
   }
 
-  /** Whether it takes requests, now or when the server has proven who it is. */
+  /** Whether it takes requests, now or once the server is authenticated. */
   get isUsable(): boolean {
     return !this.isRetired && !this.socket.destroyed;
   }
@@ -69,7 +69,7 @@ export class HttpsConnection {
     return this.taken === 0;
   }
 
-  /** Takes a place for one request. */
+  /** Reserves a place for one request. */
   enter(): void {
     this.taken++;
     this.watch();

@@ -6,7 +6,7 @@ export interface HttpsRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
-  /** Aborted when nobody waits for the response any more. */
+  /** Aborted when the response is no longer needed. */
   readonly signal: AbortSignal;
 }
 
@@ -26,11 +26,11 @@ export interface HttpSession {
    * @throws {RequestLost} When no whole response came.
    */
   request(request: HttpsRequest): Promise<HttpsResponse>;
-  /** Fails what is out. The socket is the caller's to destroy. */
+  /** Fails the requests in flight. The caller destroys the socket. */
   destroy(): void;
 }
 
-/** A request that its connection or its server did not answer; the next one may be answered. */
+/** A request that got no answer because of its connection or its server; the next one may be answered. */
 export class RequestLost extends Error {
   override readonly name = 'RequestLost';
   /** Of Node or undici: `ERR_HTTP2_STREAM_ERROR`, `ECONNRESET`, `UND_ERR_SOCKET`. */

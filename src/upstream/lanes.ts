@@ -22,8 +22,8 @@ export type LaneOrder =
   | { readonly kind: 'parallel'; readonly delay?: undefined };
 
 /**
- * F2: how long the second question of a pair waits in `auto`. Where DNS is nearer than that the first is answered by then,
- * as in `serial`; where it is further away, a pair costs one round trip. It is the shortest timer that Node has.
+ * F2: how long the second question of a pair waits in `auto`. If DNS is nearer than that, the first is answered by
+ * then, as in `serial`; if it is further away, a pair costs one round trip. It is the shortest timer that Node has.
  */
 export const AUTO_DELAY: Milliseconds = 1;
 
@@ -35,15 +35,15 @@ export interface LanesOptions {
   readonly order: LaneOrder;
   readonly upstream: Upstream;
   readonly clock: Clock;
-  /** Of the server that a question goes to, whether its pairs may be staggered; asked in `auto` only. */
+  /** Whether pairs to the server of a question may be staggered; used in `auto` only. */
   readonly staggerOf?: ((question: Outgoing) => PairOrder | undefined) | undefined;
 }
 
 /**
- * Lets at most one question of a pair be upstream over UDP at a time: two datagrams that leave in one moment can race
- * for a conntrack entry behind DNAT, and one is lost without a trace (F2).
+ * Lets at most one question of a pair be upstream over UDP at a time: two datagrams that leave at once can race for a
+ * conntrack entry behind DNAT, and one is lost without a trace (F2).
  *
- * Whoever wraps a server that is asked over TCP passes `parallel`: there is no race for a connection that exists.
+ * For a server that is asked over TCP, pass `parallel`: an established connection has no such race.
  */
 export function lanes(options: LanesOptions): Upstream {
   return options.order.kind === 'parallel' ? options.upstream : new Lanes(options);
@@ -76,7 +76,7 @@ class Lanes implements Upstream {
   }
 }
 
-/** The two questions of one name on their way upstream, as long as one of them may hold the other back. */
+/** The two questions of one name on their way upstream, while one of them may delay the other. */
 class Pair {
   private readonly key: string;
   private readonly pairs: Map<string, Pair>;
@@ -84,9 +84,9 @@ class Pair {
   private readonly stagger: PairOrder | undefined;
   /** How long the other one waits at most; without it, until this one is answered or slow. */
   private readonly delay: Milliseconds | undefined;
-  /** In the order they came; more than one only where the same question is asked twice. */
+  /** In order of arrival; more than one only if the same question is asked twice. */
   private readonly waiting: Half[] = [];
-  /** The one that they wait for. */
+  /** The question that the others wait for. */
   private leader: Half | undefined;
   private ledAt: Milliseconds = 0;
   private timer: Timer | undefined;
@@ -121,7 +121,7 @@ class Pair {
     }
   }
 
-  /** Lets the next one go, once; where there is none, nothing is held back any more. */
+  /** Releases the next question, once; if there is none, nothing is delayed any more. */
   release(half: Half, isSilent: boolean): void {
     if (half !== this.leader) return;
     this.timer?.cancel();
@@ -158,7 +158,7 @@ class Pair {
   }
 }
 
-/** One question of a pair: it listens for the one that asked, and tells the pair when the other need not wait for it. */
+/** One question of a pair: it passes the answer on, and tells the pair when the other need not wait for it. */
 class Half implements UpstreamListener {
   readonly question: Outgoing;
   /** Since when it waits, where it does. */
@@ -217,7 +217,7 @@ class StaggeredPair {
     second.staggered = this;
   }
 
-  /** The first that is told of each counts. */
+  /** Only the first call of each counts. */
   settle(half: Half, fate: Fate): void {
     if (this.fates.has(half)) return;
     this.fates.set(half, fate);
@@ -228,7 +228,7 @@ class StaggeredPair {
   }
 }
 
-/** Equal for A and AAAA of one name, as far as one could share a socket with the other. */
+/** Equal for A and AAAA of one name that could share a socket. */
 function pairKey({ qname, qclass, dnssecOk, checkingDisabled }: Outgoing): string {
   return `${qclass} ${dnssecOk ? 1 : 0}${checkingDisabled ? 1 : 0} ${qname}`;
 }

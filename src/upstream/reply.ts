@@ -6,7 +6,7 @@ import { type Question, type ReadQuestion, readQuestion } from '../wire/question
 import { EMPTY } from '../wire/render.ts';
 import { WireError } from '../wire/wire-error.ts';
 
-/** A response that matched what was asked. */
+/** A response that matched the question. */
 export interface Reply {
   readonly message: Message;
   /** TC: there is more over TCP. */
@@ -19,15 +19,16 @@ export interface Reply {
 export type Verdict =
   | { readonly kind: 'reply'; readonly reply: Reply }
   | { readonly kind: 'mismatched'; readonly wrongId: boolean }
-  /** `partial`: what is whole of it, where that answers the question; better than nothing, and no more (U3). */
+  /** `partial`: its intact part, if that answers the question; used only if nothing better arrives (U3). */
   | { readonly kind: 'malformed'; readonly partial?: Message | undefined };
 
 /**
- * Judges what arrived where the answer to `question` is awaited; peer and socket were checked by the kernel.
+ * Judges a message that arrived where the answer to `question` is awaited; the kernel has checked peer and socket.
  *
- * It is `malformed` only if ID and question match: anybody may send octets, but those came from someone who knew them.
+ * It is `malformed` only if ID and question match: any sender can send octets, but only one that saw the query knows
+ * these.
  *
- * @param octets - A whole message; nothing of it is kept.
+ * @param octets - A whole message; no part of it is kept.
  * @see RFC 5452 §9.1
  */
 export function judgeReply(octets: Uint8Array, id: number, question: Question): Verdict {
@@ -97,17 +98,17 @@ function isSame(asked: Question, { qname, qtype, qclass }: Question): boolean {
   return asked.qname === qname && asked.qtype === qtype && asked.qclass === qclass;
 }
 
-/** Whether a server says that it does not know EDNS: RFC 6891 §7 says FORMERR; NOTIMP is what some servers say. */
+/** Whether a server says that it does not know EDNS: FORMERR by RFC 6891 §7; some servers say NOTIMP. */
 export function refusesEdns({ message }: Reply): boolean {
   return message.rcode === Rcode.FORMERR || message.rcode === Rcode.NOTIMP;
 }
 
-/** What TC says goes on with the message: it is not whole, whoever gets it. */
+/** TC stays with the message: it is incomplete for every client. */
 export function asTruncated(message: Message): Message {
   return { ...message, truncated: true };
 }
 
-/** An empty NOERROR with TC says nothing: taken for an answer it would be a NODATA that nobody gave. */
+/** An empty NOERROR with TC says nothing: as an answer it would be a NODATA that the server did not give. */
 export function saysSomething(message: Message): boolean {
   return message.answer.length > 0 || message.rcode !== Rcode.NOERROR;
 }

@@ -6,13 +6,13 @@ export type TimerClass = 'zone' | 'other';
 /**
  * Round trips to one server for one class of questions, smoothed.
  *
- * Every send has a socket of its own, so a sample always belongs to its own send and Karn's rule costs none.
+ * Every send has a socket of its own, so a sample always belongs to its own send and Karn's rule is not needed.
  *
  * @see RFC 6298 §2
  */
 export class RoundTrips {
   private mean: Milliseconds | undefined;
-  /** What the choice goes by: the mean, and what silence says beside it. */
+  /** The value that equals are compared by: the mean, corrected for silence. */
   private distance: Milliseconds | undefined;
   private deviation: Milliseconds = 0;
   private sampledAt: Milliseconds = Number.NEGATIVE_INFINITY;
@@ -30,7 +30,7 @@ export class RoundTrips {
   }
 
   sample(roundTrip: Milliseconds, now: Milliseconds): void {
-    // The first after a long time replaces what is known, so that one question finds out that a server came nearer.
+    // The first sample after a long time replaces the mean, so that one question detects a server that has come nearer.
     if (this.mean === undefined || now - this.sampledAt > RECENT) {
       this.mean = roundTrip;
       this.distance = roundTrip;
@@ -76,8 +76,8 @@ const MAX_TIMEOUT: Milliseconds = 400;
 /**
  * How many resends one server may get: a burst, then a share of the questions (U2).
  *
- * Loss gives its tokens back and slowness does not: a server that only became slow is not sent double its load, while
- * one behind a lossy path is asked again as often as it takes.
+ * Loss returns its tokens and slowness does not: a server that only became slow is not sent double its load, while one
+ * behind a lossy path is asked again as often as needed.
  */
 export class ResendBudget {
   private tokens = BURST;
@@ -116,8 +116,11 @@ export const LATE: Milliseconds = 3_600;
 /** L5: how old the last datagram is when a client's next query adds one. */
 export const AGAIN: Milliseconds = 1_000;
 
-/** U3: how long a damaged reply waits for a sound one: for TCP and its handshake, or for the truth behind an attack. */
+/**
+ * U3: how long a damaged reply waits for a sound one: long enough for TCP and its handshake, or for the true reply
+ * after a forged one.
+ */
 export const PARTIAL_PATIENCE: Milliseconds = 250;
 
-/** When TCP that says nothing is tried once more, on a new connection: the one before is given up after 250 ms. */
+/** When silent TCP is tried once more on a new connection: the one before is given up after 250 ms. */
 export const TCP_RESEND: Milliseconds = 270;

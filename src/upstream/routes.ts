@@ -1,13 +1,13 @@
 import type { Name } from '../wire/name.ts';
 import type { Upstream } from './exchange.ts';
 
-/** A zone and who answers for it. */
+/** A zone and the upstream that answers for it. */
 export interface Route {
   readonly zone: Name;
   readonly upstream: Upstream;
 }
 
-/** Which upstream answers for a name: the one of the longest zone that the name lies in (U1). */
+/** Chooses the upstream of a name: that of the longest zone that the name is in (U1). */
 export class Routes {
   private readonly byZone: ReadonlyMap<Name, Route>;
   private readonly root: Route;
@@ -38,7 +38,7 @@ export class Routes {
     return this.root;
   }
 
-  /** Each route once, for who tests or reloads them. */
+  /** Each route once, for tests and reloads. */
   [Symbol.iterator](): IterableIterator<Route> {
     return this.byZone.values();
   }

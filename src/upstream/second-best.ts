@@ -1,7 +1,7 @@
 import type { Message } from '../wire/message.ts';
 import { asTruncated, type Reply, saysSomething } from './reply.ts';
 
-/** What a server has said to a question that is no answer yet: it counts if nothing better comes. */
+/** A server's reply that is not yet accepted: it is used if nothing better arrives. */
 export class SecondBest {
   /** A reply with TC. */
   truncated: Message | undefined;
@@ -9,7 +9,7 @@ export class SecondBest {
   partial: Message | undefined;
   /** The server's own octets could not be read. */
   malformed = false;
-  /** What it said to EDNS; from then on the question goes without (U4). */
+  /** Its reply to EDNS; from then on the question is sent without an OPT (U4). */
   refusal: Reply | undefined;
 
   /** The best of it; nothing where none of it is an answer. */

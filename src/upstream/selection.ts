@@ -12,18 +12,18 @@ export interface Selectable {
   expectedRoundTrip(question: Question): Milliseconds | undefined;
 }
 
-/** A server in the place it has for one question. */
+/** A server in its place in the order for one question. */
 export interface Candidate<S extends Selectable> {
   readonly server: S;
-  /** Those of one group are equals, and may stand in for each other. */
+  /** Servers of one group are equals, and may replace each other. */
   readonly group: number;
 }
 
 /**
- * In which order the servers are asked one question.
+ * The order in which the servers are asked one question.
  *
- * Groups in the order of the configuration; equals by what they are measured to take, those in doubt behind them; those
- * known dead behind all others, in the same order (U1, U6).
+ * Groups in the order of the configuration; equals by their measured times, with those in doubt behind them; dead ones
+ * after all others, in the same order (U1, U6).
  */
 export class Selection<S extends Selectable> {
   private readonly groups: readonly (readonly S[])[];
@@ -78,12 +78,12 @@ export class Selection<S extends Selectable> {
 
 /** Longer than a client takes from the first question of a pair to the second, retries included. */
 const PAIR_MEMORY: Milliseconds = 5_000;
-/** Names in 5 s of a busy node; one that is forgotten early is chosen anew, no more. */
+/** Names in 5 s of a busy node; for one that is evicted early, the server is chosen again. */
 const MAX_PAIRS = 4_096;
 
 /**
  * Spreads names over the servers that are about as near as the nearest: by name, so that each server's own cache is
- * asked for the same names again. One that is not measured stands at 0, and so gets its share until it is.
+ * asked for the same names again. A server without measurements counts as 0, and so gets its share until it has some.
  *
  * @param sorted - Nearest first.
  */
@@ -102,7 +102,7 @@ function spread<S>(
 /** Below this, differences are jitter of the scheduler and not distance. */
 const NEAR: Milliseconds = 5;
 
-/** FNV-1a: even for names that differ in a character; nobody gains by choosing which equal is asked. */
+/** FNV-1a: even for names that differ in one character; a client gains nothing by choosing which equal is asked. */
 function hash(name: Name): number {
   let value = 0x811c9dc5;
   for (let i = 0; i < name.length; i++) {

@@ -8,8 +8,8 @@ export type ServerAddress = PlainAddress | TlsAddress | HttpsAddress;
 interface Place {
   readonly endpoint: Endpoint;
   /**
-   * The URL in one spelling, port included, with `***` for what may be a secret: what logs say and the metric label
-   * `upstream` holds.
+   * The URL in one spelling, port included, with `***` for what may be a secret: for logs and for the metric label
+   * `upstream`.
    */
   readonly name: string;
 }
@@ -19,7 +19,7 @@ export interface PlainAddress extends Place {
   readonly transport: 'udp' | 'tcp';
 }
 
-/** A server whose word counts when it has proven who it is (U5). */
+/** A server that is believed only after authentication (U5). */
 export interface SecureAddress extends Place {
   readonly authentication: Authentication;
   /** What the server is asked to be (SNI), where that is known; never an address (RFC 6066 §3). */
@@ -36,18 +36,18 @@ export interface HttpsAddress extends SecureAddress {
   readonly transport: 'https';
   /** `https://dns.example`, with a port that is not 443. */
   readonly origin: string;
-  /** Begins with a slash, and may hold a secret: for nobody but the server. */
+  /** Begins with a slash, and may hold a secret: sent to the server only. */
   readonly path: string;
   readonly method: 'GET' | 'POST';
 }
 
 /**
- * Reads an upstream URL: `udp://10.96.0.10`, `tcp://[fd00::a]:5353`, `tls://10.0.0.1?name=dns.example&ca=FILE`,
+ * Parses an upstream URL: `udp://10.96.0.10`, `tcp://[fd00::a]:5353`, `tls://10.0.0.1?name=dns.example&ca=FILE`,
  * `https://dns.example/dns-query?bootstrap=10.0.0.1`, or a bare address, which is `udp://`.
  *
- * Every server has an address in its URL: one that had to be looked up would need the resolver that it is for.
+ * Every server has an address in its URL: looking one up would need the resolver that it is for.
  *
- * @throws {Error} If it is none, with a message that names the text, or what of it is no secret.
+ * @throws {Error} If it is not valid; the message quotes the text without its secrets.
  */
 export function parseServerAddress(text: string): ServerAddress {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1];
@@ -128,7 +128,7 @@ function httpsAddress(rest: string): HttpsAddress {
   };
 }
 
-/** What stands before the path of an https:// URL. */
+/** The part before the path of an https:// URL. */
 type Host = (Endpoint & { readonly name?: undefined }) | NamedHost;
 
 interface NamedHost {
@@ -137,7 +137,10 @@ interface NamedHost {
   readonly address?: undefined;
 }
 
-/** A pin alone is the key of one server, whatever its certificate says; beside a name or a CA it is one proof more. */
+/**
+ * A pin on its own is the key of one server, whatever its certificate says; beside a name or a CA it is a further
+ * proof.
+ */
 function authentication(
   name: string | undefined,
   address: string,
@@ -145,7 +148,7 @@ function authentication(
   pins: readonly string[],
 ): Authentication {
   const byKeyAlone = name === undefined && caFile === undefined && pins.length > 0;
-  // A certificate does not know the interface that leads to it.
+  // A certificate does not name the interface that leads to the server.
   const identity = byKeyAlone ? undefined : (name ?? address.replace(/%.*/, ''));
   return { identity, caFile, pins };
 }
@@ -173,12 +176,12 @@ function checkPath(path: string, base: string): void {
   if (!/^\/[\x21-\x7e]*$/.test(path) || /[#{}"<>\\^`|,]/.test(path)) {
     throw new Error(`upstream without a path such as /dns-query: ${base}`);
   }
-  // Who copies a name out of a log would else ask for a path that is not there.
+  // Otherwise a name copied from a log would request a path that does not exist.
   if (path.includes(SECRET)) throw new Error(`upstream with a path that is not shown: ${base}`);
 }
 
 function namedHost(authority: string): NamedHost {
-  // Never shown: what stands before an @ would be a password.
+  // Never shown: the part before an @ would be a password.
   if (authority.includes('@')) {
     throw new Error('upstream with a user name is not supported: https://***@');
   }
@@ -198,7 +201,7 @@ function shownPin(base64: string): string {
 
 const SECRET = '***';
 
-/** A path may hold a customer's token: what is not the usual word is not shown. */
+/** A path may hold a customer's token: any segment but the usual one is hidden. */
 function shownPath(path: string): string {
   return path.replace(/[^/]+/g, (segment) => (segment === 'dns-query' ? segment : SECRET));
 }

@@ -16,13 +16,13 @@ import { Ways } from './ways.ts';
 /** What a {@link Server} is made of. */
 export interface ServerOptions {
   readonly address: ServerAddress;
-  /** The one that the address names, and what may stand in for it. */
+  /** The transport that the address names, and those that may replace it. */
   readonly transports: Transports;
   readonly clock: Clock;
   readonly tallies: UpstreamTallies;
-  /** Which timer a question goes by; all go by `other` where it is left away. */
+  /** Which timer a question uses; all use `other` if it is absent. */
   readonly timerClass?: ((question: Question) => TimerClass) | undefined;
-  /** Told when it is found dead, and why; and without a reason when it is heard again (U1). */
+  /** Called when it is found dead, with the reason; and without one when it replies again (U1). */
   readonly onHealth?: ((server: string, trouble: UpstreamFailure | undefined) => void) | undefined;
 }
 
@@ -75,7 +75,7 @@ export class Server {
     };
   }
 
-  /** Silent for 3 s, and not heard since (U1). */
+  /** Silent for 3 s, without a reply since (U1). */
   get dead(): boolean {
     return this.health.dead;
   }
@@ -105,7 +105,7 @@ export class Server {
     this.deathListeners.push(listener);
   }
 
-  /** Closes sockets; what is in flight fails with reason `closed`. */
+  /** Closes sockets; questions in flight fail with reason `closed`. */
   close(): void {
     this.health.close();
     this.edns.close();
@@ -117,7 +117,7 @@ export class Server {
     return this.roundTrips[this.options.timerClass?.(question) ?? 'other'];
   }
 
-  /** One in two without an OPT: what is silent to one may answer the other (U4). */
+  /** One in two without an OPT: a server that does not answer one kind may answer the other (U4). */
   private probeEitherWay(): Exchange | undefined {
     return this.probe(this.edns.usable && this.probes++ % 2 === 0);
   }
@@ -139,7 +139,9 @@ export class Server {
   }
 }
 
-/** Authenticated, or on this very machine or pod: nobody stands between (KeyTrap: nothing is validated here). */
+/**
+ * Authenticated, or on this very machine or pod: nothing on the way can change it (KeyTrap: nothing is validated here).
+ */
 function isSecure({ transport, endpoint }: ServerAddress): boolean {
   if (transport === 'tls' || transport === 'https') return true;
   return endpoint.address.startsWith('127.') || endpoint.address === '::1';

@@ -3,8 +3,8 @@ import { UpstreamError, type UpstreamFailure } from './exchange.ts';
 /** This machine has nothing left to open a socket with: nothing that the server has done (S1). */
 const EXHAUSTED: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM']);
 /**
- * This machine did not let a datagram out: a firewall rule or a full conntrack table (EPERM), a full queue, no route at
- * the moment. It was never sent, so it says nothing of the server, and the next one may pass (U2, F5).
+ * This machine did not send a datagram: a firewall rule or a full conntrack table (EPERM), a full queue, no route at
+ * the moment. It says nothing about the server, and the next one may be sent (U2, F5).
  */
 const NOT_SENT: ReadonlySet<string> = new Set([
   'EPERM',
@@ -17,8 +17,8 @@ const NOT_SENT: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * What a socket's error means to a question: ECONNREFUSED is the word of the server's machine, or of a firewall (U2);
- * everything else happened here or on the way. What is an {@link UpstreamError} already stays what it is.
+ * What a socket's error means for a question: ECONNREFUSED comes from the server's machine or a firewall (U2); every
+ * other one happened here or on the way. An {@link UpstreamError} is returned as it is.
  */
 export function socketError(transport: string, name: string, error: Error): UpstreamError {
   if (error instanceof UpstreamError) return error;

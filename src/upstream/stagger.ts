@@ -9,7 +9,7 @@ export interface StaggerOptions {
   readonly onChange: (state: StaggerState) => void;
 }
 
-/** F2: so many clashes in so many pairs; a lost AAAA beside an answered A is one pair in eleven at 5 % loss. */
+/** F2: this many clashes in this many pairs; at 5 % loss an AAAA is lost beside an answered A in one pair of eleven. */
 const CLASHES = 2;
 const PAIRS = 8;
 /** F2: how long pairs are serial then; doubled each time, for a way on which they clash does not change soon. */
@@ -19,8 +19,8 @@ const LONGEST_SERIAL: Milliseconds = 60 * 60_000;
 /**
  * Whether one server's pairs may be staggered (F2).
  *
- * Two sockets cannot clash in conntrack; what else drops the second of two close datagrams shows itself by resends of second
- * questions whose first was answered without one.
+ * Two sockets cannot clash in conntrack. Anything else that drops the second of two close datagrams shows in resends of
+ * second questions whose first was answered without one.
  */
 export class Stagger {
   private readonly options: StaggerOptions;

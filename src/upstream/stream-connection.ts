@@ -17,7 +17,7 @@ export interface InFlight {
   readonly listener: ReplyListener;
   /** On how many connections it was lost before they answered anything. */
   fruitless: number;
-  /** Nobody waits any more. */
+  /** The answer is no longer needed. */
   closed: boolean;
   connection?: StreamConnection;
 }
@@ -95,7 +95,7 @@ export class StreamConnection {
     this.socket.on('error', (error) => {
       this.error = error;
     });
-    // A server that half-closes has said its last word.
+    // A server that half-closes will not answer any more.
     this.socket.on('end', () => this.lose());
     this.socket.on('close', () => this.lose());
   }
@@ -137,7 +137,7 @@ export class StreamConnection {
     if (this.sent.size >= MAX_IDS) this.retire();
   }
 
-  /** Nobody waits for this one any more; it waits here, and has been marked closed. */
+  /** This one is cancelled, and is marked as closed. */
   abandon(inFlight: InFlight): void {
     this.endOfWait(inFlight);
   }
@@ -198,7 +198,7 @@ export class StreamConnection {
     }
     this.tallies[verdict.kind].add();
     if (verdict.kind === 'mismatched') return;
-    // Unlike a datagram, nobody but the server can have sent this: there is no other reply to wait for.
+    // Unlike a datagram, only the server can have sent this: there is no other reply to wait for.
     const { transport, name } = this.server;
     const error = new UpstreamError('malformed', `malformed ${transport} reply from ${name}`);
     this.finish(id, inFlight, () => inFlight.listener.onFailure(error));
@@ -273,5 +273,5 @@ export class StreamConnection {
 
 /** Below the 8 to 10 s after which servers close on their own, so that few questions meet a closing connection. */
 const IDLE: Milliseconds = 5_000;
-/** IDs that one connection takes before the next one is opened: what is never answered must not use them up (S1). */
+/** IDs that one connection uses before the next one is opened: unanswered ones must not use them up (S1). */
 const MAX_IDS = 1_024;

@@ -7,11 +7,11 @@ import type { UpstreamTallies } from './upstream-tallies.ts';
 /**
  * Carries messages over one kept connection, many at once, answered in any order (RFC 7766 §6.2.1).
  *
- * A server may close whenever it likes: what was in flight is asked again on a new connection (RFC 7766 §6.2.4), as often
- * as the question may be sent at all. Where a server answers a few questions and then closes, a connection is asked so
- * many from then on, and what does not fit on a few connections waits for its turn, so that nothing is sent in vain. A
- * connection that has gone silent takes no more questions, for behind DNAT its server may be gone without a word; it
- * still listens to what it has.
+ * A server may close at any time: questions in flight are then asked again on a new connection (RFC 7766 §6.2.4), as
+ * often as the question may be sent at all. If a server closes after a few answers, a connection is given only that
+ * many questions from then on, and the rest wait for their turn, so that nothing is sent in vain. A connection that has
+ * gone silent gets no more questions, because behind DNAT its server may be gone without notice; it still listens for
+ * answers.
  */
 export function streamTransport(
   server: StreamServer,
@@ -28,11 +28,16 @@ class StreamTransport implements Transport {
   private readonly tallies: UpstreamTallies;
   private readonly maxWaiting: number;
   private readonly connections = new Set<StreamConnection>();
-  /** Those that take new questions, or will be followed by others: one, or more for a server that closes early. */
+  /**
+   * Connections that take new questions, or will be followed by others: one, or more for a server that closes early.
+   */
   private readonly open = new Set<StreamConnection>();
-  /** For which there is no room on any of them yet, oldest first. */
+  /** Questions that no connection has room for yet, oldest first. */
   private readonly queue = new Set<InFlight>();
-  /** How many questions one connection takes: as many as the last had answered when it was closed on others. */
+  /**
+   * How many questions one connection gets: as many as the last one had answered when it was closed with others
+   * unanswered.
+   */
   private limit = Number.POSITIVE_INFINITY;
   /** Answers since then on connections that were asked no more than that. */
   private answeredWithin = 0;
@@ -90,7 +95,7 @@ class StreamTransport implements Transport {
     connection.send(inFlight);
   }
 
-  /** The connection with the least to do, or a new one; nothing where there are as many as may be, and all are full. */
+  /** The connection with the fewest questions, or a new one; `undefined` if all allowed connections are full. */
   private choose(): StreamConnection | undefined {
     const { generation } = this.server;
     let idlest: StreamConnection | undefined;
@@ -130,7 +135,7 @@ class StreamTransport implements Transport {
     }
   }
 
-  /** From a connection that is gone: how many answers one of this server's is good for. */
+  /** From a connection that is gone: how many answers one connection to this server can give. */
   private learn({ answered, full }: StreamConnection, left: number): void {
     if (left > 0 && answered > 0) {
       this.limit = answered < MANY_ANSWERS ? answered : Number.POSITIVE_INFINITY;
@@ -164,11 +169,14 @@ class StreamTransport implements Transport {
 const MAX_FRUITLESS = 2;
 /** Connections at a time to a server that closes early; RFC 7766 §6.2.2 asks for few. */
 const MAX_SPREAD = 8;
-/** A server that closes after so many answers has kept its connection: to a restart or a limit, one new one will do. */
+/**
+ * A server that closes after this many answers has kept its connection: after a restart or a limit, one new one is
+ * enough.
+ */
 const MANY_ANSWERS = 64;
 /** A try with more costs one send on each of {@link MAX_SPREAD} connections at most: one in sixty-four. */
 const TRY_MORE_AFTER = 512;
-/** All connections together: what one server can owe, far above what the listener lets in flight (S1). */
+/** All connections together: the most that one server can owe, far above what the listener lets in flight (S1). */
 const MAX_WAITING = 4_096;
 
 function failUnlessClosed(inFlight: InFlight, error: UpstreamError): void {

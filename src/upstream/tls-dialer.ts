@@ -7,10 +7,10 @@ import type { HttpsAddress, TlsAddress } from './server-address.ts';
 import { TrustedRoots } from './trusted-roots.ts';
 
 /**
- * Opens authenticated TLS connections to one server, resuming the session of the one before (U5).
+ * Opens authenticated TLS connections to one server, resuming the session of the previous one (U5).
  *
- * A socket counts as open only when the server has proven who it is. Nothing may be written earlier: that Node 26 keeps back
- * what was written until after our check is how it is built, and promised nowhere.
+ * A socket counts as open only when the server is authenticated. Nothing may be written earlier: Node 26 happens to
+ * hold back earlier writes until after our check, but does not promise to.
  */
 export class TlsDialer {
   private readonly address: TlsAddress | HttpsAddress;
@@ -51,8 +51,8 @@ export class TlsDialer {
   /**
    * Opens a connection. Nothing is called before this returns.
    *
-   * @param onOpen - Called when the server may be written to. Where it never is, the socket ends with an error, which
-   *   is an UpstreamError of reason `untrusted` where the server is not who it should be.
+   * @param onOpen - Called when the server may be written to. If that never happens, the socket ends with an error,
+   * which is an UpstreamError of reason `untrusted` if the server's identity is wrong.
    */
   dial(onOpen: (socket: TLSSocket) => void): Socket {
     try {
@@ -76,8 +76,8 @@ export class TlsDialer {
       secureContext: context,
       ...(session === undefined ? {} : { session: session.octets }),
       ALPNProtocols: [...this.protocols],
-      // Neither refusal nor name check by Node: it forgets the certificate with the socket, and the operator needs to
-      // read what is in it. `whyUntrusted` is both, and comes before the first octet of ours.
+      // No check of chain or name by Node: it discards the certificate with the socket, and the operator needs to read
+      // it. `whyUntrusted` checks both, before our first octet is sent.
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
       ...(serverName === undefined ? {} : { servername: serverName }),

@@ -3,45 +3,47 @@ import type { Outgoing } from './exchange.ts';
 import type { Reply } from './reply.ts';
 
 /**
- * One way to carry questions to one server: datagrams, a kept connection; TLS and HTTPS have the same shape.
+ * One way to carry questions to one server: datagrams or a kept connection; TLS and HTTPS have the same shape.
  *
- * It knows no timers of a question: who sends decides how long to wait.
+ * It has no timers for questions: the caller decides how long to wait.
  */
 export interface Transport {
   /**
-   * Sends one message with an ID of its own. Nothing of `listener` is called before this returns, nor after
-   * {@link Exchange.close}.
+   * Sends one message with an ID of its own. `listener` is not called before this returns, nor after {@link
+   * Exchange.close}.
    *
    * @param edns - Whether the message carries an OPT (U4).
    */
   send(question: Outgoing, edns: boolean, listener: ReplyListener): Exchange;
-  /** Fails what is in flight with reason `closed`. */
+  /** Fails the questions in flight with reason `closed`. */
   close(): void;
 }
 
-/** Who waits for a reply. Exactly one of `onReply` and `onFailure` is called, once, unless the exchange is closed first. */
+/** Waits for a reply. Exactly one of `onReply` and `onFailure` is called, once, unless the exchange is closed first. */
 export interface ReplyListener {
   onReply(reply: Reply): void;
   /** @param error - An UpstreamError; anything else is a bug of ours, on its way to where bugs are reported. */
   onFailure(error: Error): void;
   /**
-   * Something came that was dropped, the first of its kind; the wait goes on.
+   * A message was dropped, the first of its kind; the wait goes on.
    *
-   * @param partial - What is whole of it, where that answers the question (U3).
+   * @param partial - Its intact part, if that answers the question (U3).
    */
   onSuspicion?(suspicion: Suspicion, partial?: Message): void;
-  /** Asks for one more send of the same question, and counts it; where nobody counts, there is none (RFC 9520 §3.1). */
+  /**
+   * Requests one more send of the same question, and counts it; without this callback there is none (RFC 9520 §3.1).
+   */
   takeSend?(): boolean;
 }
 
 /**
- * `wrong-id`: somebody may be guessing (U3). `malformed`: the server itself sends what cannot be read. `mismatched`: what
- * came is no reply to the question.
+ * `wrong-id`: an attacker may be guessing (U3). `malformed`: the server itself sends unreadable messages. `mismatched`:
+ * the message is no reply to the question.
  */
 export type Suspicion = 'wrong-id' | 'malformed' | 'mismatched';
 
 /** A message that is out. */
 export interface Exchange {
-  /** Stops listening, and frees what it held. Harmless after the reply. */
+  /** Stops listening, and frees its resources. Harmless after the reply. */
   close(): void;
 }

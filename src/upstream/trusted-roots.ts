@@ -4,7 +4,7 @@ import type { Clock, Milliseconds } from '../clock.ts';
 
 /** The CAs that are trusted at one moment. */
 export interface Trust {
-  /** Another number after each change: what was believed before has to be proven anew. */
+  /** Changes with each change of the file: servers then have to be authenticated again. */
   readonly generation: number;
   readonly context: SecureContext;
 }
@@ -54,9 +54,9 @@ export class TrustedRoots {
 }
 
 /**
- * The certificates of a PEM file, each of which was read.
+ * The certificates of a PEM file, each of them parsed.
  *
- * @throws {Error} If the file cannot be read, has no certificate or one that is broken.
+ * @throws {Error} If the file cannot be read, has no certificate or a broken one.
  */
 export function readRoots(path: string): string[] {
   const found = contentOf(path).match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g);
@@ -72,7 +72,7 @@ export function readRoots(path: string): string[] {
   return found;
 }
 
-/** How often the file is looked at while questions come: an operator who replaced it does not watch the clock closer. */
+/** How often the file is checked while questions are sent: soon enough for an operator who has replaced it. */
 const LOOK_EVERY: Milliseconds = 1_000;
 
 function contentOf(path: string): string {
@@ -84,7 +84,7 @@ function contentOf(path: string): string {
   }
 }
 
-/** Also differs where a symbolic link was moved, as kubelet does with what it mounts. */
+/** Also changes when a symbolic link is moved, as kubelet does in its mounts. */
 function versionOf(path: string): string {
   const { dev, ino, size, mtimeMs } = statSync(path);
   return `${dev} ${ino} ${size} ${mtimeMs}`;

@@ -1,7 +1,7 @@
 import type { AskParts } from './ask-parts.ts';
 import { noAnswer, UpstreamError, type UpstreamFailure } from './exchange.ts';
 
-/** What came, or did not, of one question at one server. */
+/** What happened to the messages of one question at one server. */
 interface Outcome {
   readonly reason: UpstreamFailure;
   readonly error?: Error | undefined;
@@ -11,12 +11,12 @@ interface Outcome {
   readonly sent: number;
 }
 
-/** Why one question at one server has no answer: silence, refusals and replies that cannot be read have different cures. */
+/** Why one question at one server has no answer: silence, refusals and unreadable replies have different remedies. */
 export class Unanswered {
-  /** Datagrams that this machine refused, or ICMP, and why the first one was. */
+  /** Datagrams that this machine or ICMP refused, with the reason of the first one. */
   private refusals = 0;
   private refused: Error | undefined;
-  /** Something came that is no reply to the question: a timeout from then on is no silence (U3). */
+  /** A message arrived that is no reply to the question: a timeout after that is not silence (U3). */
   isMismatched = false;
 
   noteRefusal(error: Error): void {

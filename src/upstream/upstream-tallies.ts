@@ -23,7 +23,7 @@ export interface UpstreamTallies {
   readonly failures: TallySet<UpstreamFailure>;
   /** Changes between staggered and serial pairs of a server, in `families.order: auto` (F2). */
   readonly orderChanges: Tally;
-  /** One per configured server, made when it is: the configuration is what bounds the label (S1). */
+  /** One per configured server, made when it is configured: the configuration bounds the label (S1). */
   readonly servers: Map<string, ServerTallies>;
 }
 
@@ -56,17 +56,17 @@ export const UPSTREAM_FAILURES: readonly UpstreamFailure[] = [
   'closed',
 ];
 
-/** What is told of one server. */
+/** The counters of one server. */
 export interface ServerTallies {
   /** Seconds from the send that was answered to its answer. */
   readonly latency: Histogram;
-  /** Questions that it left without a word for a second, or for good. */
+  /** Questions that it left unanswered for a second, or entirely. */
   readonly unanswered: Tally;
   /** Known dead (U1): a gauge. */
   dead: boolean;
   /** Why the last question that it left without an answer has none; absent once it answers again. */
   trouble?: UpstreamFailure | undefined;
-  /** In `families.order: auto`: its second questions get lost, so that its pairs go one after the other (F2). A gauge. */
+  /** In `families.order: auto`: second questions to it get lost, so its pairs go one after the other (F2). A gauge. */
   serial: boolean;
 }
 

@@ -26,11 +26,11 @@ export interface UpstreamOptions {
   readonly udpSockets: Pick<UdpSocketLimit, 'sockets' | 'full'>;
   /** Whether an answer comes from the cluster's own memory or from a recursion (U2); all are `other` without it. */
   readonly timerClass?: (question: Question) => TimerClass;
-  /** Told, at most once a minute for each server, why one is not believed (U5). */
+  /** Called at most once a minute for each server, with the reason why it is not trusted (U5). */
   readonly onUntrusted?: ((message: string) => void) | undefined;
   /** Told when `auto` changes how the pairs of a server go (F2). */
   readonly onOrder?: ((server: string, state: StaggerState) => void) | undefined;
-  /** Told when a server is found dead, and why, and when it is heard again (U1). */
+  /** Called when a server is found dead, with the reason, and when it replies again (U1). */
   readonly onHealth?: ServerOptions['onHealth'];
 }
 
@@ -65,7 +65,7 @@ export function upstreamFor(options: UpstreamOptions): Upstream {
   return lanes({ order: overUdp ? order : { kind: 'parallel' }, upstream, clock, staggerOf });
 }
 
-/** F2: what is known of the second questions to one server; its state is a metric and an event. */
+/** F2: what is known of second questions to one server; its state is a metric and an event. */
 function staggerFor({ address }: Server, { clock, tallies, onOrder }: UpstreamOptions): Stagger {
   const own = serverTallies(tallies, address.name);
   return new Stagger({
@@ -78,10 +78,16 @@ function staggerFor({ address }: Server, { clock, tallies, onOrder }: UpstreamOp
   });
 }
 
-/** Questions on the connections to one server: what has no socket of its own takes no more memory than what has (S1). */
+/**
+ * Questions on the connections to one server: a question without a socket of its own takes no more memory than one with
+ * (S1).
+ */
 const MOST_OVER_TCP = 4_096;
 
-/** Clear text has two ways, each the other's rescue (U2, U4); what is encrypted has one and no other (U5). */
+/**
+ * Clear text has two transports, each a fallback for the other (U2, U4); an encrypted server has one and no fallback
+ * (U5).
+ */
 function transportsTo(
   address: ServerAddress,
   { clock, tallies, udpSockets, onUntrusted = () => undefined }: UpstreamOptions,

@@ -1,7 +1,7 @@
 /**
- * What stands behind the question mark of an upstream URL.
+ * The parameters after the question mark of an upstream URL.
  *
- * Read by hand: to URLSearchParams a plus sign is a space, and base64 has plus signs.
+ * Parsed by hand: to URLSearchParams a plus sign is a space, and base64 has plus signs.
  */
 export class UrlParameters {
   private readonly base: string;
@@ -9,7 +9,7 @@ export class UrlParameters {
 
   /**
    * @param base - The URL before the question mark, for messages.
-   * @throws {Error} If a parameter is not one of `keys`, has no value, or is not encoded well.
+   * @throws {Error} If a parameter is not one of `keys`, has no value, or is not encoded correctly.
    */
   constructor(base: string, query: string, keys: readonly string[]) {
     this.base = base;
@@ -50,7 +50,7 @@ export class UrlParameters {
   }
 }
 
-/** What stands before the first `mark`, and the rest, which begins with it where it is there. */
+/** The part before the first `mark`, and the rest, which begins with it if there is one. */
 export function splitBefore(text: string, mark: string): [before: string, rest: string] {
   const at = text.indexOf(mark);
   return at === -1 ? [text, ''] : [text.slice(0, at), text.slice(at)];
@@ -74,7 +74,10 @@ export function hostName(written: string): string {
   return written.toLowerCase().replace(/\.$/, '');
 }
 
-/** `sha256/BASE64`, as RFC 7858 §4.2 and openssl make it; what stands behind the slash. @throws {Error} If it is none. */
+/**
+ * `sha256/BASE64`, as in RFC 7858 §4.2 and from openssl; returns the part after the slash. @throws {Error} If it is not
+ * one.
+ */
 export function pin(written: string): Pin {
   const base64 = /^sha256\/([A-Za-z0-9+/]{43}=)$/.exec(written)?.[1];
   if (base64 === undefined) throw new Error('not sha256/ with 44 characters of base64');

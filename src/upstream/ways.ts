@@ -16,7 +16,7 @@ export class Ways {
   private probing: Exchange | undefined;
   private nextProbe: Timer | undefined;
 
-  /** @param probe - Sends a datagram; its reply is told by {@link heard}. */
+  /** @param probe - Sends a datagram; its reply is reported by {@link heard}. */
   constructor(configured: TransportKind, clock: Clock, probe: () => Exchange | undefined) {
     this.configured = configured;
     this.clock = clock;
@@ -55,7 +55,7 @@ export class Ways {
   }
 }
 
-/** Two lost datagrams each, three times in a row: one in 15,000 at 20 % loss, and then the first probe mends it. */
+/** Two lost datagrams each, three times in a row: one in 15,000 at 20 % loss, and then the first probe corrects it. */
 const SILENT_QUESTIONS = 3;
 const FIRST_PROBE: Milliseconds = 1_000;
 /** How late UDP that works again is noticed; until then each question costs no more than TCP does. */
