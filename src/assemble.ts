@@ -14,6 +14,7 @@ import {
 import { failureMemory } from './resolve/failure-memory.ts';
 import { type FamiliesOptions, families } from './resolve/families.ts';
 import { forward, type Router } from './resolve/forward.ts';
+import { LastWords } from './resolve/last-word.ts';
 import { type HostsLookup, localNames } from './resolve/local-names.ts';
 import { LoopProbe } from './resolve/loop-probe.ts';
 import { nodataRepair } from './resolve/nodata-repair.ts';
@@ -110,7 +111,10 @@ export function assembleResolver(parts: ResolverParts): Resolver {
   };
   const cache = new AnswerCache({ ...settings.cache, clock, tallies: tallies.cache, denialLife });
   const flights: Flights = new Map();
-  const silence = new RouteSilence(routes, clock, tallies.unheard);
+  const silence = new RouteSilence(routes, clock, tallies.unheard, (qname) =>
+    list.inZone(qname) ? 'zone' : 'other',
+  );
+  const lastWords = new LastWords({ cache, list, zone });
   const onRefused = (qname: string) => silence.noteRefusal(qname);
   const { repairs } = tallies;
   const upstream = silence.stage()(forward(routes, settings.cache, { onRefused, repairs }));
@@ -151,7 +155,6 @@ export function assembleResolver(parts: ResolverParts): Resolver {
         isDenied: deniedByConfiguration(settings.search),
         publicTlds: new Set(settings.search.public),
         peek: (query) => cache.peek(query),
-        isSilent: (qname) => silence.isSilent(qname),
         fates: tallies.fates,
         speculations: tallies.speculations,
       }),
@@ -177,8 +180,9 @@ export function assembleResolver(parts: ResolverParts): Resolver {
       // Above all that may take time, so that it can answer first; what it leaves behind goes on below and fills the cache.
       serveStale({
         clock,
-        stale: (query) => cache.stale(query),
+        lastWord: (query) => lastWords.of(query),
         isSilent: (qname) => silence.isSilent(qname),
+        quietFrom: (qname) => silence.quietFrom(qname),
       }),
       // Above the cache whose hits it looks at: what it asks for passes the cache by.
       prefetch(clock),

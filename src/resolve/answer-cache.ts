@@ -39,6 +39,8 @@ const HOLD: Milliseconds = 2_000;
 
 /** C4: what RFC 8767 §5 lets it be at most is a week; addresses that are a day old lead nowhere more often than not. */
 const STALE: Milliseconds = 24 * 60 * 60_000;
+/** N9: what did not exist may exist by now; a denial is believed so long while nobody can be asked. */
+const STALE_DENIAL: Milliseconds = 5 * 60_000;
 /** RFC 8767 §4: long enough not to be asked again at once, short enough to be forgotten soon. */
 const STALE_TTL: Seconds = 30;
 
@@ -153,14 +155,14 @@ export class AnswerCache {
   }
 
   private lifeOfDenial(query: Query, message: Message): Life {
-    const { alone, besideAddresses, stale, isHeld } = this.denialLife(query.qname);
+    const { alone, besideAddresses, isHeld } = this.denialLife(query.qname);
     const longest = verdictOf(message, query) === 'nodata' ? besideAddresses : alone;
     const ttl = Math.min(negativeTtl(message, query) * 1000, longest);
     const held = isHeld && query.speculative === true ? HOLD : 0;
     return {
       fresh: Math.max(ttl, held),
       alone: Math.max(Math.min(ttl, alone), held),
-      stale: ttl === 0 ? 0 : stale,
+      stale: ttl === 0 ? 0 : STALE_DENIAL,
     };
   }
 

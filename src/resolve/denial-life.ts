@@ -3,15 +3,7 @@ import type { Message } from '../wire/message.ts';
 import { labelsOf, lastLabel, type Name } from '../wire/name.ts';
 import { isIanaTld } from './iana-tlds.ts';
 import type { SearchList } from './search-list.ts';
-import type { Expansion } from './stage.ts';
-
-/**
- * What a denied name in the cluster zone may become (C2, N3).
- *
- * `brief`: a service, an endpoint or a namespace, which may be made in this moment. `usual`: hardly anything, but no
- * top-level domain says so. `tld`: an expansion of a name of the world outside.
- */
-export type DenialKind = 'brief' | 'usual' | 'tld';
+import type { DenialKind, Expansion } from './stage.ts';
 
 /** How long a negative answer is believed. */
 export interface DenialLife {
@@ -19,8 +11,6 @@ export interface DenialLife {
   readonly alone: Milliseconds;
   /** The longest for NODATA while the other family has addresses: the name is there already. */
   readonly besideAddresses: Milliseconds;
-  /** How long after that it may stand in for an upstream that fails (C4, N9). */
-  readonly stale: Milliseconds;
   /** Whether it is held for its walk where speculation brought it (N4). */
   readonly isHeld: boolean;
 }
@@ -29,13 +19,11 @@ export interface DenialLife {
 const BRIEF: Milliseconds = 250;
 /** What CoreDNS' own plugin gives its answers. */
 const USUAL: Milliseconds = 5_000;
-/** N9: what did not exist may exist by now; a denial is believed so long while nobody can be asked. */
-const STALE: Milliseconds = 5 * 60_000;
 
 const LIVES: Readonly<Record<DenialKind, DenialLife>> = {
-  brief: { alone: BRIEF, besideAddresses: USUAL, stale: 0, isHeld: false },
-  usual: { alone: USUAL, besideAddresses: USUAL, stale: 0, isHeld: true },
-  tld: { alone: USUAL, besideAddresses: USUAL, stale: STALE, isHeld: true },
+  brief: { alone: BRIEF, besideAddresses: USUAL, isHeld: false },
+  usual: { alone: USUAL, besideAddresses: USUAL, isHeld: true },
+  tld: { alone: USUAL, besideAddresses: USUAL, isHeld: true },
 };
 
 /** What the denial of an expansion in the cluster zone may hide. */
@@ -60,7 +48,7 @@ export function zoneDenialLife(kind: DenialKind): DenialLife {
 
 /** How long negative answers elsewhere are believed. */
 export function outerDenialLife(longest: Milliseconds): DenialLife {
-  return { alone: longest, besideAddresses: longest, stale: STALE, isHeld: true };
+  return { alone: longest, besideAddresses: longest, isHeld: true };
 }
 
 /** A negative answer that nobody is to keep (RFC 2308 §5). */

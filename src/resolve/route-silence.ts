@@ -1,8 +1,10 @@
 import type { Clock, Milliseconds } from '../clock.ts';
 import { UpstreamError } from '../upstream/exchange.ts';
+import type { TimerClass } from '../upstream/retransmission.ts';
 import type { Name } from '../wire/name.ts';
 import { ClientCounts } from './client-counts.ts';
 import type { Router } from './forward.ts';
+import { Quiet } from './quiet.ts';
 import type { Answer, Asker, Stage } from './stage.ts';
 
 /** U1, U2: a server is known dead after 3 s without a word and three questions; a route is judged alike. */
@@ -22,6 +24,7 @@ const CROWD_PATIENCE: Milliseconds = 150;
 const CROWDED = new UpstreamError('full', 'enough questions wait for a word already');
 
 interface Hearing {
+  readonly quiet: Quiet;
   heardAt: Milliseconds;
   refusedAt: Milliseconds;
   /** The first question since then. */
@@ -40,12 +43,19 @@ export class RouteSilence {
   private readonly router: Router;
   private readonly clock: Clock;
   private readonly crowded: { add(): void };
+  private readonly classOf: (qname: Name) => TimerClass;
   /** By route, so that one which a reload took away is forgotten with it. */
   private readonly routes = new WeakMap<object, Hearing>();
 
   /** @param crowded - Told of each question that is refused since too many wait for a silent route already. */
-  constructor(router: Router, clock: Clock, crowded: { add(): void }) {
+  constructor(
+    router: Router,
+    clock: Clock,
+    crowded: { add(): void },
+    classOf: (qname: Name) => TimerClass,
+  ) {
     this.router = router;
+    this.classOf = classOf;
     this.clock = clock;
     this.crowded = crowded;
   }
@@ -64,7 +74,13 @@ export class RouteSilence {
       hearing.unanswered++;
       hearing.waiting.add(query.client);
       hearing.askedAt = now;
-      next(query, new Heard(this.clock, hearing, query.client, asker));
+      const timerClass = this.classOf(query.qname);
+      hearing.quiet.asked(timerClass, now);
+      const { client } = query;
+      next(
+        query,
+        new Heard({ clock: this.clock, hearing, client, timerClass, askedAt: now }, asker),
+      );
     };
   }
 
@@ -73,6 +89,11 @@ export class RouteSilence {
     const { unanswered, owedSince, askedAt } = this.hearingOf(qname);
     const now = this.clock.now();
     return unanswered >= QUESTIONS && now - owedSince >= SILENCE && now - askedAt < MEMORY;
+  }
+
+  /** From when on whoever answers for this name counts as away, if nothing is heard before; for questions that are out. */
+  quietFrom(qname: Name): Milliseconds {
+    return this.hearingOf(qname).quiet.from(this.classOf(qname), this.clock.now());
   }
 
   /** When whoever answers for this name was last heard, about whatever name. */
@@ -95,6 +116,7 @@ export class RouteSilence {
     const known = this.routes.get(route);
     if (known !== undefined) return known;
     const hearing = {
+      quiet: new Quiet(),
       heardAt: Number.NEGATIVE_INFINITY,
       refusedAt: Number.NEGATIVE_INFINITY,
       owedSince: 0,
@@ -107,27 +129,34 @@ export class RouteSilence {
   }
 }
 
+/** What a question that is out is known by. */
+interface OutQuestion {
+  readonly clock: Clock;
+  readonly hearing: Hearing;
+  readonly client: string | undefined;
+  readonly timerClass: TimerClass;
+  readonly askedAt: Milliseconds;
+}
+
 /** A question that is out: it tells its route what it hears. */
 class Heard implements Asker {
-  private readonly clock: Clock;
-  private readonly hearing: Hearing;
-  private readonly client: string | undefined;
+  private readonly question: OutQuestion;
   private readonly asker: Asker;
   private isOut = true;
 
-  constructor(clock: Clock, hearing: Hearing, client: string | undefined, asker: Asker) {
-    this.clock = clock;
-    this.hearing = hearing;
-    this.client = client;
+  constructor(question: OutQuestion, asker: Asker) {
+    this.question = question;
     this.asker = asker;
   }
 
   onAnswer(answer: Answer): void {
-    const { hearing } = this;
+    const { clock, hearing, timerClass, askedAt } = this.question;
     this.land();
     // Whatever it says: somebody is there.
+    const now = clock.now();
     hearing.unanswered = 0;
-    hearing.heardAt = this.clock.now();
+    hearing.heardAt = now;
+    hearing.quiet.heard(timerClass, now, now - askedAt);
     this.asker.onAnswer(answer);
   }
 
@@ -140,7 +169,7 @@ class Heard implements Asker {
   private land(): void {
     if (!this.isOut) return;
     this.isOut = false;
-    this.hearing.waiting.remove(this.client);
+    this.question.hearing.waiting.remove(this.question.client);
   }
 }
 

@@ -85,6 +85,15 @@ export class SearchList {
       .filter(({ qname }) => fitsWire(qname));
   }
 
+  /** What a client asks for `base` after this expansion: under the suffixes behind it, then as it stands. */
+  laterSteps(of: Expansion): Name[] {
+    const list = this.listOf(of);
+    const behind = list
+      .slice(list.indexOf(of.suffix) + 1)
+      .map((suffix) => joinNames(of.base, suffix));
+    return [...behind.filter(fitsWire), of.base];
+  }
+
   /** Whether an expansion is the first step of its client's walk. */
   isFirstStep(of: Expansion): boolean {
     return of.suffix === this.listOf(of)[0];

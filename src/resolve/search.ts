@@ -1,23 +1,15 @@
 import type { Clock } from '../clock.ts';
 import type { ExpansionFate } from '../vocabulary.ts';
-import { EdeCode, Rcode } from '../wire/codes.ts';
+import { Rcode } from '../wire/codes.ts';
 import type { Name } from '../wire/name.ts';
 import { ownNegative } from '../wire/soa.ts';
 import type { ClusterZone } from './cluster-zone.ts';
 import { cutPoints } from './cuts.ts';
-import { type DenialKind, denialKindOf, probedKindOf, withoutLife } from './denial-life.ts';
+import { denialKindOf, probedKindOf, withoutLife } from './denial-life.ts';
 import { isAddressQuery, siblingOf } from './families.ts';
 import type { SearchList } from './search-list.ts';
 import { Speculation } from './speculation.ts';
-import {
-  type Answer,
-  type Asker,
-  type Expansion,
-  NOBODY,
-  type Query,
-  type Resolve,
-  type Stage,
-} from './stage.ts';
+import type { Answer, Asker, DenialKind, Expansion, Query, Resolve, Stage } from './stage.ts';
 import { verdictOf } from './verdict.ts';
 
 export interface SearchOptions {
@@ -32,8 +24,6 @@ export interface SearchOptions {
   readonly publicTlds: ReadonlySet<string>;
   /** A fresh answer that is already here. */
   readonly peek: (query: Query) => Answer | undefined;
-  /** Whether nobody answers for this name at the moment, about whatever name. */
-  readonly isSilent: (qname: Name) => boolean;
   readonly fates: { add(fate: ExpansionFate): void };
   readonly speculations: { add(): void };
 }
@@ -61,11 +51,10 @@ export function search(options: SearchOptions): Stage {
   };
 }
 
-/** A step in the cluster zone, and what its denial may hide. */
+/** A step in the cluster zone. */
 interface ZoneStep {
   readonly zone: ClusterZone;
   readonly query: Query;
-  readonly kind: DenialKind;
   readonly asker: Asker;
 }
 
@@ -92,11 +81,12 @@ class Steps {
 
   private answerInZone(query: Query, expansion: Expansion, asker: Asker): void {
     const { zone } = this.options;
-    const kind = this.kindOf(query, expansion);
-    if (kind === 'brief') this.askUncut(query, new BriefStep(this, query, asker));
-    else if (this.isCached(query)) this.next(query, asker);
-    else if (zone === undefined) this.ask(query, kind, asker);
-    else this.prove({ zone, query, kind, asker }, expansion);
+    const denialKind = this.kindOf(query, expansion);
+    const step = { ...query, denialKind };
+    if (denialKind === 'brief') this.askUncut(step, new BriefStep(this, step, asker));
+    else if (this.isCached(step)) this.next(step, asker);
+    else if (zone === undefined) this.ask(step, asker);
+    else this.prove({ zone, query: step, asker }, expansion);
   }
 
   /** What the denial may hide; the question of a sidestub that is about to make a cut is one for all below it (N7). */
@@ -121,7 +111,7 @@ class Steps {
   /** The cache, or upstream's own word. */
   private askUncut(query: Query, asker: Asker): void {
     if (this.isCached(query)) this.next(query, asker);
-    else this.ask(query, 'usual', asker);
+    else this.ask(query, asker);
   }
 
   /** C2: what may be made at any moment is denied by upstream's word alone, and nobody is to keep the denial. */
@@ -141,16 +131,15 @@ class Steps {
     return known !== undefined && verdictOf(known.message, sibling) === 'data';
   }
 
-  /** Takes note of what a question came to that went up. @returns What to tell in its place: a cut, where it failed (N9). */
-  settle(query: Query, kind: DenialKind, hasFailed: boolean): Answer | undefined {
-    const known = hasFailed && kind === 'tld' ? this.lastKnown(query) : undefined;
-    this.options.fates.add(known === undefined ? 'upstream' : 'stale_cut');
-    return known;
+  /** Takes note of what answered a question that no proof answers: upstream, or a cut of the last minutes (N9). */
+  settle(answer: Answer | undefined): void {
+    const isOldCut = answer?.source === 'stale' && answer.proof !== undefined;
+    this.options.fates.add(isOldCut ? 'stale_cut' : 'upstream');
   }
 
   /** N3: a live cut answers; else the question goes up, and at the same time the probe that may become one. */
   private prove(step: ZoneStep, expansion: Expansion): void {
-    const { zone, query, kind, asker } = step;
+    const { zone, query, asker } = step;
     const covered = this.fromCut(zone, query);
     if (covered !== undefined) {
       asker.onAnswer(covered);
@@ -158,7 +147,7 @@ class Steps {
     }
     const own = this.probedPoint(query) ?? zone.pointFor(expansion);
     const point = zone.conforms && isAddressQuery(query) ? own : undefined;
-    if (point === undefined) this.ask(query, kind, asker);
+    if (point === undefined) this.ask(query, asker);
     else if (!zone.isProbing(point)) this.race(step, point);
     else {
       zone
@@ -179,9 +168,9 @@ class Steps {
   }
 
   /** The question's own answer, or a cut that stands before it comes: a lost datagram then costs nothing. */
-  private race({ zone, query, kind, asker }: ZoneStep, point: Name): void {
+  private race({ zone, query, asker }: ZoneStep, point: Name): void {
     const race = new Race(zone, query, asker);
-    this.ask(query, kind, race);
+    this.ask(query, race);
     zone
       .denied(point)
       // When the point is QNAME itself the probe is the question: its word comes by the ordinary way.
@@ -189,51 +178,30 @@ class Steps {
       .catch((bug: unknown) => asker.onFailure(bug));
   }
 
-  /** Upstream's own word, or a cut of the last minutes where upstream fails and the name is one of the world outside (N9). */
-  private ask(query: Query, kind: DenialKind, asker: Asker): void {
-    const isSilent = kind === 'tld' && this.options.isSilent(query.qname);
-    const remembered = isSilent ? this.lastKnown(query) : undefined;
-    if (remembered === undefined) {
-      this.next(query, new Step(this, query, kind, asker));
-      return;
-    }
-    // Each step of a walk would wait anew for a server that says nothing; the question stays out, and may be answered.
-    this.next(query, NOBODY);
-    this.options.fates.add('stale_cut');
-    asker.onAnswer(remembered);
-  }
-
-  private lastKnown(query: Query): Answer | undefined {
-    const known = this.options.zone?.lastKnown(query.qname);
-    if (known === undefined) return undefined;
-    const ede = { code: EdeCode.STALE_NXDOMAIN, text: 'denied within the last five minutes' };
-    return { ...known, source: 'stale', ede };
+  /** Upstream's own word, or what stands in for it below. */
+  private ask(query: Query, asker: Asker): void {
+    this.next(query, new Step(this, asker));
   }
 }
 
 /** A step that has gone up. */
 class Step implements Asker {
   private readonly steps: Steps;
-  private readonly query: Query;
-  private readonly kind: DenialKind;
   private readonly asker: Asker;
 
-  constructor(steps: Steps, query: Query, kind: DenialKind, asker: Asker) {
+  constructor(steps: Steps, asker: Asker) {
     this.steps = steps;
-    this.query = query;
-    this.kind = kind;
     this.asker = asker;
   }
 
   onAnswer(answer: Answer): void {
-    const hasFailed = verdictOf(answer.message, this.query) === 'failure';
-    this.asker.onAnswer(this.steps.settle(this.query, this.kind, hasFailed) ?? answer);
+    this.steps.settle(answer);
+    this.asker.onAnswer(answer);
   }
 
   onFailure(error: unknown): void {
-    const known = this.steps.settle(this.query, this.kind, true);
-    if (known === undefined) this.asker.onFailure(error);
-    else this.asker.onAnswer(known);
+    this.steps.settle(undefined);
+    this.asker.onFailure(error);
   }
 }
 

@@ -1,23 +1,18 @@
-import type { Clock, Milliseconds } from '../clock.ts';
+import type { Clock, Milliseconds, Timer } from '../clock.ts';
 import { lruMap } from '../lru-map.ts';
 import type { Name } from '../wire/name.ts';
-import {
-  type Answer,
-  type Asker,
-  asking,
-  type Query,
-  type Resolve,
-  type Stage,
-  tell,
-} from './stage.ts';
+import type { LastWord } from './last-word.ts';
+import { type Answer, type Asker, asking, type Query, type Resolve, type Stage } from './stage.ts';
 import { verdictOf } from './verdict.ts';
 
 export interface ServeStaleOptions {
   readonly clock: Clock;
   /** An answer whose life is over, where there is one that may still be told. */
-  readonly stale: (query: Query) => Answer | undefined;
+  readonly lastWord: (query: Query) => LastWord | undefined;
   /** Whether nobody answers for this name at the moment, about whatever name. */
   readonly isSilent: (qname: Name) => boolean;
+  /** From when on upstream counts as away for a question that is out, if it says nothing before. */
+  readonly quietFrom: (qname: Name) => Milliseconds;
 }
 
 /**
@@ -31,10 +26,11 @@ const RECHECK: Milliseconds = 30_000;
 const MAX_OWED = 4_096;
 
 /**
- * Tells an answer whose life is over where no other is to be had: upstream fails, or has said nothing for 800 ms (C4).
+ * Tells an answer whose life is over where no other is to be had: upstream fails, has stopped answering, or takes longer
+ * than 800 ms for an address (C4).
  *
- * The question stays out meanwhile and fills the cache when it is answered. A denial is told on failure or silence of the
- * whole route only: a name that has come into being since is worth waiting for (N9).
+ * The question stays out meanwhile and fills the cache when it is answered. A denial is never told because upstream is slow:
+ * a name that has come into being since is worth waiting for (N9).
  *
  * @see RFC 8767
  */
@@ -42,9 +38,9 @@ export function serveStale(options: ServeStaleOptions): Stage {
   return (next) => {
     const renewals = new Renewals(next, options);
     return (query, asker) => {
-      const stale = query.speculative === true ? undefined : options.stale(query);
-      if (stale === undefined) next(query, asker);
-      else renewals.answer(query, stale, asker);
+      const last = query.speculative === true ? undefined : options.lastWord(query);
+      if (last === undefined) next(query, asker);
+      else renewals.answer(query, last, asker);
     };
   };
 }
@@ -63,29 +59,30 @@ class Renewals {
     this.options = options;
   }
 
-  answer(query: Query, stale: Answer, asker: Asker): void {
-    const fresh = this.ask(query);
-    const patience = this.patienceFor(query, stale);
-    if (patience !== undefined && patience <= 0) {
-      // Whether it fails is counted where it does.
-      fresh.catch(() => undefined);
-      asker.onAnswer(stale);
-      return;
-    }
-    const inTime = new Promise<Answer>((resolve) => {
-      const { clock } = this.options;
-      const timer =
-        patience === undefined ? undefined : clock.after(patience, () => resolve(stale));
-      const settle = (answer: Answer): void => {
-        timer?.cancel();
-        resolve(answer);
-      };
-      fresh.then(
-        (answer) => settle(verdictOf(answer.message, query) === 'failure' ? stale : answer),
-        () => settle(stale),
-      );
-    });
-    tell(asker, inTime);
+  answer(query: Query, last: LastWord, asker: Asker): void {
+    const { clock } = this.options;
+    let timer: Timer | undefined;
+    let isWaiting = true;
+    const tell = (answer: Answer): void => {
+      if (!isWaiting) return;
+      isWaiting = false;
+      timer?.cancel();
+      asker.onAnswer(answer);
+    };
+    // Upstream may be heard meanwhile: then it is waited for anew.
+    const watch = (): void => {
+      const rest = this.dueAt(query, last) - clock.now();
+      if (rest <= 0) tell(last.answer);
+      else if (Number.isFinite(rest)) timer = clock.after(rest, watch);
+    };
+    // Whether it fails is counted where it does.
+    this.ask(query)
+      .then(
+        (answer) => tell(verdictOf(answer.message, query) === 'failure' ? last.answer : answer),
+        () => tell(last.answer),
+      )
+      .catch((bug: unknown) => asker.onFailure(bug));
+    watch();
   }
 
   private ask(query: Query): Promise<Answer> {
@@ -99,12 +96,13 @@ class Renewals {
     });
   }
 
-  /** `undefined`: as long as the question is out. */
-  private patienceFor(query: Query, stale: Answer): Milliseconds | undefined {
-    const { clock, isSilent } = this.options;
-    if (isSilent(query.qname)) return 0;
-    if (verdictOf(stale.message, query) !== 'data') return undefined;
-    const since = this.owed.peek(query.qname) ?? clock.now();
-    return since + PATIENCE - clock.now();
+  /** Without end: as long as the question is out. */
+  private dueAt({ qname }: Query, { when }: LastWord): Milliseconds {
+    const { clock, isSilent, quietFrom } = this.options;
+    const now = clock.now();
+    if (isSilent(qname)) return now;
+    if (when === 'away') return Number.POSITIVE_INFINITY;
+    if (when === 'quiet') return quietFrom(qname);
+    return Math.min(quietFrom(qname), (this.owed.peek(qname) ?? now) + PATIENCE);
   }
 }

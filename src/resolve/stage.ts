@@ -19,6 +19,8 @@ export interface Query extends Question {
   readonly client?: string;
   /** Set by the search stage where QNAME is `base` + `suffix`. */
   readonly expansion?: Expansion;
+  /** What a denial of it may hide; set by the search stage for expansions in the cluster zone (C2, N9). */
+  readonly denialKind?: DenialKind;
   /**
    * Asked before anyone wanted it: what it brings is held for its walk even with TTL 0 (N4), and it is the first to be
    * given up when room is short (S1).
@@ -41,6 +43,14 @@ export interface Expansion {
   /** Whether the suffix lies in the cluster zone: only there do cuts stand (N3). */
   readonly inZone: boolean;
 }
+
+/**
+ * What a denied name in the cluster zone may become (C2, N3).
+ *
+ * `brief`: a service, an endpoint or a namespace, which may be made in this moment. `usual`: hardly anything, but no
+ * top-level domain says so. `tld`: an expansion of a name of the world outside.
+ */
+export type DenialKind = 'brief' | 'usual' | 'tld';
 
 /** What goes back up: nobody changes it; the listener renders it for its client. */
 export interface Answer {

@@ -145,7 +145,11 @@ test('the messages of ours that people search for are what the program says', (t
       'no interface has this address',
     ],
     ['names no nameserver', 'src/config/checks.ts', 'names no nameserver'],
-    ['denied within the last five minutes', 'src/resolve/search.ts', 'denied within the last five'],
+    [
+      'denied within the last five minutes',
+      'src/resolve/last-word.ts',
+      'denied within the last five',
+    ],
     ['no upstream answered in time', 'src/resolve/servfail.ts', 'no upstream answered in time'],
     [
       'upstream refused the connection',

@@ -1,11 +1,7 @@
 import { test } from 'tap';
-import {
-  type DenialKind,
-  denialKindOf,
-  probedKindOf,
-  withoutLife,
-} from '../../src/resolve/denial-life.ts';
+import { denialKindOf, probedKindOf, withoutLife } from '../../src/resolve/denial-life.ts';
 import { SearchList } from '../../src/resolve/search-list.ts';
+import type { DenialKind } from '../../src/resolve/stage.ts';
 import { nxdomain } from '../support/messages.ts';
 import { SUFFIXES } from '../support/stub.ts';
 

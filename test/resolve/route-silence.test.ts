@@ -18,7 +18,9 @@ async function setup() {
   const router = {
     routeOf: (qname: string) => routes[qname.endsWith('corp.example.') ? 0 : 1],
   } as unknown as Router;
-  const silence = new RouteSilence(router, clock, refused);
+  const silence = new RouteSilence(router, clock, refused, (qname) =>
+    qname.endsWith('cluster.local.') ? 'zone' : 'other',
+  );
   const { next, asked } = below();
   const resolve = promised(silence.stage()(next));
   const ask = (times: number, qname = NAME, client = '127.0.0.1') => {

@@ -1,8 +1,10 @@
 import { test } from 'tap';
 import { Tally, TallySet } from '../../src/observe/tally.ts';
 import { ClusterZone } from '../../src/resolve/cluster-zone.ts';
+import { LastWords } from '../../src/resolve/last-word.ts';
 import { type SearchOptions, search } from '../../src/resolve/search.ts';
 import { SearchList } from '../../src/resolve/search-list.ts';
+import { serveStale } from '../../src/resolve/serve-stale.ts';
 import type { Answer } from '../../src/resolve/stage.ts';
 import { UpstreamError } from '../../src/upstream/exchange.ts';
 import { EXPANSION_FATES } from '../../src/vocabulary.ts';
@@ -26,12 +28,17 @@ interface Setup extends Partial<SearchOptions> {
   /** Read at each question: a test may change them. */
   readonly lines?: Record<string, Line>;
   readonly cluster?: boolean;
+  readonly isSilent?: () => boolean;
 }
 
-async function setup({ lines = {}, cluster = true, ...options }: Setup = {}) {
+async function setup({
+  lines = {},
+  cluster = true,
+  isSilent = () => false,
+  ...options
+}: Setup = {}) {
   const clock = new HandClock();
   const upstream = new ScriptedUpstream(clock, (asked) => answerFrom({ lines })(asked), RTT);
-  const next = over(upstream);
   const fates = new TallySet(EXPANSION_FATES);
   const zone = new ClusterZone({
     zone: ZONE,
@@ -39,8 +46,18 @@ async function setup({ lines = {}, cluster = true, ...options }: Setup = {}) {
     sameRoute: () => true,
     onVerdict: () => undefined,
   });
+  const list = new SearchList({ suffixes: SUFFIXES, zone: ZONE, routedZones: [] });
+  // What stands in for an upstream that fails is below, and is the zone's old cuts alone.
+  const cache = { peek: () => undefined, stale: () => undefined };
+  const lastWords = new LastWords({ cache, list, zone });
+  const next = serveStale({
+    clock,
+    lastWord: (asked) => lastWords.of(asked),
+    isSilent,
+    quietFrom: () => Number.POSITIVE_INFINITY,
+  })(over(upstream));
   const stage = search({
-    list: new SearchList({ suffixes: SUFFIXES, zone: ZONE, routedZones: [] }),
+    list,
     zone: cluster ? zone : undefined,
     clock,
     // Nothing is fetched early: what is asked is the question's own.
@@ -48,7 +65,6 @@ async function setup({ lines = {}, cluster = true, ...options }: Setup = {}) {
     isDenied: () => false,
     publicTlds: new Set(),
     peek: () => undefined,
-    isSilent: () => false,
     fates,
     speculations: new Tally(),
     ...options,

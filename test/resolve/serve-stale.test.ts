@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { test } from 'tap';
 import { type Clock, monotonicClock } from '../../src/clock.ts';
+import type { LastWord } from '../../src/resolve/last-word.ts';
 import { serveStale } from '../../src/resolve/serve-stale.ts';
 import type { Answer, Query } from '../../src/resolve/stage.ts';
 import { Rcode, RrType } from '../../src/wire/codes.ts';
@@ -13,10 +14,21 @@ const STALE = answer({ answer: [a(NAME, '192.0.2.1', 30)] }, { source: 'stale' }
 const FRESH = answer({ answer: [a(NAME, '192.0.2.2', 60)] });
 const SERVFAIL = answer({ rcode: Rcode.SERVFAIL });
 
-function setup({ stale = STALE, silent = false }: { stale?: Answer; silent?: boolean } = {}) {
+const never = () => Number.POSITIVE_INFINITY;
+
+interface Setup {
+  readonly stale?: Answer;
+  readonly silent?: boolean;
+  readonly when?: LastWord['when'];
+  readonly quietFrom?: () => number;
+}
+
+function setup({ stale = STALE, silent = false, when = 'slow', quietFrom = never }: Setup = {}) {
   const clock = new HandClock();
   const { next, asked } = below();
-  const resolve = promised(serveStale({ clock, stale: () => stale, isSilent: () => silent })(next));
+  const lastWord = () => ({ answer: stale, when });
+  const options = { clock, lastWord, isSilent: () => silent, quietFrom };
+  const resolve = promised(serveStale(options)(next));
   /** How long the client waits, and for what. */
   const ask = (more: Partial<Query> = {}) => {
     const started = clock.now();
@@ -105,7 +117,8 @@ test('C4: a name made since its denial is found on the real clock, with no timer
     },
   };
   const { next, asked } = below();
-  const stage = serveStale({ clock, stale: () => denied, isSilent: () => false });
+  const lastWord = () => ({ answer: denied, when: 'away' as const });
+  const stage = serveStale({ clock, lastWord, isSilent: () => false, quietFrom: never });
   const resolve = promised(stage(next));
   const told = resolve(query(NAME, RrType.A));
   // Real time: a real timer of Infinity fires after 1 ms, one of a clock wound by hand never does.
@@ -118,7 +131,7 @@ test('C4: a name made since its denial is found on the real clock, with no timer
 test('N9: a denial that is over is told on failure, never for impatience', async (t) => {
   const denied = answer(nxdomain('example.com.'), { source: 'stale' });
   for (const fail of ['SERVFAIL', 'error'] as const) {
-    const { clock, asked, ask } = setup({ stale: denied });
+    const { clock, asked, ask } = setup({ stale: denied, when: 'away' });
     const told = ask();
     await clock.advance(4_000);
     t.same(told, {});
@@ -128,4 +141,39 @@ test('N9: a denial that is over is told on failure, never for impatience', async
     t.equal(told.answer, denied, fail);
     t.equal(clock.timers, 0);
   }
+});
+
+test('N9: a denial that a walk goes on from is told when upstream counts as away, not sooner', async (t) => {
+  const denied = answer(nxdomain('example.com.'), { source: 'stale' });
+  const { clock, ask } = setup({ stale: denied, when: 'quiet', quietFrom: () => 400 });
+  const told = ask();
+  await clock.advance(399);
+  t.same(told, {});
+  await clock.advance(1);
+  t.same(told, { after: 400, answer: denied });
+  t.same(ask(), {}, 'the next one');
+  await settle();
+  t.equal(clock.timers, 0);
+});
+
+test('N9: an upstream that is heard meanwhile is waited for anew', async (t) => {
+  let from = 400;
+  const denied = answer(nxdomain('example.com.'), { source: 'stale' });
+  const { clock, asked, ask } = setup({ stale: denied, when: 'quiet', quietFrom: () => from });
+  const told = ask();
+  await clock.advance(300);
+  from = 700;
+  await clock.advance(399);
+  t.same(told, {});
+  asked[0]?.resolve(FRESH);
+  await settle();
+  t.same(told, { after: 699, answer: FRESH });
+  t.equal(clock.timers, 0);
+});
+
+test('C4: an address is told as soon as upstream counts as away, or after 800 ms', async (t) => {
+  const { clock, ask } = setup({ quietFrom: () => 400 });
+  const told = ask();
+  await clock.advance(400);
+  t.equal(told.after, 400);
 });

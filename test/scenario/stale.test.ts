@@ -2,7 +2,7 @@ import { test } from 'tap';
 import type { Milliseconds } from '../../src/clock.ts';
 import { UpstreamError } from '../../src/upstream/exchange.ts';
 import { EdeCode, Rcode, RrType } from '../../src/wire/codes.ts';
-import { a, aaaa, message, nxdomain } from '../support/messages.ts';
+import { a, aaaa, message, nodata, nxdomain } from '../support/messages.ts';
 import type { Line } from '../support/scripted-upstream.ts';
 import { startStub } from '../support/stub.ts';
 import { answerFrom } from '../support/world.ts';
@@ -158,4 +158,68 @@ test('C4, F5: a route that is found silent while a pair waits does not make one 
   t.equal(pair.a.message.answer.length, 1);
   t.equal(pair.aaaa.message.answer.length, 1);
   t.ok(pair.elapsed <= 800, `${pair.elapsed} ms`);
+});
+
+const [FIRST, SECOND] = ['nginx.ci.job.svc.cluster.local.', 'nginx.ci.svc.cluster.local.'];
+
+/** A stub that has walked to a service of another namespace and to one that is not there; denials are over by now. */
+async function setupWalk() {
+  let broken: Line | undefined;
+  const lines = {
+    'ci.svc.cluster.local.': message(),
+    [`${SECOND} A`]: message({ answer: [a(SECOND, '10.0.0.1', 30)] }),
+    [`${SECOND} AAAA`]: nodata('cluster.local.', 30),
+  };
+  const stub = await startStub({
+    script: (question) => broken ?? answerFrom({ lines })(question),
+    delay: 1,
+  });
+  for (const name of [FIRST, SECOND, FIRST.replace('nginx', 'web'), SECOND.replace('nginx', 'web')])
+    await stub.askPair(name);
+  await stub.clock.advance(10_000);
+  return {
+    stub,
+    fail: (line: Line) => {
+      broken = line;
+    },
+  };
+}
+
+test('N9: in an outage a walk to a service that is known is answered from memory, after 400 ms and then at once', async (t) => {
+  const { stub, fail } = await setupWalk();
+  fail('silence');
+  const first = await stub.askPair(FIRST);
+  t.equal(first.a.message.rcode, Rcode.NXDOMAIN);
+  t.equal(first.aaaa.message.rcode, Rcode.NXDOMAIN);
+  t.equal(first.a.ede?.code, EdeCode.STALE_NXDOMAIN);
+  t.equal(first.elapsed, 400);
+  const second = await stub.askPair(SECOND);
+  t.equal(second.a.message.answer.length, 1);
+  t.equal(second.aaaa.message.rcode, Rcode.NOERROR, 'NODATA beside an address');
+  t.ok(second.elapsed <= 1, `${second.elapsed} ms`);
+  await stub.clock.advance(30_000);
+  const later = await stub.askPair(SECOND);
+  t.equal(later.a.source, 'stale');
+});
+
+test('N9: in an outage a service that may have been made since is never denied', async (t) => {
+  const { stub, fail } = await setupWalk();
+  fail('silence');
+  await stub.askPair(FIRST);
+  const web = FIRST.replace('nginx', 'web');
+  t.equal((await stub.askPair(web)).a.message.rcode, Rcode.SERVFAIL);
+});
+
+test('N9: an upstream that has become slow is waited for: it is not away', async (t) => {
+  const { stub } = await setupWalk();
+  stub.upstream.delay = 350;
+  for (let lookup = 0; lookup < 6; lookup++) {
+    await stub.clock.advance(1_000);
+    t.equal((await stub.ask(FIRST)).source, 'upstream');
+  }
+  await stub.clock.advance(1_000);
+  // Longer than the 400 ms of a server that is fast.
+  stub.upstream.delay = 600;
+  const { source, elapsed } = await stub.ask(FIRST);
+  t.same([source, elapsed], ['upstream', 600]);
 });

@@ -1,0 +1,85 @@
+import { EdeCode, RrType } from '../wire/codes.ts';
+import type { Name } from '../wire/name.ts';
+import type { AnswerCache } from './answer-cache.ts';
+import type { ClusterZone } from './cluster-zone.ts';
+import { withoutLife } from './denial-life.ts';
+import { isAddressQuery, siblingOf } from './families.ts';
+import type { SearchList } from './search-list.ts';
+import type { Answer, Query } from './stage.ts';
+import { verdictOf } from './verdict.ts';
+
+/** What upstream said last of a name, past its life. */
+export interface LastWord {
+  readonly answer: Answer;
+  /**
+   * When it may be told. `slow`: upstream takes too long, whatever else it answers. `quiet`: it has stopped answering.
+   * `away`: it has said nothing for seconds. All of them: it fails.
+   */
+  readonly when: 'slow' | 'quiet' | 'away';
+}
+
+export interface LastWordsOptions {
+  readonly cache: Pick<AnswerCache, 'peek' | 'stale'>;
+  readonly list: SearchList;
+  readonly zone: Pick<ClusterZone, 'lastKnown'> | undefined;
+}
+
+/**
+ * What may stand in for an upstream that does not answer (C4, N9).
+ *
+ * Addresses may be told soon. A denial may have become wrong since, so it is told only where that hurts nobody: the name is
+ * one of the world outside, in the cluster zone; or a later step of the walk leads to addresses that are known, so that
+ * the walk ends at them and not at the denial.
+ */
+export class LastWords {
+  private readonly options: LastWordsOptions;
+
+  constructor(options: LastWordsOptions) {
+    this.options = options;
+  }
+
+  of(query: Query): LastWord | undefined {
+    const own = this.options.cache.stale(query);
+    if (own !== undefined && verdictOf(own.message, query) === 'data') {
+      return { answer: own, when: 'slow' };
+    }
+    const denial = own ?? this.fromCut(query);
+    if (denial === undefined) return undefined;
+    const isInZone = this.options.list.inZone(query.qname);
+    // Nobody is to keep it: what it denies may be there by now.
+    const answer = isInZone ? { ...denial, message: withoutLife(denial.message) } : denial;
+    if (query.denialKind === 'tld' || this.leadsOn(query, denial)) return { answer, when: 'quiet' };
+    return isInZone ? undefined : { answer, when: 'away' };
+  }
+
+  private fromCut(query: Query): Answer | undefined {
+    const { denialKind } = query;
+    if (denialKind === undefined || denialKind === 'brief') return undefined;
+    const known = this.options.zone?.lastKnown(query.qname);
+    // Something that is known of the name itself says more.
+    if (known === undefined || this.options.cache.peek(query) !== undefined) return undefined;
+    const ede = { code: EdeCode.STALE_NXDOMAIN, text: 'denied within the last five minutes' };
+    return { ...known, source: 'stale', ede };
+  }
+
+  /** Whether a client that is told this denial gets to addresses: of the other family, or at a later step of its walk. */
+  private leadsOn(query: Query, { message }: Answer): boolean {
+    // What another sidestub asks for a proof is no step (N7).
+    if (query.fromProbe === true || !isAddressQuery(query)) return false;
+    const { expansion, qname } = query;
+    if (verdictOf(message, query) === 'nodata' && this.hasAddresses(siblingOf(query))) return true;
+    if (expansion === undefined) return false;
+    const steps = this.options.list.laterSteps(expansion);
+    return steps.some((step) => step !== qname && this.mayEndAt(query, step));
+  }
+
+  private mayEndAt(query: Query, qname: Name): boolean {
+    return [RrType.A, RrType.AAAA].some((qtype) => this.hasAddresses({ ...query, qname, qtype }));
+  }
+
+  private hasAddresses(query: Query): boolean {
+    const { cache } = this.options;
+    const known = cache.peek(query) ?? cache.stale(query);
+    return known !== undefined && verdictOf(known.message, query) === 'data';
+  }
+}
