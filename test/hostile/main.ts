@@ -21,7 +21,7 @@ import { generatedCases, identity } from './stories/identity.ts';
 import { sayAsAnswers, sendAsQueries, untilDescriptors } from './stories/packets.ts';
 import { starve } from './stories/starvation.ts';
 
-/** Of each fault of the DoH server; HOSTILE_SECONDS=300 for the long form, which takes an hour for each method. */
+/** Of each fault of the DoH server; HOSTILE_SECONDS=300 for the long form, which takes half an hour for each method. */
 const DOH_SECONDS = Number(process.env['HOSTILE_SECONDS'] ?? 10);
 /** 100,000 mutants, as the reliability goals ask for. */
 const MUTANTS = 100_000;
@@ -126,9 +126,10 @@ async function everyFault(t: Owner, method: 'get' | 'post'): Promise<object> {
     process.stderr.write(`${method} ${what} ${JSON.stringify(figures[what])}\n`);
   };
   await tell('well', {});
+  // Early faults differ in who can be named, not in what they leave behind: the long form is without them.
+  const times = DOH_SECONDS < 60 ? [false, true] : [false];
   for (const fault of DOH_FAULTS) {
-    for (const early of [false, true])
-      await tell(`${fault}${early ? ' early' : ''}`, { fault, early });
+    for (const early of times) await tell(`${fault}${early ? ' early' : ''}`, { fault, early });
   }
   return figures;
 }
