@@ -1,5 +1,6 @@
 // `npm run reproduce`: makes the release of the commit twice, each in a clone of its own, and compares the octets.
-import { execFileSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -18,18 +19,21 @@ const { values } = parseArgs({
   options: { keep: { type: 'string' }, help: { type: 'boolean', default: false } },
 });
 if (values.help) process.stdout.write(USAGE);
-else process.exitCode = main();
+else process.exitCode = await main();
 
-function main(): number {
+async function main(): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'sidestub-reproduce-'));
   // What is committed meanwhile belongs to neither.
   const { revision } = commitOf(REPOSITORY);
   try {
     // Another length of the path, another umask and another time zone: none of them may get into a file.
-    const releases = [
-      release(revision, join(folder, 'first'), 0o022, 'UTC'),
-      release(revision, join(folder, 'the-second-folder'), 0o077, 'Asia/Kathmandu'),
+    const both = [
+      release(revision, join(folder, 'first'), '022', 'UTC'),
+      release(revision, join(folder, 'the-second-folder'), '077', 'Asia/Kathmandu'),
     ];
+    // Where one of them fails, the other still writes into the folder that is removed below.
+    await Promise.allSettled(both);
+    const releases = await Promise.all(both);
     const [first = '', second = ''] = releases.map((made) =>
       readFileSync(join(made, 'SHA256SUMS'), 'utf8'),
     );
@@ -48,14 +52,23 @@ function main(): number {
 }
 
 /** @returns The folder with the release. */
-function release(revision: string, clone: string, umask: number, TZ: string): string {
-  process.umask(umask);
+async function release(
+  revision: string,
+  clone: string,
+  umask: string,
+  TZ: string,
+): Promise<string> {
   const env = { ...process.env, TZ };
-  const run = (program: string, words: readonly string[], cwd: string): void =>
-    void execFileSync(program, words, { cwd, env, stdio: ['ignore', 'ignore', 'inherit'] });
-  run('git', ['clone', '--quiet', REPOSITORY, clone], REPOSITORY);
-  run('git', ['checkout', '--quiet', revision], clone);
-  run('npm', ['ci', '--prefer-offline', '--no-audit', '--no-fund', '--silent'], clone);
-  run('npm', ['run', '--silent', 'release'], clone);
+  const run = async (words: readonly string[], cwd: string): Promise<void> => {
+    // A umask belongs to a whole process, and the two releases are made side by side.
+    const argv = ['-c', 'umask "$0" && exec "$@"', umask, ...words];
+    const child = spawn('sh', argv, { cwd, env, stdio: ['ignore', 'ignore', 'inherit'] });
+    const [code] = await once(child, 'exit');
+    if (code !== 0) throw new Error(`${words.join(' ')}: exit code ${code}`);
+  };
+  await run(['git', 'clone', '--quiet', REPOSITORY, clone], REPOSITORY);
+  await run(['git', 'checkout', '--quiet', revision], clone);
+  await run(['npm', 'ci', '--prefer-offline', '--no-audit', '--no-fund', '--silent'], clone);
+  await run(['npm', 'run', '--silent', 'release'], clone);
   return join(clone, 'build/release');
 }
