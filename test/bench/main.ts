@@ -1,5 +1,6 @@
 // `npm run bench -- NAME [ARGUMENT…]`: each benchmark is a module beside this one, loaded when it is asked for.
 const benchmarks = new Map<string, () => Promise<{ run(args: string[]): Promise<void> }>>([
+  ['cluster', () => import('./cluster.ts')],
   ['clients', () => import('./clients.ts')],
   ['flood', () => import('./flood.ts')],
   ['failures', () => import('./failures.ts')],

@@ -4,14 +4,14 @@ import { join } from 'node:path';
 /** Where the corporate resolver answers; git.corp.example is there, too. */
 export const CORPORATE = '192.168.78.53';
 
-/** How many names of a number each example.net has: for lookups that no cache helps with. */
+/** How many names of a number corp.example and example.net have: for lookups that no cache helps with. */
 export const NUMBERED = 4_000;
 
 /** Writes the Corefile and the zones of the corporate resolver, which answers for the outside world as well. */
 export function writeCorporateDns(folder: string): void {
   const numbered = Array.from({ length: NUMBERED }, (_, i) => `n${i} 60 IN A 192.0.2.99`);
   const zones: Readonly<Record<string, readonly string[]>> = {
-    'corp.example': [`git 300 IN A ${CORPORATE}`, 'registry 300 IN A 192.0.2.11'],
+    'corp.example': [`git 300 IN A ${CORPORATE}`, 'registry 300 IN A 192.0.2.11', ...numbered],
     'example.com': [
       'www 300 IN A 192.0.2.12',
       'git 300 IN A 192.0.2.13',

@@ -12,6 +12,11 @@ const SECONDS = 30;
 /** A name of each sort that a job has looked up before. */
 const WARM = ['git.example.com', 'nginx.ci', 'git.corp.example', 'kubernetes.default'];
 const LIBCS = { musl: 'alpine:3.22', glibc: 'debian:12' } as const;
+/**
+ * How long after CoreDNS is back the last lookup may end. musl asks again by its own timer only, once it has been told
+ * SERVFAIL often enough: after 2.5 s, as it does directly (M1, M4).
+ */
+const LATEST_MS = { musl: 3_500, glibc: 1_000 } as const;
 
 export const outage: Check = {
   name: 'outage',
@@ -39,9 +44,9 @@ export const outage: Check = {
       back = await takeAway(cluster, findings);
       for (const name of names) await cluster.podEnded(NAMESPACE, name, 90);
     });
-    for (const libc of Object.keys(LIBCS)) {
+    for (const libc of ['musl', 'glibc'] as const) {
       await cached(cluster, findings, `cached-${libc}`);
-      await others(cluster, findings, `others-${libc}`, back);
+      await others(cluster, findings, libc, back);
     }
     await cluster.kubectl(`delete namespace ${NAMESPACE} --wait=false`);
   },
@@ -80,9 +85,11 @@ async function cached(cluster: Cluster, findings: Findings, pod: string): Promis
 async function others(
   cluster: Cluster,
   findings: Findings,
-  pod: string,
+  libc: keyof typeof LIBCS,
   back: number,
 ): Promise<void> {
+  const pod = `others-${libc}`;
+  const { [libc]: latest } = LATEST_MS;
   const seen = readDrip(await cluster.logs(NAMESPACE, pod));
   const stamped = await cluster.kubectl(`-n ${NAMESPACE} logs ${pod} -c main --timestamps`);
   const begun = Date.parse(/^(\S+) begins$/m.exec(stamped)?.[1] ?? '');
@@ -98,8 +105,8 @@ async function others(
   );
   const late = Math.max(0, ...ends);
   findings.holds(
-    late <= 1_000,
-    `${pod}: found at most 1 s after it is back`,
+    late <= latest,
+    `${pod}: found at most ${latest / 1_000} s after it is back`,
     `the last that failed or was slow ended ${Math.round(late)} ms after; ${shown(seen)}`,
   );
 }
