@@ -54,6 +54,22 @@ export const command: Command = {
 };
 
 async function main(context: CommandContext): Promise<number> {
+  try {
+    return await run(context);
+  } catch (error) {
+    // GitLab Runner and kubectl show this of a sidecar that does not start, and not its log.
+    if (error instanceof InputError) {
+      const { SIDESTUB_SHUTDOWN_MESSAGE: file = TERMINATION_LOG } = context.env;
+      writeTerminationMessage(file, error.message);
+    }
+    throw error;
+  }
+}
+
+/** The default of `shutdown.message`, where the configuration that would name it is wrong. */
+const TERMINATION_LOG = '/dev/termination-log';
+
+async function run(context: CommandContext): Promise<number> {
   const passed = socketsFor(context);
   if (passed === undefined) return ExitCode.CONFIG;
   const load = async (): Promise<Loaded> =>
@@ -120,6 +136,7 @@ async function main(context: CommandContext): Promise<number> {
   } catch (error) {
     if (!(error instanceof ListenError)) throw error;
     context.stderr.write(`sidestub: ${error.message}\n`);
+    sayLast(settings, error.message);
     return ExitCode.CONFIG;
   }
   daemon = started;

@@ -8,8 +8,8 @@ const MODE = 0o644;
  * Replaces a file in one step: a reader sees the old content or the new, never a part.
  *
  * The temporary file is in the same folder, since a rename cannot cross file systems. A symbolic link at `path` is
- * replaced by a file, not followed. So is an empty folder: kubelet makes one where a container mounts the file before
- * it exists.
+ * replaced by a file, not followed. So is an empty folder where it may be removed: kubelet makes one where a container
+ * mounts the file before it exists. In a memory volume, that folder is root's.
  *
  * @throws {Error} If it cannot be written. A container's `/etc/resolv.conf` is a mount of its own and cannot be
  * replaced; its EBUSY is explained in the message. Nothing is left behind.
@@ -35,7 +35,10 @@ async function putInPlace(temporary: string, path: string): Promise<void> {
     await rename(temporary, path);
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EISDIR')) throw error;
-    await rmdir(path);
+    await rmdir(path).catch((cause: unknown) => {
+      const why = 'a folder stands there: a container mounts it and starts before sidestub';
+      throw new Error(`${why} (${cause})`, { cause });
+    });
     await rename(temporary, path);
   }
 }

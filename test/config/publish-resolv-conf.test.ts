@@ -45,7 +45,10 @@ test('a failure names the path and leaves nothing behind', async (t) => {
   const path = join(directory, 'resolv.conf');
   await mkdir(path);
   await writeFile(join(path, 'file'), '');
-  await t.rejects(publishResolvConf(path, 'new'), /publish resolv\.conf /);
+  await t.rejects(
+    publishResolvConf(path, 'new'),
+    /publish resolv\.conf .*a folder stands there: a container mounts it and starts before sidestub/,
+  );
   t.same(await readdir(directory), ['resolv.conf']);
   const missing = join(directory, 'none', 'resolv.conf');
   await t.rejects(publishResolvConf(missing, 'new'), /publish resolv\.conf .*ENOENT/);

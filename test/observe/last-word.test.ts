@@ -1,4 +1,6 @@
 // A job that lives 30 s is scraped by nobody: what its sidestub did stands in the last line and in kubelet's file.
+import { spawnSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'tap';
@@ -38,6 +40,28 @@ test('the last line and the termination message have the totals, and no name (S2
     /^sidestub \d.*: \d+ queries in .*; 2 lookups, slowest \d+ ms, 0 above 1 s, 0 failed;/,
   );
   t.notMatch(text + JSON.stringify(sidestub.log), /example\.com/, 'user data');
+});
+
+test('what keeps it from starting stands in the termination message', async (t) => {
+  const folder = scratch(t);
+  const message = join(folder, 'termination-log');
+  const taken = createSocket('udp4');
+  await new Promise<void>((bound) => {
+    taken.bind(0, '127.0.0.1', bound);
+  });
+  t.teardown(() => taken.close());
+  const cases = [
+    [{ SIDESTUB_SEARCH_MODE: 'nonsense' }, /SIDESTUB_SEARCH_MODE: .*"nonsense"/],
+    [{ SIDESTUB_LISTEN_ADDRESSES: `127.0.0.1:${taken.address().port}` }, /already in use/],
+  ] as const;
+  for (const [settings, reason] of cases) {
+    writeFileSync(message, '');
+    const env = { ...process.env, ...settings, SIDESTUB_SHUTDOWN_MESSAGE: message };
+    const cli = join(import.meta.dirname, '../../src/cli.ts');
+    const { status } = spawnSync(process.execPath, [cli, 'run'], { env });
+    t.equal(status, 78);
+    t.match(readFileSync(message, 'utf8'), reason);
+  }
 });
 
 test('failures stand there by reason', async (t) => {
