@@ -37,11 +37,18 @@ export class Api {
   }
 
   post(path: string, body: object): Promise<ApiObject> {
-    return this.call('POST', path, body);
+    return this.call('POST', path, { body });
+  }
+
+  /** What a POST makes, and what its sender is warned of. */
+  async postWarned(path: string, body: object): Promise<{ made: ApiObject; warnings: string[] }> {
+    const warnings: string[] = [];
+    const made = await this.call<ApiObject>('POST', path, { body, warnings });
+    return { made, warnings };
   }
 
   patch(path: string, body: object): Promise<ApiObject> {
-    return this.call('PATCH', path, body, 'application/merge-patch+json');
+    return this.call('PATCH', path, { body, type: 'application/merge-patch+json' });
   }
 
   delete(path: string): Promise<ApiObject> {
@@ -55,8 +62,7 @@ export class Api {
   private call<Result>(
     method: string,
     path: string,
-    body?: object,
-    type = 'application/json',
+    { body, type = 'application/json', warnings = [] }: Sent = {},
   ): Promise<Result> {
     return new Promise((resolve, reject) => {
       const headers = body === undefined ? {} : { 'content-type': type };
@@ -69,7 +75,8 @@ export class Api {
             text += part;
           });
           response.on('end', () => {
-            const { statusCode = 0 } = response;
+            const { statusCode = 0, headers: said } = response;
+            warnings.push(...warningsIn(said['warning'] ?? ''));
             if (statusCode < 300) resolve(JSON.parse(text));
             else reject(new Error(`${method} ${path}: ${statusCode} ${text.slice(0, 500)}`));
           });
@@ -79,4 +86,18 @@ export class Api {
       asked.end(body === undefined ? undefined : JSON.stringify(body));
     });
   }
+}
+
+interface Sent {
+  readonly body?: object;
+  readonly type?: string;
+  /** Takes what the API server warns of. */
+  readonly warnings?: string[];
+}
+
+/** The texts of a Warning header: `299 - "text"`, with commas between. @see RFC 9111 §5.5 */
+function warningsIn(header: string): string[] {
+  return Array.from(header.matchAll(/299 \S+ "((?:\\.|[^"\\])*)"/g), ([, text = '']) =>
+    text.replaceAll(/\\(.)/g, '$1'),
+  );
 }

@@ -1,13 +1,15 @@
 import { podFiles } from '../../kubernetes/inject/pod-files.ts';
 import type { ApiObject } from '../api.ts';
-import type { Check } from '../check.ts';
+import type { Check, Findings } from '../check.ts';
 import type { Cluster } from '../cluster.ts';
 
 const NAMESPACE = 'admission';
 
-/** What the policy leaves to the webhook, by its own words: pods with choices, and those that have a sidecar already. */
-const CHOICES =
-  /^sidestub\.dev\/(?:pin|ready|upstreams|mode|listen|node|resources|cpu|memory|requests|limits)/;
+/** What the policy leaves to the webhook, by its own words: pods with choices, and sidecars that a manifest has. */
+const CHOICES = /^sidestub\.dev\/(?:pin|ready|upstreams|mode|listen|qos|cpu|memory)/;
+
+/** What the API server puts before the message of a validation. */
+const BY_POLICY = /^Validation failed for ValidatingAdmissionPolicy '[^']+' with binding '[^']+': /;
 
 export const policy: Check = {
   name: 'policy',
@@ -21,6 +23,7 @@ export const policy: Check = {
       hasSidecar(await review(cluster, plain())),
     );
     const byPolicy = await reviewAll(cluster);
+    await byPodLabel(cluster, findings);
     const pins = { data: { pins: 'git.corp.example' } };
     await cluster.api.patch('/api/v1/namespaces/sidestub/configmaps/sidestub-policy', pins);
     await cluster.until("the administrator's pins are in the sidecar", async () =>
@@ -40,24 +43,68 @@ export const policy: Check = {
     );
     const byWebhook = await reviewAll(cluster);
     await cluster.documented('kubectl delete -k k8s/injector/certs/self-signed --wait=false');
-    const refused = [...byPolicy.values()].filter((made) => made.startsWith('refused')).length;
-    const differ: string[] = [];
-    let left = 0;
-    for (const [name, made] of byPolicy) {
-      if (made === byWebhook.get(name)) continue;
-      const chosen = Object.keys(podNamed(name).metadata?.annotations ?? {});
-      const hadSidecar = JSON.stringify(podNamed(name).spec).includes('"name":"sidestub"');
-      const unchosen = !chosen.some((key) => CHOICES.test(key)) && !hadSidecar;
-      if (unchosen) differ.push(name);
-      else left++;
-    }
-    findings.note(
-      `${byPolicy.size} pods, ${refused} of them refused by the API either way; ${left} with choices of their own or a sidecar already are left to the webhook`,
-    );
-    findings.holds(differ.length === 0, 'the others are the same by both', differ.join(' '));
+    compare(findings, byPolicy, byWebhook);
     await cluster.kubectl(`delete namespace ${NAMESPACE} --wait=false`);
   },
 };
+
+function compare(
+  findings: Findings,
+  byPolicy: ReadonlyMap<string, Made>,
+  byWebhook: ReadonlyMap<string, Made>,
+): void {
+  const differ: string[] = [];
+  const warned: string[] = [];
+  let left = 0;
+  for (const [name, { stored, warnings }] of byPolicy) {
+    const other = byWebhook.get(name);
+    const chosen = Object.keys(podNamed(name).metadata?.annotations ?? {});
+    if (chosen.some((key) => CHOICES.test(key)) || hasOwnSidecar(podNamed(name))) {
+      left++;
+      continue;
+    }
+    if (stored !== other?.stored) differ.push(name);
+    // A policy that validates does not know what was there before.
+    const told = other?.warnings.filter((text) => !text.includes('was put back'));
+    const says = JSON.stringify(warnings) === JSON.stringify(told);
+    if (!says) warned.push(`${name}: ${warnings} / ${told}`);
+  }
+  const refused = [...byPolicy.values()].filter(({ stored }) => stored.startsWith('refused'));
+  findings.note(
+    `${byPolicy.size} pods, ${refused.length} of them refused by the API either way; ${left} with choices of their own or a sidecar that they brought are left to the webhook`,
+  );
+  findings.holds(differ.length === 0, 'the others are the same by both', differ.join(' '));
+  findings.holds(
+    warned.length === 0,
+    'and so is what their makers are warned of',
+    warned.join('; '),
+  );
+}
+
+/** A pod asks for it by its own label, in a namespace that says nothing. */
+async function byPodLabel(cluster: Cluster, findings: Findings): Promise<void> {
+  const namespace = await cluster.namespace('admission-by-pod');
+  const path = `/api/v1/namespaces/${namespace}/pods?dryRun=All`;
+  const labelled = {
+    ...plain(),
+    metadata: { name: 'asks', labels: { 'sidestub.dev/inject': 'true' } },
+  };
+  await cluster.until('the binding for pods is in force', async () =>
+    hasSidecar(JSON.stringify(await cluster.api.post(path, labelled))),
+  );
+  const other = JSON.stringify(await cluster.api.post(path, plain()));
+  findings.holds(
+    !hasSidecar(other),
+    'a pod opts in by its own label, and no other of its namespace',
+  );
+  await cluster.kubectl(`delete namespace ${namespace} --wait=false`);
+}
+
+/** One that injection did not put in. */
+function hasOwnSidecar({ metadata, spec }: ApiObject): boolean {
+  const annotated = metadata.annotations?.['sidestub.dev/injected'] !== undefined;
+  return !annotated && JSON.stringify(spec.initContainers ?? []).includes('"name":"sidestub"');
+}
 
 function podNamed(name: string): ApiObject {
   return podFiles().find((file) => file.name === name)?.pod as unknown as ApiObject;
@@ -76,25 +123,46 @@ function hasSidecar(made: string): boolean {
   return made.includes('"name":"sidestub"');
 }
 
-/** What the API would store; or its refusal. */
-async function review(cluster: Cluster, pod: object): Promise<string> {
+/** What becomes of a pod. */
+interface Made {
+  /** As the API would store it; or its refusal. */
+  readonly stored: string;
+  readonly warnings: readonly string[];
+}
+
+async function reviewed(cluster: Cluster, pod: object): Promise<Made> {
   try {
     const path = `/api/v1/namespaces/${NAMESPACE}/pods?dryRun=All`;
-    const { metadata, spec } = await cluster.api.post(path, pod);
-    const volumes = JSON.stringify({ annotations: metadata.annotations, spec });
-    // The token's volume has a name of its own in each pod.
-    return volumes.replaceAll(/kube-api-access-\w+/g, 'token');
+    const { made, warnings } = await cluster.api.postWarned(path, pod);
+    const stored = JSON.stringify({ annotations: made.metadata.annotations, spec: made.spec });
+    return {
+      // The token's volume has a name of its own in each pod.
+      stored: stored.replaceAll(/kube-api-access-\w+/g, 'token'),
+      warnings: warnings.filter((text) => /sidestub/.test(text)).flatMap(words),
+    };
   } catch (error) {
-    return `refused: ${`${error}`.slice(0, 200)}`;
+    return { stored: `refused: ${`${error}`.slice(0, 200)}`, warnings: [] };
   }
 }
 
-async function reviewAll(cluster: Cluster): Promise<Map<string, string>> {
-  const made = new Map<string, string>();
+/** Without who says it: the policy joins what it has to say. */
+function words(warning: string): string[] {
+  return warning
+    .replace(BY_POLICY, '')
+    .replace(/^sidestub: /, '')
+    .split('; ');
+}
+
+async function review(cluster: Cluster, pod: object): Promise<string> {
+  return (await reviewed(cluster, pod)).stored;
+}
+
+async function reviewAll(cluster: Cluster): Promise<Map<string, Made>> {
+  const made = new Map<string, Made>();
   for (const { name, pod } of podFiles()) {
     const { metadata, ...rest } = pod as unknown as ApiObject;
     const own = { ...rest, metadata: { ...metadata, name, namespace: NAMESPACE } };
-    made.set(name, await review(cluster, own));
+    made.set(name, await reviewed(cluster, own));
   }
   return made;
 }

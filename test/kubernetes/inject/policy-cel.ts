@@ -8,7 +8,11 @@ export interface Policy {
   readonly spec: {
     readonly matchConditions: readonly NamedExpression[];
     readonly variables?: readonly NamedExpression[];
-    readonly validations?: readonly { readonly expression: string; readonly message: string }[];
+    readonly validations?: readonly {
+      readonly expression: string;
+      readonly message?: string;
+      readonly messageExpression?: string;
+    }[];
     readonly mutations?: readonly { readonly jsonPatch: { readonly expression: string } }[];
   };
 }
@@ -18,11 +22,14 @@ interface NamedExpression {
   readonly expression: string;
 }
 
-/** The policy of a file in k8s/injector/policy. */
-export function policyIn(file: string): Policy {
+/** A policy in k8s/injector/policy: the one of that name, or the first of its file. */
+export function policyIn(file: string, called?: string): Policy {
   const url = new URL(`../../../k8s/injector/policy/${file}`, import.meta.url);
   const documents = parseAllDocuments(readFileSync(url, 'utf8')).map((document) => document.toJS());
-  const found = documents.find(({ kind }) => /AdmissionPolicy$/.test(kind));
+  const found = documents.find(
+    ({ kind, metadata }) =>
+      /AdmissionPolicy$/.test(kind) && (called === undefined || metadata.name === called),
+  );
   if (found === undefined) throw new Error(`no policy in ${file}`);
   return found;
 }
@@ -47,24 +54,36 @@ export function unmetCondition({ spec }: Policy, object: unknown): string | unde
 }
 
 /** The messages of the validations that a pod does not pass. */
-export function complaints({ spec }: Policy, object: unknown): string[] {
-  const variables: Record<string, unknown> = {};
-  for (const { name, expression } of spec.variables ?? []) {
-    variables[name] = environment.evaluate(expression, { object, variables });
-  }
-  return (spec.validations ?? [])
-    .filter(({ expression }) => environment.evaluate(expression, { object, variables }) !== true)
-    .map(({ message }) => message);
+export function complaints(policy: Policy, object: unknown): string[] {
+  const scope = { object, variables: variablesOf(policy, object) };
+  return (policy.spec.validations ?? [])
+    .filter(({ expression }) => evaluate(expression, scope) !== true)
+    .map(({ message, messageExpression = '' }) =>
+      message === undefined ? String(evaluate(messageExpression, scope)) : message,
+    );
 }
 
 /** The JSON Patch that a policy makes for a pod. */
-export function patchBy({ spec }: Policy, object: unknown, params: unknown): unknown[] {
-  return (spec.mutations ?? []).flatMap(({ jsonPatch }) => {
-    const patch = environment.evaluate(evaluable(jsonPatch.expression), { object, params });
+export function patchBy(policy: Policy, object: unknown, params: unknown): unknown[] {
+  const scope = { object, params, variables: variablesOf(policy, object) };
+  return (policy.spec.mutations ?? []).flatMap(({ jsonPatch }) => {
+    const patch = evaluate(jsonPatch.expression, scope);
     return JSON.parse(
       JSON.stringify(patch, (_, value) => (typeof value === 'bigint' ? Number(value) : value)),
     );
   });
+}
+
+function variablesOf({ spec }: Policy, object: unknown): Record<string, unknown> {
+  const variables: Record<string, unknown> = {};
+  for (const { name, expression } of spec.variables ?? []) {
+    variables[name] = evaluate(expression, { object, variables });
+  }
+  return variables;
+}
+
+function evaluate(expression: string, scope: Readonly<Record<string, unknown>>): unknown {
+  return environment.evaluate(evaluable(expression), scope);
 }
 
 /**
@@ -77,10 +96,11 @@ function evaluable(expression: string): string {
     .replace(/(?<=[{,]\s*)(\w+): /g, '"$1": ')
     .replaceAll('jsonpatch.escapeKey', 'escapeKey');
   const at = maps.search(/\S+\.transformList/);
+  if (at < 0) return maps;
   const pairs = maps
     .slice(at)
     .replace(/([\w.?]+(?:\(\[\]\))?)\.transformList\(i, c,/g, 'indexed($1).map(pair,')
-    .replace(/\bc(?=[.)])/g, 'pair.c')
-    .replace(/\bstring\(i/g, 'string(pair.i');
+    .replace(/(?<![".])\bc\b(?!")/g, 'pair.c')
+    .replace(/(?<![".])\bi\b(?!")/g, 'pair.i');
   return maps.slice(0, at) + pairs;
 }
