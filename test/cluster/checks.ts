@@ -5,6 +5,7 @@ import { gate } from './checks/gate.ts';
 import { gitlab } from './checks/gitlab.ts';
 import { inject } from './checks/inject.ts';
 import { kustomizations } from './checks/kustomizations.ts';
+import { neighbours } from './checks/neighbours.ts';
 import { nodeDaemon } from './checks/node-daemon.ts';
 import { nodeLocal } from './checks/node-local.ts';
 import { nodeMode } from './checks/node-mode.ts';
@@ -30,6 +31,7 @@ export const checks: readonly Check[] = [
   policy,
   kustomizations,
   webhook,
+  neighbours,
   chart,
   nodeDaemon,
   outage,
