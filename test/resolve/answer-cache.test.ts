@@ -167,19 +167,28 @@ test('C6: no failure is ever stored', async (t) => {
   }
 });
 
-test('N4: what speculation brought is held for 2 s, TTL 0 and missing SOA or not', async (t) => {
-  for (const brought of [
-    message({ answer: [a(NAME, '192.0.2.1', 0)] }),
-    message({ rcode: Rcode.NXDOMAIN }),
-    message(),
-  ]) {
+test('N4: what speculation brought is held for 2 s, a denial for 500 ms, TTL 0 and missing SOA or not', async (t) => {
+  for (const [brought, span] of [
+    [message({ answer: [a(NAME, '192.0.2.1', 0)] }), 2_000],
+    [message({ rcode: Rcode.NXDOMAIN }), 500],
+    [message(), 500],
+  ] as const) {
     const { cache, clock } = setup();
     cache.store(query(NAME, RrType.A, { speculative: true }), brought);
-    await clock.advance(1_999);
+    await clock.advance(span - 1);
     t.same(cache.lookup(query(NAME))?.message, brought);
     await clock.advance(1);
     t.equal(cache.lookup(query(NAME)), undefined);
   }
+});
+
+test('N4, C2: a denial that speculation brought is believed no longer than its SOA says', async (t) => {
+  const { cache, clock } = setup();
+  cache.store(query(NAME, RrType.A, { speculative: true }), nxdomain('example.com.', 1));
+  await clock.advance(999);
+  t.ok(cache.lookup(query(NAME)));
+  await clock.advance(1);
+  t.equal(cache.lookup(query(NAME)), undefined);
 });
 
 test('a new answer takes the place of the old one, positive or negative', async (t) => {
