@@ -1,7 +1,7 @@
 import type { Clock, Milliseconds } from '../clock.ts';
 import { Deadlines, type Expiring, type Waiting } from '../deadlines.ts';
 import { lruMap } from '../lru-map.ts';
-import { isRefusal } from '../upstream/exchange.ts';
+import { isRefusal, UpstreamError } from '../upstream/exchange.ts';
 import type { RepairKind } from '../vocabulary.ts';
 import { EdeCode, Rcode, RrClass, RrType } from '../wire/codes.ts';
 import type { Name } from '../wire/name.ts';
@@ -301,7 +301,12 @@ class Half implements Asker, Expiring {
 
   private giveUp(): void {
     const { pairs, query, started } = this;
-    if (pairs.options.refusedAt(query.qname) >= started || !this.close()) return;
+    if (!this.close()) return;
+    if (pairs.options.refusedAt(query.qname) >= started) {
+      // Not upstream's failure, so no NODATA; musl asks again, and the others go on with what they have.
+      this.asker.onFailure(new UpstreamError('local', 'datagrams were refused on their way'));
+      return;
+    }
     pairs.options.repairs.add('silence_beside_addresses');
     this.asker.onAnswer(nothingInsteadOfFailure(query));
   }

@@ -491,13 +491,18 @@ test('F5: what was refused on its way is no failure of upstream, and never becom
   const remembered = { ...answer({ rcode: Rcode.SERVFAIL }), wasRefused: true };
   t.equal(await told(() => Promise.resolve(remembered)), remembered, 'so when it is remembered');
   const late = answer({ answer: [a(NAME, '192.0.2.1')] });
-  const slow = told(
-    () => new Promise((resolve) => clock.after(3_000, () => resolve(late))),
-    () => clock.now() - 1,
-  );
-  await clock.advance(1);
-  await clock.advance(2_999);
+  const after = (span: number) =>
+    told(
+      () => new Promise((resolve) => clock.after(span, () => resolve(late))),
+      () => clock.now() - 1,
+    );
+  const slow = after(699);
+  await clock.advance(699);
   t.equal(await slow, late, 'and silence that is of our own making is waited out');
+  const silent = t.rejects(after(3_000), { name: 'UpstreamError', reason: 'local' }); // After 700 ms, a failure.
+  await clock.advance(700);
+  await clock.advance(700);
+  await silent;
   t.equal(repairs.get('failure_beside_addresses') + repairs.get('silence_beside_addresses'), 0);
 });
 
