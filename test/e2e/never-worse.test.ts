@@ -9,7 +9,8 @@ import { draws } from '../never-worse/draw.ts';
 import { makePrograms } from '../never-worse/programs.ts';
 import { breaksAlways, search } from '../never-worse/search.ts';
 import { makeSlots, type Slot } from '../never-worse/slots.ts';
-import { required } from '../support/lab-requirements.ts';
+import { cliToTry } from '../never-worse/trial.ts';
+import { lacks, required } from '../support/lab-requirements.ts';
 
 /** Draws wait more than they work. */
 const SLOTS = 8;
@@ -21,15 +22,17 @@ test('never worse than asking directly', async (t) => {
   if (!required(t)) return;
   const folder = mkdtempSync(join(tmpdir(), 'never-worse-clients-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-  const { programs } = await makePrograms(folder);
+  const { programs, missing } = await makePrograms(folder);
+  for (const reason of missing) lacks(t, 'asks with every client', reason);
   const slots = await makeSlots(SLOTS);
   t.teardown(() => slots.destroy());
+  const laboratory = { slots, programs, cli: cliToTry() };
 
   const broken = new Map<string, readonly string[]>();
   const queue = CASES[Symbol.iterator]();
   const serve = async (slot: Slot) => {
     for (const { name, draw } of queue) {
-      broken.set(name, (await breaksAlways(draw, slot, slots, programs)) ?? []);
+      broken.set(name, (await breaksAlways(draw, slot, laboratory)) ?? []);
     }
   };
   await Promise.all(slots.slots.map(serve));
@@ -41,7 +44,7 @@ test('never worse than asking directly', async (t) => {
 
   await t.test(`${DRAWS} draws of seed ${SEED}`, async (t) => {
     const drawn = fc.sample(draws, { seed: SEED, numRuns: DRAWS });
-    const { trials, counterexamples } = await search(drawn, slots, programs, { shrink: false });
+    const { trials, counterexamples } = await search(drawn, laboratory, { shrink: false });
     t.equal(trials, DRAWS);
     const told = counterexamples.map(({ draw, broken }) => [JSON.stringify(draw), ...broken]);
     t.strictSame(told, []);

@@ -13,6 +13,7 @@ function one(faults: Partial<Faults>, more: Partial<Draw> = {}): Draw {
     list: 'plain',
     clients: CLIENTS,
     warm: false,
+    nodeDaemon: false,
     ...more,
   };
 }
@@ -33,7 +34,7 @@ export const CASES: readonly Case[] = [
   },
   {
     name: 'the own kernel refuses datagrams for 1.2 s, TCP works',
-    draw: one({ refused: { from: 0, to: 1_200 } }),
+    draw: one({ refused: { from: 0, to: 1_200, family: 'both' } }),
   },
   { name: 'a query with OPT is dropped over UDP', draw: one({ edns: 'dropped over UDP' }) },
   { name: 'a query with OPT is dropped over UDP and TCP', draw: one({ edns: 'dropped' }) },

@@ -43,8 +43,8 @@ export interface Faults {
   };
   /** Nobody listens: ICMP for datagrams, RST for connections. */
   readonly away?: Span;
-  /** The kernel of the client's own pod refuses its datagrams with EPERM. */
-  readonly refused?: Span;
+  /** The kernel of the client's own pod refuses its datagrams with EPERM: all, or the questions for one family. */
+  readonly refused?: Span & { readonly family: (typeof FAMILIES)[number] };
   readonly tcp: (typeof TCPS)[number];
   readonly edns: (typeof EDNS)[number];
   readonly reply: (typeof REPLIES)[number];
@@ -59,7 +59,22 @@ export interface Faults {
   };
 }
 
-export const NAMES = ['both', 'v4', 'v6', 'alias', 'many', 'service', 'missing'] as const;
+/**
+ * `made`, `made service`: the client has been denied it, directly and through sidestub; then it came into being, and its
+ * denial's time is over. `elsewhere`: a service of another namespace than the pod's.
+ */
+export const NAMES = [
+  'both',
+  'v4',
+  'v6',
+  'alias',
+  'many',
+  'service',
+  'elsewhere',
+  'made',
+  'made service',
+  'missing',
+] as const;
 export const LISTS = ['plain', 'Kubernetes'] as const;
 export const CLIENTS = ['musl', 'musl (new)', 'glibc', 'Go', 'c-ares'] as const;
 export type ClientName = (typeof CLIENTS)[number];
@@ -73,6 +88,8 @@ export interface Draw {
   readonly clients: readonly ClientName[];
   /** Whether sidestub has answered a lookup before anything with a beginning goes wrong. */
   readonly warm: boolean;
+  /** Whether sidestub is a sidecar with a node daemon in front of the servers, both sure of the zone where it conforms. */
+  readonly nodeDaemon: boolean;
 }
 
 export const SOUND: Faults = {
@@ -83,10 +100,13 @@ export const SOUND: Faults = {
   cutAt: 512,
 };
 
-/** From the beginning of the lookup, or from its midst; most of it over while a client still asks. */
+/**
+ * From the beginning of the lookup, or from its midst; most of it over while a client still asks. Never within the first
+ * milliseconds: whether a program that has just been started meets such a beginning is chance.
+ */
 const span: fc.Arbitrary<Span> = fc
   .record({
-    from: fc.constantFrom(0, 0, 0, 10, 300),
+    from: fc.constantFrom(0, 0, 0, 300, 1_000),
     length: fc.integer({ min: 1, max: 40 }),
   })
   .map(({ from, length }) => ({ from, to: from + 100 * length }));
@@ -105,7 +125,16 @@ function sometimes<T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> {
     .chain((drawn) => fc.boolean().map((is) => (is ? drawn : undefined)));
 }
 
-const faults: fc.Arbitrary<Faults> = fc
+const refusal = fc
+  .record({ span, family: fc.constantFrom('both', 'A', 'AAAA' as const) })
+  .map(({ span: { from, to }, family }) => ({ from, to, family }));
+
+/** Little is wrong but what lets one family through and keeps the other back: drawn one by one that hardly meets. */
+const oneFamilyRefused: fc.Arbitrary<Faults> = fc
+  .record({ refused: refusal, delay: fc.constantFrom(0, 1, 20), tcp: fc.constantFrom(...TCPS) })
+  .map((drawn) => ({ ...SOUND, ...drawn }));
+
+const anyFaults: fc.Arbitrary<Faults> = fc
   .record({
     delay: fc.constantFrom(0, 1, 1, 20, 120),
     mute: sometimes(
@@ -118,7 +147,7 @@ const faults: fc.Arbitrary<Faults> = fc
         .map(({ span: { from, to }, ...rest }) => ({ from, to, ...rest })),
     ),
     away: sometimes(span),
-    refused: sometimes(span),
+    refused: sometimes(refusal),
     tcp: mostly('answers', TCPS),
     edns: mostly('known', EDNS),
     reply: mostly('whole', REPLIES),
@@ -132,6 +161,11 @@ const faults: fc.Arbitrary<Faults> = fc
     ),
   })
   .map((drawn) => withoutNothing(drawn) as unknown as Faults);
+
+const faults = fc.oneof(
+  { weight: 7, arbitrary: anyFaults },
+  { weight: 1, arbitrary: oneFamilyRefused },
+);
 
 /** A draw prints short: what is not there is left away. */
 function withoutNothing(record: object): object {
@@ -150,6 +184,7 @@ export const draws: fc.Arbitrary<Draw> = fc.record({
     fc.subarray([...CLIENTS], { minLength: 1, maxLength: 1 }),
   ),
   warm: fc.boolean(),
+  nodeDaemon: fc.constantFrom(false, false, false, true),
 });
 
 /** Simpler draws, each with one fault less: what still fails without it has another cause. */
@@ -166,6 +201,7 @@ export function simpler(draw: Draw): Draw[] {
     }
   });
   if (clients.length > 1) for (const client of clients) found.push({ ...draw, clients: [client] });
+  if (draw.nodeDaemon) found.push({ ...draw, nodeDaemon: false });
   if (draw.list !== 'plain') found.push({ ...draw, list: 'plain' });
   if (draw.name !== 'v4') found.push({ ...draw, name: 'v4' });
   return found;

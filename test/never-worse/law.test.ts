@@ -27,6 +27,7 @@ const draw = (more: Partial<Draw> = {}): Draw => ({
   list: 'plain',
   clients: CLIENTS,
   warm: false,
+  nodeDaemon: false,
   ...more,
 });
 const judge = (direct: Result, through: Result, drawn = draw()) =>
@@ -51,14 +52,49 @@ test('a denial is a denial directly, and a temporary failure never becomes one',
   t.end();
 });
 
+test('a client makes a denial of SERVFAIL itself only where it finds nothing directly within 4 s', (t) => {
+  const judgeBy = (client: string, direct: Result, drawn: Draw) =>
+    violations(drawn, [{ client, direct, through: failed('not found') }]).length;
+  const walk = draw({ name: 'service', list: 'Kubernetes' });
+  for (const client of ['glibc', 'Go']) {
+    t.equal(judgeBy(client, failed('try again'), walk), 0, client);
+    t.equal(judgeBy(client, found(4_001, 'a'), walk), 0, client);
+    t.ok(judgeBy(client, found(4_000, 'a'), walk) > 0, client);
+  }
+  t.equal(judgeBy('Go', failed('try again'), draw()), 1);
+  t.equal(judgeBy('glibc', failed('try again'), draw()), 1);
+  t.equal(judgeBy('glibc', failed('try again'), draw({ name: 'v4' })), 0);
+  t.equal(judgeBy('musl', failed('try again'), walk), 1);
+  const says = { rcode: 'NXDOMAIN', family: 'A', names: 'all' } as const;
+  const denied = (name: Draw['name']) => draw({ name, servers: [{ ...SOUND, says }] });
+  t.equal(judgeBy('musl', failed('try again'), denied('v4')), 0, 'its only family is denied');
+  t.equal(judgeBy('musl', failed('try again'), denied('both')), 1);
+  t.end();
+});
+
 test('the exceptions have bounds of their own', (t) => {
   const mute = { from: 0, to: 4_000, transport: 'both', family: 'A' } as const;
   const oneFamily = draw({ servers: [{ ...SOUND, mute }] });
   t.equal(judge(found(10, 'a'), found(1_060, 'a'), oneFamily), 0);
   t.equal(judge(found(10, 'a'), found(1_061, 'a'), oneFamily), 1);
-  const twoServers = draw({ servers: [{ ...SOUND, tcp: 'refused' }, SOUND] });
-  t.equal(judge(found(10, 'a'), found(1_460, 'a'), twoServers), 0);
-  t.equal(judge(found(10, 'a'), found(1_461, 'a'), twoServers), 1);
+  const silent = { ...mute, family: 'both' } as const;
+  const firstSilent = draw({ servers: [{ ...SOUND, mute: silent }, SOUND] });
+  t.equal(judge(found(10, 'a'), found(1_460, 'a'), firstSilent), 0);
+  t.equal(judge(found(10, 'a'), found(1_461, 'a'), firstSilent), 1);
+  const useless = draw({
+    servers: [{ ...SOUND, tcp: 'refused', away: { from: 0, to: 9_000 } }, SOUND],
+  });
+  t.equal(judge(found(10, 'a'), found(1_461, 'a'), useless), 1, 'ICMP may not come');
+  const refusing = draw({ servers: [{ ...SOUND, refused: { ...silent, from: 0 } }, SOUND] });
+  t.equal(judge(found(10, 'a'), found(361, 'a'), refusing), 1, 'what refuses here is not silent');
+  const both = draw({
+    servers: [
+      { ...SOUND, mute: silent },
+      { ...SOUND, mute: silent },
+    ],
+  });
+  t.equal(judge(found(10, 'a'), failed('try again'), both), 0, 'both have bad times');
+  t.equal(judge(found(10, 'a'), failed('not found'), both), 1, 'and no denial comes of it');
   t.end();
 });
 

@@ -1,18 +1,20 @@
-// `npm run never-worse [-- --seed N --draws N --minutes N --slots N | --draw JSON]`
+// `npm run never-worse [-- --seed N --draws N --minutes N --slots N | --draw JSON | bites [WORD …]]`
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect, parseArgs } from 'node:util';
 import fc from 'fast-check';
+import { showBites } from './bites.ts';
 import { type Draw, draws } from './draw.ts';
 import { violations } from './law.ts';
 import { makePrograms } from './programs.ts';
 import { search } from './search.ts';
 import { makeSlots } from './slots.ts';
-import { runTrial } from './trial.ts';
+import { cliToTry, runTrial } from './trial.ts';
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
   allowNegative: true,
+  allowPositionals: true,
   options: {
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     draws: { type: 'string', default: '200' },
@@ -24,20 +26,27 @@ const { values } = parseArgs({
 });
 
 const say = (...words: unknown[]) => void process.stdout.write(`${words.map(shown).join(' ')}\n`);
-const shown = (word: unknown) => (typeof word === 'string' ? word : inspect(word));
+const shown = (word: unknown) =>
+  typeof word === 'string' ? word : inspect(word, { breakLength: Number.POSITIVE_INFINITY });
 
 const folder = mkdtempSync(join(tmpdir(), 'never-worse-clients-'));
 const { programs, missing } = await makePrograms(folder);
 for (const what of missing) say(`without ${what}`);
 const slots = await makeSlots(values.draw === undefined ? Number(values.slots) : 1);
+const laboratory = { slots, programs, cli: cliToTry() };
 let failed = false;
 try {
-  if (values.draw === undefined) {
+  const [command, ...wanted] = positionals;
+  if (command === 'bites') {
+    const [seed, minutes] = [Number(values.seed), Number(values.minutes)];
+    say(`seed ${seed}: ${minutes} minutes for each fault`);
+    failed = (await showBites(laboratory, { seed, minutes, folder, wanted, say })) > 0;
+  } else if (values.draw === undefined) {
     const seed = Number(values.seed);
     say(`seed ${seed}: up to ${values.draws} draws in ${values.minutes} minutes`);
     const drawn = fc.sample(draws, { seed, numRuns: Number(values.draws) });
     const until = performance.now() + 60_000 * Number(values.minutes);
-    const found = await search(drawn, slots, programs, {
+    const found = await search(drawn, laboratory, {
       until,
       say: (line) => say(line),
       shrink: values.shrink,
@@ -51,7 +60,7 @@ try {
   } else {
     const draw: Draw = JSON.parse(values.draw);
     const [slot] = slots.slots;
-    const pairs = slot === undefined ? [] : await runTrial(draw, slot, slots, programs);
+    const pairs = slot === undefined ? [] : await runTrial(draw, slot, laboratory);
     for (const { client, direct, through } of pairs) {
       say(client, '\n  directly        ', direct, '\n  through sidestub', through);
     }

@@ -1,4 +1,6 @@
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { makeClients } from '../support/real-clients.ts';
 import { CLIENTS } from './draw.ts';
@@ -12,7 +14,7 @@ export interface Made {
 }
 
 /**
- * Compiles the clients: musl as Debian has it, a newer one from Python's `ziglang` where that is installed, glibc, Go,
+ * Compiles the clients: musl as Debian has it, a newer one by PyPI's `ziglang`, glibc, Go,
  * c-ares.
  *
  * @param folder - Where they go.
@@ -21,8 +23,7 @@ export async function makePrograms(folder: string): Promise<Made> {
   const { clients, missing } = await makeClients(folder);
   const programs = new Map(clients.map(({ name, argv }) => [name, argv]));
   const newer = newerMusl(folder);
-  if (newer !== undefined) programs.set('musl (new)', [newer]);
-  const lacking = newer === undefined ? ['musl (new) needs `pip install ziglang`'] : [];
+  if ('program' in newer) programs.set('musl (new)', [newer.program]);
   const wanted = new Map(
     CLIENTS.flatMap((name) => {
       const argv = programs.get(name);
@@ -33,30 +34,33 @@ export async function makePrograms(folder: string): Promise<Made> {
     programs: wanted,
     missing: [
       ...missing.filter((what) => CLIENTS.some((name) => what.startsWith(name))),
-      ...lacking,
+      ...('lacking' in newer ? [newer.lacking] : []),
     ],
   };
 }
 
-function newerMusl(folder: string): string | undefined {
+/**
+ * Where `.ci/run` installs it (`pip install --target`): the compiler of PyPI's `ziglang` carries a newer musl than Debian,
+ * and runs without Python.
+ */
+const { XDG_CACHE_HOME: cache = join(homedir(), '.cache') } = process.env;
+const ZIG_FOLDER = join(cache, 'sidestub-ziglang');
+const ZIG = join(ZIG_FOLDER, 'ziglang/zig');
+
+/** A sentence where it cannot be compiled. */
+function newerMusl(folder: string): { readonly program: string } | { readonly lacking: string } {
+  if (!existsSync(ZIG)) return { lacking: `musl (new) needs ${ZIG}: .ci/run installs it` };
   const program = join(folder, 'musl-new');
   const source = join(import.meta.dirname, '../support/client.c');
-  const argv = [
-    '-m',
-    'ziglang',
-    'cc',
-    '-target',
-    'x86_64-linux-musl',
-    '-static',
-    '-O1',
-    '-o',
-    program,
-    source,
-  ];
-  try {
-    execFileSync('python3', argv, { stdio: 'ignore' });
-    return program;
-  } catch {
-    return undefined;
-  }
+  const target = ['-target', `${MACHINE}-linux-musl`, '-static', '-O1'];
+  // What is compiled of musl stays beside it: half a minute the first time.
+  const env = {
+    ...process.env,
+    ZIG_GLOBAL_CACHE_DIR: join(ZIG_FOLDER, 'cache'),
+    ZIG_LOCAL_CACHE_DIR: join(folder, 'zig-cache'),
+  };
+  execFileSync(ZIG, ['cc', ...target, '-o', program, source], { env, stdio: 'pipe' });
+  return { program };
 }
+
+const MACHINE = process.arch === 'arm64' ? 'aarch64' : 'x86_64';

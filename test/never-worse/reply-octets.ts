@@ -21,8 +21,9 @@ export type Doing = Uint8Array | 'nothing';
  * What a server with these faults says, apart from time: a function of the query alone.
  *
  * @param query - A whole query.
+ * @param isMade - Whether the names that are made have come into being.
  */
-export function replyTo(query: Uint8Array, overTcp: boolean, faults: Faults): Doing {
+export function replyTo(query: Uint8Array, overTcp: boolean, faults: Faults, isMade = true): Doing {
   const { question, edns } = readRequest(query);
   const { qname, qtype } = question;
   const hasOpt = edns !== undefined;
@@ -30,7 +31,7 @@ export function replyTo(query: Uint8Array, overTcp: boolean, faults: Faults): Do
   if (hasOpt && (faults.edns === 'FORMERR' || faults.edns === 'NOTIMP')) {
     return responseOctets(query, message({ rcode: Rcode[faults.edns] }), { edns: false });
   }
-  const said = withFaults(answer(qname, qtype), qname, qtype, faults);
+  const said = withFaults(answer(qname, qtype, isMade), qname, qtype, faults);
   const octets = responseOctets(query, said, { edns: hasOpt });
   if (hasOpt && faults.edns === 'appended to the query') return appended(query, said);
   const limit = edns?.udpOctets ?? 512;
@@ -51,25 +52,36 @@ function dropsOpt(overTcp: boolean, { edns }: Faults): boolean {
 const ADDRESS = '192.0.2.';
 
 /** The truth: names below `example.com` by their second label, services, and the skeleton of a cluster. */
-export function answer(qname: string, qtype: number): Message {
-  if (qname.endsWith('cluster.local.')) return inCluster(qname, qtype);
-  if (/^(((both|v4|v6|alias|many)\.)?example\.)?com\.$|^\.$/.test(qname))
+export function answer(qname: string, qtype: number, isMade = true): Message {
+  if (qname.endsWith('cluster.local.')) return inCluster(qname, qtype, isMade);
+  if (/^(((both|v4|v6|alias|many|made)\.)?example\.)?com\.$|^\.$/.test(qname))
     return nodata('example.com.');
   const [, first = '', kind = ''] = /^([^.]+)\.([^.]+)\.example\.com\.$/.exec(qname) ?? [];
   const records = RECORDS[kind];
   if (records === undefined) return nxdomain('example.com.');
+  if (kind === 'made' && !isMade) return nxdomain('example.com.', UNMADE_SECONDS);
   const isAddress = qtype === RrType.A || qtype === RrType.AAAA;
   const found = isAddress ? records(qname, first, qtype) : [];
   return found.length > 0 ? message({ answer: found }) : nodata('example.com.');
 }
 
-function inCluster(qname: string, qtype: number): Message {
-  const isService = /^(svc-[a-z0-9-]+\.job|kubernetes\.default)\.svc\.cluster\.local\.$/.test(
-    qname,
-  );
+/** How long the denial of a name is believed that is about to be made. */
+export const UNMADE_SECONDS = 1;
+/** What CoreDNS' own plugin gives its answers. */
+export const CLUSTER_SECONDS = 5;
+
+function inCluster(qname: string, qtype: number, isMade: boolean): Message {
+  const [, service = '', namespace = ''] =
+    /^([a-z0-9-]+)\.([a-z]+)\.svc\.cluster\.local\.$/.exec(qname) ?? [];
+  const isService =
+    (/^(job|other)$/.test(namespace) && service.startsWith('svc-')) ||
+    (namespace === 'job' && service.startsWith('made-') && isMade) ||
+    (namespace === 'default' && service === 'kubernetes');
   if (isService && qtype === RrType.A) return message({ answer: [a(qname, `${ADDRESS}9`, 5)] });
-  const isThere = isService || /^(((job|default)\.)?svc\.)?cluster\.local\.$/.test(qname);
-  return isThere ? nodata('cluster.local.', 5) : nxdomain('cluster.local.', 5);
+  const isThere = isService || /^(((job|other|default)\.)?svc\.)?cluster\.local\.$/.test(qname);
+  return isThere
+    ? nodata('cluster.local.', CLUSTER_SECONDS)
+    : nxdomain('cluster.local.', CLUSTER_SECONDS);
 }
 
 type Records = (qname: string, first: string, qtype: number) => ReturnType<typeof a>[];
@@ -81,6 +93,7 @@ const addresses: Records = (qname, _, qtype) =>
 
 const RECORDS: Readonly<Record<string, Records>> = {
   both: addresses,
+  made: addresses,
   v4: (qname, first, qtype) => (qtype === RrType.A ? addresses(qname, first, qtype) : []),
   v6: (qname, first, qtype) => (qtype === RrType.AAAA ? addresses(qname, first, qtype) : []),
   alias: (qname, first, qtype) => {

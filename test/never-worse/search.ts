@@ -1,7 +1,7 @@
 import { type Draw, simpler } from './draw.ts';
-import { type Pair, violations } from './law.ts';
-import type { Slot, Slots } from './slots.ts';
-import { type Programs, runTrial } from './trial.ts';
+import { violations } from './law.ts';
+import type { Slot } from './slots.ts';
+import { type Laboratory, runTrial } from './trial.ts';
 
 /** A draw that broke the law three times of three, and what is left of it when all is taken away that does not matter. */
 export interface Counterexample {
@@ -17,47 +17,57 @@ export interface Search {
   readonly onceOnly: number;
 }
 
+export interface SearchOptions {
+  /** On performance.now(): no new draw begins after it. */
+  readonly until?: number;
+  readonly say?: (line: string) => unknown;
+  /** Take everything away from a counterexample that does not matter. */
+  readonly shrink?: boolean;
+  /** End with the first one, which is then run again beside the others. */
+  readonly stopAtFirst?: boolean;
+}
+
 /** How often a draw has to break the law to count. */
 const TIMES = 3;
 
-/**
- * Runs draws side by side, and runs each that breaks the law again, alone.
- *
- * @param until - On performance.now(): no new draw begins after it.
- */
+/** Runs draws side by side, and runs each that breaks the law again, alone. */
 export async function search(
   draws: Iterable<Draw>,
-  slots: Slots,
-  programs: Programs,
-  { until = Number.POSITIVE_INFINITY, say = (_: string): unknown => undefined, shrink = true } = {},
+  laboratory: Laboratory,
+  options: SearchOptions = {},
 ): Promise<Search> {
+  const { until = Number.POSITIVE_INFINITY, say = () => undefined } = options;
+  const { shrink = true, stopAtFirst = false } = options;
+  const { slots } = laboratory.slots;
   const suspects: Draw[] = [];
+  const counterexamples: Counterexample[] = [];
   let trials = 0;
   const queue = draws[Symbol.iterator]();
+  const confirm = async (drawn: Draw, slot: Slot) => {
+    const broken = await breaksAlways(drawn, slot, laboratory);
+    if (broken === undefined) return;
+    const draw = shrink ? await shrunk(drawn, laboratory) : drawn;
+    const left = draw === drawn ? undefined : await brokenIn(draw, slot, laboratory);
+    counterexamples.push({ drawn, draw, broken: left ?? broken });
+    say(`counterexample: ${JSON.stringify(draw)}`);
+  };
+  const isOver = () => performance.now() >= until || (stopAtFirst && counterexamples.length > 0);
   const serve = async (slot: Slot) => {
-    while (performance.now() < until) {
+    while (!isOver()) {
       const { value: draw, done } = queue.next();
       if (done === true) return;
       trials++;
-      const broken = violations(draw, await runTrial(draw, slot, slots, programs));
-      if (broken.length > 0) suspects.push(draw);
-      if (broken.length > 0) say(`suspect: ${JSON.stringify(draw)}\n  ${broken.join('\n  ')}`);
+      const broken = await brokenIn(draw, slot, laboratory);
+      if (broken === undefined) continue;
+      suspects.push(draw);
+      say(`suspect: ${JSON.stringify(draw)}\n  ${broken.join('\n  ')}`);
+      if (stopAtFirst) await confirm(draw, slot);
     }
   };
-  await Promise.all(slots.slots.map(serve));
-  const counterexamples: Counterexample[] = [];
-  for (const drawn of suspects) {
-    const [slot] = slots.slots;
-    if (slot === undefined) break;
-    const broken = await breaksAlways(drawn, slot, slots, programs);
-    if (broken === undefined) continue;
-    const draw = shrink ? await shrunk(drawn, slots, programs) : drawn;
-    counterexamples.push({
-      drawn,
-      draw,
-      broken: draw === drawn ? broken : ((await brokenIn(draw, slot, slots, programs)) ?? broken),
-    });
-    say(`counterexample: ${JSON.stringify(draw)}`);
+  await Promise.all(slots.map(serve));
+  const [alone] = slots;
+  for (const drawn of stopAtFirst ? [] : suspects) {
+    if (alone !== undefined) await confirm(drawn, alone);
   }
   return { trials, counterexamples, onceOnly: suspects.length - counterexamples.length };
 }
@@ -65,11 +75,9 @@ export async function search(
 async function brokenIn(
   draw: Draw,
   slot: Slot,
-  slots: Slots,
-  programs: Programs,
-): Promise<string[] | undefined> {
-  const pairs: Pair[] = await runTrial(draw, slot, slots, programs);
-  const broken = violations(draw, pairs);
+  laboratory: Laboratory,
+): Promise<readonly string[] | undefined> {
+  const broken = violations(draw, await runTrial(draw, slot, laboratory));
   return broken.length > 0 ? broken : undefined;
 }
 
@@ -77,31 +85,29 @@ async function brokenIn(
 export async function breaksAlways(
   draw: Draw,
   slot: Slot,
-  slots: Slots,
-  programs: Programs,
+  laboratory: Laboratory,
 ): Promise<readonly string[] | undefined> {
-  let broken: string[] | undefined;
+  let broken: readonly string[] | undefined;
   for (let run = 0; run < TIMES; run++) {
-    broken = await brokenIn(draw, slot, slots, programs);
+    broken = await brokenIn(draw, slot, laboratory);
     if (broken === undefined) return undefined;
   }
   return broken;
 }
 
 /** Takes one thing away after the other, as long as the law stays broken. */
-async function shrunk(draw: Draw, slots: Slots, programs: Programs): Promise<Draw> {
+async function shrunk(draw: Draw, laboratory: Laboratory): Promise<Draw> {
+  const { slots } = laboratory.slots;
   let current = draw;
   for (;;) {
     const steps = simpler(current);
     let next: Draw | undefined;
-    for (let at = 0; at < steps.length && next === undefined; at += slots.slots.length) {
-      const batch = steps.slice(at, at + slots.slots.length);
+    for (let at = 0; at < steps.length && next === undefined; at += slots.length) {
+      const batch = steps.slice(at, at + slots.length);
       const still = await Promise.all(
         batch.map(async (step, i) => {
-          const slot = slots.slots[i];
-          return (
-            slot !== undefined && (await breaksAlways(step, slot, slots, programs)) !== undefined
-          );
+          const slot = slots[i];
+          return slot !== undefined && (await breaksAlways(step, slot, laboratory)) !== undefined;
         }),
       );
       next = batch.find((_, i) => still[i]);

@@ -65,12 +65,13 @@ export async function makeSlots(count: number): Promise<Slots> {
       const set: NodeJS.Timeout[] = [];
       timers.set(slot, set);
       await forEach(slot, faults, async (address, { refused }) => {
-        const rule = `OUTPUT -d ${address} -p udp`;
-        const begin = () => iptables(slot.namespace, '-A', rule);
         if (refused === undefined) return;
+        const rule = `OUTPUT -d ${address} -p udp${QUESTIONS[refused.family]}`;
+        const begin = () => iptables(slot.namespace, '-A', rule);
         if (refused.from === 0) await begin();
         else set.push(setTimeout(() => void begin(), refused.from));
-        const end = () => iptables(slot.namespace, '-F', 'OUTPUT');
+        // Where the trial has just ended, nothing is left of it.
+        const end = () => iptables(slot.namespace, '-D', rule).catch(() => undefined);
         set.push(setTimeout(() => void end(), refused.to));
       });
       await forEach(slot, faults, (address) => worker.call({ start: address }));
@@ -95,6 +96,13 @@ export async function makeSlots(count: number): Promise<Slots> {
 }
 
 type Each = (address: string, faults: Faults) => Promise<unknown>;
+
+/** The end of QNAME, QTYPE and QCLASS: what shows in a datagram for which family it asks. */
+const QUESTIONS = {
+  both: '',
+  A: ' -m string --algo bm --hex-string |0000010001|',
+  AAAA: ' -m string --algo bm --hex-string |00001c0001|',
+} as const;
 
 /** Datagrams that OUTPUT drops are refused: `send` says EPERM. */
 async function iptables(

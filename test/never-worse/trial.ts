@@ -1,17 +1,33 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Milliseconds } from '../../src/clock.ts';
 import { resolvConf, writeEtc } from '../support/lab-client.ts';
-import { type LabProcess, spawnIn } from '../support/lab-process.ts';
+import { spawnIn } from '../support/lab-process.ts';
 import { outcomeOf } from '../support/real-clients.ts';
+import { type Daemons, startDaemons } from './daemons.ts';
 import type { Draw } from './draw.ts';
 import type { Pair, Result } from './law.ts';
+import { CLUSTER_SECONDS, UNMADE_SECONDS } from './reply-octets.ts';
 import type { Slot, Slots } from './slots.ts';
 
 /** The programs by the client's name: those that this machine can run. */
 export type Programs = ReadonlyMap<string, readonly string[]>;
+
+/** What trials are run with. */
+export interface Laboratory {
+  readonly slots: Slots;
+  readonly programs: Programs;
+  /** The sidestub that is tried. */
+  readonly cli: string;
+}
+
+/** This repository's sidestub, or what `SIDESTUB_CLI` names. */
+export function cliToTry(): string {
+  const { SIDESTUB_CLI: cli = join(import.meta.dirname, '../../dist/cli.js') } = process.env;
+  return cli;
+}
 
 const LISTS = {
   plain: { search: ['example.net'], ndots: 1 },
@@ -20,8 +36,15 @@ const LISTS = {
 
 /** What is later than the law looks at, and a little: nobody waits for libc's ten seconds. */
 const GIVEN_UP: Milliseconds = 4_600;
-/** Node's start on a machine that others use. */
-const START_BOUND: Milliseconds = 30_000;
+/** How long a denial may be believed of a name that is made: as its SOA says, and for 250 ms of a service's (C2). */
+function deniedFor({ name, list }: Draw): Milliseconds | undefined {
+  if (name === 'made') return 1_000 * UNMADE_SECONDS + A_LITTLE;
+  if (name !== 'made service') return undefined;
+  // Where the list names no cluster, it is a name as any other.
+  return list === 'Kubernetes' ? 250 + A_LITTLE : 1_000 * CLUSTER_SECONDS + A_LITTLE;
+}
+
+const A_LITTLE: Milliseconds = 100;
 
 let trials = 0;
 
@@ -29,29 +52,24 @@ let trials = 0;
 export async function runTrial(
   draw: Draw,
   slot: Slot,
-  slots: Slots,
-  programs: Programs,
+  { slots, programs, cli }: Laboratory,
 ): Promise<Pair[]> {
-  const { servers } = draw;
+  const { servers, nodeDaemon } = draw;
   const folder = mkdtempSync(join(tmpdir(), 'never-worse-'));
-  const addresses = slot.servers.slice(0, servers.length);
-  const etcOf = (name: string, nameservers: readonly string[]) => {
+  const nameservers = slot.servers.slice(0, servers.length);
+  const list = LISTS[draw.list];
+  const etcOf = (name: string, addresses: readonly string[]) => {
     const etc = join(folder, name);
     mkdirSync(etc);
-    writeEtc(etc, resolvConf(nameservers, LISTS[draw.list]));
+    writeEtc(etc, resolvConf(addresses, list));
     return etc;
   };
-  const etc = { direct: etcOf('direct', addresses), through: etcOf('through', ['127.0.0.1']) };
-  await slots.open(slot, servers);
-  let daemon: LabProcess | undefined;
-  try {
-    daemon = await startSidestub(slot, folder, join(etc.direct, 'resolv.conf'));
-    const names = draw.clients.filter((client) => programs.has(client));
-    if (draw.warm) await warmUp(slot, etc.through, programs);
-    await slots.start(slot, servers);
-    const number = ++trials;
-    return await Promise.all(
-      names.map(async (client) => {
+  const etc = { direct: etcOf('direct', nameservers), through: etcOf('through', ['127.0.0.1']) };
+  const number = ++trials;
+  const clients = draw.clients.filter((client) => programs.has(client));
+  const askAll = () =>
+    Promise.all(
+      clients.map(async (client) => {
         const argv = programs.get(client) ?? [];
         const name = nameFor(draw, client, number);
         const [direct, through] = await Promise.all([
@@ -61,9 +79,20 @@ export async function runTrial(
         return { client, direct, through };
       }),
     );
+  await slots.open(slot, servers);
+  let daemons: Daemons | undefined;
+  try {
+    daemons = await startDaemons(slot, { cli, folder, nameservers, list, nodeDaemon });
+    if (draw.warm) await warmUp(slot, etc.through, programs);
+    const denied = deniedFor(draw);
+    if (denied !== undefined) {
+      await askAll();
+      await wait(denied);
+    }
+    await slots.start(slot, servers);
+    return await askAll();
   } finally {
-    daemon?.kill('SIGKILL');
-    await daemon?.exited;
+    await daemons?.end();
     await slots.close(slot, servers);
     rmSync(folder, { recursive: true, force: true });
   }
@@ -72,26 +101,17 @@ export async function runTrial(
 /** A name that nobody has asked for: clients share sidestub, and one must not find what another has found. */
 function nameFor({ name, list }: Draw, client: string, number: number): string {
   const label = `${client.toLowerCase().replace(/[^a-z]/g, '')}-${number}`;
-  if (name === 'service')
-    return list === 'Kubernetes' ? `svc-${label}` : `svc-${label}.job.svc.cluster.local`;
-  return `${label}.${name}.example.com`;
-}
-
-async function startSidestub(slot: Slot, folder: string, resolv: string): Promise<LabProcess> {
-  const { SIDESTUB_CLI: cli = join(import.meta.dirname, '../../dist/cli.js') } = process.env;
-  const up = Promise.withResolvers<void>();
-  const config = join(folder, 'sidestub.yaml');
-  writeFileSync(config, 'log: { format: json }');
-  const flags = ['--config', config, '--listen', '127.0.0.1:53', '--resolv-conf', resolv];
-  const daemon = spawnIn(slot.namespace, [process.execPath, cli, 'run', ...flags], (line) => {
-    if (line.includes('"listening"')) up.resolve();
-  });
-  void daemon.exited.then(({ stderr }) => up.reject(new Error(`sidestub ended: ${stderr}`)));
-  const late = wait(START_BOUND, undefined, { ref: false }).then(() => {
-    throw new Error(`sidestub does not listen after ${START_BOUND} ms`);
-  });
-  await Promise.race([up.promise, late]);
-  return daemon;
+  const isShort = list === 'Kubernetes';
+  switch (name) {
+    case 'service':
+      return isShort ? `svc-${label}` : `svc-${label}.job.svc.cluster.local`;
+    case 'made service':
+      return isShort ? `made-${label}` : `made-${label}.job.svc.cluster.local`;
+    case 'elsewhere':
+      return isShort ? `svc-${label}.other` : `svc-${label}.other.svc.cluster.local`;
+    default:
+      return `${label}.${name}.example.com`;
+  }
 }
 
 /** One lookup, found or not: the code has run, and what is known of the servers is what a pod knows that has been asking. */

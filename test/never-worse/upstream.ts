@@ -91,7 +91,7 @@ class Upstream {
   private onQuery(query: Uint8Array, overTcp: boolean, send: (reply: Uint8Array) => void): void {
     this.asked++;
     if (this.isMute(query, overTcp)) return;
-    const reply = replyTo(query, overTcp, this.faults);
+    const reply = replyTo(query, overTcp, this.faults, this.startedAt !== undefined);
     if (reply !== 'nothing') setTimeout(() => send(reply), this.faults.delay);
   }
 

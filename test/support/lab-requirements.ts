@@ -13,10 +13,15 @@ export const LAB_TOOLS = ['ip', 'iptables', 'conntrack', 'mount', 'gcc', 'musl-g
 export function required(t: Test, tools: readonly string[] = LAB_TOOLS): boolean {
   const reason = missingForLab(tools);
   if (reason === undefined) return true;
+  lacks(t, 'needs a lab', reason);
+  return false;
+}
+
+/** Says that something is not tried here, and why; with `SIDESTUB_E2E=required` that is a failure. */
+export function lacks(t: Test, what: string, reason: string): void {
   const { SIDESTUB_E2E: mode } = process.env;
   if (mode === 'required') t.fail(reason);
-  else t.pass('needs a lab', { skip: reason });
-  return false;
+  else t.pass(what, { skip: reason });
 }
 
 /** What this machine lacks for the lab; `undefined` where it lacks nothing. */

@@ -1,0 +1,84 @@
+import type { Break } from '../rules/breaks.ts';
+
+/** What sidestub once did wrong, as changes to its source: the draws have to find each of them. */
+export interface OldFault {
+  readonly name: string;
+  readonly edits: readonly Pick<Break, 'file' | 'old' | 'broken'>[];
+}
+
+const ASK = 'src/upstream/ask.ts';
+const FAMILIES = 'src/resolve/families.ts';
+
+export const OLD_FAULTS: readonly OldFault[] = [
+  {
+    name: 'a denial whose time is over is told while upstream answers',
+    edits: [
+      {
+        file: 'src/resolve/serve-stale.ts',
+        old: 'patience === undefined ? undefined : clock.after(patience, () => resolve(stale));',
+        broken: 'clock.after(patience ?? 1, () => resolve(stale));',
+      },
+    ],
+  },
+  {
+    name: 'a datagram that the kernel refuses makes NODATA of its family (F5)',
+    edits: [
+      {
+        file: FAMILIES,
+        old: 'pairs.mayRepair(query) && !isRefusal(error)',
+        broken: 'pairs.mayRepair(query)',
+      },
+      {
+        file: FAMILIES,
+        old: "verdict === 'failure' && answer.wasRefused !== true",
+        broken: "verdict === 'failure'",
+      },
+      {
+        file: FAMILIES,
+        old: 'if (pairs.options.refusedAt(query.qname) >= started) {',
+        broken: 'if (started < 0) {',
+      },
+    ],
+  },
+  {
+    name: 'three sends within 0.45 s, and none after',
+    edits: [
+      {
+        file: ASK,
+        old: "if (this.isThere || this.sends.count('udp') < 2) this.sendThird();",
+        broken: 'this.sendThird();',
+      },
+      { file: ASK, old: '      this.nextRoundAfter(TCP_RESEND);\n', broken: '' },
+      {
+        file: 'src/resolve/single-flight.ts',
+        old: 'if (client !== undefined) flight.send?.();',
+        broken: '',
+      },
+    ],
+  },
+  {
+    name: 'each query has an OPT, whatever becomes of it',
+    edits: [
+      {
+        file: ASK,
+        old: "const mayBePlain = (transport === 'udp' || transport === 'tcp') && !this.question.dnssecOk;",
+        broken: "const mayBePlain = transport === 'https' && !this.question.dnssecOk;",
+      },
+    ],
+  },
+  {
+    name: "a sidecar's probes are repaired, and believed (N7)",
+    edits: [
+      {
+        file: 'src/resolve/nodata-repair.ts',
+        old: 'isAddressQuery(query) && query.fromProbe !== true',
+        broken: 'isAddressQuery(query)',
+      },
+      {
+        file: 'src/resolve/forward.ts',
+        old: 'message.nodataDenied !== true',
+        broken: 'message.nodataDenied !== true || message.rcode !== 0',
+      },
+    ],
+  },
+];
