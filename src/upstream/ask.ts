@@ -2,6 +2,8 @@ import type { Milliseconds, Timer } from '../clock.ts';
 import type { Message } from '../wire/message.ts';
 import type { AskListener, AskParts } from './ask-parts.ts';
 import { type Outgoing, UpstreamError, type UpstreamFailure } from './exchange.ts';
+import { DEADLINE, SILENCE, TCP_PATIENCE, UDP_PATIENCE } from './patience.ts';
+import { RefusedSends } from './refused-sends.ts';
 import { asTruncated, type Reply, refusesEdns, saysSomething } from './reply.ts';
 import {
   AGAIN,
@@ -17,20 +19,6 @@ import { Send, type SendOwner, Sends } from './send.ts';
 import type { Suspicion } from './transport.ts';
 import { Unanswered } from './unanswered.ts';
 import type { TcpFallback, TransportKind } from './upstream-tallies.ts';
-
-/** U2: libc gives up at 5 s, and the answer has to reach it before. */
-export const DEADLINE: Milliseconds = 4_500;
-/** U1: how long silence lasts before somebody else is asked; a slow recursion is over, a lost datagram long resent. */
-export const SILENCE: Milliseconds = 1_000;
-
-/**
- * How long a kept TCP connection may owe an answer before it is worked around. Above the 200 ms after which the kernel
- * has repaired a lost segment; what lasts longer is a connection whose server is gone, or a slow recursion.
- */
-export const TCP_PATIENCE: Milliseconds = 250;
-
-/** S1: a datagram that has been out for so long gives its socket to a newer question. */
-export const UDP_PATIENCE: Milliseconds = 200;
 
 /**
  * One question at one server, from its first send to its answer.
@@ -64,6 +52,7 @@ export class Ask implements SendOwner {
   private settled = false;
   private readonly second = new SecondBest();
   private readonly unanswered = new Unanswered();
+  private refused: RefusedSends | undefined;
 
   /** @param roundTrips - Of the question's class. */
   constructor(parts: AskParts, roundTrips: RoundTrips, question: Outgoing, listener: AskListener) {
@@ -124,7 +113,7 @@ export class Ask implements SendOwner {
   private send(transport: TransportKind, limit = MAX_SENDS): Send | undefined {
     const { clock, transports } = this.parts;
     const carrier = transports[transport];
-    if (carrier === undefined || this.sends.count(transport) >= limit) return undefined;
+    if (carrier === undefined || !this.sends.mayGo(transport, limit)) return undefined;
     const now = clock.now();
     const withEdns = this.wantsOpt(transport);
     const send = new Send(this, transport, now, withEdns);
@@ -143,7 +132,7 @@ export class Ask implements SendOwner {
 
   /** RFC 9520 §3.1: what a transport sends again by itself counts as well. */
   takeSend(transport: TransportKind): boolean {
-    if (this.sends.count(transport) >= MAX_SENDS) return false;
+    if (!this.sends.mayGo(transport, MAX_SENDS)) return false;
     this.sends.note(transport);
     return true;
   }
@@ -298,10 +287,19 @@ export class Ask implements SendOwner {
   private onRefused(reason: UpstreamFailure, error: Error): void {
     this.unanswered.noteRefusal(error);
     this.listener.onRefused();
+    if (reason === 'local') this.onRefusedHere();
     if (this.sends.out === 0 && !this.mayResend) this.conclude(reason, error);
   }
 
+  private onRefusedHere(): void {
+    this.sends.noteRefusedHere();
+    if (this.settled) return;
+    this.refused ??= new RefusedSends(this.parts.clock, () => this.send('udp'));
+    this.refused.note();
+  }
+
   private get mayResend(): boolean {
+    if (this.refused?.isDue === true) return true;
     return this.sends.count('udp') > 0 && this.round !== undefined;
   }
 
@@ -319,8 +317,7 @@ export class Ask implements SendOwner {
     const isLastWord = reason === 'malformed' && !this.mayBeRead;
     if (this.mayStillCome && !isLastWord) return;
     const hasRescue = this.parts.transports.udp !== undefined && this.sends.count('udp') === 0;
-    const rescuable = reason === 'network' && hasRescue;
-    if (rescuable) this.rescue();
+    if (reason === 'network' && hasRescue) this.rescue();
     else if (spoken || (this.sends.out === 0 && !this.mayResend)) this.conclude(reason, error);
   }
 
@@ -361,6 +358,7 @@ export class Ask implements SendOwner {
   private stopRounds(): void {
     this.round?.cancel();
     this.round = undefined;
+    this.refused?.cancel();
   }
 
   private reportSlow(): void {
@@ -407,6 +405,7 @@ export class Ask implements SendOwner {
   private settle(): void {
     this.settled = true;
     for (const timer of [this.deadline, this.silence, this.round, this.patience]) timer?.cancel();
+    this.refused?.cancel();
     this.parts.asks.delete(this);
     this.sends.close();
     if (!this.originalAnswered) this.parts.budget.giveBack(this.tokens);

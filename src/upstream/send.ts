@@ -57,6 +57,8 @@ export class Sends {
   /** One with an OPT has brought what cannot be read. */
   malformedOpt = false;
   private readonly counts = { udp: 0, tcp: 0, tls: 0, https: 0 };
+  /** Datagrams that this machine refused to send. */
+  private refusedHere = 0;
 
   /** How many are out. */
   get out(): number {
@@ -66,6 +68,16 @@ export class Sends {
   /** How many were sent this way. */
   count(transport: TransportKind): number {
     return this.counts[transport];
+  }
+
+  /** Whether fewer than `limit` have left this machine this way. */
+  mayGo(transport: TransportKind, limit: number): boolean {
+    const refused = transport === 'udp' ? this.refusedHere : 0;
+    return this.counts[transport] - refused < limit;
+  }
+
+  noteRefusedHere(): void {
+    this.refusedHere++;
   }
 
   /** One more has gone this way: what a transport sends again by itself counts as well. */

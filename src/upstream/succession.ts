@@ -2,7 +2,6 @@ import type { Clock, Milliseconds, Timer } from '../clock.ts';
 import { Deadlines, type Expiring, type Waiting } from '../deadlines.ts';
 import { Rcode } from '../wire/codes.ts';
 import type { Message } from '../wire/message.ts';
-import { DEADLINE, SILENCE } from './ask.ts';
 import type { AskListener } from './ask-parts.ts';
 import {
   noAnswer,
@@ -13,6 +12,7 @@ import {
   type UpstreamListener,
   type Waited,
 } from './exchange.ts';
+import { DEADLINE, SILENCE } from './patience.ts';
 import { type Candidate, type Selectable, Selection } from './selection.ts';
 import type { UpstreamTallies } from './upstream-tallies.ts';
 

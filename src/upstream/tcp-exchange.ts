@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import type { Clock } from '../clock.ts';
-import { TCP_PATIENCE } from './ask.ts';
+import { TCP_PATIENCE } from './patience.ts';
 import type { ServerAddress } from './server-address.ts';
 import { streamTransport } from './stream-transport.ts';
 import type { Transport } from './transport.ts';

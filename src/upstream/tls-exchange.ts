@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import { SILENCE } from './ask.ts';
+import { SILENCE } from './patience.ts';
 import type { TlsAddress } from './server-address.ts';
 import { streamTransport } from './stream-transport.ts';
 import { TlsDialer } from './tls-dialer.ts';

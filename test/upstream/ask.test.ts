@@ -501,6 +501,23 @@ test('a datagram that is refused, here or on the way, counts as lost: timer, fre
   }
 });
 
+test('what this machine refuses is none of the three sends, and is tried until one leaves (U2)', async (t) => {
+  const { udp, clock, server } = scriptedServer();
+  const { heard } = begin(server);
+  const refuseUntil = async (end: number) => {
+    for (; clock.now() < end; await clock.advance(10)) {
+      for (const send of udp.sends) send.fail('local');
+    }
+  };
+  await refuseUntil(1_000);
+  t.same(udp.times, [0, 150, 200, 600]);
+  await clock.advance(400);
+  t.same(udp.times.slice(4), [1_400]);
+  udp.nth(4).answer(truth);
+  t.same(heard.answer, truth);
+  t.equal(clock.timers, 0);
+});
+
 test('where each send is refused, the last one ends it, with the reason of the first (U2, F5)', async (t) => {
   const { udp, tcp, clock, server } = scriptedServer();
   const { heard } = begin(server);

@@ -1,0 +1,15 @@
+import type { Milliseconds } from '../clock.ts';
+
+/** U2: libc gives up at 5 s, and the answer has to reach it before. */
+export const DEADLINE: Milliseconds = 4_500;
+/** U1: how long silence lasts before somebody else is asked; a slow recursion is over, a lost datagram long resent. */
+export const SILENCE: Milliseconds = 1_000;
+
+/**
+ * How long a kept TCP connection may owe an answer before it is worked around. Above the 200 ms after which the kernel
+ * has repaired a lost segment; what lasts longer is a connection whose server is gone, or a slow recursion.
+ */
+export const TCP_PATIENCE: Milliseconds = 250;
+
+/** S1: a datagram that has been out for so long gives its socket to a newer question. */
+export const UDP_PATIENCE: Milliseconds = 200;

@@ -1,0 +1,42 @@
+import type { Clock, Milliseconds, Timer } from '../clock.ts';
+
+/**
+ * Sends again what this machine refused to send (U2): a full conntrack table, a firewall, no route. Such a datagram has
+ * reached nobody, so it is none of the three of RFC 9520; what refuses it may let the next one through.
+ */
+export class RefusedSends {
+  private readonly clock: Clock;
+  private readonly resend: () => void;
+  private timer: Timer | undefined;
+  private delay = FIRST;
+
+  constructor(clock: Clock, resend: () => void) {
+    this.clock = clock;
+    this.resend = resend;
+  }
+
+  /** Whether another is still to come. */
+  get isDue(): boolean {
+    return this.timer !== undefined;
+  }
+
+  /** One was refused. */
+  note(): void {
+    if (this.timer !== undefined) return;
+    this.timer = this.clock.after(this.delay, () => {
+      this.timer = undefined;
+      this.resend();
+    });
+    this.delay = Math.min(2 * this.delay, LAST);
+  }
+
+  cancel(): void {
+    this.timer?.cancel();
+    this.timer = undefined;
+  }
+}
+
+/** Later than the first resend, which comes by the server's own timer. */
+const FIRST: Milliseconds = 200;
+/** Six or seven tries in the life of a question: no load on a machine whose tables are full. */
+const LAST: Milliseconds = 800;
