@@ -1,6 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Milliseconds } from '../../src/clock.ts';
 import type { Outcome } from '../support/real-clients.ts';
-import type { Draw, Faults } from './draw.ts';
+import { type Draw, type Faults, SOUND } from './draw.ts';
 
 /** What one client got on one way. */
 export interface Result {
@@ -32,9 +33,10 @@ const FAMILY_SILENT: Milliseconds = 700;
  *
  * It is for a client with one nameserver, or with several of which the first answers. Exceptions, each with its bound:
  *
- * - A first server that is silent: 1.1 s (U1). Where the second has its own bad times as well, that second may decide
- *   whether anything is found; then only what is said of denials holds.
- * - One family that is silent, refused by the kernel, or has no reply that can be read: 700 ms (F5).
+ * - A first server that is silent: 1.1 s (U1). Where it does not answer, and something is wrong with the second as well,
+ *   that second decides whether anything is found; then only what is said of denials holds.
+ * - One family that is silent, or has no reply that can be read: 700 ms (F5). Where the kernel refuses it, F5 is SERVFAIL:
+ *   Go asks once more after that and c-ares twice, 700 ms each.
  * - An upstream that is away for longer than 4.0 s: SERVFAIL, never NXDOMAIN. Of SERVFAIL some clients make a denial
  *   themselves (see {@link makesDenial}): where they find nothing directly within 4.0 s either, and nowhere else.
  */
@@ -52,12 +54,12 @@ function brokenBy(draw: Draw, pair: Pair): string[] {
   return [late, denial].filter((each) => each !== undefined);
 }
 
-function whatIsLost(draw: Draw, { direct, through }: Pair): string | undefined {
+function whatIsLost(draw: Draw, { client, direct, through }: Pair): string | undefined {
   const found = `${direct.addresses.length} addresses after ${Math.round(direct.ms)} ms directly`;
   if (through.outcome !== 'found') return `${found}, ${told(through)}`;
   const missing = direct.addresses.filter((each) => !through.addresses.includes(each));
   if (missing.length > 0) return `${found}, ${missing.join(' ')} not through sidestub`;
-  const isLate = through.ms > direct.ms + LATER + patience(draw);
+  const isLate = through.ms > direct.ms + LATER + patience(draw, client);
   return isLate ? `${found}, ${Math.round(through.ms)} ms through sidestub` : undefined;
 }
 
@@ -77,11 +79,12 @@ function isDenied({ name, servers }: Draw): boolean {
 }
 
 /**
- * Whether a client may have made its denial itself, of a SERVFAIL that stands for silence. glibc drops a SERVFAIL beside
- * the NODATA of the other family, and goes on to the next suffix after one (G5). Go says what the last name of its search
- * list was told, whatever the ones before. Silence in place of SERVFAIL would cost each client its whole patience.
+ * Whether a client may have made its denial itself, of a SERVFAIL that stands for silence: glibc and c-ares drop one
+ * beside the NODATA of the other family; glibc goes on to the next suffix after one (G5), and Go says what the last name
+ * of its search list was told. Silence in place of SERVFAIL would cost each client its whole patience.
  */
 function makesDenial({ name, list }: Draw, { client }: Pair): boolean {
+  if (client === 'c-ares') return ONE_FAMILY.has(name);
   if (client === 'glibc') return ONE_FAMILY.has(name) || list === 'Kubernetes';
   return client === 'Go' && list === 'Kubernetes';
 }
@@ -95,18 +98,20 @@ const ONE_FAMILY: ReadonlyMap<Draw['name'], 'A' | 'AAAA'> = new Map([
   ['elsewhere', 'A'],
 ]);
 
-/** Whether the first server does not answer, and the second not always: then when it is asked decides. */
+/** Whether the first server does not answer, and the second is no sound one: when it is asked decides. */
 function hangsOnSecond({ servers: [first, second] }: Draw): boolean {
-  return (
-    second !== undefined && isSilent(first) && (isSilent(second) || second.refused !== undefined)
-  );
+  if (first === undefined || second === undefined) return false;
+  const isFirstHeard = !isSilent(first) && first.refused === undefined && !isUnread(first);
+  return !isFirstHeard && !isDeepStrictEqual(withoutDelay(second), withoutDelay(SOUND));
 }
 
+const withoutDelay = ({ delay: _, cutAt: __, ...faults }: Faults) => faults;
+
 /** How much later the exceptions allow an address to be. */
-function patience(draw: Draw): Milliseconds {
+function patience(draw: Draw, client: string): Milliseconds {
   const [first, second] = draw.servers;
   const afterFirst = second !== undefined && isSilent(first) ? FIRST_SILENT : 0;
-  return afterFirst + (hasSilentFamily(draw) ? FAMILY_SILENT : 0);
+  return afterFirst + FAMILY_SILENT * familyWaits(draw, client);
 }
 
 /** ICMP counts as silence: the kernel sends six to one peer, then one a second. */
@@ -115,13 +120,20 @@ function isSilent(server: Faults | undefined): boolean {
   return away !== undefined || (mute !== undefined && mute.transport !== 'TCP');
 }
 
-/** A second server is asked for what the first has said in a way that cannot be read, and may be silent as well. */
-function hasSilentFamily({ servers, name }: Draw): boolean {
-  const isUnread = (reply: Faults['reply']) => reply.includes('COUNT');
-  return servers.some(
-    ({ mute, refused, reply }) =>
-      (mute !== undefined && mute.family !== 'both') ||
-      (refused !== undefined && refused.family !== 'both') ||
-      (servers.length > 1 && ONE_FAMILY.has(name) && isUnread(reply)),
-  );
+function isUnread({ reply }: Faults): boolean {
+  return reply.includes('COUNT');
 }
+
+/** How often one family may be waited for. */
+function familyWaits({ servers, name }: Draw, client: string): number {
+  const isRefused = servers.some(
+    ({ refused }) => refused !== undefined && refused.family !== 'both',
+  );
+  if (isRefused) return ASKS_AFTER_SERVFAIL[client] ?? 1;
+  const isOneSilent = servers.some(({ mute }) => mute !== undefined && mute.family !== 'both');
+  // A second server is asked for what the first has said in a way that cannot be read, and may be silent as well.
+  const isOneUnread = servers.length > 1 && ONE_FAMILY.has(name) && servers.some(isUnread);
+  return isOneSilent || isOneUnread ? 1 : 0;
+}
+
+const ASKS_AFTER_SERVFAIL: Readonly<Record<string, number>> = { Go: 2, 'c-ares': 3 };
