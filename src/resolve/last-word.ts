@@ -2,7 +2,7 @@ import { EdeCode, RrType } from '../wire/codes.ts';
 import type { Name } from '../wire/name.ts';
 import type { AnswerCache } from './answer-cache.ts';
 import type { ClusterZone } from './cluster-zone.ts';
-import { withoutLife } from './denial-life.ts';
+import { denialKindOf, withoutLife } from './denial-life.ts';
 import { isAddressQuery, siblingOf } from './families.ts';
 import type { SearchList } from './search-list.ts';
 import type { Answer, Query } from './stage.ts';
@@ -49,7 +49,9 @@ export class LastWords {
     // Nobody is to keep it: what it denies may be there by now.
     const answer = isInZone ? { ...denial, message: withoutLife(denial.message) } : denial;
     if (query.denialKind === 'tld' || this.leadsOn(query, denial)) return { answer, when: 'quiet' };
-    return isInZone ? undefined : { answer, when: 'away' };
+    // Anything else may have been made: a client that asks directly waits, and finds it.
+    const isDeniable = !isInZone && this.isOutsideName(query);
+    return isDeniable ? { answer, when: 'away' } : undefined;
   }
 
   private fromCut(query: Query): Answer | undefined {
@@ -60,6 +62,11 @@ export class LastWords {
     if (known === undefined || this.options.cache.peek(query) !== undefined) return undefined;
     const ede = { code: EdeCode.STALE_NXDOMAIN, text: 'denied within the last five minutes' };
     return { ...known, source: 'stale', ede };
+  }
+
+  /** An expansion of a name of the world outside, which hardly anybody makes. */
+  private isOutsideName({ expansion }: Query): boolean {
+    return expansion !== undefined && denialKindOf(this.options.list, expansion) === 'tld';
   }
 
   /** Whether a client that is told this denial gets to addresses: of the other family, or at a later step of its walk. */

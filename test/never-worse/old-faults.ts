@@ -15,8 +15,13 @@ export const OLD_FAULTS: readonly OldFault[] = [
     edits: [
       {
         file: 'src/resolve/serve-stale.ts',
-        old: 'patience === undefined ? undefined : clock.after(patience, () => resolve(stale));',
-        broken: 'clock.after(patience ?? 1, () => resolve(stale));',
+        old: "if (when === 'away') return Number.POSITIVE_INFINITY;",
+        broken: 'if (when !== undefined) return now + 1;',
+      },
+      {
+        file: 'src/resolve/last-word.ts',
+        old: "return isDeniable ? { answer, when: 'away' } : undefined;",
+        broken: "return { answer, when: 'away' };",
       },
     ],
   },
@@ -30,8 +35,8 @@ export const OLD_FAULTS: readonly OldFault[] = [
       },
       {
         file: FAMILIES,
-        old: "verdict === 'failure' && answer.wasRefused !== true",
-        broken: "verdict === 'failure'",
+        old: 'pairs.mayRepair(query) && answer.wasRefused !== true',
+        broken: 'pairs.mayRepair(query)',
       },
       {
         file: FAMILIES,
