@@ -65,7 +65,7 @@ export async function startProcess(
     pid,
     endpoint,
     startedIn,
-    cpu: () => scheduled(pid, 0),
+    cpu: () => cpuOf(pid),
     waited: () => scheduled(pid, 1),
     memory: () => memoryOf(pid),
     stop: () => end(child),
@@ -119,6 +119,11 @@ async function firstAnswer(child: ChildProcess, endpoint: Endpoint, name: string
   }
 }
 
+/** CPU time of a process so far in seconds, of all threads that it has now. */
+export function cpuOf(pid: number): number {
+  return scheduled(pid, 0);
+}
+
 /** The scheduler's own account, in nanoseconds: time on a core, time in wait for one. The ticks of `stat` are 10 ms. */
 function scheduled(pid: number, field: 0 | 1): number {
   return readdirSync(`/proc/${pid}/task`).reduce((sum, task) => {
@@ -127,7 +132,8 @@ function scheduled(pid: number, field: 0 | 1): number {
   }, 0);
 }
 
-function memoryOf(pid: number): { rss: number; pss: number; anonymous: number } {
+/** In MiB. */
+export function memoryOf(pid: number): { rss: number; pss: number; anonymous: number } {
   const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
   const of = (field: string) =>
     Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(text)?.[1]) / 1_024;

@@ -4,7 +4,6 @@ const benchmarks = new Map<string, () => Promise<{ run(args: string[]): Promise<
   ['clients', () => import('./clients.ts')],
   ['flood', () => import('./flood.ts')],
   ['failures', () => import('./failures.ts')],
-  ['rehearsal', () => import('./rehearsal.ts')],
   ['scrape', () => import('./scrape.ts')],
   ['stories', () => import('./stories.ts')],
   ['table', () => import('./table.ts')],
@@ -15,6 +14,8 @@ const benchmarks = new Map<string, () => Promise<{ run(args: string[]): Promise<
   ['objects', () => import('./objects.ts')],
   ['rtt', () => import('./rtt.ts')],
   ['start', () => import('./start.ts')],
+  ['hook', () => import('./hook.ts')],
+  ['young', () => import('./young.ts')],
   ['image', () => import('./image.ts')],
   ['webhook', () => import('./webhook.ts')],
 ]);

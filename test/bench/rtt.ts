@@ -1,16 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Milliseconds } from '../../src/clock.ts';
 import { publicTlds } from '../../src/config/public-tlds.ts';
-import { compileClients, type Libc, lookUp, resolvConf, writeEtc } from '../support/lab-client.ts';
-import { startDaemon } from '../support/lab-daemon.ts';
-import { CLUSTER_DNS, makeNetwork } from '../support/lab-network.ts';
-import { type LabProcess, spawnIn, startWorker, type Worker } from '../support/lab-process.ts';
-import { LAB_TOOLS, missingForLab } from '../support/lab-requirements.ts';
-import { startPeer } from '../support/lab-resolver.ts';
-import { compileProgram } from './bench-servers.ts';
+import type { Libc } from '../support/lab-client.ts';
+import { type NearNode, type Route, requireNearNode, startNearNode } from './near-node.ts';
 import { machine, publish } from './report.ts';
 
 /** A cluster's DNS on the same node, on the next one, and at the other end of a country. */
@@ -20,7 +12,7 @@ const NAMES = 40;
 const NAMES_FAR = 15;
 
 const ROUTES = ['directly', 'dnsmasq', 'unbound', 'sidestub', 'sidestub-auto'] as const;
-type Route = (typeof ROUTES)[number];
+type RouteName = (typeof ROUTES)[number];
 const LIBCS: readonly Libc[] = ['musl', 'glibc'];
 
 /** What is looked up, in this order in the same caches: each with as many names as there are in a turn. */
@@ -59,9 +51,7 @@ export async function run(args: string[]): Promise<void> {
       write: { type: 'boolean', default: false },
     },
   });
-  const missing = missingForLab([...LAB_TOOLS, 'dnsmasq', 'unbound']);
-  if (missing !== undefined) throw new Error(missing);
-  process.env['SIDESTUB_CLI'] ??= join(import.meta.dirname, '../../dist/cli.js');
+  requireNearNode();
   const routes = ROUTES.filter((route) => positionals.length === 0 || positionals.includes(route));
   const tables: Table[] = [];
   for (const rtt of values.rtt.split(',').map(Number)) {
@@ -91,7 +81,7 @@ interface Table {
   readonly rows: readonly { readonly name: string; readonly cells: readonly Figure[] }[];
 }
 
-function rowsOf(cells: ReadonlyMap<string, Cell>, routes: readonly Route[]): Table['rows'] {
+function rowsOf(cells: ReadonlyMap<string, Cell>, routes: readonly RouteName[]): Table['rows'] {
   return SORTS.flatMap(({ title }) =>
     LIBCS.map((libc) => ({
       name: `${title} | ${libc}`,
@@ -106,7 +96,7 @@ function figureOf(cell: Cell | undefined): Figure {
   return { p50: at(0.5), p99: at(0.99), queries: (cell?.queries ?? 0) / sorted.length };
 }
 
-function tableText(table: Table | undefined, routes: readonly Route[]): string {
+function tableText(table: Table | undefined, routes: readonly RouteName[]): string {
   const cellText = ({ p50, p99, queries }: Figure) =>
     `${p50.toFixed(1)} / ${p99.toFixed(1)}, ${queries.toFixed(1)} q`;
   return [
@@ -118,16 +108,16 @@ function tableText(table: Table | undefined, routes: readonly Route[]): string {
   ].join('\n');
 }
 
-function keyOf(title: string, libc: Libc, route: Route): string {
+function keyOf(title: string, libc: Libc, route: RouteName): string {
   return `${title} ${libc} ${route}`;
 }
 
 async function atDistance(
   rtt: Milliseconds,
   runs: number,
-  routes: readonly Route[],
+  routes: readonly RouteName[],
 ): Promise<ReadonlyMap<string, Cell>> {
-  const node = await startNode(rtt);
+  const node = await startNearNode(rtt);
   const cells = new Map<string, Cell>();
   try {
     for (let turn = 0; turn < runs; turn++) {
@@ -141,12 +131,13 @@ async function atDistance(
 
 /** One turn of one resolver: every sort of name by each libc, whose names are its own. */
 async function measure(
-  node: Node,
-  route: Route,
+  node: NearNode,
+  route: RouteName,
   cells: Map<string, Cell>,
   names: number,
 ): Promise<void> {
-  const stop = await node.start(route);
+  const forwarder = await node.start(routeOf(route));
+  await forwarder.untilVerdict();
   try {
     for (const [index, libc] of LIBCS.entries()) {
       const tlds = publicTlds().slice(index * names, (index + 1) * names);
@@ -155,112 +146,17 @@ async function measure(
         const cell = cells.get(key) ?? { times: [], queries: 0 };
         cells.set(key, cell);
         const before = await node.asked();
-        const times = await node.lookUp(libc, route, tlds.map(name));
+        const times = await node.lookUp(libc, routeOf(route), tlds.map(name));
         cell.times.push(...times);
         cell.queries += (await node.asked()) - before;
       }
     }
   } finally {
-    await stop();
+    await forwarder.stop();
   }
 }
 
-/** A job's pod whose cluster DNS is so far away. */
-interface Node {
-  /** Starts what the pod asks; a daemon is ready and sure of its zone. */
-  start(route: Route): Promise<() => Promise<unknown>>;
-  /** Looks the names up one after the other, in one process. */
-  lookUp(libc: Libc, route: Route, names: readonly string[]): Promise<Milliseconds[]>;
-  /** How many questions the cluster's DNS has been asked. */
-  asked(): Promise<number>;
-  close(): Promise<void>;
-}
-
-async function startNode(rtt: Milliseconds): Promise<Node> {
-  const folder = mkdtempSync(join(tmpdir(), 'sidestub-rtt-'));
-  const network = makeNetwork();
-  const servers: Near[] = [];
-  let probe: Worker | undefined;
-  const close = async () => {
-    for (const server of servers) await server.stop();
-    await probe?.stop();
-    network.destroy();
-    rmSync(folder, { recursive: true, force: true });
-  };
-  try {
-    const clients = compileClients(folder);
-    const etc = { directly: join(folder, 'direct'), through: join(folder, 'stub') };
-    for (const path of Object.values(etc)) mkdirSync(path);
-    writeEtc(etc.directly, resolvConf([CLUSTER_DNS]));
-    writeEtc(etc.through, resolvConf(['127.0.0.1']));
-    const program = compileProgram(folder, 'near');
-    for (const { namespace, address } of network.dns) {
-      servers.push(await startNear(namespace, [program, address, String(rtt * 1_000)]));
-    }
-    const ownProbe = await startWorker(
-      network.pod,
-      join(import.meta.dirname, '../support/lab-probe.ts'),
-      {},
-    );
-    probe = ownProbe;
-    return {
-      start: (route) => startRoute(network.pod, folder, ownProbe, route),
-      lookUp: async (libc, route, names) => {
-        const files = route === 'directly' ? etc.directly : etc.through;
-        return (await lookUp(network.pod, files, [clients[libc]], names)).map(({ ms }) => ms);
-      },
-      asked: async () => {
-        const counts = await Promise.all(servers.map((server) => server.asked()));
-        return counts.reduce((sum, count) => sum + count, 0);
-      },
-      close,
-    };
-  } catch (error) {
-    await close();
-    throw error;
-  }
-}
-
-async function startRoute(
-  pod: string,
-  folder: string,
-  probe: Worker,
-  route: Route,
-): Promise<() => Promise<unknown>> {
-  if (route === 'directly') return async () => {};
-  if (route === 'dnsmasq' || route === 'unbound') {
-    const peer = await startPeer(pod, folder, route);
-    return () => stopped(peer);
-  }
-  const order = route === 'sidestub-auto' ? 'auto' : 'serial';
-  const daemon = startDaemon(pod, folder, probe, { settings: { families: { order } } });
-  await daemon.untilReady();
-  await daemon.untilVerdict();
-  return () => daemon.kill();
-}
-
-async function stopped(child: LabProcess): Promise<void> {
-  child.kill('SIGKILL');
-  await child.exited;
-}
-
-/** The cluster's DNS in one pod. */
-interface Near {
-  asked(): Promise<number>;
-  stop(): Promise<void>;
-}
-
-async function startNear(namespace: string, argv: readonly string[]): Promise<Near> {
-  let next = Promise.withResolvers<string>();
-  const child = spawnIn(namespace, argv, (line) => next.resolve(line));
-  void child.exited.then(({ stderr }) => next.reject(new Error(`near ended: ${stderr}`)));
-  await next.promise;
-  return {
-    asked: async () => {
-      next = Promise.withResolvers();
-      child.writeLine('');
-      return Number(await next.promise);
-    },
-    stop: () => stopped(child),
-  };
+function routeOf(name: RouteName): Route {
+  if (name === 'sidestub') return { settings: {} };
+  return name === 'sidestub-auto' ? { settings: { families: { order: 'auto' } } } : name;
 }

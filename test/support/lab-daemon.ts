@@ -18,6 +18,8 @@ export interface DaemonOptions {
   readonly address?: string;
   /** The program, where another version is meant. */
   readonly cli?: string | undefined;
+  /** What Node is told before the program. */
+  readonly nodeFlags?: readonly string[];
   /** Settings as the configuration file has them, on top of those that the lab needs. */
   readonly settings?: object;
 }
@@ -27,6 +29,7 @@ export type LogEvent = Readonly<Record<string, unknown>>;
 
 /** sidestub in the job's pod. */
 export interface Daemon {
+  readonly pid: number;
   /** Each line so far, in order. */
   readonly log: readonly LogEvent[];
   /** Waits until its status server answers, whatever it says. @throws {Error} As {@link untilReady}. */
@@ -65,10 +68,10 @@ export function startDaemon(
   probe: Worker,
   options: DaemonOptions,
 ): Daemon {
-  const { address = DEFAULT_ADDRESS, cli = cliPath() } = options;
+  const { address = DEFAULT_ADDRESS, cli = cliPath(), nodeFlags = [] } = options;
   const get = (path: string) => fetchFrom(probe, `http://${address}:${STATUS_PORT}${path}`);
   const log: LogEvent[] = [];
-  const argv = [process.execPath, cli, 'run', ...writeFiles(folder, address, options)];
+  const argv = [process.execPath, ...nodeFlags, cli, 'run', ...writeFiles(folder, address, options)];
   const daemon = spawnIn(pod, argv, (line) => log.push(readEvent(line)));
   let ended: Exit | undefined;
   void daemon.exited.then((exit) => {
@@ -91,6 +94,7 @@ export function startDaemon(
     return daemon.exited;
   };
   return {
+    pid: daemon.pid,
     log,
     isReady,
     untilListening: () => until('listening', isListening),
