@@ -23,8 +23,11 @@ export const SBOM = 'usr/share/sbom/sidestub.cdx.json';
 /** Kubernetes' and distroless images' number for nobody in particular. */
 const UID = 65_532;
 
-/** How exec probes and people call the program: without a shell, a file has to say by itself who runs it. */
-const LAUNCHER = `#!/usr/bin/node\nimport('/app/dist/cli.js');\n`;
+/**
+ * How exec probes and people call the program: without a shell, a file has to say by itself who runs it. `import()` would
+ * start Node's loader of ES modules, for which the job waits in the hook of its sidecar.
+ */
+const LAUNCHER = `#!/usr/bin/node\nrequire('/app/dist/cli.js');\n`;
 
 /** glibc and Node look users and hosts up in these. */
 const FILES: Readonly<Record<string, string>> = {

@@ -37,13 +37,19 @@ void (major >= MINIMUM_NODE ? runHere() : runElsewhere()).then((code) => {
 });
 
 async function runHere(): Promise<number> {
+  const words = process.argv.slice(2);
+  // A pod's postStart hook, for which the job waits: it loads nothing but what it takes.
+  if (words[0] === 'wait') {
+    const { hookServer, waitAsHook } = await import('./commands/wait/hook.ts');
+    const server = hookServer(words);
+    if (server !== undefined) return waitAsHook(server, process);
+  }
   const { readFileSync } = await import('node:fs');
   const { runCommandLine } = await import('./commands/command-line.ts');
   const { surviveOutputLoss } = await import('./commands/output-loss.ts');
   const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
   const { version } = JSON.parse(manifest);
   const { env, stdout, stderr } = process;
-  const words = process.argv.slice(2);
   surviveOutputLoss(process, { isLog: DAEMONS.includes(words[0]) });
   return runCommandLine(words, commands, { env, stdout, stderr, version });
 }

@@ -16,6 +16,7 @@ import {
 } from './command.ts';
 import { durationFlag } from './duration-flag.ts';
 import { sourcesOf } from './sources.ts';
+import { notReady } from './wait/hook.ts';
 import { type NameWait, waitForName } from './wait/name-wait.ts';
 import { strictClients } from './wait/strict-clients.ts';
 
@@ -91,7 +92,7 @@ async function waitForDaemon(
   }
   const reason = await untilReady(reachable(address), { clock: monotonicClock, timeout });
   if (reason === undefined) return ExitCode.OK;
-  stderr.write(`not ready after ${timeout} ms: ${reason}\n`);
+  stderr.write(notReady(timeout, reason));
   return ExitCode.FAILURE;
 }
 

@@ -82,3 +82,26 @@ test('wait: nobody answers, at the name or at /ready: 1 at the timeout', async (
   t.match(absent, { code: 1, stdout: '', stderr: /^not ready after 400 ms: .*ECONNREFUSED/ });
   t.ok(absent.took >= 400, 'it went on asking');
 });
+
+test('wait: the hook of a pod is 0 when the daemon is ready, and loads no configuration', async (t) => {
+  const { address } = await server(t);
+  const status = `127.0.0.1:${await freePort()}`;
+  const flags = flagsFor(t, `127.0.0.1:${await freePort()}`);
+  const words = ['run', '--metrics', status, '--upstream', address, ...flags];
+  // Begun before the daemon, as kubelet may.
+  const hook = start(t, ['wait', '--metrics', status], { imports: [TELL_MODULES] }).ended;
+  const daemon = start(t, words);
+  const { code, stdout, stderr } = await hook;
+  t.match({ code, stdout }, { code: 0, stdout: '' });
+  t.match(stderr, /hook\.ts/);
+  t.notMatch(stderr, /command-line\.ts|config\/load\.ts|node:http/);
+  await daemon.printed(/"event":"ready"/);
+});
+
+/** Prints at the end what was loaded. */
+const TELL_MODULES = `
+  import { registerHooks } from 'node:module';
+  const loaded = [];
+  registerHooks({ load: (url, context, next) => (loaded.push(url), next(url, context)) });
+  process.on('exit', () => process._rawDebug(loaded.join(' ')));
+`;
