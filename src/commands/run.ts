@@ -142,7 +142,8 @@ async function run(context: CommandContext): Promise<number> {
   daemon = started;
   for (const warning of early) started.reportBug(warning);
   started.metrics.limits.reached.add('log_output', output.dropped);
-  setImmediate(limitHeapGrowth);
+  // Loading what it takes would hold up the answer that the daemon waits for to be ready.
+  monotonicClock.after(HEAP_GROWTH_LATER, limitHeapGrowth);
   const memory = trimMemory(() => started.totals().queries);
   let inPlace = settings;
   reloads = new Reloads({
@@ -292,6 +293,9 @@ function watchedFiles({ resolvConf, hosts }: Settings, { flags, env }: CommandCo
     path === undefined || path === '' ? [] : [path],
   );
 }
+
+/** The heap does not grow much in a moment. */
+const HEAP_GROWTH_LATER: Milliseconds = 500;
 
 /** How long the last lines may wait for their reader: one that works takes them at once (S5). */
 const LAST_LINES: Milliseconds = 100;

@@ -253,7 +253,7 @@ export const settingTable = {
   rehearsal: setting({
     kind: truth(),
     meaning:
-      'whether the path of a lookup is compiled before the first one comes, for 0.1 s of CPU',
+      'whether lookups are rehearsed once it is ready, so that the first one is quick, for 0.1 s of CPU',
     default: { written: 'true' },
   }),
   'ready.names': setting({

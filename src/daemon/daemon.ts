@@ -1,4 +1,4 @@
-import type { Resolver, ResolverTallies } from '../assemble.ts';
+import type { Resolver } from '../assemble.ts';
 import type { Clock, Milliseconds } from '../clock.ts';
 import { canonicalAddress } from '../config/own-address.ts';
 import type { Settings } from '../config/settings.ts';
@@ -6,11 +6,10 @@ import { type Endpoint, formatEndpoint } from '../endpoint.ts';
 import { allowList } from '../listen/allow-list.ts';
 import { AnswerTable } from '../listen/answer-table.ts';
 import type { PassedSockets } from '../listen/passed-sockets.ts';
-import { MAX_KINDS, ReadyAnswers, type ReadyAnswersOptions } from '../listen/ready-answers.ts';
-import { Responder, type ResponderEvents } from '../listen/responder.ts';
+import { MAX_KINDS, ReadyAnswers } from '../listen/ready-answers.ts';
+import { Responder } from '../listen/responder.ts';
 import type { TcpLimit } from '../listen/tcp.ts';
 import { chooseUdp } from '../listen/udp-io.ts';
-import { rcodeClass, typeClass } from '../observe/label-sets.ts';
 import type { Log } from '../observe/log.ts';
 import { causeOf } from '../observe/lookup-cause.ts';
 import { isRemarkable, LookupWatch, type RecentLookup } from '../observe/lookup-watch.ts';
@@ -24,11 +23,11 @@ import type { HostsLookup } from '../resolve/local-names.ts';
 import type { Resolve } from '../resolve/stage.ts';
 import type { FailureReason } from '../vocabulary.ts';
 import { answerFirst } from './answer-first.ts';
+import { countHits, resolverTallies, responderEvents, watch } from './counters.ts';
 import { Generations, type Reloadable } from './generations.ts';
 import { Listeners } from './listeners.ts';
 import { type ReadyGate, ReadyState } from './ready-state.ts';
-import { rehearse } from './rehearsal.ts';
-import { startStatus } from './status.ts';
+import { type RunningStatus, startStatus } from './status.ts';
 import type { OtherThreads } from './threads.ts';
 import { watchedResolve } from './watched-resolve.ts';
 
@@ -128,6 +127,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     onReady: () => {
       log.info('ready', { startup_ms: Math.round(clock.now() - startedAt) });
       parts.onReady?.();
+      if (settings.rehearsal) void rehearseLater();
     },
   });
   const onReady = (): void => void state.hear(listeners.endpoints);
@@ -183,6 +183,20 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     generations.close();
   };
   metrics.daemon.ready.readBy(() => (state.ready ? 1 : 0));
+  const rehearsal = new AbortController();
+  const rehearseLater = async (): Promise<void> => {
+    const { rehearse } = await import('./rehearsal.ts');
+    await rehearse({
+      settings,
+      clock,
+      signal: rehearsal.signal,
+      asked: () => totals().queries,
+      start: (own) => startDaemon({ ...own, clock, version: parts.version, onFatal: () => {} }),
+    });
+    // The lookups first: a job asks before Prometheus does.
+    if (!rehearsal.signal.aborted) await server?.rehearse();
+  };
+  let server: RunningStatus | undefined;
   const totals = () => totalsOf(metrics, (clock.now() - startedAt) / 1_000);
   try {
     await listeners.change(settings.listen.addresses);
@@ -191,7 +205,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     await parts.onListening?.(endpoints);
     await answerFirst(responder, clock);
     await parts.others?.start(endpoints, metrics);
-    const server = await startStatus({
+    server = await startStatus({
       ...parts,
       startedAt,
       metrics,
@@ -200,7 +214,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       ready: () => state.reasons(),
       onBug,
     });
-    if (server !== undefined) closers.push(() => server.close());
+    if (server !== undefined) closers.push(server.close);
     const status = server?.address;
     log.info('listening', {
       addresses: endpoints.map(formatEndpoint),
@@ -208,8 +222,6 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       version: parts.version,
     });
     generations.start();
-    // The walks first: a job asks before Prometheus does.
-    if (settings.rehearsal) void rehearse(settings, clock).then(() => server?.rehearse());
     return {
       get endpoints() {
         return listeners.endpoints;
@@ -234,6 +246,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       },
       stop: async () => {
         state.stop();
+        rehearsal.abort();
         // At the same time: the grace is for all.
         const others = parts.others?.stop();
         const queries = () => totals().queries;
@@ -309,21 +322,6 @@ function elapsed(clock: Clock, span: Milliseconds): Promise<void> {
   });
 }
 
-function resolverTallies(metrics: Metrics): ResolverTallies {
-  return {
-    cache: metrics.cache,
-    coalesced: metrics.flights.coalesced,
-    flights: {
-      full: metrics.limits.reached.tally('flights'),
-      crowded: metrics.limits.reached.tally('coalesced_full'),
-    },
-    unheard: metrics.limits.reached.tally('silent_route_full'),
-    repairs: metrics.families.repairs,
-    fates: metrics.search.fates,
-    speculations: metrics.search.speculations,
-  };
-}
-
 function lookupWatch(
   { clock, settings, log }: DaemonParts,
   { lookups }: Metrics,
@@ -360,44 +358,4 @@ function queryLogOf({ settings, queryLog: stream }: DaemonParts, { daemon }: Met
 function sharedTrouble({ upstream }: Metrics): FailureReason | undefined {
   const [first, ...others] = [...upstream.servers.values()].map(({ trouble }) => trouble);
   return others.every((trouble) => trouble === first) ? first : undefined;
-}
-
-/** Says how the gauges are read. */
-function watch(metrics: Metrics, current: () => Resolver): void {
-  metrics.flights.inProgress.readBy(() => current().flights.size);
-  for (const part of ['positive', 'negative'] as const) {
-    metrics.cache.octets.readBy(part, () => current().cache.sizes[part].octets);
-    metrics.cache.entries.readBy(part, () => current().cache.sizes[part].entries);
-  }
-  metrics.search.cuts.readBy(() => current().zone?.cutCount ?? 0);
-}
-
-function responderEvents(
-  { listen, limits }: Metrics,
-  onBug: (error: unknown) => void,
-): ResponderEvents {
-  return {
-    asked: (transport, qtype) => listen.queries.add(transport, typeClass(qtype)),
-    answered: (rcode, source, took) => {
-      listen.responses.add(rcodeClass(rcode), source);
-      listen.latency.observe(source, took / 1000);
-    },
-    rejected: (rcode) => listen.responses.add(rcodeClass(rcode), 'local'),
-    dropped: (reason) => listen.dropped.add(reason),
-    crowded: () => limits.reached.add('turn_backlog'),
-    bug: onBug,
-  };
-}
-
-/** A hit counts for everything that it would have met on the ordinary way. */
-function countHits({ listen, cache, search }: Metrics): ReadyAnswersOptions['onHits'] {
-  return ({ type, rcode, source, isExpansion }, transport, count, took) => {
-    listen.queries.add(transport, type, count);
-    listen.responses.add(rcodeClass(rcode), source, count);
-    listen.latency.observe(source, took / 1000, count);
-    if (source === 'cache') cache.hits.add(count);
-    if (isExpansion && (source === 'cache' || source === 'cut' || source === 'pin')) {
-      search.fates.add(source, count);
-    }
-  };
 }

@@ -1,89 +1,161 @@
-import { assembleResolver, type ResolverParts } from '../assemble.ts';
-import { Responder } from '../listen/responder.ts';
-import type { UpstreamListener } from '../upstream/exchange.ts';
-import { Rcode, RrType } from '../wire/codes.ts';
-import type { Message } from '../wire/message.ts';
-import { joinNames, type Name } from '../wire/name.ts';
-import type { Question } from '../wire/question.ts';
-import { buildQuery } from '../wire/request.ts';
-import { ownNegative } from '../wire/soa.ts';
+import type { Clock, Milliseconds } from '../clock.ts';
+import type { Settings } from '../config/settings.ts';
+import type { Endpoint } from '../endpoint.ts';
+import type { Log } from '../observe/log.ts';
+import { parseServerAddress } from '../upstream/server-address.ts';
+import type { Name } from '../wire/name.ts';
+import { askPair } from './rehearsal-client.ts';
+import { type RehearsalNames, rehearsalNames } from './rehearsal-names.ts';
+import { startRehearsalServer } from './rehearsal-server.ts';
 
-/** How many walks: after about so many the first real lookup takes no longer than the next (npm run bench -- rehearsal). */
-const WALKS = 40;
-/** RFC 2606 §2: nobody's name, and nothing of it leaves the process. */
-const BASE: Name = 'example.com.';
+/** A daemon for the rehearsal alone. */
+export interface RehearsalDaemon {
+  readonly endpoints: readonly Endpoint[];
+  stop(): Promise<unknown>;
+}
+
+/** What a rehearsal needs of the daemon that is to be quick. */
+export interface RehearsalParts {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  /** How many questions that daemon was asked so far. */
+  readonly asked: () => number;
+  /** Ends the rehearsal before its time. */
+  readonly signal: AbortSignal;
+  /** Starts another daemon in this process. */
+  readonly start: (own: {
+    readonly settings: Settings;
+    readonly log: Log;
+  }) => Promise<RehearsalDaemon>;
+}
 
 /**
- * Walks names that nobody asked through stages that ask nobody, so that V8 has compiled the path before a job comes.
- *
- * A job's first lookup is the one that counts: without this it takes some milliseconds longer than all that follow.
- * Counters, cache and cuts of the daemon are not touched: it is another resolver that rehearses.
+ * How many rounds of lookups: enough for V8 to know the types at each place of the code, too few for it to compile that
+ * with an optimizing compiler, which would build the rehearsal's own functions in and throw its work away at the first
+ * real question (docs/decisions/001-rehearsal.md).
  */
-export async function rehearse(
-  settings: ResolverParts['settings'],
-  clock: ResolverParts['clock'],
-): Promise<void> {
-  const nothing = { add: () => undefined };
-  const zone = settings.cluster.domain ?? '.';
-  const denied: Message = ownNegative(Rcode.NXDOMAIN, zone, 1);
-  const exists: Message = ownNegative(Rcode.NOERROR, zone, 1);
-  const upstream = {
-    name: 'rehearsal',
-    // What the conformance test looks for exists, so that cuts are rehearsed too.
-    ask: ({ qname }: Question, listener: UpstreamListener) => {
-      const said = /^(kubernetes\.)?(default\.)?svc\./.test(qname) ? exists : denied;
-      // Later, as a server does: what waits for it is rehearsed too.
-      setImmediate(() => listener.onAnswer(said));
-    },
-    close: () => undefined,
-  };
-  const route = { upstream };
-  const resolver = assembleResolver({
-    settings,
-    clock,
-    routes: { routeOf: () => route },
-    tallies: {
-      cache: { hits: nothing, misses: nothing, evictions: nothing },
-      flights: { full: nothing, crowded: nothing },
-      unheard: nothing,
-      coalesced: nothing,
-      repairs: nothing,
-      fates: nothing,
-      speculations: nothing,
-    },
-    onVerdict: () => undefined,
-    onBug: () => undefined,
-  });
-  const responder = new Responder({
-    resolve: resolver.resolve,
-    clock,
-    events: {
-      asked: () => undefined,
-      answered: () => undefined,
-      rejected: () => undefined,
-      dropped: () => undefined,
-      crowded: () => undefined,
-      bug: () => undefined,
-    },
-  });
-  resolver.start();
-  const from = { transport: 'udp', address: '127.0.0.1' } as const;
-  for (let walk = 0; walk < WALKS; walk++) {
-    for (const suffix of [...settings.search.suffixes, '.']) {
-      for (const qtype of [RrType.A, RrType.AAAA]) {
-        const qname = joinNames(`w${walk}.${BASE}`, suffix);
-        const query = buildQuery(
-          { qname, qtype, qclass: 1 },
-          { id: 0, checkingDisabled: false, edns: undefined },
-        );
-        responder.respond(query, from, () => undefined);
+const ROUNDS = 3;
+/** After a real question the next one of its lookup is near. */
+const QUIET: Milliseconds = 50;
+/**
+ * After a lookup it rests for so many times as long as that took. Once the daemon is ready, the next container of its pod
+ * starts, and on a node with few cores that is on the same ones.
+ */
+const RESTS = 2;
+/** So many names fit in less. */
+const CACHE_OCTETS = 1 << 20;
+
+/**
+ * Looks names up that nobody asked for, so that V8 has seen the code that a job's first lookup runs: listener, stages,
+ * sockets, timers, reading, rendering, counting.
+ *
+ * A second daemon does it, between a client and a cluster's DNS of its own on the loopback: nothing of it is in the
+ * metrics, the log or the cache of the first. It gives way to real questions. Whatever goes wrong ends it, without a
+ * word: it never rejects.
+ */
+export async function rehearse(parts: RehearsalParts): Promise<void> {
+  const { settings, start } = parts;
+  const names = rehearsalNames(settings.search.suffixes, settings.cluster.domain);
+  const closers: (() => unknown)[] = [];
+  try {
+    const server = await startRehearsalServer(names.answer);
+    closers.push(() => server.close());
+    const daemon = await start({ settings: rehearsed(settings, server.port), log: SILENT });
+    closers.unshift(() => daemon.stop());
+    const [endpoint] = daemon.endpoints;
+    if (endpoint !== undefined) await new Rounds(parts, names, endpoint).run();
+  } catch {
+    // What V8 has seen by now it has seen.
+  } finally {
+    for (const close of closers) await close();
+  }
+}
+
+/** The lookups, one after the other. */
+class Rounds {
+  private readonly parts: RehearsalParts;
+  private readonly names: RehearsalNames;
+  private readonly endpoint: Endpoint;
+  /** How many real questions there were at the last look. */
+  private seen: number;
+
+  constructor(parts: RehearsalParts, names: RehearsalNames, endpoint: Endpoint) {
+    this.parts = parts;
+    this.names = names;
+    this.endpoint = endpoint;
+    this.seen = parts.asked();
+  }
+
+  async run(): Promise<void> {
+    const { names } = this;
+    for (let n = 0; n < ROUNDS; n++) {
+      // The first time from upstream, the second time from memory.
+      for (const steps of [
+        names.outside(n),
+        names.outside(n),
+        names.service(n),
+        names.service(n),
+      ]) {
+        await this.lookUp(steps, { edns: n === 1 });
       }
-      await responder.drained();
     }
-    // Real queries go first: one walk takes a fraction of a millisecond.
-    await new Promise<void>((resolve) => {
-      setImmediate(resolve);
+    // Its answer comes over TCP.
+    await this.lookUp([names.long], { edns: true });
+  }
+
+  private async lookUp(
+    steps: readonly Name[],
+    { edns }: { readonly edns: boolean },
+  ): Promise<void> {
+    const { clock, signal } = this.parts;
+    await this.quiet();
+    const began = clock.now();
+    for (const qname of steps) {
+      signal.throwIfAborted();
+      await askPair(this.endpoint, qname, { clock, edns });
+    }
+    await this.rest(RESTS * (clock.now() - began));
+  }
+
+  /** Waits until no real question has come for a moment. */
+  private async quiet(): Promise<void> {
+    const { asked, signal } = this.parts;
+    while (this.seen !== asked() && !signal.aborted) {
+      this.seen = asked();
+      await this.rest(QUIET);
+    }
+  }
+
+  /** Waits, but not past the end of the rehearsal. */
+  private rest(span: Milliseconds): Promise<void> {
+    const { clock, signal } = this.parts;
+    return new Promise((resolve) => {
+      const end = (): void => {
+        timer.cancel();
+        signal.removeEventListener('abort', end);
+        resolve();
+      };
+      const timer = clock.after(span, end);
+      signal.addEventListener('abort', end);
     });
   }
-  resolver.stop();
+}
+
+const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+/** The settings that decide how questions are answered, and sockets that nobody knows of. */
+function rehearsed(settings: Settings, port: number): Settings {
+  return {
+    ...settings,
+    listen: { ...settings.listen, addresses: [{ address: '127.0.0.1', port: 0 }], allow: [] },
+    threads: 1,
+    upstreams: [[parseServerAddress(`udp://127.0.0.1:${port}`)]],
+    routes: [],
+    cache: { ...settings.cache, octets: CACHE_OCTETS, negativeOctets: CACHE_OCTETS },
+    hosts: undefined,
+    rehearsal: false,
+    status: { ...settings.status, address: undefined },
+    queryLog: { ...settings.queryLog, to: undefined },
+    shutdown: { ...settings.shutdown, lameduck: 0, grace: 0 },
+  };
 }

@@ -71,7 +71,13 @@ export function startDaemon(
   const { address = DEFAULT_ADDRESS, cli = cliPath(), nodeFlags = [] } = options;
   const get = (path: string) => fetchFrom(probe, `http://${address}:${STATUS_PORT}${path}`);
   const log: LogEvent[] = [];
-  const argv = [process.execPath, ...nodeFlags, cli, 'run', ...writeFiles(folder, address, options)];
+  const argv = [
+    process.execPath,
+    ...nodeFlags,
+    cli,
+    'run',
+    ...writeFiles(folder, address, options),
+  ];
   const daemon = spawnIn(pod, argv, (line) => log.push(readEvent(line)));
   let ended: Exit | undefined;
   void daemon.exited.then((exit) => {

@@ -2,8 +2,8 @@ import { type Milliseconds, monotonicClock } from '../../clock.ts';
 import { reachable } from '../../config/own-address.ts';
 import { type Endpoint, parseEndpoint } from '../../endpoint.ts';
 import type { Output } from '../../terminal.ts';
-import { ExitCode } from '../command.ts';
 import { untilReady } from '../ask-ready.ts';
+import { ExitCode } from '../command.ts';
 
 /** What a postStart hook waits when it is not told (`sidestub wait --help`). */
 export const HOOK_TIMEOUT: Milliseconds = 30_000;

@@ -1,0 +1,65 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
+import { Deframer, frame } from '../wire/frame.ts';
+import type { Message } from '../wire/message.ts';
+import type { Question } from '../wire/question.ts';
+import { renderReply, TCP_OCTETS, udpLimit } from '../wire/render.ts';
+import { readRequest } from '../wire/request.ts';
+
+/** The cluster's DNS of a rehearsal: on this machine's loopback, for nobody else. */
+export interface RehearsalServer {
+  readonly port: number;
+  close(): void;
+}
+
+const LOOPBACK = '127.0.0.1';
+
+/**
+ * Answers over UDP and TCP on the loopback.
+ *
+ * @param answer - What it says to a question; over UDP it may be told to say no more than that it is too long (TC).
+ */
+export async function startRehearsalServer(
+  answer: (question: Question) => Message,
+): Promise<RehearsalServer> {
+  const udp = createSocket('udp4');
+  const listening = once(udp, 'listening');
+  udp.bind(0, LOOPBACK);
+  await listening;
+  const { port } = udp.address();
+  // A client that has gone is told of by ICMP.
+  udp.on('error', () => undefined);
+  udp.on('message', (octets, peer) => {
+    const request = readRequest(octets);
+    const message = answer(request.question);
+    const shown = message.truncated === true ? { ...message, answer: [] } : message;
+    const reply = renderReply(request, shown, { age: 0, limit: udpLimit(request) });
+    udp.send(reply, peer.port, peer.address);
+  });
+  const connections = new Set<Socket>();
+  const tcp = createServer((connection) => {
+    connections.add(connection);
+    connection.on('close', () => connections.delete(connection));
+    connection.on('error', () => connection.destroy());
+    const deframer = new Deframer();
+    connection.on('data', (chunk: Uint8Array) => {
+      for (const octets of deframer.push(chunk)) {
+        const request = readRequest(octets);
+        const { truncated: _, ...whole } = answer(request.question);
+        connection.write(frame(renderReply(request, whole, { age: 0, limit: TCP_OCTETS })));
+      }
+    });
+  });
+  // Another program may have the port: then what is too long stays so.
+  tcp.on('error', () => undefined);
+  tcp.listen(port, LOOPBACK);
+  return {
+    port,
+    close: () => {
+      udp.close();
+      tcp.close();
+      for (const connection of connections) connection.destroy();
+    },
+  };
+}
