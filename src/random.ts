@@ -8,7 +8,7 @@ const DEVICE = '/dev/urandom';
 const pool = { octets: new Uint8Array(0), used: 0 };
 
 /**
- * Octets that nobody can foresee, each handed out once.
+ * Unpredictable octets, each handed out once.
  *
  * From the kernel and not from `node:crypto`, which takes 7 ms and 2 MiB to load: nothing else on the way of a question
  * needs it.
@@ -42,7 +42,7 @@ export function fillRandom<T extends Uint8Array>(octets: T, device = DEVICE): T 
     : process.getBuiltinModule('node:crypto').randomFillSync(octets);
 }
 
-/** Where `count` octets of the pool stand that nobody else gets. */
+/** The offset of `count` octets of the pool that are handed out only here. */
 function take(count: number): number {
   if (pool.octets.length - pool.used < count) {
     pool.octets = fillRandom(new Uint8Array(POOL_OCTETS));

@@ -18,7 +18,7 @@ const say =
   (...event) =>
     tell({ kind: 'log', level, event });
 
-// A message for each lookup costs more than it is worth where nobody reads it.
+// A message for each lookup would cost more than it is worth when it is not logged.
 const debug = first.settings.log.level === 'debug' ? say('debug') : () => undefined;
 
 void run().catch((error: unknown) => tell({ kind: 'started', failure: textOf(error) }));

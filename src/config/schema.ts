@@ -57,17 +57,17 @@ export const settingTable = {
   'listen.allow': setting({
     kind: listOf(prefix(), 0, 256),
     meaning:
-      'who may ask: everybody where nothing is listed; others get REFUSED, their TCP is closed',
+      'clients that may ask, all if empty; others get REFUSED, and their TCP connections are closed',
     default: { written: [] },
   }),
   'listen.io': setting({
     kind: oneOf(['auto', 'dgram', 'batch']),
-    meaning: 'how datagrams are taken; auto is batch where that works and dgram elsewhere',
+    meaning: 'how datagrams are received; auto is batch where that works, else dgram',
     default: { written: 'auto' },
   }),
   threads: setting({
     kind: count(1, 64),
-    meaning: 'how many threads answer, each with a cache of its own; a core each is what they need',
+    meaning: 'how many threads answer, each with its own cache; each needs a core',
     default: { written: '1' },
   }),
   'tcp.maxConnections': setting({
@@ -90,20 +90,20 @@ export const settingTable = {
   }),
   'tcp.idle': setting({
     kind: duration(100, HOUR),
-    meaning: 'how long a TCP connection may stay without a query',
+    meaning: 'how long a TCP connection may stay open without a query',
     rule: 'RFC 7766 §6.2.3',
     default: { written: '10s' },
   }),
   'tcp.life': setting({
     kind: duration(1_000, 24 * HOUR),
-    meaning: 'how long a TCP connection may stay in all; past it, it closes behind its last answer',
+    meaning: 'how long a TCP connection may stay open; it then closes after its last answer',
     rule: 'S1',
     default: { written: '10m' },
   }),
   'limits.flights': setting({
     kind: count(16, 1_000_000),
     meaning:
-      'questions that wait for upstream; past it the oldest of the client that has most gives way',
+      'questions in flight; past the limit, the oldest of the client with the most is dropped',
     rule: 'S1',
     default: {
       derived: 'one for each 64 KiB that the process may have, 256 at least and 10000 at most',
@@ -111,7 +111,7 @@ export const settingTable = {
   }),
   'limits.upstreamSockets': setting({
     kind: count(4, 60_000),
-    meaning: 'UDP sockets to one upstream; past it questions go over TCP',
+    meaning: 'UDP sockets to one upstream; past the limit, questions go over TCP',
     rule: 'S1, F1',
     default: {
       derived:
@@ -140,7 +140,7 @@ export const settingTable = {
   }),
   routes: setting({
     kind: routes(),
-    meaning: 'zones that have upstreams of their own; the longest match wins',
+    meaning: 'zones with upstreams of their own; the longest match wins',
     rule: 'U1',
     default: { written: [] },
   }),
@@ -164,7 +164,7 @@ export const settingTable = {
   }),
   'search.pin': setting({
     kind: listOf(domainName(), 0, 1_000),
-    meaning: 'names that are never meant to have a suffix: their expansions do not exist',
+    meaning: 'names whose expansions by the search list never exist',
     rule: 'N6',
     default: { written: [] },
   }),
@@ -176,20 +176,21 @@ export const settingTable = {
   }),
   'search.wildcardGuard': setting({
     kind: truth(),
-    meaning: 'whether a suffix that has an address for every name gives way to the name itself',
+    meaning:
+      'whether the answer of the name itself replaces that of a suffix with an address for every name',
     rule: 'N8',
     default: { written: 'false' },
   }),
   'search.collapse': setting({
     kind: truth(),
-    meaning: 'whether the first step of a search is answered with what its last step would find',
+    meaning: 'whether the first step of a search is answered with the result of its last step',
     rule: 'N10',
     default: { written: 'false' },
   }),
   'search.public': setting({
     kind: listOf(label(), 0, 2_000),
     meaning:
-      'last labels whose names may be asked before it is known that no service is meant (N4)',
+      'last labels whose names may be asked upstream before the cluster has denied a service (N4)',
     default: {
       written: publicTlds(),
       summary: 'com, net, org, edu, gov, info, io and most country codes',
@@ -203,20 +204,20 @@ export const settingTable = {
   }),
   'families.order': setting({
     kind: laneOrder(),
-    meaning: 'how the A and AAAA question of one name go upstream over UDP',
+    meaning: 'how the A and AAAA questions of one name are sent upstream over UDP',
     rule: 'F2',
     default: { written: 'serial' },
   }),
   'families.repair': setting({
     kind: truth(),
-    meaning: 'whether a family that fails leaves the other one whole',
+    meaning: 'whether a failing address family is answered with no data beside a working one',
     rule: 'F5',
     default: { written: 'true' },
   }),
   'families.aaaa': setting({
     kind: oneOf(['pass', 'auto', 'filter']),
     meaning:
-      'whether AAAA is answered with no data, unasked; auto: where only IPv4 has a route out',
+      'whether AAAA is answered with no data and not asked upstream; auto: if only IPv4 has a route out',
     rule: 'F6',
     default: { written: 'pass' },
   }),
@@ -246,7 +247,7 @@ export const settingTable = {
   }),
   hosts: setting({
     kind: orOff(path()),
-    meaning: 'a hosts file to answer from',
+    meaning: 'a hosts file whose names are answered',
     rule: 'L6',
     default: { written: 'off' },
   }),
@@ -258,8 +259,7 @@ export const settingTable = {
   }),
   'ready.names': setting({
     kind: listOf(lookupName(), 0, 64),
-    meaning:
-      'names that have to resolve, for musl and glibc alike, before it is ready for the first time',
+    meaning: 'names that must resolve for musl and glibc before it is ready for the first time',
     default: { written: [] },
   }),
   'status.address': setting({
@@ -271,13 +271,13 @@ export const settingTable = {
   'status.page': setting({
     kind: oneOf(['auto', 'on', 'off']),
     meaning:
-      'the page for people at /; auto serves it to loopback peers alone, as kubectl port-forward is one',
+      'the status page at /; auto serves it only to loopback peers, which include kubectl port-forward',
     rule: 'S4',
     default: { written: 'auto' },
   }),
   'status.names': setting({
     kind: truth(),
-    meaning: 'whether the page names the lookups that were slow or failed',
+    meaning: 'whether the page shows the names of slow and failed lookups',
     rule: 'S4',
     default: { written: 'false' },
   }),
@@ -294,19 +294,19 @@ export const settingTable = {
   }),
   'queryLog.to': setting({
     kind: orOff(path()),
-    meaning: 'a file that gets a line of JSON for each query, or stdout; the names are user data',
+    meaning: 'a file, or stdout, for a line of JSON per query; the names are user data',
     rule: 'S4',
     default: { written: 'off' },
   }),
   'queryLog.sample': setting({
     kind: count(1, 1_000_000),
-    meaning: 'of so many queries one is logged, drawn at random',
+    meaning: 'one of this many queries is logged, chosen at random',
     default: { written: '1' },
   }),
   'shutdown.lameduck': setting({
     kind: duration(0, 5 * MINUTE),
     meaning:
-      'how long new queries are answered after SIGTERM, not ready, until load balancers have moved on',
+      'how long new queries are answered after SIGTERM while not ready, until load balancers have moved on',
     rule: 'S2',
     default: { written: '0s' },
   }),
@@ -318,7 +318,7 @@ export const settingTable = {
   }),
   'shutdown.message': setting({
     kind: orOff(path()),
-    meaning: 'a file that gets the totals at the end, where it is there and can be written',
+    meaning: 'a file for the totals at the end, if it exists and can be written',
     default: { written: '/dev/termination-log' },
   }),
 } as const;

@@ -73,7 +73,7 @@ function listenMetrics(registry: MetricRegistry) {
   return {
     queries: registry.tallyGrid({
       name: 'sidestub_queries_total',
-      help: 'Queries that clients sent, by transport and type.',
+      help: 'Queries from clients, by transport and type.',
       query: 'sum by (type) (rate(sidestub_queries_total[5m]))',
       rows: ['transport', TRANSPORTS],
       columns: ['type', TYPE_CLASSES],
@@ -102,17 +102,17 @@ function listenMetrics(registry: MetricRegistry) {
     }),
     tcpOpen: registry.gauge({
       name: 'sidestub_tcp_connections_open',
-      help: 'TCP connections of clients that are open now.',
+      help: 'Open TCP connections of clients.',
       query: 'max_over_time(sidestub_tcp_connections_open[1h])',
     }),
     tcpAccepted: registry.tally({
       name: 'sidestub_tcp_connections_accepted_total',
-      help: 'TCP connections of clients that were accepted.',
+      help: 'Accepted TCP connections of clients.',
       query: 'rate(sidestub_tcp_connections_accepted_total[5m])',
     }),
     tcpRefused: registry.tally({
       name: 'sidestub_tcp_connections_refused_total',
-      help: 'TCP connections of clients that were closed at once because there were too many (S1).',
+      help: 'TCP connections of clients that were closed because there were too many (S1).',
       query: 'increase(sidestub_tcp_connections_refused_total[15m]) > 0',
     }),
   };
@@ -122,19 +122,19 @@ function searchMetrics(registry: MetricRegistry) {
   return {
     fates: registry.tallySet({
       name: 'sidestub_search_expansions_total',
-      help: 'Expansions (base + suffix) that clients asked, by what answered them; pin (the configuration: search.pin and search.mode assume), cut and stale_cut spared a query upstream.',
+      help: 'Expansions (base + suffix) that clients asked for, by the source of the answer; pin (search.pin and search.mode assume), cut and stale_cut saved a query upstream.',
       query:
         'sum(rate(sidestub_search_expansions_total{fate=~"pin|cut|stale_cut"}[5m])) / sum(rate(sidestub_search_expansions_total[5m]))',
       label: ['fate', EXPANSION_FATES],
     }),
     speculations: registry.tally({
       name: 'sidestub_search_speculations_total',
-      help: 'Walks whose later steps were asked before the client came to them (N4).',
+      help: 'Walks whose later steps were asked upstream before the client asked for them (N4).',
       query: 'rate(sidestub_search_speculations_total[5m])',
     }),
     cuts: registry.gauge({
       name: 'sidestub_search_cuts',
-      help: 'Proven denials that are remembered now, each for every name below its point (N3).',
+      help: 'Proven denials in memory, each for every name below its point (N3).',
       query: 'max_over_time(sidestub_search_cuts[1h])',
     }),
   };
@@ -145,7 +145,7 @@ function savingsMetrics(registry: MetricRegistry, savings: Savings) {
   registry.readCounters(
     {
       name: 'sidestub_search_saved_queries_total',
-      help: 'Expansions (base + suffix) that were answered without a query upstream of their own, by what spared it: a cut (N3), the configuration (pin: N5, N6), an expired cut (N9), A having denied the name for AAAA (F3).',
+      help: 'Expansions (base + suffix) that were answered without a query upstream of their own, by reason: a cut (N3), the configuration (pin: N5, N6), an expired cut (N9), or a denial for A that answers AAAA (F3).',
       query:
         'sum(rate(sidestub_search_saved_queries_total[5m])) / sum(rate(sidestub_queries_total[5m]))',
       label: ['by', SAVING_REASONS],
@@ -155,7 +155,7 @@ function savingsMetrics(registry: MetricRegistry, savings: Savings) {
   registry.readCounter(
     {
       name: 'sidestub_search_saved_seconds_total',
-      help: 'Estimate of the time that clients did not wait for those: a mean round trip upstream for each pair of them.',
+      help: 'Estimate of the time that these saved clients: a mean round trip upstream for each pair.',
       query: 'sum(increase(sidestub_search_saved_seconds_total[1h]))',
     },
     () => savings.seconds(),
@@ -167,7 +167,7 @@ function lookupMetrics(registry: MetricRegistry) {
   return {
     steps: registry.histogramSet({
       name: 'sidestub_lookup_steps',
-      help: 'Names that a lookup asked for until it ended, by outcome; what the answer table answers, in microseconds, is not seen.',
+      help: 'Names that a lookup asked for until it ended, by outcome, without those that the answer table answered (in microseconds).',
       query:
         'sum(rate(sidestub_lookup_steps_sum[5m])) / sum(rate(sidestub_lookup_steps_count[5m]))',
       label: ['outcome', LOOKUP_OUTCOMES],
@@ -175,7 +175,7 @@ function lookupMetrics(registry: MetricRegistry) {
     }),
     duration: registry.histogram({
       name: 'sidestub_lookup_duration_seconds',
-      help: 'Time from the first question of a lookup to the answer that ended it, all its steps and what the client did between them included; a lookup that the answer table ended, in microseconds, is not in it.',
+      help: 'Time from the first question of a lookup to the answer that ended it, including all its steps and the time that the client took between them; without lookups that the answer table answered (in microseconds).',
       query:
         'histogram_quantile(0.99, sum by (le) (rate(sidestub_lookup_duration_seconds_bucket[5m])))',
       bounds: LATENCY_BOUNDS,
@@ -191,7 +191,7 @@ function conformanceMetrics(registry: MetricRegistry) {
   registry.readStates(
     {
       name: 'sidestub_zone_conformance',
-      help: 'Whether the server of a cluster zone denies names the way that cuts need (N2): 1 for the state that holds.',
+      help: 'Whether the server of a cluster zone denies names the way that cuts need (N2): 1 for the current state.',
       query: 'sidestub_zone_conformance{state="nonconforming"} == 1',
       label: 'zone',
       states: CONFORMANCE_STATES,
@@ -203,7 +203,7 @@ function conformanceMetrics(registry: MetricRegistry) {
     verdicts,
     changes: registry.tally({
       name: 'sidestub_zone_conformance_changes_total',
-      help: 'Verdicts on a zone that were not what they were before (N2).',
+      help: 'Changes of the verdict on a zone (N2).',
       query: 'increase(sidestub_zone_conformance_changes_total[1h]) > 2',
     }),
   };
@@ -213,7 +213,7 @@ function familiesMetrics(registry: MetricRegistry) {
   return {
     repairs: registry.tallySet({
       name: 'sidestub_pair_repairs_total',
-      help: 'Answers that were mended because the other address family said otherwise: NXDOMAIN of A shared with AAAA (F3), NXDOMAIN beside addresses (F4), a failure or silence beside addresses, and NODATA beside a failure (F5); or because NODATA for both would have ended a search (N7); or because the addresses stood under another name (other_owner, C1).',
+      help: 'Answers that were repaired because the other address family contradicted them: NXDOMAIN of A shared with AAAA (F3), NXDOMAIN beside addresses (F4), a failure or silence beside addresses, and NODATA beside a failure (F5); or because NODATA for both would have ended a search (N7); or because the addresses had another owner name (other_owner, C1).',
       query: 'sum by (kind) (rate(sidestub_pair_repairs_total[5m]))',
       label: ['kind', REPAIR_KINDS],
     }),
@@ -224,7 +224,7 @@ function flightsMetrics(registry: MetricRegistry) {
   return {
     inProgress: registry.gauge({
       name: 'sidestub_flights',
-      help: 'Distinct questions that wait for an answer now.',
+      help: 'Distinct questions in flight.',
       query: 'max_over_time(sidestub_flights[1h])',
     }),
     coalesced: registry.tally({
@@ -272,7 +272,7 @@ function limitsMetrics(registry: MetricRegistry) {
   return {
     reached: registry.tallySet({
       name: 'sidestub_limits_reached_total',
-      help: 'How often something was full and somebody had to wait, give way or go (S1): questions that nobody has begun with, questions in flight, clients waiting for one, UDP sockets of an upstream, questions to one that says nothing; of TCP clients connections, queries in flight, time without a query, time in all, answers not read; of the status server connections and sizes; lines of the log that repeat an event, or that could not be written (S5).',
+      help: 'How often a limit was reached and work waited or was dropped (S1): questions not yet started, questions in flight, queries waiting for one of them, UDP sockets of an upstream, questions to a silent upstream; of TCP clients: connections, queries in flight, idle time, total time, unread answers; of the status server: connections and sizes; of the log: lines that repeat an event, and lines that could not be written (S5).',
       query:
         'sum by (limit) (increase(sidestub_limits_reached_total{limit!~"backlog|waiting|unheard"}[15m])) > 0',
       label: ['limit', LIMITS],

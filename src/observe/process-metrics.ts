@@ -6,7 +6,7 @@ export function processMetrics(registry: MetricRegistry, version: string) {
   registry.info(
     {
       name: 'sidestub_build_info',
-      help: 'Always 1; the labels say what runs.',
+      help: 'Always 1; the labels name the build.',
       query: 'count by (version) (sidestub_build_info)',
     },
     { version, node: process.version },
@@ -26,7 +26,7 @@ export function processMetrics(registry: MetricRegistry, version: string) {
   registry
     .gauge({
       name: 'process_resident_memory_bytes',
-      help: 'Memory that the process holds (RSS).',
+      help: 'Resident memory of the process (RSS).',
       query: 'max_over_time(process_resident_memory_bytes[1h])',
     })
     .readBy(() => process.memoryUsage.rss());
@@ -40,7 +40,7 @@ export function processMetrics(registry: MetricRegistry, version: string) {
   return {
     bugs: registry.tally({
       name: 'sidestub_bugs_total',
-      help: 'Errors that nobody meant to throw; must stay 0. The stack is in the log.',
+      help: 'Unexpected exceptions; must stay 0. The stack is in the log.',
       query: 'increase(sidestub_bugs_total[1h]) > 0',
     }),
     reloads: registry.tallySet({
@@ -51,17 +51,17 @@ export function processMetrics(registry: MetricRegistry, version: string) {
     }),
     ready: registry.gauge({
       name: 'sidestub_ready',
-      help: 'Whether names can be looked up: 1 as /ready says 200, else 0.',
+      help: 'Whether names can be looked up: 1 when /ready answers 200, else 0.',
       query: 'min by (instance) (sidestub_ready) == 0',
     }),
     startup: registry.gauge({
       name: 'sidestub_startup_seconds',
-      help: 'Time from the start to the first word of upstream, which the job waits for; still growing while there is none.',
+      help: 'Time from the start to the first reply of upstream, which the job waits for; it grows until there is one.',
       query: 'max by (instance) (sidestub_startup_seconds) > 5',
     }),
     queryLogDropped: registry.tally({
       name: 'sidestub_query_log_dropped_total',
-      help: 'Lines of the query log that were not written, because its file or pipe did not take them (S1).',
+      help: 'Lines of the query log that were not written, because its file or pipe did not accept them (S1).',
       query: 'increase(sidestub_query_log_dropped_total[15m]) > 0',
     }),
   };

@@ -65,7 +65,7 @@ function failingUpstreams({ upstreams }: StatusView): Finding[] {
 
 const troubles: Readonly<Record<FailureReason, string>> = {
   timeout: 'no answer',
-  refused: 'refused, nobody listens there',
+  refused: 'refused, nothing listens there',
   network: 'cannot be reached',
   local: 'this machine refuses to send to it',
   malformed: 'its replies cannot be read',

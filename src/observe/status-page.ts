@@ -158,7 +158,7 @@ const sourceMeaning: Readonly<Record<StatusView['answers'][number]['source'], st
   cut: 'a cut: proven denial',
   pin: 'the configuration: a pin, or assumed',
   local: 'itself',
-  failure: 'nobody: SERVFAIL',
+  failure: 'none: SERVFAIL',
 };
 
 function upstreams({ upstreams }: StatusView): Markup {

@@ -23,7 +23,7 @@ export function upstreamMetrics(registry: MetricRegistry) {
   registry.readHistograms(
     {
       name: 'sidestub_upstream_duration_seconds',
-      help: 'Time from the send that was answered to its reply, by server as it is configured.',
+      help: 'Time from the send that was answered to its reply, by server as configured.',
       query:
         'histogram_quantile(0.5, sum by (upstream, le) (rate(sidestub_upstream_duration_seconds_bucket[5m])))',
       label: 'upstream',
@@ -33,7 +33,7 @@ export function upstreamMetrics(registry: MetricRegistry) {
   registry.readConfiguredCounters(
     {
       name: 'sidestub_upstream_unanswered_total',
-      help: 'Questions that a server left without a word for a second or for good, by server as it is configured (U1).',
+      help: 'Questions that a server did not answer for a second, or at all, by server as configured (U1).',
       query: 'sum by (upstream) (rate(sidestub_upstream_unanswered_total[5m]))',
       label: 'upstream',
     },
@@ -42,7 +42,7 @@ export function upstreamMetrics(registry: MetricRegistry) {
   registry.readGauges(
     {
       name: 'sidestub_upstream_dead',
-      help: 'Whether a server is known dead, so that others go first: 1 dead, 0 not (U1).',
+      help: 'Whether a server is known to be dead, so that others are asked first: 1 dead, 0 not (U1).',
       query: 'max by (upstream) (sidestub_upstream_dead) == 1',
       label: 'upstream',
     },
@@ -51,7 +51,7 @@ export function upstreamMetrics(registry: MetricRegistry) {
   registry.readGauges(
     {
       name: 'sidestub_upstream_serial',
-      help: 'Whether families.order: auto has the pairs of a server go one after the other, since the second question gets lost: 1 it has, 0 not (F2).',
+      help: 'Whether families.order: auto asks the pairs of a server one after the other, because second questions get lost: 1 yes, 0 no (F2).',
       query: 'max by (upstream) (sidestub_upstream_serial) == 1',
       label: 'upstream',
     },
@@ -68,18 +68,18 @@ export function upstreamMetrics(registry: MetricRegistry) {
     }),
     retransmissions: registry.tally({
       name: 'sidestub_upstream_retransmissions_total',
-      help: 'Questions sent again over UDP, from a fresh socket, because no answer had come (F1, U2).',
+      help: 'Questions sent again over UDP, from a fresh socket, because there was no answer (F1, U2).',
       query:
         'sum(rate(sidestub_upstream_retransmissions_total[5m])) / sum(rate(sidestub_upstream_queries_total[5m]))',
     }),
     rescues: registry.tally({
       name: 'sidestub_upstream_rescues_total',
-      help: 'Questions whose first datagram stayed unanswered and that a resend or TCP answered: a client alone would have waited 2.5 to 5 s for each (F1, U2).',
+      help: 'Questions whose first datagram was not answered and that were answered after a resend or over TCP: a client alone would have waited 2.5 to 5 s for each (F1, U2).',
       query: 'increase(sidestub_upstream_rescues_total[1h])',
     }),
     tcpFallbacks: registry.tallySet({
       name: 'sidestub_upstream_tcp_fallbacks_total',
-      help: 'Questions that went on over TCP, by cause: TC, two silent sends, a wrong ID, a malformed reply (U2, U3, U4).',
+      help: 'Questions that moved to TCP, by cause: TC, two silent sends, a wrong ID, a malformed reply (U2, U3, U4).',
       query: 'sum by (cause) (rate(sidestub_upstream_tcp_fallbacks_total[5m]))',
       label: ['cause', TCP_FALLBACKS],
     }),
@@ -90,12 +90,12 @@ export function upstreamMetrics(registry: MetricRegistry) {
     }),
     mismatched: registry.tally({
       name: 'sidestub_upstream_mismatched_replies_total',
-      help: 'Replies dropped because ID or question was not ours (U3); many of them are a spoofing attempt.',
+      help: 'Replies dropped because of a wrong ID or question (U3); many of them are a spoofing attempt.',
       query: 'increase(sidestub_upstream_mismatched_replies_total[5m]) > 100',
     }),
     malformed: registry.tally({
       name: 'sidestub_upstream_malformed_replies_total',
-      help: 'Replies dropped because they were ours but broken behind the question (U3).',
+      help: 'Replies dropped because they were malformed after a matching question (U3).',
       query: 'increase(sidestub_upstream_malformed_replies_total[15m]) > 0',
     }),
     failovers: registry.tally({
@@ -105,7 +105,7 @@ export function upstreamMetrics(registry: MetricRegistry) {
     }),
     orderChanges: registry.tally({
       name: 'sidestub_upstream_order_changes_total',
-      help: 'Changes between staggered and serial pairs of a server, in families.order: auto (F2).',
+      help: 'Changes between staggered and serial pairs of a server, with families.order: auto (F2).',
       query: 'increase(sidestub_upstream_order_changes_total[1h])',
     }),
     failures: registry.tallySet({

@@ -55,7 +55,7 @@ test('each thing that is wrong is said, with what to look at next', async (t) =>
     [/^bad: It met 2 of its own bugs/, ({ daemon }) => daemon.bugs.add(2)],
     [/^bad: udp:\/\/10\.96\.0\.10: no answer\. Only what is cached/, server('udp://10.96.0.10')],
     [/^warn: udp:\/\/10\.96\.0\.11: no answer\. The others/, server('udp://10.96.0.11')],
-    [/^bad: udp:.*: refused, nobody listens there\. Only/, server('udp://10.96.0.10', 'refused')],
+    [/^bad: udp:.*: refused, nothing listens there\. Only/, server('udp://10.96.0.10', 'refused')],
     [/^bad: udp:.*: this machine refuses to send to it\./, server('udp://10.96.0.10', 'local')],
     [/^bad: udp:.*: its replies cannot be read\. Ask it/, server('udp://10.96.0.10', 'malformed')],
     [

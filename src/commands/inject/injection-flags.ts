@@ -38,7 +38,7 @@ export const injectionFlags: CommandOptions = {
     type: 'string',
     multiple: true,
     hint: 'NAME',
-    meaning: 'a name that is never meant to have a suffix (N6)',
+    meaning: 'a name that is looked up only as it is, never with a suffix (N6)',
   },
   ready: {
     type: 'string',

@@ -54,7 +54,7 @@ export function explicitDns(
   const upstreams = [...new Set([...before.nameservers, ...nameservers])];
   if (upstreams.length === 0) {
     return pod.dnsPolicy === 'None'
-      ? 'dnsPolicy None without nameservers: nobody to ask'
+      ? 'dnsPolicy None without nameservers'
       : 'the cluster DNS is not known: --cluster-dns';
   }
   const own = upstreams.find(isLoopback);

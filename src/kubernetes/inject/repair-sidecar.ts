@@ -19,7 +19,7 @@ const STRIPPED = `another webhook removed restartPolicy from ${SIDECAR}, and it 
  * does not know `restartPolicy` of an init container and writes the pod back without it; the API server would refuse that
  * pod, and there would be no job at all.
  *
- * A sidecar behind containers that do not mount its file stays where somebody put it.
+ * A sidecar behind containers that do not mount its file stays where it was put.
  */
 export function repairSidecar(pod: Pod): Repair {
   const { initContainers = [], annotations } = pod;

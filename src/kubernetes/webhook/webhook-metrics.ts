@@ -36,7 +36,7 @@ export function createWebhookMetrics(version: string) {
   registry.info(
     {
       name: 'sidestub_build_info',
-      help: 'Always 1; the labels say what runs.',
+      help: 'Always 1; the labels name the build.',
       query: 'count by (version) (sidestub_build_info)',
     },
     { version, node: process.version },
@@ -45,13 +45,13 @@ export function createWebhookMetrics(version: string) {
     registry,
     reviews: registry.tallySet({
       name: 'sidestub_webhook_reviews_total',
-      help: 'Pods that the API server asked about, by what became of them.',
+      help: 'Pods that the API server asked about, by outcome.',
       query: 'sum by (outcome) (rate(sidestub_webhook_reviews_total[5m]))',
       label: ['outcome', OUTCOMES],
     }),
     latency: registry.histogramSet({
       name: 'sidestub_webhook_review_duration_seconds',
-      help: 'Time from a whole request to its review, by outcome.',
+      help: 'Time from a complete request to its review, by outcome.',
       query:
         'histogram_quantile(0.99, sum by (le) (rate(sidestub_webhook_review_duration_seconds_bucket[5m])))',
       label: ['outcome', OUTCOMES],
@@ -59,18 +59,18 @@ export function createWebhookMetrics(version: string) {
     }),
     rejections: registry.tallySet({
       name: 'sidestub_webhook_rejected_requests_total',
-      help: 'Requests that got no review back, by what was wrong with them.',
+      help: 'Requests that got no review, by reason.',
       query: 'sum by (reason) (rate(sidestub_webhook_rejected_requests_total[5m])) > 0',
       label: ['reason', REJECTIONS],
     }),
     inFlight: registry.gauge({
       name: 'sidestub_webhook_requests_in_flight',
-      help: 'Requests that are being answered now.',
+      help: 'Requests in flight.',
       query: 'max_over_time(sidestub_webhook_requests_in_flight[1h])',
     }),
     reloads: registry.tallySet({
       name: 'sidestub_webhook_certificate_reloads_total',
-      help: 'Changes of the certificate files, by whether they could be used.',
+      help: 'Changes of the certificate files, by whether they were usable.',
       query: 'increase(sidestub_webhook_certificate_reloads_total{result="failure"}[15m]) > 0',
       label: ['result', RELOAD_RESULTS],
     }),
@@ -81,12 +81,12 @@ export function createWebhookMetrics(version: string) {
     }),
     logDropped: registry.tally({
       name: 'sidestub_log_lines_dropped_total',
-      help: 'Lines of the log that could not be written: a full disk, a closed pipe, or nobody who reads (S5).',
+      help: 'Lines of the log that could not be written: a full disk, a closed pipe, or a pipe without a reader (S5).',
       query: 'increase(sidestub_log_lines_dropped_total[15m]) > 0',
     }),
     bugs: registry.tally({
       name: 'sidestub_bugs_total',
-      help: 'Errors that nobody meant to throw; must stay 0. The stack is in the log.',
+      help: 'Unexpected exceptions; must stay 0. The stack is in the log.',
       query: 'increase(sidestub_bugs_total[1h]) > 0',
     }),
   };

@@ -124,7 +124,7 @@ test("mode none is refused where the pod's DNS cannot be known", (t) => {
     });
   }
   const none = { spec: { dnsPolicy: 'None', containers: [] }, metadata: pod.metadata };
-  t.match(injectPod(none, testOptions), { message: /nobody to ask/ });
+  t.match(injectPod(none, testOptions), { message: /dnsPolicy None without nameservers/ });
   const loop = { ...none, spec: { ...none.spec, dnsConfig: { nameservers: ['127.0.0.53'] } } };
   t.match(
     injectPod(loop, testOptions),
