@@ -21,7 +21,7 @@ const commands: CommandTable = {
 /** Their stdout is a log, and no result. */
 const DAEMONS: readonly (string | undefined)[] = ['run', 'webhook'];
 
-/** EX_SOFTWARE. Node would say 0 for a command that waits for something that nothing is left to bring about. */
+/** EX_SOFTWARE. Node would exit 0 for a command that waits for something that can no longer happen. */
 const NO_RESULT = 70;
 
 process.once('beforeExit', () => {

@@ -6,9 +6,9 @@ export interface Timer {
   /** Harmless after the timer has fired. */
   cancel(): void;
   /**
-   * Lets the process live until the timer has fired or is cancelled.
+   * Keeps the process alive until the timer has fired or is cancelled.
    *
-   * A daemon lives by its listeners, so its timers do without. A command lives by what it waits for, and says so here:
+   * A daemon is kept alive by its listeners, so its timers do not call this. A command calls it for what it waits for:
    * its pause between two attempts has no socket that would keep the process alive.
    *
    * @returns The timer.

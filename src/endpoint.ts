@@ -8,7 +8,7 @@ export interface Endpoint {
 }
 
 /**
- * Reads `10.96.0.10`, `10.96.0.10:53`, `::1`, `[::1]` or `[::1]:53`.
+ * Parses `10.96.0.10`, `10.96.0.10:53`, `::1`, `[::1]` or `[::1]:53`.
  *
  * @returns `undefined` for anything else.
  */
@@ -31,10 +31,7 @@ export function formatEndpoint({ address, port }: Endpoint): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-/**
- * Whether an address is IPv6, where it is known to be an address: Node's own test is an expression that takes 7 ms the
- * first time.
- */
+/** Whether a valid address is IPv6: Node's own test is an expression that takes 7 ms the first time. */
 export function isIpv6Address(address: string): boolean {
   return address.includes(':');
 }

@@ -12,12 +12,12 @@ export interface ListenAtOptions {
 type Binds = typeof BoundSocket | undefined | null;
 
 /**
- * Has a server listen on an address; it tells of it by its events.
+ * Makes a server listen on an address; the result is reported by its events.
  *
- * The socket is bound here where Node can do that: `server.listen` looks the address up first, as if it were a name, and
+ * The socket is bound here if Node allows that: `server.listen` looks the address up first, as if it were a name, and
  * loads `node:dns` for that, which takes 8 ms of a start.
  *
- * @throws {NodeJS.ErrnoException} As `bind` fails, where it is bound here; elsewhere the server emits the error.
+ * @throws {NodeJS.ErrnoException} As `bind` fails, if it is bound here; otherwise the server emits the error.
  */
 export function listenAt(
   server: Server,

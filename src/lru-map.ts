@@ -1,10 +1,10 @@
 import { LRUCache } from 'lru-cache';
 
 /**
- * A map of at most `max` entries, from which the least recently used goes (S1), and which takes memory as it fills: with
- * its own `max`, lru-cache sets all of it aside at once, 100 KiB for each of the dozen that a daemon has.
+ * A map of at most `max` entries that evicts the least recently used (S1), and whose memory grows as it fills: with its
+ * own `max`, lru-cache allocates everything at once, 100 KiB for each of the dozen that a daemon has.
  *
- * @param dispose - Told of each value that is evicted, deleted or replaced.
+ * @param dispose - Called for each value that is evicted, deleted or replaced.
  */
 export function lruMap<K extends {}, V extends {}>(
   max: number,

@@ -32,7 +32,7 @@ export function randomHex(count: number): string {
 }
 
 /**
- * Fills `octets` from the device; from `node:crypto` where there is none, or a file of that name that is not one.
+ * Fills `octets` from the device; from `node:crypto` if there is none, or the file of that name is not one.
  *
  * @returns `octets`.
  */

@@ -6,14 +6,14 @@ export interface Output {
   write(text: string | Uint8Array): unknown;
   readonly isTTY?: boolean;
   readonly columns?: number;
-  /** Absent where it is no process's own. */
+  /** Absent if the stream is not the process's own. */
   readonly fd?: number;
 }
 
 /** Colours a text, or leaves it as it is. */
 export type Colour = (text: string) => string;
 
-/** What the colours stand for; without a terminal each leaves its text alone, so no meaning hangs on them alone. */
+/** The meaning of the colours; without a terminal the text stays as it is, so no meaning depends on colour alone. */
 export interface Paint {
   readonly strong: Colour;
   readonly faint: Colour;

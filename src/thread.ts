@@ -27,7 +27,7 @@ async function run(): Promise<void> {
   const daemon = await startDaemon({
     ...parts(first),
     clock: monotonicClock,
-    // That it listens and is ready is said once, by the first.
+    // Only the first thread reports that it listens and is ready.
     log: { debug, info: debug, warn: say('warn'), error: say('error') },
     version,
     queryLog:
@@ -64,7 +64,7 @@ function parts({ settings, onlyRoutable }: ThreadSettings) {
   return { settings, onlyRoutable, hosts: readHosts(settings.hosts) };
 }
 
-/** What the operator has to mend is said in words, a bug with its stack. */
+/** An error that the operator can correct is reported in words, a bug with its stack. */
 function textOf(error: unknown): string {
   if (error instanceof ListenError || !(error instanceof Error)) return String(error);
   return error.stack ?? error.message;

@@ -1,7 +1,7 @@
 // The words that the program has for what happens to a question. They are label values of metrics too, so that each
 // set is closed: it makes a bounded number of series (S1).
 
-/** How a client's question came. */
+/** The transport of a client's question. */
 export type Transport = (typeof TRANSPORTS)[number];
 export const TRANSPORTS = ['udp', 'tcp'] as const;
 
@@ -9,7 +9,7 @@ export const TRANSPORTS = ['udp', 'tcp'] as const;
 export type UpstreamTransport = (typeof UPSTREAM_TRANSPORTS)[number];
 export const UPSTREAM_TRANSPORTS = ['udp', 'tcp', 'tls', 'https'] as const;
 
-/** Where an answer came from. */
+/** The source of an answer. */
 export type AnswerSource = (typeof ANSWER_SOURCES)[number];
 export const ANSWER_SOURCES = [
   'upstream',
@@ -25,7 +25,7 @@ export const ANSWER_SOURCES = [
 export type ExpansionFate = (typeof EXPANSION_FATES)[number];
 export const EXPANSION_FATES = ['pin', 'cut', 'cache', 'upstream', 'stale_cut'] as const;
 
-/** What was mended: F3, F4, F5 (failed), F5 (silent), F5 (nothing beside a failure), N7, C1. */
+/** What was repaired: F3, F4, F5 (failed), F5 (silent), F5 (nothing beside a failure), N7, C1. */
 export type RepairKind = (typeof REPAIR_KINDS)[number];
 export const REPAIR_KINDS = [
   'shared_nxdomain',
@@ -45,7 +45,7 @@ export const LOOKUP_OUTCOMES = ['found', 'absent', 'failed'] as const;
 export type ConformanceState = (typeof CONFORMANCE_STATES)[number];
 export const CONFORMANCE_STATES = ['unknown', 'conforming', 'nonconforming'] as const;
 
-/** Why no answer came from upstream. */
+/** Why there was no answer from upstream. */
 export type FailureReason = (typeof FAILURE_REASONS)[number];
 export const FAILURE_REASONS = [
   'timeout',

@@ -60,7 +60,7 @@ export function printJson(
   stdout.write(`${JSON.stringify({ sidestub: version, ...document }, undefined, 2)}\n`);
 }
 
-/** The value of a flag that takes one; `undefined` where it was not given. */
+/** The value of a flag that takes one; `undefined` if it was not given. */
 export function textFlag(flags: Flags, name: string): string | undefined {
   const value = flags[name];
   return typeof value === 'string' ? value : undefined;
@@ -71,7 +71,7 @@ export function isSet(flags: Flags, name: string): boolean {
   return flags[name] === true;
 }
 
-/** What a process says with its exit code: sysexits.h where it has a word for it. */
+/** The meaning of the process's exit codes, from sysexits.h if it has one. */
 export const ExitCode = {
   OK: 0,
   FAILURE: 1,

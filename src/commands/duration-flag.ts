@@ -3,7 +3,7 @@ import { formatDuration, parseDuration } from '../config/duration.ts';
 import { type Flags, textFlag, UsageError } from './command.ts';
 
 const DAY: Milliseconds = 86_400_000;
-/** In whole days, so that it can be said in words. */
+/** In whole days, so that a message can state it. */
 const LONGEST: Milliseconds = Math.floor(LONGEST_DELAY / DAY) * DAY;
 
 /**

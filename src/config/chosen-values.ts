@@ -5,7 +5,7 @@ import type { Entry, Layer, Origin } from './layer.ts';
 import { type SettingKey, settingOf, type ValueOf } from './schema.ts';
 import { ROUTE_KEYS } from './server-kind.ts';
 
-/** A value that the table does not have, and where it was found. */
+/** A value that the table does not have, and its source. */
 export interface Derived<T> {
   readonly value: T;
   readonly from?: string;

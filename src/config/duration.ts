@@ -10,9 +10,9 @@ const units: ReadonlyMap<string, Milliseconds> = new Map([
 ]);
 
 /**
- * Reads `250ms`, `5s`, `10m`, `1h` or `1d`; `0` needs no unit.
+ * Parses `250ms`, `5s`, `10m`, `1h` or `1d`; `0` needs no unit.
  *
- * @throws {Error} If it is anything else: a number without a unit is a mistake as often as not.
+ * @throws {Error} For anything else: a number without a unit is often a mistake.
  */
 export function parseDuration(text: string): Milliseconds {
   if (text === '0') return 0;

@@ -121,7 +121,7 @@ function takeAll(
   return settingsOf(take);
 }
 
-/** L1: both loopbacks, where there are both. */
+/** L1: both loopbacks, if the machine has both. */
 function defaultListen(machine: readonly string[]): Endpoint[] {
   const addresses = ['127.0.0.1', ...(machine.includes('::1') ? ['::1'] : [])];
   return addresses.map((address) => ({ address, port: 53 }));

@@ -7,9 +7,9 @@ const units: ReadonlyMap<string, number> = new Map([
 ]);
 
 /**
- * Reads `16MiB`, `512KiB`, `1GiB` or `4096B` as octets.
+ * Parses `16MiB`, `512KiB`, `1GiB` or `4096B` as octets.
  *
- * @throws {Error} If it is anything else; `MB` too, which means two things.
+ * @throws {Error} For anything else, including `MB`, which is ambiguous.
  */
 export function parseSize(text: string): number {
   const match = /^(\d{1,12})(B|KiB|MiB|GiB)$/.exec(text);

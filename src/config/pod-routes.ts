@@ -9,7 +9,7 @@ export interface PodRoutes {
 /**
  * Reads which families the pod can route, from the kernel's tables (Linux).
  *
- * @param read - Gives a file's text, or `undefined` where there is none.
+ * @param read - Returns a file's text, or `undefined` if there is none.
  */
 export function readPodRoutes(read: (path: string) => string | undefined): PodRoutes {
   // Below `self`: under systemd's ProcSubset=pid nothing else of /proc is there.

@@ -52,7 +52,7 @@ export function suffixesOf({ search }: ResolvConf): readonly Name[] {
   return search.filter((suffix) => suffix !== '.');
 }
 
-/** Its ndots as libc reads it: 1 where there is none or no number, at most 15. */
+/** Its ndots as libc reads it: 1 if there is none or it is not a number, at most 15. */
 export function ndotsOf({ options }: ResolvConf): number {
   const ndots = Number.parseInt(options.get('ndots') ?? '1', 10);
   return Number.isNaN(ndots) ? 0 : Math.min(Math.max(ndots, 0), MAX_NDOTS);

@@ -179,8 +179,8 @@ export function renderResolvConf(original: ResolvConf, endpoint: Endpoint): stri
 }
 
 /**
- * The address that a resolv.conf can name of those we listen on: the first with port 53; the loopback for a wildcard.
- * `undefined` where there is none.
+ * The listen address that a resolv.conf can name: the first with port 53, with the loopback for a wildcard; `undefined`
+ * if there is none.
  */
 export function publishedNameserver(addresses: readonly Endpoint[]): Endpoint | undefined {
   const listener = addresses.find(({ port }) => port === DNS_PORT);

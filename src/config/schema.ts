@@ -31,7 +31,7 @@ export interface Setting<T> {
   readonly flag?: { readonly name: string; readonly hint: string; readonly multiple?: true };
 }
 
-/** In the form of the configuration file, with a summary where that is long; or how it is found out. */
+/** In the form of the configuration file, with a summary if that is long; or how it is derived. */
 export type DefaultValue =
   | { readonly written: Written; readonly summary?: string }
   | { readonly derived: string };

@@ -61,7 +61,7 @@ export function noFaults(): Faults {
 export const RACE_WINDOW: Milliseconds = 20;
 /** nf_conntrack_udp_timeout: a socket that was silent for longer starts anew. */
 const ENTRY_LIFE: Milliseconds = 30_000;
-/** A story has hundreds of sockets; a forgotten entry only spares a datagram. */
+/** A story has hundreds of sockets; after an eviction one datagram fewer is dropped. */
 const MAX_ENTRIES = 10_000;
 
 /** Decides which questions never arrive. The same seed and questions meet the same fate. */

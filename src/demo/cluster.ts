@@ -41,7 +41,7 @@ export interface ClusterOptions {
   readonly clock: Clock;
   /** Which run of luck the ratios among the faults draw from; default 1. */
   readonly seed?: number;
-  /** Told of each question as it arrives. */
+  /** Called for each question as it arrives. */
   readonly onAsked?: (asked: Asked) => void;
 }
 
@@ -84,7 +84,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   return { endpoints, asked: desk.asked, faults, close };
 }
 
-/** Where a question came from, and how to send its answer. */
+/** The source of a question, and how to send its answer. */
 interface Arrival {
   readonly transport: 'udp' | 'tcp';
   readonly peer: Endpoint;

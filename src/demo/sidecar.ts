@@ -12,7 +12,7 @@ export interface Sidecar {
   close(): Promise<void>;
 }
 
-/** Told to {@link startSidecar}. */
+/** Options of {@link startSidecar}. */
 export interface SidecarOptions {
   readonly upstream: Endpoint;
   readonly search: readonly Name[];

@@ -7,7 +7,7 @@ export interface Story {
   readonly id: string;
   /** At most 21 characters: what fits a terminal of 80 columns. */
   readonly title: string;
-  /** In place of the title where there is room: at most 41 characters. */
+  /** Used in place of the title if there is room: at most 41 characters. */
   readonly longTitle: string;
   /** The name that is looked up, as a program has it. */
   readonly lookup: string;
@@ -20,7 +20,7 @@ export interface Story {
   readonly promise: StoryPromise;
 }
 
-/** What a lookup through sidestub has to bring. */
+/** What a lookup through sidestub has to achieve. */
 export interface StoryPromise {
   /** `undefined` where the name does not exist. */
   readonly address: string | undefined;
@@ -103,7 +103,7 @@ export const STORIES: readonly Story[] = [
     lookup: GIT.lookup,
     faults: { dropNext: 4 },
     stalls: true,
-    // No limit: what else is asked when datagrams are lost hangs on timers (N3's own questions, F2's other family).
+    // No limit: how much is asked when datagrams are lost depends on timers (N3's own questions, F2's other family).
     promise: { address: GIT.address, questions: undefined },
   },
   {

@@ -46,7 +46,7 @@ export interface TrialOptions {
 
 const LOOPBACK: Endpoint = { address: '127.0.0.1', port: 0 };
 
-/** Looks a story's name up, in a cluster of its own, and through a sidestub of its own where that is the path. */
+/** Looks up a story's name in a cluster of its own, through a sidestub of its own if the path asks for one. */
 export async function runTrial(
   story: Story,
   libc: Libc,

@@ -47,10 +47,10 @@ async function warmUp(stories: readonly Story[], options: TrialOptions): Promise
 }
 
 /**
- * Why a trial through sidestub broke its story's promise; `undefined` where it was kept.
+ * Why a trial through sidestub broke its story's promise; `undefined` if it was kept.
  *
- * A question that was asked again counts once: when the machine is busy, its timer fires though nothing was lost (U2),
- * and that says nothing about sidestub. The table shows every query.
+ * A question that was sent again counts once: on a busy machine its timer fires though nothing was lost (U2), which
+ * says nothing about sidestub. The table shows every query.
  */
 export function brokenPromise({ story, walk, elapsed, asked }: Trial): string | undefined {
   const { address, questions } = story.promise;

@@ -129,7 +129,7 @@ export class BatchSocket {
     return ((this.octets[scratch + 2] ?? 0) << 8) | (this.octets[scratch + 3] ?? 0);
   }
 
-  /** Whether {@link receive} blocks the process for some milliseconds where nothing is there. */
+  /** Whether {@link receive} blocks the process for some milliseconds when no datagram is waiting. */
   get blocks(): boolean {
     return this.blocking;
   }

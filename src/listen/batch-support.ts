@@ -27,7 +27,9 @@ export function batchSupport(): BatchSupport {
   }
 }
 
-/** Sends datagrams to itself and, as a listener does, back to where they came from. @returns What was wrong with it. */
+/**
+ * Sends datagrams to itself and, as a listener does, back to their source. @returns What went wrong, if anything did.
+ */
 export function batchFailure(libc: Libc): string | undefined {
   const socket = new BatchSocket(libc, { address: '127.0.0.1', port: 0 });
   try {

@@ -6,7 +6,7 @@ import { ListenError } from './listen-error.ts';
 /** The sockets of one address that a service manager has opened for this process. */
 export interface PassedSockets {
   readonly endpoint: Endpoint;
-  /** File descriptors, bound, and listening where that has a meaning. */
+  /** File descriptors, bound, and listening if they are TCP. */
   readonly udp: number;
   readonly tcp: number;
 }
@@ -15,7 +15,7 @@ export interface PassedSockets {
 export interface PassedFrom {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly pid: number;
-  /** The text of a file below /proc/self/net, or `undefined` where there is none. */
+  /** The text of a file below /proc/self/net, or `undefined` if there is none. */
   readonly table: (name: string) => string | undefined;
   /** The target of a file descriptor: `socket:[INODE]`. @throws {Error} If there is no such descriptor. */
   readonly describe: (fd: number) => string;

@@ -12,14 +12,14 @@ import type { Allows } from './allow-list.ts';
 import { Backlog } from './backlog.ts';
 import type { ReadyAnswers } from './ready-answers.ts';
 
-/** How a query came. */
+/** The transport of a query. */
 export type Transport = 'udp' | 'tcp';
 
 /** What happened to messages from clients, for the metrics; nothing in it names a QNAME (S4). */
 export interface ResponderEvents {
   /** A query was admitted. */
   asked(transport: Transport, qtype: number): void;
-  /** A reply left: its RCODE, where the answer came from, and how long the client waited in this process. */
+  /** A reply was sent: its RCODE, the source of the answer, and how long the client waited in this process. */
   answered(rcode: number, source: Source, elapsed: Milliseconds): void;
   /** An error of the listener's own left: no resolving was done. */
   rejected(rcode: number): void;
@@ -61,7 +61,7 @@ export class Responder {
   ownAddresses: readonly string[] = [];
   /** Queries whose reply has not left: what shutdown waits for (S2). */
   private waiting = 0;
-  /** Questions that came when the turn's share was used up. */
+  /** Questions that arrived when the turn's share was used up. */
   private readonly backlog = new Backlog<ClientQuestion>(BACKLOG);
   /** When the share began to be used, and when it was used last. */
   private shareBegan: Milliseconds = Number.NEGATIVE_INFINITY;
@@ -145,7 +145,7 @@ export class Responder {
     for (const resolve of this.whenIdle.splice(0)) resolve();
   }
 
-  /** Begins with the question where there is time, and has it wait for its turn else. */
+  /** Starts the question if there is time, else queues it. */
   private queue(question: ClientQuestion): void {
     const { request, from, since } = question;
     this.waiting++;

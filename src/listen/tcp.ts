@@ -171,7 +171,7 @@ class Connection {
   private readonly deframer = new Deframer();
   private idle: Timer;
   private readonly life: Timer;
-  /** When the last whole query came or the last answer left. */
+  /** When the last whole query arrived or the last answer left. */
   private lastUsed: Milliseconds;
   private inFlight = 0;
   private ended = false;

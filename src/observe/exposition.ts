@@ -90,7 +90,7 @@ export function sharedExposition(exposition: Exposition, clock: Clock): Expositi
 }
 
 /**
- * Which format a client would rather have: OpenMetrics only where it is named and weighs no less than plain text.
+ * Which format a client prefers: OpenMetrics only if it is named with a weight of at least that of plain text.
  *
  * @see RFC 9110 §12.5.1
  */

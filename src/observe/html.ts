@@ -1,4 +1,4 @@
-/** Markup that is safe to send: made by {@link html}, and by nothing else. */
+/** Markup that is safe to send: only {@link html} makes it. */
 export class Markup {
   readonly text: string;
 

@@ -44,12 +44,12 @@ const rcodeClasses = new Map<number, RcodeClass>([
   [Rcode.BADVERS, 'BADVERS'],
 ]);
 
-/** The label for a response's RCODE, extended by OPT's octet where there is one (RFC 6891 §6.1.3). */
+/** The label for a response's RCODE, extended by OPT's octet if there is one (RFC 6891 §6.1.3). */
 export function rcodeClass(rcode: number): RcodeClass {
   return rcodeClasses.get(rcode) ?? 'other';
 }
 
-/** What spared an expansion its query upstream: a cut, a pin, an expired cut (N9), or A's denial (F3). */
+/** What saved an expansion its query upstream: a cut, a pin, an expired cut (N9), or A's denial (F3). */
 export type SavingReason = (typeof SAVING_REASONS)[number];
 export const SAVING_REASONS = ['cut', 'pin', 'stale_cut', 'shared_nxdomain'] as const;
 

@@ -23,7 +23,7 @@ export interface LineStream {
 export interface LineOutputOptions {
   readonly stream: LineStream;
   readonly clock: Clock;
-  /** Told of each line that was dropped. */
+  /** Called for each line that was dropped. */
   readonly onDropped?: () => void;
   /** Writes as `node:fs` does: some of the octets, or an error. */
   readonly write?: (fd: number, octets: Uint8Array) => number;

@@ -4,10 +4,10 @@ import type { Clock, Milliseconds, Timer } from '../clock.ts';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
-/** JSON for pipes, text for people, with colours where a terminal shows them; no meaning hangs on a colour alone. */
+/** JSON for pipes, text for people, with colours on a terminal that has them; no meaning depends on a colour alone. */
 export type LogFormat = 'json' | 'text' | 'coloured';
 
-/** What is said of an event; `undefined` is left out. */
+/** The fields of an event; `undefined` ones are left out. */
 export type LogFields = Readonly<Record<string, LogValue | undefined>>;
 export type LogValue = string | number | boolean | null | readonly string[];
 
@@ -33,7 +33,7 @@ export interface LogOptions {
   /** Milliseconds of the epoch, for people; nothing is measured by it. */
   readonly wallClock: () => number;
   readonly clock: Clock;
-  /** Told of each line that was left out because its event had written enough (S1). */
+  /** Called for each line that was left out because its event had reached its limit (S1). */
   readonly onSuppressed?: (() => void) | undefined;
 }
 
@@ -132,7 +132,7 @@ type Head = { readonly time: string; readonly level: LogLevel; readonly event: s
 
 const HEAD: readonly string[] = ['time', 'level', 'event'] satisfies (keyof Head)[];
 
-/** Only what may be said at this level, and under no name that the line has already. */
+/** Only the fields that are allowed at this level, without names that the line has already. */
 function presentable(fields: LogFields, level: LogLevel): [string, LogValue][] {
   const shown: [string, LogValue][] = [];
   for (const [name, value] of Object.entries(fields)) {

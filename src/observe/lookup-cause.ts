@@ -3,9 +3,8 @@ import type { AnswerSource, FailureReason } from '../vocabulary.ts';
 import type { LookupStep, RecentLookup } from './lookup-watch.ts';
 
 /**
- * What a lookup that was slow or failed hangs on: upstream's own SERVFAIL, an upstream that said nothing or could not be
- * asked or understood, a failure that is remembered; or where its time went: upstream's, the client's between its
- * questions, or our own.
+ * Why a lookup was slow or failed: upstream's SERVFAIL; an upstream that was silent, unreachable or unreadable; a
+ * remembered failure; or which part took the time: upstream, the client between its questions, or sidestub.
  */
 export type CauseKind =
   | 'servfail'

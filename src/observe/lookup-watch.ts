@@ -17,7 +17,7 @@ export interface WatchedAnswer {
   readonly source: AnswerSource;
   /** Whether there are records of the type that was asked. */
   readonly hasData: boolean;
-  /** Why upstream has not answered, where it was asked in vain. */
+  /** Why upstream has not answered, if it was asked and did not. */
   readonly failure?: FailureReason | undefined;
 }
 
@@ -58,7 +58,7 @@ export interface LookupWatchOptions {
   readonly split: (qname: string) => SplitName | undefined;
   readonly steps: HistogramSet<LookupOutcome>;
   readonly duration: Histogram;
-  /** Told of each lookup that has ended. @param name - User data (S4). */
+  /** Called for each lookup that has ended. @param name - User data (S4). */
   readonly onEnd?: (lookup: RecentLookup, name: string) => void;
 }
 

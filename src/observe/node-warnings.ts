@@ -1,8 +1,8 @@
 /**
- * Takes Node's own warnings in place of stderr: a timer that overflows, listeners that pile up, a deprecation. Each is a
- * bug of ours, and text between the lines of a JSON log breaks what reads them.
+ * Takes over Node's own warnings from stderr: a timer that overflows, too many listeners, a deprecation. Each is a bug
+ * of ours, and text between the lines of a JSON log breaks its readers.
  *
- * @param report - Told of each; the stack says where it comes from.
+ * @param report - Called with each; the stack says where it comes from.
  */
 export function takeNodeWarnings(report: (warning: Error) => void): void {
   // Node prints them in a listener of its own.

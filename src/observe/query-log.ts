@@ -72,9 +72,9 @@ export function createQueryLog(options: QueryLogOptions): QueryLog {
 }
 
 /**
- * Opens a file to append to; only its owner may read it, since what programs look up is theirs.
+ * Opens a file to append to; only its owner may read it, since the names are user data.
  *
- * @param onFailure - Told once for each file that takes no more: lines are thrown away until it is opened anew.
+ * @param onFailure - Called once for each file that accepts no more: lines are dropped until it is reopened.
  * @throws {Error} As `node:fs` does, if it cannot be opened.
  */
 export function openQueryLog(path: string, onFailure: (error: Error) => void): QueryLogStream {

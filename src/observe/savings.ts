@@ -10,9 +10,9 @@ export interface CountedAnswers {
 }
 
 /**
- * What the proofs have spared, in questions and in time: nothing on the path counts it twice.
+ * What the proofs have saved, in questions and in time; nothing on the path is counted twice.
  *
- * Answers from cuts and pins are read where responses are counted, since the fastest of them never reach the stages.
+ * Answers from cuts and pins are read from the counters of responses, since the fastest of them never reach the stages.
  */
 export class Savings {
   private readonly counted: CountedAnswers;

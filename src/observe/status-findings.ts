@@ -2,7 +2,7 @@ import type { FailureReason } from '../vocabulary.ts';
 import { duration, share } from './status-text.ts';
 import { quantile, type StatusView } from './status-view.ts';
 
-/** What a person should know before everything else. */
+/** What a reader of the page should know first. */
 export interface Finding {
   readonly level: 'bad' | 'warn' | 'good';
   readonly what: string;

@@ -22,7 +22,7 @@ export interface StatusServerOptions {
   readonly pagesFor?: (request: IncomingMessage) => boolean;
   /** Whether a server on a loopback address may be called by any name. */
   readonly anyHost?: boolean;
-  /** Told of a page that failed: the client gets a 500 without the reason. */
+  /** Called when a page failed: the client gets a 500 without the reason. */
   readonly onBug: (error: unknown) => void;
   readonly limits?: Partial<StatusLimits>;
   /** Called when a client reaches a limit. */

@@ -1,7 +1,7 @@
 /** Between a number and its unit: no line ends there. */
 const NBSP = '\u00a0';
 
-/** A span in the unit that a person would use; a dash where nothing is known. @param seconds - In seconds. */
+/** A span in a suitable unit; a dash if it is not known. @param seconds - In seconds. */
 export function duration(seconds: number | undefined): string {
   if (seconds === undefined) return '–';
   if (seconds < 0.001)

@@ -46,7 +46,7 @@ export interface UpstreamView {
   readonly trouble: FailureReason | undefined;
   /** Since the start. */
   readonly answers: number;
-  /** Questions that it left without a word, since the start. */
+  /** Questions that it did not answer, since the start. */
   readonly unanswered: number;
   /** Of those, in {@link StatusView.stretch}. */
   readonly unansweredNow: number;
@@ -108,9 +108,10 @@ export function statusView(sources: StatusSources): () => StatusView {
 }
 
 /**
- * The value below which a share of the observations lies, evenly spread within its bucket as Prometheus takes them to be.
+ * The value below which a share of the observations lies, assuming as Prometheus does that they are spread evenly
+ * within a bucket.
  *
- * @returns `undefined` where nothing was observed; the last bound where it lies beyond.
+ * @returns `undefined` without observations; the last bound if it lies beyond that.
  */
 export function quantile(
   { bounds, counts }: Pick<Histogram, 'bounds' | 'counts'>,

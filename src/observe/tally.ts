@@ -27,7 +27,7 @@ export class TallySet<Label extends string> {
   }
 
   /**
-   * The tally behind a label, for a path that adds to it often enough to spare the look-up.
+   * The tally of a label, for a path that counts often enough to save the look-up.
    *
    * @throws {RangeError} When the label is not in the set.
    */

@@ -22,7 +22,7 @@ export function ownedAddresses(answer: readonly Rr[], qname: Name, qtype: number
   return owned;
 }
 
-/** An A or AAAA record's address as people write it (RFC 5952). */
+/** The text of an A or AAAA record's address (RFC 5952). */
 export function addressText({ type, rdata }: Rr): string {
   if (type === RrType.A) return rdata.join('.');
   const groups = Array.from({ length: 8 }, (_, i) => uint16(rdata, 2 * i).toString(16)).join(':');

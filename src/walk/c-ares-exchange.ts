@@ -48,7 +48,7 @@ interface Slot {
   done: boolean;
 }
 
-/** Told to {@link caresExchange}. */
+/** Options of {@link caresExchange}. */
 export interface CaresExchangeOptions {
   readonly clock: Clock;
   readonly inbox: Inbox;
@@ -57,7 +57,7 @@ export interface CaresExchangeOptions {
   readonly paces: readonly ServerPace[];
 }
 
-/** What a pair came to. */
+/** The result of a pair. */
 export interface CaresReplies {
   /** Index 0 is A; error responses too. */
   readonly replies: readonly (Reply | undefined)[];
@@ -151,7 +151,7 @@ class Exchange {
     else this.end(slot, reply);
   }
 
-  /** @param failure - What the server said instead of an answer, if it said anything. */
+  /** @param failure - The server's RCODE in place of an answer, if it replied. */
   private sendAgain(slot: Slot, failure: Reply | undefined): void {
     const most = TRIES * this.options.nameservers.length;
     if (slot.tries < most && !this.hasRecords) this.send(slot);

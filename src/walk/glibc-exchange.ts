@@ -19,7 +19,7 @@ export interface GlibcThread {
   mode: 'parallel' | 'single' | 'reopen';
 }
 
-/** What came of asking every nameserver. */
+/** The result of asking every nameserver. */
 export interface GlibcReplies {
   /** Index 0 is A; both are absent if there was no usable answer. */
   readonly replies: readonly (Reply | undefined)[];
@@ -29,7 +29,7 @@ export interface GlibcReplies {
   readonly nobodyThere: boolean;
 }
 
-/** Told to {@link glibcExchange}. */
+/** Options of {@link glibcExchange}. */
 export interface GlibcExchangeOptions {
   readonly clock: Clock;
   readonly inbox: Inbox;

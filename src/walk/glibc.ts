@@ -43,7 +43,7 @@ class Search {
   private readonly thread: GlibcThread;
   private readonly signal: AbortSignal | undefined;
   private readonly log: WalkLog;
-  /** What the elements of the list came to that did not end it. */
+  /** The results of the elements of the list that did not end the search. */
   private readonly inList = new Set<Meaning>();
 
   constructor(options: ClientOptions, thread: GlibcThread, signal: AbortSignal | undefined) {

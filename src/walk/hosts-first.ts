@@ -11,10 +11,10 @@ export type KnownAddresses = (name: string) => readonly string[] | undefined;
 const HOSTS = '/etc/hosts';
 
 /**
- * What this container's `/etc/hosts` says, read anew at each look (L6).
+ * This container's `/etc/hosts`, read again at each look-up (L6).
  *
- * kubelet mounts the pod's file, with its `hostAliases`, into every container that has none of its own. A container whose
- * image or volume brings another is not seen from here.
+ * kubelet mounts the pod's file, with its `hostAliases`, into every container that has none of its own. A file from
+ * another container's image or volume is not seen here.
  */
 export const knownHere: KnownAddresses = (name) => knownIn(name, readHere());
 

@@ -22,7 +22,7 @@ interface Slot {
   stream?: AskSocket;
 }
 
-/** Told to {@link muslExchange}. */
+/** Options of {@link muslExchange}. */
 export interface MuslExchangeOptions {
   readonly clock: Clock;
   readonly inbox: Inbox;
@@ -118,7 +118,7 @@ class Exchange {
     slot.stream.send(slot.question.octets, peer);
   }
 
-  /** A stream that breaks, or brings an RCODE that is not accepted, ends the whole exchange. */
+  /** A stream that breaks, or an RCODE that is not accepted, ends the whole exchange. */
   private takeFromStream(via: AskSocket, octets: Uint8Array | undefined): void {
     const slot = this.slots.find(({ stream }) => stream === via);
     if (slot === undefined || slot.reply !== undefined) return;

@@ -6,7 +6,7 @@ import { WireError } from '../wire/wire-error.ts';
 /** An answer as far as any client library looks at it. */
 export interface Reply {
   readonly header: Header;
-  /** Absent where there is none, or none that can be read. */
+  /** Absent if there is none that can be read. */
   readonly question?: Question;
   readonly truncated: boolean;
   /** The answer section up to the first record that is malformed or cut off: the records before it are used (M7). */

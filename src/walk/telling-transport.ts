@@ -5,7 +5,7 @@ import { readQuestion } from '../wire/question.ts';
 import { WireError } from '../wire/wire-error.ts';
 import type { AskSocket, AskTransport, SocketListener } from './ask-socket.ts';
 
-/** Told of each answer that says where it comes from. */
+/** Called for each answer that names its source. */
 export type NoteSource = (qname: string, qtype: number, source: string) => void;
 
 const OPT_OCTETS = 11;

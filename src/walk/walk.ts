@@ -39,7 +39,7 @@ export type Meaning = 'addresses' | 'no-such-name' | 'no-data' | 'failure';
 
 /** What a client reads in resolv.conf. */
 export interface ResolverFacts {
-  /** In order; where there are more than three, the libcs read the first three. */
+  /** In order; the libcs read only the first three. */
   readonly nameservers: readonly Endpoint[];
   readonly search: readonly Name[];
   readonly ndots: number;

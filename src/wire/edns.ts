@@ -104,7 +104,7 @@ function isNodataDenied(option: Uint8Array): boolean {
   return Buffer.compare(option, NODATA_DENIED_OPTION) === 0;
 }
 
-/** The text of the EDE with this INFO-CODE in an OPT; `undefined` where there is none, or its options do not fit. */
+/** The text of the EDE with this INFO-CODE in an OPT; `undefined` if there is none, or its options are malformed. */
 export function readEde(
   octets: Uint8Array,
   opt: { rdataAt: number; rdlength: number },

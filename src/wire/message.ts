@@ -11,7 +11,10 @@ export interface Message {
   readonly rcode: number;
   /** AA as the upstream set it. */
   readonly authoritative: boolean;
-  /** Set where the upstream said that this is not all (TC) and nothing better came: never kept, and TC for the client. */
+  /**
+   * Set when upstream said that the message is incomplete (TC) and nothing better arrived: never cached, and TC for the
+   * client.
+   */
   readonly truncated?: boolean;
   /**
    * Set when another sidestub says that it denies a name that exists without addresses, so that a search goes on (N7).
@@ -29,7 +32,7 @@ export interface Message {
   readonly additional: readonly Rr[];
 }
 
-/** Whether the upstream said more than this, or meant to: it is not kept, and proves nothing (U3, U4). */
+/** Whether upstream sent or meant more than this: it is not cached, and proves nothing (U3, U4). */
 export function isUnfinished({ truncated, partial }: Message): boolean {
   return truncated === true || partial === true;
 }

@@ -48,7 +48,7 @@ export function readPartialResponse(
   return { message, isAnswerWhole: isWhole };
 }
 
-/** The answer section up to where it is damaged. */
+/** The answer section up to the damage. */
 function wholeRecords(octets: Uint8Array, { ancount }: Header, start: number) {
   const answer: Rr[] = [];
   let at = start;

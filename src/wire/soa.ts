@@ -21,7 +21,7 @@ export const OWN_MNAME: Name = 'sidestub.invalid.';
 /** MINIMUM is the last of five 32-bit numbers behind two names (RFC 1035 §3.3.13). */
 const NUMBERS_OCTETS = 20;
 
-/** The SOA of a negative answer to `qname`; `undefined` where there is none for a zone that holds the name. */
+/** The SOA of a negative answer to `qname`; `undefined` if there is none for a zone that contains the name. */
 export function negativeProof(message: Message, qname: Name): NegativeProof | undefined {
   for (const rr of message.authority) {
     if (rr.type !== RrType.SOA || rr.rdata.length < NUMBERS_OCTETS + 2) continue;

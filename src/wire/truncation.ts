@@ -35,7 +35,7 @@ function rrsetKey({ type, klass, owner }: Rr): string {
 /** The addresses that were asked for, as if the QNAME had them itself. */
 function flatten({ question }: Request, answer: readonly Rr[]): Rr[] {
   const owner = question.octets.slice(0, question.octets.length - 4);
-  // No link of the chain may be believed longer than it said (C2).
+  // No link of the chain may live longer than its TTL (C2).
   const ttl = answer.reduce((lowest, rr) => Math.min(lowest, rr.ttl), Number.POSITIVE_INFINITY);
   return answer.filter((rr) => rr.type === question.qtype).map((rr) => ({ ...rr, owner, ttl }));
 }

@@ -16,9 +16,9 @@ import { labelsOf, lastLabel, type Name, parseName } from '../../wire/name.ts';
 export interface Lookup {
   readonly client: string;
   readonly path: 'sidestub' | 'direct';
-  /** Absent where it was given up. */
+  /** Absent if the lookup was given up. */
   readonly walk?: Walk;
-  /** Where the daemon says that its answers came from: `A cut com.svc.cluster.local.`, `AAAA cache` by QNAME. */
+  /** The source that the daemon gave for its answers: `A cut com.svc.cluster.local.`, `AAAA cache`, by QNAME. */
   readonly sources: ReadonlyMap<Name, readonly string[]>;
 }
 
@@ -71,7 +71,7 @@ export async function explainName(name: string, options: ExplainOptions): Promis
   return { name, ...(hosts === undefined ? {} : { hosts }), lookups, warnings };
 }
 
-/** Whether a server said anything at all. */
+/** Whether any server replied at all. */
 export function wasAnswered({ walk }: Lookup): boolean {
   const isWord = ({ rcodeA, rcodeAAAA }: Step) => (rcodeA ?? rcodeAAAA) !== undefined;
   return walk?.steps.some(isWord) === true;

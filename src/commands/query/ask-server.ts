@@ -16,7 +16,7 @@ export interface AskOptions {
   readonly clock: Clock;
 }
 
-/** What came back. */
+/** The reply. */
 export interface Asked {
   /** A response to this very question, whole and parseable. */
   readonly octets: Uint8Array;

@@ -12,8 +12,8 @@ export interface MemoryTrimOptions {
 }
 
 /**
- * Gives memory back a moment after it was needed: what V8's compilers and collectors take from the C library while a
- * daemon warms up stays with that library else, 15 of 95 MiB some seconds after the first load.
+ * Returns memory to the system shortly after it was needed: otherwise the C library keeps what V8's compilers and
+ * collectors free while a daemon warms up, 15 of 95 MiB some seconds after the first load.
  */
 export class MemoryTrim {
   private readonly options: MemoryTrimOptions;

@@ -10,7 +10,7 @@ export interface NameWaitOptions {
   readonly timeout: Milliseconds;
   /** Ends the wait before that. */
   readonly signal?: AbortSignal;
-  /** Told after each round that did not bring the name. */
+  /** Called after each round in which the name was not found. */
   readonly onRetry?: (name: string, reason: string) => void;
 }
 
@@ -18,11 +18,11 @@ export interface NameWaitOptions {
 export interface NameWait {
   readonly name: string;
   readonly resolved: boolean;
-  /** As the first of the clients got them; none where it is not resolved. */
+  /** From the first client; none if the name was not resolved. */
   readonly addresses: readonly string[];
   readonly rounds: number;
   readonly waited: Milliseconds;
-  /** Why it is not resolved, by the last round that came to an end. */
+  /** Why it is not resolved, from the last complete round. */
   readonly reason?: string;
 }
 

@@ -7,7 +7,7 @@ export interface ClusterVersion {
 /** Native sidecars are on by default from 1.29 (KEP-753); before, a sidecar would keep a Job from ending. */
 const OLDEST: ClusterVersion = { major: 1, minor: 29 };
 
-/** Reads `1.33`, `v1.33.2`, `1.29+` or `v1.31.4-eks-a1b2`; `undefined` for anything else. */
+/** Parses `1.33`, `v1.33.2`, `1.29+` or `v1.31.4-eks-a1b2`; `undefined` for anything else. */
 export function parseClusterVersion(text: string): ClusterVersion | undefined {
   const match = /^v?(\d{1,3})\.(\d{1,3})(?:[.+-].*)?$/.exec(text.trim());
   return match === null ? undefined : { major: Number(match[1]), minor: Number(match[2]) };

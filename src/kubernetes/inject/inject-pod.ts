@@ -39,7 +39,7 @@ export interface InjectionOptions extends Choices {
   readonly clusterDns: ClusterDns | undefined;
   /** Where pods reach the daemon of their node: mode `node` needs it. */
   readonly nodeDns: string | undefined;
-  /** `undefined` is taken for new enough. */
+  /** `undefined` counts as new enough. */
   readonly clusterVersion: ClusterVersion | undefined;
   /**
    * Whether an annotation should record how to undo the injection. Pods do not need it: they are replaced, manifests
@@ -92,7 +92,7 @@ export function injectPod(value: unknown, options: InjectionOptions): Injection 
 function injectionFor(found: Pod, options: InjectionOptions): Injection {
   const inTheWay = unwanted(found);
   if (inTheWay !== undefined) return notInjected(inTheWay);
-  // A manifest is its author's; an update brings the sidecar to the front by itself.
+  // A manifest belongs to its author; an update moves the sidecar to the front by itself.
   const untouched = { pod: found, patch: [], warnings: [] };
   const repair = options.restorable ? untouched : repairSidecar(found);
   const { pod, patch: repairs, warnings: repaired } = repair;
@@ -145,7 +145,7 @@ function nodeInjection(pod: Pod, options: InjectionOptions): Injection {
   return { outcome: 'injected', mode: 'node', patch, warnings };
 }
 
-/** The annotation that removal will read, where there is something to know. */
+/** The annotation that removal will read, if there is anything to record. */
 function restoreNote(value: unknown, pod: Pod, { patch }: Injected): AddOperation[] {
   if (patch.length === 0 || isInjected(pod.annotations)) return [];
   const record = new Map([
@@ -306,7 +306,7 @@ function mounts(pod: Pod): AddOperation[] {
   return [...init, ...others];
 }
 
-/** At the end of a list that is made first where it is missing. */
+/** At the end of a list, which is created first if it is missing. */
 function append(
   path: readonly (string | number)[],
   list: readonly unknown[] | undefined,

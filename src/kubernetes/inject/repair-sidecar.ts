@@ -14,10 +14,10 @@ export interface Repair {
 const STRIPPED = `another webhook removed restartPolicy from ${SIDECAR}, and it was put back: update that webhook, its Kubernetes library is older than 0.28`;
 
 /**
- * Undoes what webhooks behind ours do to a sidecar. Istio's, when it is invoked again, puts its own init containers in front;
- * those have our mount by then, and would find no file. And a webhook that is built with a Kubernetes library older than 0.28
- * does not know `restartPolicy` of an init container and writes the pod back without it; the API server would refuse that
- * pod, and there would be no job at all.
+ * Undoes changes that later webhooks make to a sidecar. Istio's, when it is invoked again, puts its own init containers
+ * first; by then those have our mount, and would find no file. A webhook built with a Kubernetes library older than
+ * 0.28 does not know `restartPolicy` of an init container and writes the pod back without it; the API server would
+ * refuse that pod, and the job would not run at all.
  *
  * A sidecar behind containers that do not mount its file stays where it was put.
  */

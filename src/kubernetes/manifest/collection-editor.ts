@@ -9,7 +9,7 @@ export interface MemberChanges {
   readonly added: readonly (readonly [key: string, value: unknown])[];
 }
 
-/** Writes changes of a collection into the text that it came from; YAML's two styles each have their own. */
+/** Writes changes of a collection into its text; each of YAML's two styles has an editor of its own. */
 export abstract class CollectionEditor {
   protected readonly text: string;
   protected readonly edits: TextEdits;

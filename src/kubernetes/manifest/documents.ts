@@ -44,10 +44,10 @@ function formatOf(part: string): 'yaml' | 'json' {
   return isJson(part.replace(MARKER, '')) ? 'json' : 'yaml';
 }
 
-/** `---` and the rest of its line, where that is blank. */
+/** `---` and the rest of its line, if that is blank. */
 const MARKER = /^---[ \t]*(?:\r?\n|$)/;
 
-/** The JSON values of a part, each with what follows it; `undefined` where there are fewer than two. */
+/** The JSON values of a part, each with the text after it; `undefined` if there are fewer than two. */
 function jsonPieces(part: string): string[] | undefined {
   const [marker = ''] = MARKER.exec(part) ?? [];
   const ends: number[] = [];

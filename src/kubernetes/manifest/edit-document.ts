@@ -32,7 +32,7 @@ export interface EditedDocument {
   readonly overwritten: ReadonlyMap<string, Spelling>;
 }
 
-/** Stands for a member that a merge key (`<<`) brings in, and that is not written where it counts. */
+/** Marks a member that comes from a merge key (`<<`) and has no text at this place. */
 export const MERGED = '<<';
 
 /**
@@ -151,7 +151,7 @@ class DocumentEditor {
     }
   }
 
-  /** The members that have to be written: those that a merge key brings in need not be. */
+  /** The members that have to be written: those that come from a merge key need not be. */
   private addedKeys(
     map: YAMLMap,
     own: ReadonlyMap<string, number>,
@@ -176,7 +176,7 @@ class DocumentEditor {
     return spelling?.source === MERGED && isSame(spelling.value, value);
   }
 
-  /** What merge keys bring in afterwards: the first of several that have a member. */
+  /** The members that merge keys provide afterwards: the first of several wins. */
   private inherited(map: YAMLMap): ReadonlyMap<string, unknown> {
     const sources = map.items
       .filter(isMerge)

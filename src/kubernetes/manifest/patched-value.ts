@@ -19,7 +19,7 @@ export class PatchedValue {
     return this.value;
   }
 
-  /** What a value was before it was changed; itself where it was not, or is new. */
+  /** A value before the change; the value itself if it is unchanged or new. */
   originOf(value: unknown): unknown {
     return typeof value === 'object' && value !== null ? (this.origins.get(value) ?? value) : value;
   }

@@ -42,13 +42,13 @@ export function isSame(some: unknown, other: unknown): boolean {
   );
 }
 
-/** `null` has many spellings, none of which says anything else. */
+/** `null` has many spellings, all with the same meaning. */
 function isSameScalar(scalar: RawScalar, other: unknown): boolean {
   if (scalar.value === null) return other === null || plainValue(other) === null;
   return other instanceof RawScalar && scalar.source === other.source;
 }
 
-/** A member of an object; `undefined` where it has none of its own. */
+/** A member of an object; `undefined` if it has none of its own. */
 export function member(value: unknown, key: string): unknown {
   if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
   return (value as Readonly<Record<string, unknown>>)[key];

@@ -70,7 +70,7 @@ const PLAIN =
   /^(?:(?:--)?[A-Za-z_/$][\w./$()@+-]*(?: [A-Za-z_/$(][\w./$()@+-]*)*|\d+(?:m|[KMG]i)|\d+(?:\.\d+){3})$/;
 /** The same with `:`, which older readers do not take in flow collections. */
 const PLAIN_IN_BLOCK = /^(?:[A-Za-z_/$][\w./$()@:+-]*[\w./$()@+-])$/;
-/** Words that YAML 1.1 takes for something else. */
+/** Words that YAML 1.1 reads as something else. */
 const WORDS = /^(?:y|n|yes|no|on|off|true|false|null)$/i;
 
 function yamlText(text: string, inFlow = false): string {

@@ -69,9 +69,7 @@ function isBuiltIn({ groups }: KnownKind): boolean {
   return groups.every((group) => !group.includes('.'));
 }
 
-/**
- * Reads `KIND[.GROUP]=PATH`, such as `Job.batch.volcano.sh=spec.tasks[*].template`; `undefined` for anything else.
- */
+/** Parses `KIND[.GROUP]=PATH`, such as `Job.batch.volcano.sh=spec.tasks[*].template`; `undefined` for anything else. */
 export function parseTemplatePath(text: string): KnownKind | undefined {
   const match = /^([A-Za-z]\w*)(?:\.([a-z0-9][a-z0-9.-]*))?=\.?([^=]+)$/.exec(text);
   if (match === null) return undefined;

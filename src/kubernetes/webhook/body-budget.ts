@@ -1,4 +1,4 @@
-/** A body that is on its way. */
+/** A body that is still arriving. */
 export interface BodyShare {
   /** More of it has come. */
   take(octets: number): void;

@@ -64,7 +64,7 @@ export interface CertificateWatchOptions {
   /** What is in use at first. */
   readonly current: Certificate;
   readonly onChange: (certificate: Certificate) => void;
-  /** What is wrong with new files; the old certificate stays. Told once for each reason. */
+  /** What is wrong with new files; the old certificate stays in use. Called once for each reason. */
   readonly onFailure: (error: CertificateError) => void;
 }
 

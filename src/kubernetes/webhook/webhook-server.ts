@@ -24,7 +24,7 @@ export interface WebhookServerOptions {
   readonly metrics: WebhookMetrics;
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
-  /** Told of each review that was answered. */
+  /** Called for each review that was answered. */
   readonly onReview?: (request: AdmissionRequest, verdict: Verdict) => void;
   /** Called on an error; the pod is created anyway. */
   readonly onBug: (error: unknown) => void;
