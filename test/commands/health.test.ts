@@ -80,7 +80,7 @@ test('where the status server is off, every listener is asked for localhost (L6)
   const { code, stderr } = await listening(first, failing);
   t.equal(code, 1);
   t.equal(stderr, `not ready: ${failing} answers SERVFAIL for localhost\n`);
-  t.match(await listening('127.0.0.1:1'), { code: 1, stderr: /refused: nothing listens there/ });
+  t.match(await listening('127.0.0.1:1'), { code: 1, stderr: /refused: nobody listens there/ });
 });
 
 test('a resolv.conf that names the daemon is right for who asks it', async (t) => {

@@ -25,7 +25,7 @@ test('query: an answer, NXDOMAIN too, is 0; silence and refusal are 1', async (t
   t.match(denied, { code: 0, stderr: '', stdout: /NXDOMAIN/ });
   t.match(silentUdp, { code: 1, stdout: '', stderr: /over udp: silent for 300 ms\n$/ });
   t.match(silentTcp, { code: 1, stdout: '', stderr: /over tcp: silent for 300 ms\n$/ });
-  t.match(refused, { code: 1, stdout: '', stderr: /refused: nothing listens there\n$/ });
+  t.match(refused, { code: 1, stdout: '', stderr: /refused: nobody listens there\n$/ });
   t.match(wrong, { code: 64, stdout: '', stderr: /--timeout: must be at most 24d: 25d/ });
 });
 

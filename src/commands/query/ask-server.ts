@@ -102,5 +102,5 @@ const TC_IN_OCTET = 0x02;
 
 function wordsFor(error: Error): string {
   const code = 'code' in error ? error.code : undefined;
-  return code === 'ECONNREFUSED' ? 'refused: nothing listens there' : error.message;
+  return code === 'ECONNREFUSED' ? 'refused: nobody listens there' : error.message;
 }
