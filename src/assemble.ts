@@ -1,5 +1,8 @@
 import type { Clock } from './clock.ts';
 import type { Settings } from './config/settings.ts';
+import { AnswerMemory } from './memory/answer-memory.ts';
+import { Replies } from './memory/replies.ts';
+import { randomUint16 } from './random.ts';
 import { aaaaFilter } from './resolve/aaaa-filter.ts';
 import { AnswerCache, answerCache, type CacheTallies, cacheFill } from './resolve/answer-cache.ts';
 import { deniedByConfiguration } from './resolve/assumption.ts';
@@ -28,7 +31,6 @@ import { serveStale } from './resolve/serve-stale.ts';
 import { servfail } from './resolve/servfail.ts';
 import { type Flights, type SingleFlightOptions, singleFlight } from './resolve/single-flight.ts';
 import { pipeline, queryKey, type Resolve, type Stage } from './resolve/stage.ts';
-import { verdictOf } from './resolve/verdict.ts';
 import { wildcardGuard } from './resolve/wildcard-guard.ts';
 import { AUTO_DELAY } from './upstream/lanes.ts';
 import { RrType } from './wire/codes.ts';
@@ -74,6 +76,8 @@ export interface Resolver {
   readonly resolve: Resolve;
   readonly list: SearchList;
   readonly cache: AnswerCache;
+  /** What has been answered and may be answered again without asking the stages, out of the cache's memory. */
+  readonly replies: Replies;
   readonly flights: Flights;
   readonly zone: ClusterZone | undefined;
   readonly readiness: Readiness;
@@ -109,7 +113,12 @@ export function assembleResolver(parts: ResolverParts): Resolver {
     const expansion = list.expansionOf(qname);
     return zoneDenialLife(expansion === undefined ? 'usual' : denialKindOf(list, expansion));
   };
-  const cache = new AnswerCache({ ...settings.cache, clock, tallies: tallies.cache, denialLife });
+  const memory = new AnswerMemory({
+    ...settings.cache,
+    seed: (randomUint16() << 16) | randomUint16(),
+    onLost: () => tallies.cache.evictions.add(),
+  });
+  const cache = new AnswerCache({ memory, clock, tallies: tallies.cache, denialLife });
   const flights: Flights = new Map();
   const silence = new RouteSilence(routes, clock, tallies.unheard, (qname) =>
     list.inZone(qname) ? 'zone' : 'other',
@@ -154,7 +163,8 @@ export function assembleResolver(parts: ResolverParts): Resolver {
         mode: settings.search.mode === 'off' ? 'off' : 'prove',
         isDenied: deniedByConfiguration(settings.search),
         publicTlds: new Set(settings.search.public),
-        peek: (query) => cache.peek(query),
+        isKnown: (query) => cache.has(query),
+        hasData: (query) => cache.hasData(query),
         fates: tallies.fates,
         speculations: tallies.speculations,
       }),
@@ -202,10 +212,7 @@ export function assembleResolver(parts: ResolverParts): Resolver {
         clock,
         heardAt: (qname) => silence.heardAt(qname),
         isSilent: (qname) => silence.isSilent(qname),
-        hasAddresses: (query) => {
-          const known = cache.peek(query);
-          return known !== undefined && verdictOf(known.message, query) === 'data';
-        },
+        hasAddresses: (query) => cache.hasData(query),
       }),
     ],
     upstream,
@@ -214,6 +221,7 @@ export function assembleResolver(parts: ResolverParts): Resolver {
     resolve,
     list,
     cache,
+    replies: new Replies(memory),
     flights,
     zone,
     readiness,

@@ -222,13 +222,13 @@ export const settingTable = {
     default: { written: 'pass' },
   }),
   'cache.octets': setting({
-    kind: size(64 * KIB, 16 * GIB),
-    meaning: 'memory for positive answers',
+    kind: size(64 * KIB, 2 * GIB),
+    meaning: 'memory for positive answers, all that is taken for them',
     rule: 'C3',
     default: { written: '16MiB' },
   }),
   'cache.negativeOctets': setting({
-    kind: size(16 * KIB, 16 * GIB),
+    kind: size(16 * KIB, 2 * GIB),
     meaning: 'memory for negative answers, apart from cache.octets',
     rule: 'C3',
     default: { written: '4MiB' },

@@ -24,8 +24,8 @@ export function resolverTallies(metrics: Metrics): ResolverTallies {
 export function watch(metrics: Metrics, current: () => Resolver): void {
   metrics.flights.inProgress.readBy(() => current().flights.size);
   for (const part of ['positive', 'negative'] as const) {
-    metrics.cache.octets.readBy(part, () => current().cache.sizes[part].octets);
-    metrics.cache.entries.readBy(part, () => current().cache.sizes[part].entries);
+    metrics.cache.octets.readBy(part, () => current().cache.memory.sizes[part].octets);
+    metrics.cache.entries.readBy(part, () => current().cache.memory.sizes[part].entries);
   }
   metrics.search.cuts.readBy(() => current().zone?.cutCount ?? 0);
 }

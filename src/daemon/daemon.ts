@@ -4,9 +4,8 @@ import { canonicalAddress } from '../config/own-address.ts';
 import type { Settings } from '../config/settings.ts';
 import { type Endpoint, formatEndpoint } from '../endpoint.ts';
 import { allowList } from '../listen/allow-list.ts';
-import { AnswerTable } from '../listen/answer-table.ts';
 import type { PassedSockets } from '../listen/passed-sockets.ts';
-import { MAX_KINDS, ReadyAnswers } from '../listen/ready-answers.ts';
+import { ReadyAnswers } from '../listen/ready-answers.ts';
 import { Responder } from '../listen/responder.ts';
 import type { TcpLimit } from '../listen/tcp.ts';
 import { chooseUdp } from '../listen/udp-io.ts';
@@ -17,7 +16,6 @@ import { createMetrics, type Metrics } from '../observe/metrics.ts';
 import { createQueryLog, type LineStream } from '../observe/query-log.ts';
 import type { ConfiguredValue } from '../observe/status-view.ts';
 import { type Totals, totalsFields, totalsOf } from '../observe/totals.ts';
-import { randomUint16 } from '../random.ts';
 import type { FamiliesOptions } from '../resolve/families.ts';
 import type { HostsLookup } from '../resolve/local-names.ts';
 import type { Resolve } from '../resolve/stage.ts';
@@ -104,12 +102,6 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     const stack = error instanceof Error ? error.stack : String(error);
     log.error('bug', { version: parts.version, stack });
   };
-  const table = new AnswerTable({
-    octets: settings.cache.octets,
-    negativeOctets: settings.cache.negativeOctets,
-    maxKinds: MAX_KINDS,
-    seed: (randomUint16() << 16) | randomUint16(),
-  });
   const onVerdict: ConstructorParameters<typeof Generations>[0]['onVerdict'] = (
     zone,
     verdict,
@@ -118,7 +110,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     metrics.conformance.changes.add();
     if (zone !== undefined) metrics.conformance.verdicts.set(zone, verdict);
     // Proofs of a server that is not, or no longer, believed (N3).
-    table.dropCuts();
+    current().replies.dropCuts();
     log[verdict === 'conforming' ? 'info' : 'warn']('conformance', { zone, verdict, reason });
   };
   const state = new ReadyState({
@@ -151,6 +143,16 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   metrics.daemon.startup.readBy(() => ((state.readyAt ?? clock.now()) - startedAt) / 1_000);
   const lookups = lookupWatch(parts, metrics, current);
   const resolve: Resolve = (query, asker) => current().resolve(query, asker);
+  // A query log that says nothing of hits would not be one.
+  const ready =
+    parts.queryLog === undefined
+      ? new ReadyAnswers({
+          replies: current().replies,
+          repeat: (query, answer) => current().repeat(query, answer),
+          clock,
+          onHits: countHits(metrics),
+        })
+      : undefined;
   const responder = new Responder({
     resolve: watchedResolve(resolve, clock, {
       lookups,
@@ -160,16 +162,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     resolveForTool: resolve,
     clock,
     events: responderEvents(metrics, onBug),
-    // A query log that says nothing of hits would not be one.
-    ready:
-      parts.queryLog === undefined
-        ? new ReadyAnswers({
-            table,
-            repeat: (query, answer) => current().repeat(query, answer),
-            clock,
-            onHits: countHits(metrics),
-          })
-        : undefined,
+    ready,
   });
   responder.allows = allowList(settings.listen.allow);
   responder.ownAddresses = ownAddresses(settings);
@@ -240,9 +233,8 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
         responder.ownAddresses = ownAddresses(next.settings);
         responder.maxBacklog = next.settings.limits.flights;
         generations.replace(next);
+        ready?.replace(current().replies);
         await parts.others?.reload(next, listeners.endpoints);
-        // What was said under the old settings is not repeated under the new ones.
-        table.clear();
       },
       stop: async () => {
         state.stop();

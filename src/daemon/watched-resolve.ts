@@ -17,7 +17,7 @@ export interface Watchers {
 /**
  * Observes questions and their answers without changing them.
  *
- * It wraps the stages and is below the answer table: answers from that are counted there, and are never slow.
+ * It wraps the stages and is below the replies from memory: those are counted there, and are never slow.
  */
 export function watchedResolve(
   resolve: Resolve,

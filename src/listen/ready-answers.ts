@@ -1,11 +1,11 @@
 import type { Clock, Milliseconds } from '../clock.ts';
+import type { Replies } from '../memory/replies.ts';
 import { type TypeClass, typeClass } from '../observe/label-sets.ts';
 import type { Repeat } from '../resolve/repetition.ts';
 import type { Answer, Query } from '../resolve/stage.ts';
 import type { AnswerSource, Transport } from '../vocabulary.ts';
 import { TCP_OCTETS } from '../wire/render.ts';
 import type { Request } from '../wire/request.ts';
-import type { AnswerTable } from './answer-table.ts';
 
 /** What is counted of a hit: everything that the stages would have counted. */
 export interface Hit {
@@ -16,20 +16,20 @@ export interface Hit {
 }
 
 export interface ReadyAnswersOptions {
-  readonly table: AnswerTable;
+  readonly replies: Replies;
   readonly repeat: Repeat;
   readonly clock: Clock;
   /** Told of `count` equal hits at once, and how long each of them took. */
   readonly onHits: (hit: Hit, transport: Transport, count: number, took: Milliseconds) => void;
 }
 
-/** More than there can be: seven classes of types, two RCODEs, four sources, expansion or not. */
-export const MAX_KINDS = 256;
-
-/** The answer table with what it may hold and what its hits count for. */
+/** The replies that are ready, with what may be one of them and what their hits count for. */
 export class ReadyAnswers {
   private readonly options: ReadyAnswersOptions;
-  /** Hits that are counted alike, by the number that the table keeps. */
+  private replies: Replies;
+  /** Changes of {@link Replies.epoch} before those of the replies now. */
+  private past = 0;
+  /** Hits that are counted alike, by the number that is kept with a reply. */
   private readonly kinds: Hit[] = [];
   private readonly kindNumbers = new Map<string, number>();
   /** Where a reply is made whose query has no room behind it. */
@@ -37,17 +37,24 @@ export class ReadyAnswers {
 
   constructor(options: ReadyAnswersOptions) {
     this.options = options;
+    this.replies = options.replies;
+  }
+
+  /** Goes on with the replies of another configuration: what was asked under the old one is not repeated (S2). */
+  replace(replies: Replies): void {
+    this.past = this.epoch;
+    this.replies = replies;
   }
 
   /** Taken when a question is asked, for {@link keep}: what was proven then may be proven no longer. */
   get epoch(): number {
-    return this.options.table.epoch;
+    return this.past + this.replies.epoch;
   }
 
   /** Begins a batch. @returns The time, for {@link end}. */
   begin(): Milliseconds {
     const now = this.options.clock.now();
-    this.options.table.now = now;
+    this.replies.now = now;
     return now;
   }
 
@@ -57,14 +64,14 @@ export class ReadyAnswers {
    * @returns The reply's length; 0 where the query has to meet the stages.
    */
   answer(octets: Uint8Array, at: number, length: number, room: number): number {
-    return this.options.table.answer(octets, at, length, room, false);
+    return this.replies.answer(octets, at, length, room, false);
   }
 
   /** Ends a batch, whose replies have left: tells its hits. */
   end(begun: Milliseconds, transport: Transport): void {
-    const { table, clock, onHits } = this.options;
+    const { clock, onHits } = this.options;
     const took = clock.now() - begun;
-    table.takeHits((number, count) => {
+    this.replies.takeHits((number, count) => {
       const hit = this.kinds[number];
       if (hit !== undefined) onHits(hit, transport, count, took);
     });
@@ -72,13 +79,12 @@ export class ReadyAnswers {
 
   /** The reply to one query by itself, in octets of its own; `undefined` where the query has to meet the stages. */
   copy(query: Uint8Array, transport: Transport): Uint8Array | undefined {
-    const { table } = this.options;
     // Longer than any question with an OPT: not a plain one.
     if (query.length > MAX_PLAIN_OCTETS) return undefined;
     const begun = this.begin();
     this.scratch.set(query);
     const overTcp = transport === 'tcp';
-    const length = table.answer(this.scratch, 0, query.length, TCP_OCTETS, overTcp);
+    const length = this.replies.answer(this.scratch, 0, query.length, TCP_OCTETS, overTcp);
     if (length === 0) return undefined;
     const reply = this.scratch.slice(0, length);
     this.end(begun, transport);
@@ -96,9 +102,9 @@ export class ReadyAnswers {
     },
     reply: Uint8Array,
   ): void {
-    const { table, repeat } = this.options;
+    const { repeat } = this.options;
     const { request, query, answer } = given;
-    if (given.epoch !== table.epoch) return;
+    if (given.epoch !== this.epoch) return;
     const repetition = repeat(query, answer);
     if (repetition === undefined) return;
     const { rcode } = answer.message;
@@ -108,8 +114,10 @@ export class ReadyAnswers {
     this.begin();
     const { agedAt, until } = repetition;
     const isCut = answer.source === 'cut';
-    table.keep(request, reply, {
+    const isKept = answer.kept === answer.message;
+    this.replies.keep(request, reply, {
       message: answer.message,
+      storedAt: isKept ? answer.freshAt : undefined,
       age: answer.age,
       agedAt,
       until,

@@ -44,7 +44,7 @@ const STEADY = 8;
  * cost.
  *
  * This object owns the socket; node:dgram adopts it, signals that a datagram is there, and sends replies that come
- * later. On a wake-up all waiting datagrams are read, and those that the answer table knows are answered in place.
+ * later. On a wake-up all waiting datagrams are read, and those that memory has a reply for are answered in place.
  *
  * @throws {ListenError} When the address cannot be bound.
  */
@@ -212,7 +212,7 @@ class Drain {
     for (let i = 0; i < count; i++) this.resolve(this.late[i] ?? 0);
   }
 
-  /** Whether the answer table may be used for this client: without an allow list no address is read. */
+  /** Whether replies from memory may be used for this client: without an allow list no address is read. */
   private mayAsk(i: number): boolean {
     const { allows } = this.responder;
     return allows === undefined || allows(this.batches.peerOf(i).address);

@@ -110,7 +110,7 @@ interface OpenLookup {
 /**
  * Groups the questions of one client about one name: one lookup of a program is up to ten questions here.
  *
- * It sees only questions that reach the stages; the answer table answers in microseconds, which is never slow.
+ * It sees only questions that reach the stages; a reply from memory takes microseconds, which is never slow.
  */
 export class LookupWatch {
   private readonly options: LookupWatchOptions;

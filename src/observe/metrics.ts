@@ -167,7 +167,7 @@ function lookupMetrics(registry: MetricRegistry) {
   return {
     steps: registry.histogramSet({
       name: 'sidestub_lookup_steps',
-      help: 'Names that a lookup asked for until it ended, by outcome, without those that the answer table answered (in microseconds).',
+      help: 'Names that a lookup asked for until it ended, by outcome, without those that memory answered (in microseconds).',
       query:
         'sum(rate(sidestub_lookup_steps_sum[5m])) / sum(rate(sidestub_lookup_steps_count[5m]))',
       label: ['outcome', LOOKUP_OUTCOMES],
@@ -175,7 +175,7 @@ function lookupMetrics(registry: MetricRegistry) {
     }),
     duration: registry.histogram({
       name: 'sidestub_lookup_duration_seconds',
-      help: 'Time from the first question of a lookup to the answer that ended it, including all its steps and the time that the client took between them; without lookups that the answer table answered (in microseconds).',
+      help: 'Time from the first question of a lookup to the answer that ended it, including all its steps and the time that the client took between them; without lookups that memory answered (in microseconds).',
       query:
         'histogram_quantile(0.99, sum by (le) (rate(sidestub_lookup_duration_seconds_bucket[5m])))',
       bounds: LATENCY_BOUNDS,
@@ -239,13 +239,13 @@ function cacheMetrics(registry: MetricRegistry) {
   return {
     octets: registry.gaugeSet({
       name: 'sidestub_cache_bytes',
-      help: 'Octets that the cache holds, by part (C3).',
+      help: 'Octets of the answers that are kept, by part (C3).',
       query: 'sum(sidestub_cache_bytes)',
       label: ['part', CACHE_PARTS],
     }),
     entries: registry.gaugeSet({
       name: 'sidestub_cache_entries',
-      help: 'Answers that the cache holds, by part (C3).',
+      help: 'Answers that are kept, by part, replies made from cuts among them (C3).',
       query: 'sidestub_cache_entries{part="negative"}',
       label: ['part', CACHE_PARTS],
     }),

@@ -19,7 +19,7 @@ export interface LastWord {
 }
 
 export interface LastWordsOptions {
-  readonly cache: Pick<AnswerCache, 'peek' | 'stale'>;
+  readonly cache: Pick<AnswerCache, 'has' | 'hasData' | 'stale'>;
   readonly list: SearchList;
   readonly zone: Pick<ClusterZone, 'lastKnown'> | undefined;
 }
@@ -59,7 +59,7 @@ export class LastWords {
     if (denialKind === undefined || denialKind === 'brief') return undefined;
     const known = this.options.zone?.lastKnown(query.qname);
     // Something that is known of the name itself says more.
-    if (known === undefined || this.options.cache.peek(query) !== undefined) return undefined;
+    if (known === undefined || this.options.cache.has(query)) return undefined;
     const ede = { code: EdeCode.STALE_NXDOMAIN, text: 'denied within the last five minutes' };
     return { ...known, source: 'stale', ede };
   }
@@ -86,7 +86,8 @@ export class LastWords {
 
   private hasAddresses(query: Query): boolean {
     const { cache } = this.options;
-    const known = cache.peek(query) ?? cache.stale(query);
+    if (cache.hasData(query)) return true;
+    const known = cache.stale(query);
     return known !== undefined && verdictOf(known.message, query) === 'data';
   }
 }

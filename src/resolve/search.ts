@@ -22,8 +22,9 @@ export interface SearchOptions {
   /** Expansions that the operator denies: pins (N6), and what `assume` assumes (N5). */
   readonly isDenied: (expansion: Expansion) => boolean;
   readonly publicTlds: ReadonlySet<string>;
-  /** A fresh answer that is already here. */
-  readonly peek: (query: Query) => Answer | undefined;
+  /** Whether there is a fresh answer already, of whatever kind; and whether it is what was asked for. */
+  readonly isKnown: (query: Query) => boolean;
+  readonly hasData: (query: Query) => boolean;
   readonly fates: { add(fate: ExpansionFate): void };
   readonly speculations: { add(): void };
 }
@@ -103,7 +104,7 @@ class Steps {
   }
 
   private isCached(query: Query): boolean {
-    const isCached = this.options.peek(query) !== undefined;
+    const isCached = this.options.isKnown(query);
     if (isCached) this.options.fates.add('cache');
     return isCached;
   }
@@ -125,10 +126,7 @@ class Steps {
 
   /** Whether the name is there by its other family. */
   private isBesideAddresses(query: Query): boolean {
-    if (!isAddressQuery(query)) return false;
-    const sibling = siblingOf(query);
-    const known = this.options.peek(sibling);
-    return known !== undefined && verdictOf(known.message, sibling) === 'data';
+    return isAddressQuery(query) && this.options.hasData(siblingOf(query));
   }
 
   /** Takes note of what answered a question that no proof answers: upstream, or a cut of the last minutes (N9). */

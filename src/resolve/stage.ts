@@ -60,6 +60,8 @@ export interface Answer {
   readonly age: Seconds;
   /** When {@link age} was 0, on the program's clock; absent where nobody noted it. */
   readonly freshAt?: Milliseconds;
+  /** The message as upstream sent it and the memory keeps it: a stage that puts another in its place leaves this one. */
+  readonly kept?: Message;
   readonly ede?: Ede;
   /** Why upstream has not answered, where that is why there is no answer. */
   readonly failure?: UpstreamFailure;

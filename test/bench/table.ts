@@ -1,6 +1,7 @@
 import { PerformanceObserver } from 'node:perf_hooks';
 import { LRUCache } from 'lru-cache';
-import { AnswerTable } from '../../src/listen/answer-table.ts';
+import { AnswerMemory } from '../../src/memory/answer-memory.ts';
+import { Replies } from '../../src/memory/replies.ts';
 import { renderReply } from '../../src/wire/render.ts';
 import { readRequest } from '../../src/wire/request.ts';
 import { a, message, queryOctets } from '../support/messages.ts';
@@ -33,7 +34,7 @@ export async function run(): Promise<void> {
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 async function hitCost(entries: number): Promise<{ nanoseconds: number; collections: number }> {
-  const answers = new AnswerTable({ octets: 256 * MIB, negativeOctets: MIB, maxKinds: 1, seed: 1 });
+  const answers = repliesOf(256 * MIB);
   const query = queryOctets('n0000000.bench.example');
   const buffer = new Uint8Array(4_096);
   const ask = (i: number): number => {
@@ -81,7 +82,7 @@ type Ask = (name: string) => boolean;
 
 function table(entries: number): Ask {
   const octets = entries * ENTRY_OCTETS;
-  const answers = new AnswerTable({ octets, negativeOctets: MIB, maxKinds: 1, seed: 1 });
+  const answers = repliesOf(octets);
   const buffer = new Uint8Array(4_096);
   return (name) => {
     const query = queryOctets(name);
@@ -118,7 +119,11 @@ function scan(ask: Ask, gap: number): number {
   return hits / asked;
 }
 
-function keep(answers: AnswerTable, query: Uint8Array): void {
+function repliesOf(octets: number): Replies {
+  return new Replies(new AnswerMemory({ octets, negativeOctets: MIB, seed: 1 }));
+}
+
+function keep(answers: Replies, query: Uint8Array): void {
   const request = readRequest(query);
   const answer = message({ answer: [a(request.question.qname, '192.0.2.1')] });
   const reply = renderReply(request, answer, { age: 0, limit: 512 });

@@ -219,7 +219,7 @@ hosts:
   t.match(problemsOf(sources({ yaml, env, flags: { metrics: 'localhost' } })), [
     `${FILE}:3:3: unknown key: tcp.maxConections (did you mean maxConnections?)`,
     `${FILE}:2:9: tcp.idle: not a duration such as 250ms, 5s or 10m: "10"`,
-    `${FILE}:4:18: cache.octets: must be 64KiB to 16GiB: 1KiB`,
+    `${FILE}:4:18: cache.octets: must be 64KiB to 2GiB: 1KiB`,
     `${FILE}:4:32: cache.maxTtl: not whole seconds: 1500ms`,
     `${FILE}:5:17: search.mode: not prove, assume or off: "wonder"`,
     `${FILE}:5:32: search.ndots: must be 0 to 15: 16`,

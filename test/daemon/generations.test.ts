@@ -52,7 +52,7 @@ const QUERY = ownQuery('git.example.com.', RrType.A);
 
 test('a reload takes over what the same servers have said, and nothing of others', (t) => {
   const { generations, first } = setup(t);
-  const known = () => generations.resolver.cache.peek(QUERY) !== undefined;
+  const known = () => generations.resolver.cache.has(QUERY);
   generations.resolver.cache.store(
     QUERY,
     message({ answer: [a('git.example.com.', '192.0.2.7', 60)] }),

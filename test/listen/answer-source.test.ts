@@ -1,8 +1,9 @@
 // What `sidestub explain` asks the daemon beside its questions: where the answer comes from.
 import { test } from 'tap';
-import { AnswerTable } from '../../src/listen/answer-table.ts';
-import { MAX_KINDS, ReadyAnswers } from '../../src/listen/ready-answers.ts';
+import { ReadyAnswers } from '../../src/listen/ready-answers.ts';
 import { Responder } from '../../src/listen/responder.ts';
+import { AnswerMemory } from '../../src/memory/answer-memory.ts';
+import { Replies } from '../../src/memory/replies.ts';
 import { withQuestion } from '../../src/walk/telling-transport.ts';
 import { RrType } from '../../src/wire/codes.ts';
 import { readEde, SOURCE_INFO } from '../../src/wire/edns.ts';
@@ -19,10 +20,10 @@ const PLAIN = queryOctets(NAME, RrType.A, { edns: { dnssecOk: false } });
 
 function setup() {
   const clock = new HandClock();
-  const sizes = { octets: 1 << 16, negativeOctets: 1 << 16, maxKinds: MAX_KINDS, seed: 1 };
+  const sizes = { octets: 1 << 16, negativeOctets: 1 << 16, seed: 1 };
   const repeat = () => ({ agedAt: clock.now(), until: clock.now() + 60_000, isExpansion: false });
-  const table = new AnswerTable(sizes);
-  const ready = new ReadyAnswers({ table, repeat, clock, onHits: () => undefined });
+  const replies = new Replies(new AnswerMemory(sizes));
+  const ready = new ReadyAnswers({ replies, repeat, clock, onHits: () => undefined });
   const bugs: unknown[] = [];
   const no = () => undefined;
   const events = {

@@ -5,12 +5,13 @@ import { isIPv6 } from 'node:net';
 import { constants } from 'node:os';
 import { type Test, test } from 'tap';
 import { type Clock, monotonicClock } from '../../src/clock.ts';
-import { AnswerTable } from '../../src/listen/answer-table.ts';
 import { batchFailure, batchSupport } from '../../src/listen/batch-support.ts';
 import type { Libc } from '../../src/listen/libc.ts';
-import { type Hit, MAX_KINDS, ReadyAnswers } from '../../src/listen/ready-answers.ts';
+import { type Hit, ReadyAnswers } from '../../src/listen/ready-answers.ts';
 import { Responder } from '../../src/listen/responder.ts';
 import { listenUdpBatch } from '../../src/listen/udp-batch.ts';
+import { AnswerMemory } from '../../src/memory/answer-memory.ts';
+import { Replies } from '../../src/memory/replies.ts';
 import type { Answer, Query } from '../../src/resolve/stage.ts';
 import { RrType } from '../../src/wire/codes.ts';
 import { readHeader } from '../../src/wire/header.ts';
@@ -41,14 +42,10 @@ async function serve(
     if (!query.qname.startsWith('slow')) return Promise.resolve(answer);
     return new Promise((done) => answers.push(() => done(answer)));
   };
-  const table = new AnswerTable({
-    octets: 1 << 20,
-    negativeOctets: 1 << 18,
-    maxKinds: MAX_KINDS,
-    seed: 1,
-  });
+  const memory = new AnswerMemory({ octets: 1 << 20, negativeOctets: 1 << 18, seed: 1 });
+  const replies = new Replies(memory);
   const ready = new ReadyAnswers({
-    table,
+    replies,
     clock,
     repeat: () => ({ agedAt: clock.now(), until: clock.now() + 60_000, isExpansion: false }),
     onHits: (hit, _transport, count) => hits.push({ hit, count }),
@@ -69,7 +66,7 @@ async function serve(
   socket.bind(0, address);
   await once(socket, 'listening');
   t.teardown(() => socket.close());
-  return { endpoint: listener.endpoint, socket, asked, hits, answers, table };
+  return { endpoint: listener.endpoint, socket, asked, hits, answers };
 }
 
 function realLibc(): Libc {
@@ -98,7 +95,7 @@ const ids = (replies: readonly { octets: Buffer }[]): number[] =>
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
-/** Asks for a name until the table knows it. */
+/** Asks for a name until it is answered from memory. */
 async function learn(socket: Socket, port: number, address: string, name: string): Promise<void> {
   socket.send(queryOctets(name), port, address);
   await soon(socket, 'message');

@@ -490,8 +490,8 @@ export const SURVIVORS: readonly Survivor[] = [
     why: 'ASCII that is taken for UTF-8 is what it was; this spares it',
   },
   {
-    file: 'src/wire/packed-message.ts',
-    code: 'if (size > room.length) room = Buffer.alloc(size);',
+    file: 'src/memory/kept-records.ts',
+    code: 'if (size > room.length) room = new Uint8Array(size);',
     why: 'new room does as well; keeping what is large enough only saves making it',
   },
 ];

@@ -2,6 +2,7 @@ import { test } from 'tap';
 import { LastWords } from '../../src/resolve/last-word.ts';
 import { SearchList } from '../../src/resolve/search-list.ts';
 import type { Answer, DenialKind, Query } from '../../src/resolve/stage.ts';
+import { verdictOf } from '../../src/resolve/verdict.ts';
 import { EdeCode, RrType, typeName } from '../../src/wire/codes.ts';
 import { a, nodata, nxdomain } from '../support/messages.ts';
 import { SUFFIXES } from '../support/stub.ts';
@@ -24,7 +25,11 @@ function setup({ stale = {}, fresh = {}, cut }: Known) {
   const list = new SearchList({ suffixes: SUFFIXES, zone: ZONE, routedZones: [] });
   const keyOf = ({ qname, qtype }: Query) => `${qname} ${typeName(qtype)}`;
   const cache = {
-    peek: (asked: Query) => fresh[keyOf(asked)],
+    has: (asked: Query) => fresh[keyOf(asked)] !== undefined,
+    hasData: (asked: Query) => {
+      const known = fresh[keyOf(asked)];
+      return known !== undefined && verdictOf(known.message, asked) === 'data';
+    },
     stale: (asked: Query) => stale[keyOf(asked)],
   };
   const words = new LastWords({ cache, list, zone: { lastKnown: () => cut } });

@@ -14,7 +14,7 @@ import { a, message } from '../support/messages.ts';
 import { type Line, ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { SUFFIXES } from '../support/stub.ts';
 import { answerFrom } from '../support/world.ts';
-import { answer, over, promised, query } from './queries.ts';
+import { over, promised, query } from './queries.ts';
 
 const RTT = 20;
 const ZONE = 'cluster.local.';
@@ -48,7 +48,7 @@ async function setup({
   });
   const list = new SearchList({ suffixes: SUFFIXES, zone: ZONE, routedZones: [] });
   // What stands in for an upstream that fails is below, and is the zone's old cuts alone.
-  const cache = { peek: () => undefined, stale: () => undefined };
+  const cache = { has: () => false, hasData: () => false, stale: () => undefined };
   const lastWords = new LastWords({ cache, list, zone });
   const next = serveStale({
     clock,
@@ -64,7 +64,8 @@ async function setup({
     mode: 'off',
     isDenied: () => false,
     publicTlds: new Set(),
-    peek: () => undefined,
+    isKnown: () => false,
+    hasData: () => false,
     fates,
     speculations: new Tally(),
     ...options,
@@ -119,12 +120,12 @@ test('N3: a probe that denies nothing leaves the question its own time and its o
 });
 
 test('an answer that is here is the cache’s, whatever a cut says, and asks for no proof', async (t) => {
-  let known: Answer | undefined;
-  const { ask, upstream, takeFates } = await setup({ peek: () => known });
+  let isKnown = false;
+  const { ask, upstream, takeFates } = await setup({ isKnown: () => isKnown });
   await ask(`other.${POINT}`);
   upstream.takeAsked();
   takeFates();
-  known = answer();
+  isKnown = true;
   t.equal((await ask(NAME))?.source, 'upstream', 'what stands below gives it');
   t.same(upstream.takeAsked(), [`${NAME} A`]);
   t.same(takeFates(), ['cache']);

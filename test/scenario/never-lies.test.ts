@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { test } from 'tap';
 import type { Milliseconds } from '../../src/clock.ts';
-import { AnswerTable } from '../../src/listen/answer-table.ts';
-import { MAX_KINDS, ReadyAnswers } from '../../src/listen/ready-answers.ts';
+import { ReadyAnswers } from '../../src/listen/ready-answers.ts';
 import { Responder } from '../../src/listen/responder.ts';
 import { ownQuery } from '../../src/resolve/stage.ts';
 import { type Outgoing, UpstreamError } from '../../src/upstream/exchange.ts';
@@ -117,16 +116,10 @@ function byTheStages(stub: Stub): House['enter'] {
   };
 }
 
-/** As octets, through the listeners' responder: what was answered may be answered from its table. */
+/** As octets, through the listeners' responder: what was answered may be answered from its memory. */
 function byTheDoor(stub: Stub): House['enter'] {
-  const table = new AnswerTable({
-    octets: 1 << 17,
-    negativeOctets: 1 << 16,
-    maxKinds: MAX_KINDS,
-    seed: 1,
-  });
-  const { clock, repeat } = stub;
-  const ready = new ReadyAnswers({ table, repeat, clock, onHits: () => undefined });
+  const { clock, repeat, replies } = stub;
+  const ready = new ReadyAnswers({ replies, repeat, clock, onHits: () => undefined });
   const bug = (error: unknown) => stub.bugs.push(error);
   const nothing = () => undefined;
   const events = {
@@ -141,7 +134,7 @@ function byTheDoor(stub: Stub): House['enter'] {
   let verdicts = stub.verdicts.length;
   return (qname, qtype) => {
     // As the daemon does: what hung on a cut is forgotten with it (N3).
-    if (stub.verdicts.length !== verdicts) table.dropCuts();
+    if (stub.verdicts.length !== verdicts) replies.dropCuts();
     verdicts = stub.verdicts.length;
     const from = { transport: 'tcp', address: '127.0.0.1' } as const;
     return new Promise((resolve) => {

@@ -1,13 +1,26 @@
 import { RrClass, RrType } from '../wire/codes.ts';
 import { EDNS_UDP_OCTETS } from '../wire/edns.ts';
 import { Flag, HEADER_OCTETS, uint16 } from '../wire/header.ts';
-import { MAX_LABEL_OCTETS, MAX_NAME_OCTETS } from '../wire/name.ts';
+import { encodeName, MAX_LABEL_OCTETS, MAX_NAME_OCTETS, skipName } from '../wire/name.ts';
+import type { Question } from '../wire/question.ts';
 import type { Request } from '../wire/request.ts';
 
-/** The QNAME in lower case, zeros up to a whole word, and a word of QTYPE, DO and CD (C1). */
-const MAX_KEY_WORDS = Math.ceil(MAX_NAME_OCTETS / 4) + 1;
+/**
+ * The QNAME in lower case, zeros up to a whole word, a word of QTYPE, DO and CD, and one of QCLASS where it is not IN (C1):
+ * a name says where it ends, so that one key never begins another.
+ */
+const MAX_KEY_WORDS = Math.ceil(MAX_NAME_OCTETS / 4) + 2;
 const KEY_DO = 1;
 const KEY_CD = 2;
+
+/** What tells a question from others, down in the stages. */
+export interface Asked extends Question {
+  readonly dnssecOk: boolean;
+  readonly checkingDisabled: boolean;
+}
+
+const DOT = 0x2e;
+const BACKSLASH = 0x5c;
 
 /** Bits of the second header word that say nothing unusual in a query. */
 const USUAL_FLAGS = Flag.RD | Flag.AD | Flag.CD;
@@ -40,6 +53,11 @@ export class PlainQuery {
   /** How large a reply may be over UDP (L4). */
   udpLimit = 0;
   private readonly seed: number;
+  /** Where names of {@link asked} are written, their type and class behind them. */
+  private readonly room = new Uint8Array(MAX_NAME_OCTETS + 4);
+  /** The octets of {@link words}, which begin with a name. */
+  private readonly nameRoom = new Uint8Array(this.words.buffer);
+  private readonly last = { qname: '', qtype: -1, qclass: -1, bits: -1 };
 
   /** @param seed - 32 random bits, so that no client can choose names that collide (HashDoS). */
   constructor(seed: number) {
@@ -68,10 +86,36 @@ export class PlainQuery {
 
   /** The key of a question that was read the ordinary way. */
   of({ question, edns, checkingDisabled }: Request): void {
-    this.readName(question.octets, 0, question.octets.length - 4);
+    const { octets, qclass } = question;
+    this.readName(octets, 0, octets.length - 4);
     this.dnssecOk = edns?.dnssecOk ?? false;
     this.flags = checkingDisabled ? Flag.CD : 0;
-    this.finish(question.octets, question.octets.length - 4);
+    this.finish(octets, octets.length - 4, qclass);
+  }
+
+  /** The key of a question of the stages, which look for it several times in a row. */
+  asked({ qname, qtype, qclass, dnssecOk, checkingDisabled }: Asked): void {
+    const { last, room } = this;
+    const bits = (dnssecOk ? KEY_DO : 0) | (checkingDisabled ? KEY_CD : 0);
+    const isLast = last.qtype === qtype && last.qclass === qclass && last.bits === bits;
+    if (isLast && last.qname === qname) return;
+    last.qname = qname;
+    last.qtype = qtype;
+    last.qclass = qclass;
+    last.bits = bits;
+    const end = writeName(room, qname);
+    room[end] = qtype >>> 8;
+    room[end + 1] = qtype;
+    this.readName(room, 0, end);
+    this.dnssecOk = dnssecOk;
+    this.flags = checkingDisabled ? Flag.CD : 0;
+    this.finish(room, end, qclass);
+  }
+
+  /** The name in the key, on the wire and in lower case; the next question overwrites it. */
+  get name(): Uint8Array {
+    const { nameRoom } = this;
+    return nameRoom.subarray(0, skipName(nameRoom, 0));
   }
 
   /**
@@ -124,7 +168,7 @@ export class PlainQuery {
       this.dnssecOk = false;
       this.udpLimit = PLAIN_UDP_OCTETS;
     }
-    this.finish(octets, nameEnd);
+    this.finish(octets, nameEnd, RrClass.IN);
     return true;
   }
 
@@ -143,11 +187,42 @@ export class PlainQuery {
     return true;
   }
 
-  private finish(octets: Uint8Array, typeAt: number): void {
+  /** The key of an entry, which another reader made. */
+  load(words: Int32Array, from: number, count: number): void {
+    for (let i = 0; i < count; i++) this.words[i] = words[from + i] ?? 0;
+    this.wordCount = count;
+    this.hash = hashOf(this.words, count, this.seed);
+  }
+
+  private finish(octets: Uint8Array, typeAt: number, qclass: number): void {
     const bits = (this.dnssecOk ? KEY_DO : 0) | ((this.flags & Flag.CD) !== 0 ? KEY_CD : 0);
     this.words[this.wordCount++] = (uint16(octets, typeAt) << 8) | bits;
+    if (qclass !== RrClass.IN) this.words[this.wordCount++] = qclass;
     this.hash = hashOf(this.words, this.wordCount, this.seed);
   }
+}
+
+/** Writes a canonical name. @returns Where it ends. */
+function writeName(to: Uint8Array, qname: string): number {
+  if (qname === '.') {
+    to[0] = 0;
+    return 1;
+  }
+  let lengthAt = 0;
+  for (let i = 0; i < qname.length; i++) {
+    const octet = qname.charCodeAt(i);
+    if (octet === BACKSLASH) {
+      const octets = encodeName(qname);
+      to.set(octets);
+      return octets.length;
+    }
+    to[i + 1] = octet;
+    if (octet !== DOT) continue;
+    to[lengthAt] = i - lengthAt;
+    lengthAt = i + 1;
+  }
+  to[lengthAt] = 0;
+  return lengthAt + 1;
 }
 
 /**

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'tap';
-import { PlainQuery } from '../../src/listen/plain-query.ts';
+import { type Asked, PlainQuery } from '../../src/memory/plain-query.ts';
 import { RrType } from '../../src/wire/codes.ts';
+import { encodeName } from '../../src/wire/name.ts';
+import { readRequest } from '../../src/wire/request.ts';
 import { queryOctets } from '../support/messages.ts';
 
 /** The key and hash of a query that stands somewhere in a larger buffer full of something else. */
@@ -66,6 +68,41 @@ test('C1: names of every length have keys of their own, up to the longest there 
   t.ok(keyOf(queryOctets(longest)));
   t.end();
 });
+
+test('C1: the stages and the listeners have one key for a question, unless its class is not IN', (t) => {
+  const reader = new PlainQuery(7);
+  const keyOfAsked = (asked: Asked) => {
+    reader.asked(asked);
+    return `${reader.words.subarray(0, reader.wordCount)} ${reader.hash}`;
+  };
+  const names = ['.', 'a', 'git.example', 'A.B.c', '\\007x.example', `${'z'.repeat(63)}.example`];
+  for (const name of names) {
+    for (const [dnssecOk, checkingDisabled] of [
+      [false, false],
+      [true, false],
+      [false, true],
+    ] as const) {
+      const octets = queryOctets(name, RrType.AAAA, { edns: { dnssecOk }, checkingDisabled });
+      const { question } = readRequest(octets);
+      const asked = { ...question, dnssecOk, checkingDisabled };
+      t.equal(keyOfAsked(asked), keyOf(octets), `${name} ${dnssecOk} ${checkingDisabled}`);
+      t.same(reader.name, encodeName(question.qname));
+      t.not(keyOfAsked({ ...asked, qclass: 3 }), keyOf(octets), 'CH');
+    }
+  }
+  reader.of(readRequest(withClass(queryOctets('git.example'), 3)));
+  t.not(
+    `${reader.words.subarray(0, reader.wordCount)} ${reader.hash}`,
+    keyOf(queryOctets('git.example')),
+  );
+  t.end();
+});
+
+function withClass(query: Uint8Array, qclass: number): Uint8Array {
+  const copy = query.slice();
+  copy[copy.length - 1] = qclass;
+  return copy;
+}
 
 test('C1: type, DO and CD are part of the key', (t) => {
   const queries = [

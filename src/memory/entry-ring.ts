@@ -8,7 +8,7 @@ export const RING_WORDS = { size: 0, live: 1 } as const;
  * Each entry begins with its size in octets (a multiple of 8) and a word that is 0 once it is dead; its owner may kill
  * it in place, and the room comes back when it is the oldest.
  */
-export class AnswerRing {
+export class EntryRing {
   private readonly words: Int32Array;
   private readonly start: number;
   private readonly end: number;
@@ -67,6 +67,17 @@ export class AnswerRing {
     this.used -= size;
     if (this.used === 0) this.clear();
     return at;
+  }
+
+  /** Calls `tell` with each entry, oldest first, dead ones included. */
+  forEach(tell: (at: number) => void): void {
+    let at = this.tail;
+    for (let left = this.used; left > 0; ) {
+      const size = this.words[(at >> 2) + RING_WORDS.size] ?? 0;
+      tell(at);
+      left -= size;
+      at = at + size === this.end ? this.start : at + size;
+    }
   }
 
   clear(): void {

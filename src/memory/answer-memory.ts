@@ -1,0 +1,129 @@
+import type { Milliseconds } from '../clock.ts';
+import type { Message } from '../wire/message.ts';
+import { canonicalName, type Name } from '../wire/name.ts';
+import { ANSWER, FIELDS, type Life } from './entry.ts';
+import { EntryStore } from './entry-store.ts';
+import { keptOctets, messageOf, packedRecords, putRecords } from './kept-records.ts';
+import { type Asked, PlainQuery } from './plain-query.ts';
+
+export interface AnswerMemoryOptions {
+  /** Of positive answers: all that is taken for them, the index included. */
+  readonly octets: number;
+  /** Of negative answers, apart from the others. */
+  readonly negativeOctets: number;
+  /** 32 random bits: nobody outside the process can choose names that fall together (HashDoS). */
+  readonly seed: number;
+  /** Told of each answer that had to go while it was fresh. */
+  readonly onLost?: () => void;
+}
+
+/**
+ * What is known, each answer once: the stages read messages out of it, and the listeners copy replies out of it. Off V8's
+ * heap, in two parts of a fixed size, so that a flood of NXDOMAIN evicts no address (C1, C3).
+ *
+ * An entry is a message behind the question that it answers, as on the wire. It is a reply as well from when a client
+ * was given one until it may not be repeated any more ({@link Replies}).
+ */
+export class AnswerMemory {
+  readonly positive: EntryStore;
+  readonly negative: EntryStore;
+  readonly seed: number;
+  private readonly query: PlainQuery;
+
+  constructor({ octets, negativeOctets, seed, onLost }: AnswerMemoryOptions) {
+    this.positive = new EntryStore(octets, onLost);
+    this.negative = new EntryStore(negativeOctets, onLost);
+    this.seed = seed;
+    this.query = new PlainQuery(seed);
+  }
+
+  /** Entries and octets of each part, for the gauges (C3). */
+  get sizes(): Record<'positive' | 'negative', { entries: number; octets: number }> {
+    const size = ({ entries, used }: EntryStore) => ({ entries, octets: used });
+    return { positive: size(this.positive), negative: size(this.negative) };
+  }
+
+  /** What upstream answered to exactly this question, its life over or not; not counted as used. */
+  find(asked: Asked): KnownAnswer | undefined {
+    this.query.asked(asked);
+    const positive = this.positive.find(this.query, ANSWER);
+    if (positive >= 0) return new KnownAnswer(this.positive, positive);
+    const negative = this.negative.find(this.query, ANSWER);
+    return negative < 0 ? undefined : new KnownAnswer(this.negative, negative);
+  }
+
+  /** Whether addresses, or whatever was asked for, are known that are fresh at `now`. */
+  hasFreshData(asked: Asked, now: Milliseconds): boolean {
+    this.query.asked(asked);
+    const at = this.positive.find(this.query, ANSWER);
+    if (at < 0) return false;
+    const { storedAt, fresh } = this.positive.lifeOf(at);
+    return now < storedAt + fresh;
+  }
+
+  /**
+   * Keeps what upstream answered, in place of what it answered before.
+   *
+   * @returns Whether there is room for it.
+   */
+  put(asked: Asked, message: Message, isPositive: boolean, life: Life): boolean {
+    const { query } = this;
+    query.asked(asked);
+    const [part, other] = isPositive
+      ? [this.positive, this.negative]
+      : [this.negative, this.positive];
+    other.delete(query, ANSWER);
+    const records = packedRecords(message, query.name);
+    if (records === undefined) {
+      part.delete(query, ANSWER);
+      return false;
+    }
+    const at = part.insert(query, ANSWER, keptOctets(records), life, life.storedAt);
+    if (at < 0) return false;
+    putRecords(part, at, records, message);
+    return true;
+  }
+
+  delete(asked: Asked): void {
+    this.query.asked(asked);
+    this.positive.delete(this.query, ANSWER);
+    this.negative.delete(this.query, ANSWER);
+  }
+
+  /** Takes over what upstream answered for the names that `keeps` wants; their replies are made anew. */
+  adopt(other: AnswerMemory, keeps: (qname: Name) => boolean, now: Milliseconds): void {
+    const query = new PlainQuery(this.seed);
+    for (const part of ['positive', 'negative'] as const) {
+      const from = other[part];
+      from.forEach((at) => {
+        if (from.roleOf(at) !== ANSWER) return;
+        if (!keeps(canonicalName(from.octets, at + 4 * FIELDS.key))) return;
+        this[part].copy(from, at, query, now);
+      });
+    }
+  }
+}
+
+/** An answer of the memory; to be read before anything else is kept there. */
+export class KnownAnswer {
+  private readonly store: EntryStore;
+  private readonly at: number;
+
+  constructor(store: EntryStore, at: number) {
+    this.store = store;
+    this.at = at;
+  }
+
+  get life(): Life {
+    return this.store.lifeOf(this.at);
+  }
+
+  get message(): Message {
+    return messageOf(this.store, this.at);
+  }
+
+  /** What is used outlives what is not. */
+  use(): void {
+    this.store.use(this.at);
+  }
+}

@@ -1,0 +1,402 @@
+import type { Milliseconds } from '../clock.ts';
+import {
+  ANSWER,
+  FIELDS,
+  KEY_WORDS,
+  KIND,
+  type Life,
+  MADE,
+  ROLE,
+  type Role,
+  TAIL,
+  USES,
+} from './entry.ts';
+import { EntryRing } from './entry-ring.ts';
+import type { PlainQuery } from './plain-query.ts';
+
+/** A bucket is one cache line: eight entries, each a hash and where it stands. */
+const BUCKET_ENTRIES = 8;
+const BUCKET_WORDS = 2 * BUCKET_ENTRIES;
+/** How many there are at first. */
+const FIRST_BUCKETS = 8;
+/** How many entries a bucket has on average before there is one more: those that are not split yet have up to twice as many. */
+const BUCKET_LOAD = 2;
+/**
+ * One slot of the index for so many octets, or fewer: entries are about 110 octets (a name of 30 octets with two addresses),
+ * so that buckets are half full.
+ */
+const OCTETS_PER_SLOT = 64;
+/** What a slot takes: eight octets, and a ghost of four for every other one. */
+const SLOT_OCTETS = 10;
+/** S3-FIFO §5: the share of the small queue; what nobody asks for again goes no further. */
+const SMALL_SHARE = 0.1;
+/** S3-FIFO §4.1: two bits of use are enough. */
+const MAX_USES = 3;
+/** How many entries one insertion may move before it takes room regardless: what bounds the time that it takes. */
+const MAX_MOVES = 64;
+/** The longest span that a word holds: seven weeks. */
+const MAX_SPAN: Milliseconds = 0xffffffff;
+/** A message of 64 KiB, its name, and where its TTLs stand. */
+const LARGEST_ENTRY = 72 * 1024;
+
+/**
+ * Entries by question in one arena of a fixed number of octets, found without allocation, with the eviction of S3-FIFO:
+ * a small queue that everything enters and a main one for what was asked again, so that a scan of names that nobody
+ * asks twice passes by those in use. Evicted names are remembered by hash; one that comes back enters the main queue.
+ *
+ * @see "FIFO queues are all you need for cache eviction", SOSP 2023
+ */
+export class EntryStore {
+  /** The arena; places in it are in octets. */
+  readonly octets: Uint8Array<ArrayBuffer>;
+  readonly words: Int32Array;
+  readonly doubles: Float64Array;
+  /** Where the main queue's region begins. */
+  private readonly border: number;
+  private readonly small: EntryRing;
+  private readonly main: EntryRing;
+  private readonly index: Int32Array;
+  /** Buckets in use: they grow one by one with the entries, so that few entries touch few pages (linear hashing). */
+  private buckets = FIRST_BUCKETS;
+  /** The power of two that is above {@link buckets}, or is it, less one. */
+  private mask = FIRST_BUCKETS - 1;
+  /** Hashes of evicted entries, each at its own place, overwritten by the next that falls there. */
+  private readonly ghosts: Int32Array;
+  private readonly largest: number;
+  private readonly onLost: () => void;
+  entries = 0;
+
+  /**
+   * @param size - Octets for entries, index and ghosts together, at most 2 GiB.
+   * @param onLost - Told of each answer that had to go while it was fresh.
+   */
+  constructor(size: number, onLost: () => void = () => undefined) {
+    const slots = Math.max(FIRST_BUCKETS * BUCKET_ENTRIES, powerOfTwo(size / OCTETS_PER_SLOT));
+    this.index = new Int32Array(2 * slots);
+    this.ghosts = new Int32Array(slots / 2);
+    const arena = new ArrayBuffer(roundDown(Math.max(0, size - slots * SLOT_OCTETS)));
+    this.octets = new Uint8Array(arena);
+    this.words = new Int32Array(arena);
+    this.doubles = new Float64Array(arena);
+    // Behind one that is smaller there may be no room for one of the largest before the region's end.
+    this.largest = Math.min(LARGEST_ENTRY, arena.byteLength / 16);
+    this.border = roundDown(Math.max(arena.byteLength * SMALL_SHARE, 2 * this.largest));
+    this.small = new EntryRing(this.words, 0, this.border);
+    this.main = new EntryRing(this.words, this.border, arena.byteLength);
+    this.onLost = onLost;
+  }
+
+  /** Octets that entries hold; index and ghosts are a fixed sixth of the size beside them, more or less. */
+  get used(): number {
+    return this.small.octets + this.main.octets;
+  }
+
+  /** All that is set aside. */
+  get taken(): number {
+    return this.octets.byteLength + this.index.byteLength + this.ghosts.byteLength;
+  }
+
+  /** Where the entry stands that is `role` for the query, alive or not; -1 where there is none. */
+  find(query: PlainQuery, role: Role): number {
+    const { index, octets } = this;
+    const { hash } = query;
+    const first = this.bucketOf(hash);
+    for (let slot = first; slot < first + BUCKET_WORDS; slot += 2) {
+      if (index[slot] !== hash) continue;
+      const at = index[slot + 1] ?? 0;
+      if (this.holds(at, slot, query) && octets[at + ROLE] === role) return at;
+    }
+    return -1;
+  }
+
+  /** Where the entry stands whose reply may be given to the query at `now`, counted as used; -1 where there is none. */
+  findReply(query: PlainQuery, now: Milliseconds, cutEpoch: number): number {
+    const { index } = this;
+    const { hash } = query;
+    const first = this.bucketOf(hash);
+    for (let slot = first; slot < first + BUCKET_WORDS; slot += 2) {
+      if (index[slot] !== hash) continue;
+      const at = index[slot + 1] ?? 0;
+      if (!this.holds(at, slot, query) || !this.isReady(at, now, cutEpoch)) continue;
+      this.use(at);
+      return at;
+    }
+    return -1;
+  }
+
+  /** Counts the entry as used once more: what is asked again outlives what is not. */
+  use(at: number): void {
+    const uses = this.octets[at + USES] ?? 0;
+    if (uses < MAX_USES) this.octets[at + USES] = uses + 1;
+  }
+
+  lifeOf(at: number): Life {
+    const { words } = this;
+    const tail = this.tailOf(at);
+    return {
+      storedAt: this.doubles[((at >> 2) + FIELDS.storedAt) >> 1] ?? 0,
+      fresh: (words[tail + TAIL.fresh] ?? 0) >>> 0,
+      alone: (words[tail + TAIL.alone] ?? 0) >>> 0,
+      stale: (words[tail + TAIL.stale] ?? 0) >>> 0,
+    };
+  }
+
+  /** Where what the owner keeps begins, behind the key. */
+  keptAt(at: number): number {
+    return at + 4 * (FIELDS.key + (this.octets[at + KEY_WORDS] ?? 0));
+  }
+
+  /**
+   * Has the reply of an entry given from now on, for `repeat` milliseconds from its `storedAt`.
+   *
+   * @param cutEpoch - Of the cut that it hangs on; 0 for none.
+   */
+  ready(at: number, repeat: Milliseconds, kind: number, cutEpoch: number): void {
+    const word = at >> 2;
+    this.octets[at + KIND] = kind;
+    this.words[word + FIELDS.repeat] = Math.max(0, Math.min(Math.floor(repeat), MAX_SPAN));
+    this.words[word + FIELDS.cutEpoch] = cutEpoch;
+  }
+
+  /** Has what upstream answered not be given as a reply any more. */
+  unready(query: PlainQuery): void {
+    const at = this.find(query, ANSWER);
+    if (at >= 0) this.words[(at >> 2) + FIELDS.repeat] = 0;
+  }
+
+  /**
+   * Makes an entry for the query, in place of the one of that role, which is gone in any case.
+   *
+   * @param kept - How many octets the owner keeps behind the key.
+   * @returns Where it stands, for the owner to write its fields and octets; -1 where it is too large.
+   */
+  insert(query: PlainQuery, role: Role, kept: number, life: Life, now: Milliseconds): number {
+    const place = this.find(query, role);
+    if (place >= 0) this.kill(place);
+    const size = roundUp(4 * (FIELDS.key + query.wordCount + TAIL.words) + kept);
+    if (size > this.largest) return -1;
+    const returns = this.ghosts[query.hash & (this.ghosts.length - 1)] === query.hash;
+    const queue = returns || place >= this.border ? this.main : this.small;
+    const at = this.makeRoom(queue, size, now, { left: MAX_MOVES });
+    const word = at >> 2;
+    this.words[word + FIELDS.octets] = 0;
+    this.octets[at + KEY_WORDS] = query.wordCount;
+    this.octets[at + ROLE] = role;
+    this.words[word + FIELDS.repeat] = 0;
+    this.words[word + FIELDS.cutEpoch] = 0;
+    for (let i = 0; i < query.wordCount; i++) {
+      this.words[word + FIELDS.key + i] = query.words[i] ?? 0;
+    }
+    this.doubles[(word + FIELDS.storedAt) >> 1] = life.storedAt;
+    const tail = this.tailOf(at);
+    this.words[tail + TAIL.fresh] = Math.min(life.fresh, MAX_SPAN);
+    this.words[tail + TAIL.alone] = Math.min(life.alone, MAX_SPAN);
+    this.words[tail + TAIL.stale] = Math.min(life.stale, MAX_SPAN);
+    this.grow();
+    this.link(at, this.freeSlot(query.hash, now), query.hash);
+    return at;
+  }
+
+  /**
+   * Makes the same entry as another store has, and as much used, but for its reply.
+   *
+   * @param query - To find it by from now on; its key is overwritten.
+   */
+  copy(other: EntryStore, from: number, query: PlainQuery, now: Milliseconds): void {
+    query.load(other.words, (from >> 2) + FIELDS.key, other.octets[from + KEY_WORDS] ?? 0);
+    const keptAt = other.keptAt(from);
+    const end = 4 * other.tailOf(from);
+    const at = this.insert(query, other.roleOf(from), end - keptAt, other.lifeOf(from), now);
+    if (at < 0) return;
+    this.octets[at + USES] = other.octets[from + USES] ?? 0;
+    for (let field = FIELDS.flagsBody; field <= FIELDS.additionalTtls; field++) {
+      this.words[(at >> 2) + field] = other.words[(from >> 2) + field] ?? 0;
+    }
+    this.octets.set(other.octets.subarray(keptAt, end), this.keptAt(at));
+  }
+
+  roleOf(at: number): Role {
+    return this.octets[at + ROLE] === ANSWER ? ANSWER : MADE;
+  }
+
+  /** Forgets the entry that is `role` for the query. */
+  delete(query: PlainQuery, role: Role): void {
+    const at = this.find(query, role);
+    if (at >= 0) this.kill(at);
+  }
+
+  /** Calls `tell` with each entry, oldest first in its queue, those that are used most last. */
+  forEach(tell: (at: number) => void): void {
+    const live = (at: number): void => {
+      if (this.words[(at >> 2) + FIELDS.live] !== 0) tell(at);
+    };
+    this.small.forEach(live);
+    this.main.forEach(live);
+  }
+
+  /** Where in the index the bucket of a hash begins: one that is not there yet is the one that it will be split from. */
+  private bucketOf(hash: number): number {
+    const bucket = hash & this.mask;
+    return (bucket < this.buckets ? bucket : bucket & (this.mask >>> 1)) * BUCKET_WORDS;
+  }
+
+  /** Adds a bucket for what belongs there by now, as long as there are too few. */
+  private grow(): void {
+    const { index, buckets } = this;
+    if (this.entries < BUCKET_LOAD * buckets || buckets * BUCKET_WORDS === index.length) return;
+    if (buckets > this.mask) this.mask = 2 * this.mask + 1;
+    this.buckets++;
+    const added = buckets * BUCKET_WORDS;
+    const split = (buckets & (this.mask >>> 1)) * BUCKET_WORDS;
+    for (let slot = 0; slot < BUCKET_WORDS; slot += 2) {
+      const hash = index[split + slot] ?? 0;
+      const at = index[split + slot + 1] ?? 0;
+      const isLive = this.words[(at >> 2) + FIELDS.live] === split + slot + 1;
+      if (!isLive || (hash & this.mask) !== buckets) continue;
+      this.unlink(split + slot);
+      this.link(at, added + slot, hash);
+    }
+  }
+
+  /** Whether the live entry at `at` belongs to `slot` and has the query's key. */
+  private holds(at: number, slot: number, query: PlainQuery): boolean {
+    const { words } = this;
+    const { wordCount } = query;
+    const word = at >> 2;
+    // An empty slot is all zeros, and would otherwise seem to mean the entry that stands first.
+    if (words[word + FIELDS.live] !== slot + 1) return false;
+    if (this.octets[at + KEY_WORDS] !== wordCount) return false;
+    const key = query.words;
+    const keyAt = word + FIELDS.key;
+    for (let i = 0; i < wordCount; i++) if (words[keyAt + i] !== key[i]) return false;
+    return true;
+  }
+
+  private isReady(at: number, now: Milliseconds, cutEpoch: number): boolean {
+    const word = at >> 2;
+    const repeat = (this.words[word + FIELDS.repeat] ?? 0) >>> 0;
+    if (now >= (this.doubles[(word + FIELDS.storedAt) >> 1] ?? 0) + repeat) return false;
+    const epoch = this.words[word + FIELDS.cutEpoch] ?? 0;
+    return repeat > 0 && (epoch === 0 || epoch === cutEpoch);
+  }
+
+  private tailOf(at: number): number {
+    return ((at + (this.words[(at >> 2) + FIELDS.size] ?? 0)) >> 2) - TAIL.words;
+  }
+
+  /** Whether it is of no use any more, not even in place of an upstream that is silent. */
+  private isOver(at: number, now: Milliseconds): boolean {
+    const { storedAt, fresh, stale } = this.lifeOf(at);
+    return now >= storedAt + fresh + stale;
+  }
+
+  /** A slot in the bucket of `hash`: an empty one, else that of the entry least worth keeping. */
+  private freeSlot(hash: number, now: Milliseconds): number {
+    const first = this.bucketOf(hash);
+    let least = first;
+    let leastWorth = Number.POSITIVE_INFINITY;
+    for (let slot = first; slot < first + BUCKET_WORDS; slot += 2) {
+      const at = this.index[slot + 1] ?? 0;
+      if (this.words[(at >> 2) + FIELDS.live] !== slot + 1) return slot;
+      const worth = this.worthOf(at, now);
+      if (worth < leastWorth) {
+        least = slot;
+        leastWorth = worth;
+      }
+    }
+    this.evict(this.index[least + 1] ?? 0, now);
+    return least;
+  }
+
+  /** Those that are over first, then the small queue before the main one, then by use. */
+  private worthOf(at: number, now: Milliseconds): number {
+    if (this.isOver(at, now)) return -1;
+    return (this.octets[at + USES] ?? 0) + (at >= this.border ? MAX_USES + 1 : 0);
+  }
+
+  /** Room at the end of a queue: the oldest go, or move to the end of the main one where they were used. */
+  private makeRoom(
+    queue: EntryRing,
+    size: number,
+    now: Milliseconds,
+    moves: { left: number },
+  ): number {
+    for (;;) {
+      const at = queue.append(size);
+      if (at >= 0) return at;
+      const oldest = queue.shift();
+      if (this.words[(oldest >> 2) + FIELDS.live] === 0) continue;
+      if (moves.left > 0 && this.stays(oldest, size, now)) this.move(oldest, now, moves);
+      else this.evict(oldest, now);
+    }
+  }
+
+  /** Whether the oldest of its queue is worth a place in the main one. */
+  private stays(at: number, size: number, now: Milliseconds): boolean {
+    if (this.isOver(at, now)) return false;
+    // As long as there is room for all, nobody has to be asked twice to stay.
+    return (this.octets[at + USES] ?? 0) > 0 || (at < this.border && this.main.hasRoom(size));
+  }
+
+  /** Moves an entry that has been taken off its queue to the end of the main one. */
+  private move(from: number, now: Milliseconds, moves: { left: number }): void {
+    moves.left--;
+    const word = from >> 2;
+    const size = this.words[word + FIELDS.size] ?? 0;
+    const slot = (this.words[word + FIELDS.live] ?? 0) - 1;
+    const wasMain = from >= this.border;
+    const to = wasMain ? this.main.append(size) : this.makeRoom(this.main, size, now, moves);
+    // Where the region's end is in the way there may be no room yet: rare, and such an entry may go.
+    if (to < 0) {
+      this.unlink(slot);
+      return;
+    }
+    // What the append wrote lies outside the entry, or over the words that are written again here.
+    this.octets.copyWithin(to, from, from + size);
+    this.words[(to >> 2) + FIELDS.size] = size;
+    if (wasMain) this.octets[to + USES] = (this.octets[to + USES] ?? 1) - 1;
+    this.entries--;
+    this.link(to, slot, this.index[slot] ?? 0);
+  }
+
+  private link(at: number, slot: number, hash: number): void {
+    this.index[slot] = hash;
+    this.index[slot + 1] = at;
+    this.words[(at >> 2) + FIELDS.live] = slot + 1;
+    this.entries++;
+  }
+
+  private unlink(slot: number): void {
+    this.index[slot] = 0;
+    this.index[slot + 1] = 0;
+    this.entries--;
+  }
+
+  private kill(at: number): void {
+    const word = at >> 2;
+    this.unlink((this.words[word + FIELDS.live] ?? 0) - 1);
+    this.words[word + FIELDS.live] = 0;
+  }
+
+  /** Ends an entry for want of room, and remembers that it was there. */
+  private evict(at: number, now: Milliseconds): void {
+    const slot = (this.words[(at >> 2) + FIELDS.live] ?? 0) - 1;
+    const hash = this.index[slot] ?? 0;
+    this.ghosts[hash & (this.ghosts.length - 1)] = hash;
+    const { storedAt, fresh } = this.lifeOf(at);
+    if (this.octets[at + ROLE] === ANSWER && now < storedAt + fresh) this.onLost();
+    this.kill(at);
+  }
+}
+
+function roundUp(octets: number): number {
+  return Math.ceil(octets / 8) * 8;
+}
+
+function roundDown(octets: number): number {
+  return Math.floor(octets / 8) * 8;
+}
+
+function powerOfTwo(atLeast: number): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(1, atLeast)));
+}

@@ -1,0 +1,52 @@
+import type { Milliseconds } from '../clock.ts';
+import { RING_WORDS } from './entry-ring.ts';
+
+/**
+ * Where an entry's fields stand, in 32-bit words from its start. A hit reads these, the key and what is kept, and nothing
+ * behind them: with a million entries each cache line costs more than the copying.
+ */
+export const FIELDS = {
+  ...RING_WORDS,
+  /** A double: two words, a reading of the owner's clock. */
+  storedAt: 2,
+  /** Four octets: words of the key, uses, and two of the owner. */
+  octets: 4,
+  /** RCODE and flags above, octets of the records below. */
+  flagsBody: 5,
+  answersAuthority: 6,
+  additionalTtls: 7,
+  /** For how many milliseconds from {@link storedAt} the reply may be given; 0 where it may not. */
+  repeat: 8,
+  /** Of the cuts when the reply was made; 0 where it does not hang on one. */
+  cutEpoch: 9,
+  /** The key, and behind it what the owner keeps. */
+  key: 10,
+} as const;
+
+/** In the four octets at {@link FIELDS.octets}. */
+export const KEY_WORDS = 4 * FIELDS.octets;
+/** How often it was found, up to {@link MAX_USES}. */
+export const USES = KEY_WORDS + 1;
+/** A number of the owner's, told on each hit. */
+export const KIND = KEY_WORDS + 2;
+/** What it is: {@link ANSWER} or {@link MADE}. */
+export const ROLE = KEY_WORDS + 3;
+
+/** What upstream answered: a question has one of them. */
+export const ANSWER = 1;
+/** A reply that stages made, beside what upstream answered, if it did. */
+export const MADE = 2;
+export type Role = typeof ANSWER | typeof MADE;
+
+/** The last words of an entry, which no hit reads. */
+export const TAIL = { fresh: 0, alone: 1, stale: 2, words: 3 } as const;
+
+/** How long an entry counts for something. All in milliseconds from `storedAt`, but for `stale`, which follows `fresh`. */
+export interface Life {
+  readonly storedAt: Milliseconds;
+  readonly fresh: Milliseconds;
+  /** Of {@link fresh}, how long without a known address of the other family (C2). */
+  readonly alone: Milliseconds;
+  /** How long after {@link fresh} it may stand in for an upstream that does not answer (C4). */
+  readonly stale: Milliseconds;
+}

@@ -1,0 +1,225 @@
+import type { Milliseconds } from '../clock.ts';
+import { Rcode } from '../wire/codes.ts';
+import { Flag, putUint16, uint16, uint32 } from '../wire/header.ts';
+import type { Message } from '../wire/message.ts';
+import type { Request } from '../wire/request.ts';
+import type { AnswerMemory } from './answer-memory.ts';
+import { ANSWER, FIELDS, KIND, type Life, MADE, type Role } from './entry.ts';
+import type { EntryStore } from './entry-store.ts';
+import {
+  canonicalRecords,
+  hasRecords,
+  type KeptRecords,
+  keptOctets,
+  PLAIN_OPT,
+  packedRecords,
+  putRecords,
+  recordsOf,
+} from './kept-records.ts';
+import { PlainQuery } from './plain-query.ts';
+
+/** Kinds are 0 up to this: what an octet holds. There are fewer: seven classes of types, two RCODEs, four sources, two more. */
+const MAX_KINDS = 256;
+
+/** What is known of a reply beside its octets. */
+export interface Keep {
+  /** What the reply was made from. */
+  readonly message: Message;
+  /** Seconds that were taken off its TTLs when `reply` was rendered. */
+  readonly age: number;
+  /** When its TTLs would have to be aged by a second more; and when it must no longer be repeated. */
+  readonly agedAt: Milliseconds;
+  readonly until: Milliseconds;
+  /** A number of the owner's, told again on each hit. */
+  readonly kind: number;
+  /** Whether it hangs on a cut, so that {@link Replies.dropCuts} ends it. */
+  readonly isCut: boolean;
+  /** When the memory took the message, where it is what upstream answered; absent for what a stage made. */
+  readonly storedAt?: Milliseconds | undefined;
+}
+
+/**
+ * Replies that are ready to be sent: a question that was answered before is answered in the buffer it came in, behind its
+ * own octets, so that ID and case are the client's and nothing is allocated.
+ *
+ * It says only what the stages would say: its owner knows for how long that is so. A reply that would not fit, and every
+ * query that is not a plain one, is left to the ordinary way.
+ */
+export class Replies {
+  /** The reading of the clock that hits are answered for; set before each batch of them. */
+  now: Milliseconds = 0;
+  private readonly query: PlainQuery;
+  private readonly positive: EntryStore;
+  private readonly negative: EntryStore;
+  private readonly hits = new Float64Array(MAX_KINDS);
+  /** Kinds from here on were never kept. */
+  private kindsEnd = 0;
+  private cutEpoch = 1;
+
+  constructor({ positive, negative, seed }: AnswerMemory) {
+    this.query = new PlainQuery(seed);
+    this.positive = positive;
+    this.negative = negative;
+  }
+
+  /** Changes whenever cuts are dropped: what was found out before must not be kept after. */
+  get epoch(): number {
+    return this.cutEpoch;
+  }
+
+  /**
+   * Answers the query at `octets[at, at + length)` in its place.
+   *
+   * @param room - How many octets there are from `at` on.
+   * @param overTcp - Whether only `room` limits the reply.
+   * @returns The reply's length; 0 where the query has to go the ordinary way, its octets then unchanged.
+   */
+  answer(octets: Uint8Array, at: number, length: number, room: number, overTcp: boolean): number {
+    const { query } = this;
+    if (!query.read(octets, at, length)) return 0;
+    let store = this.positive;
+    let entry = store.findReply(query, this.now, this.cutEpoch);
+    if (entry < 0) {
+      store = this.negative;
+      entry = store.findReply(query, this.now, this.cutEpoch);
+    }
+    if (entry < 0) return 0;
+    const bodyLength = (store.words[(entry >> 2) + FIELDS.flagsBody] ?? 0) & 0xffff;
+    const size = query.end + bodyLength + (query.edns ? PLAIN_OPT.length : 0);
+    if (size > room || (!overTcp && size > query.udpLimit)) return 0;
+    this.write(store, entry, octets, at);
+    const kind = store.octets[entry + KIND] ?? 0;
+    this.hits[kind] = (this.hits[kind] ?? 0) + 1;
+    return size;
+  }
+
+  /** Calls `tell` with each kind that was hit since the last call, and how often. */
+  takeHits(tell: (kind: number, count: number) => void): void {
+    const { hits } = this;
+    for (let kind = 0; kind < this.kindsEnd; kind++) {
+      const count = hits[kind] ?? 0;
+      if (count === 0) continue;
+      hits[kind] = 0;
+      tell(kind, count);
+    }
+  }
+
+  /**
+   * Has what was answered to `request` repeated.
+   *
+   * @param reply - What went to the client; nothing of it is kept but a copy.
+   */
+  keep(request: Request, reply: Uint8Array, answer: Keep): void {
+    const { query, positive, negative } = this;
+    query.of(request);
+    this.kindsEnd = Math.max(this.kindsEnd, answer.kind + 1);
+    // What was said before is true no longer, whether or not there is room for what is.
+    positive.delete(query, MADE);
+    negative.delete(query, MADE);
+    if (answer.storedAt === undefined) this.keepMade(request, reply, answer);
+    else this.keepKnown(request, reply, answer, answer.storedAt);
+  }
+
+  /** A reply that a stage made, or changed, stands beside what upstream answered. */
+  private keepMade(request: Request, reply: Uint8Array, answer: Keep): void {
+    this.positive.unready(this.query);
+    this.negative.unready(this.query);
+    const { message, age, agedAt, until } = answer;
+    const records = recordsOf(request, reply, message) ?? canonicalRecords(request, message, age);
+    if (records === undefined) return;
+    const isPositive = message.rcode === Rcode.NOERROR && message.answer.length > 0;
+    const fresh = Math.max(0, until - agedAt);
+    const life = { storedAt: agedAt, fresh, alone: fresh, stale: 0 };
+    this.insert(isPositive ? this.positive : this.negative, MADE, { records, life, answer });
+  }
+
+  /** What upstream answered has been a client's reply, and may be one again, where it is still what the memory has. */
+  private keepKnown(request: Request, reply: Uint8Array, answer: Keep, storedAt: number): void {
+    const positive = this.positive.find(this.query, ANSWER);
+    const store = positive < 0 ? this.negative : this.positive;
+    const at = positive < 0 ? store.find(this.query, ANSWER) : positive;
+    if (at < 0) return;
+    const life = store.lifeOf(at);
+    if (life.storedAt !== storedAt) return;
+    const { message, age } = answer;
+    // TTLs are those of the message: a reply that has aged is rendered once more.
+    const whole = age === 0 ? recordsOf(request, reply, message) : undefined;
+    const records = whole ?? canonicalRecords(request, message, 0);
+    if (records === undefined) return;
+    if (hasRecords(store, at, records)) {
+      this.ready(store, at, answer);
+      return;
+    }
+    // Names were written out until now; a reply has them compressed. Anything else is no answer to this question.
+    const packed = packedRecords(message, this.query.name);
+    if (packed !== undefined && hasRecords(store, at, packed)) {
+      this.insert(store, ANSWER, { records, life, answer });
+    }
+  }
+
+  private insert(
+    store: EntryStore,
+    role: Role,
+    { records, life, answer }: { records: KeptRecords; life: Life; answer: Keep },
+  ): void {
+    const at = store.insert(this.query, role, keptOctets(records), life, this.now);
+    if (at < 0) return;
+    putRecords(store, at, records, answer.message);
+    this.ready(store, at, answer);
+  }
+
+  private ready(store: EntryStore, at: number, { until, kind, isCut }: Keep): void {
+    const { storedAt } = store.lifeOf(at);
+    store.ready(at, until - storedAt, kind, isCut ? this.cutEpoch : 0);
+  }
+
+  /** Ends every entry that hangs on a cut: the proofs are gone, or a server contradicted them (N3). */
+  dropCuts(): void {
+    this.cutEpoch++;
+  }
+
+  /** Header and what stands behind the question; the question is the client's. */
+  private write(store: EntryStore, entry: number, octets: Uint8Array, at: number): void {
+    const { query } = this;
+    const { words } = store;
+    const word = entry >> 2;
+    const kept = (words[word + FIELDS.flagsBody] ?? 0) >>> 16;
+    const answersAuthority = words[word + FIELDS.answersAuthority] ?? 0;
+    const additional = (words[word + FIELDS.additionalTtls] ?? 0) >>> 16;
+    // RFC 6840 §5.8: AD goes only to a client that shows it understands it.
+    const wantsAd = (query.flags & Flag.AD) !== 0 || query.dnssecOk;
+    const flags =
+      Flag.QR | Flag.RA | (query.flags & (Flag.RD | Flag.CD)) | (wantsAd ? kept : kept & ~Flag.AD);
+    putUint16(octets, at + 2, flags);
+    putUint16(octets, at + 6, answersAuthority >>> 16);
+    putUint16(octets, at + 8, answersAuthority & 0xffff);
+    putUint16(octets, at + 10, additional + (query.edns ? 1 : 0));
+    const end = this.writeBody(store, entry, octets, at + query.end);
+    if (query.edns) writeOpt(octets, end, query.dnssecOk);
+  }
+
+  /** Copies the records and ages them. @returns Where they end. */
+  private writeBody(store: EntryStore, entry: number, octets: Uint8Array, to: number): number {
+    const kept = store.octets;
+    const word = entry >> 2;
+    const ttlsAt = entry + 4 * (FIELDS.key + this.query.wordCount);
+    const bodyAt = ttlsAt + 2 * ((store.words[word + FIELDS.additionalTtls] ?? 0) & 0xffff);
+    const length = (store.words[word + FIELDS.flagsBody] ?? 0) & 0xffff;
+    for (let i = 0; i < length; i++) octets[to + i] = kept[bodyAt + i] ?? 0;
+    const storedAt = store.doubles[(word + FIELDS.storedAt) >> 1] ?? 0;
+    const age = Math.max(0, Math.floor((this.now - storedAt) / 1000)) | 0;
+    for (let at = ttlsAt; at < bodyAt; at += 2) {
+      const ttlAt = to + uint16(kept, at);
+      const ttl = Math.max(0, uint32(octets, ttlAt) - age);
+      putUint16(octets, ttlAt, ttl >>> 16);
+      putUint16(octets, ttlAt + 2, ttl & 0xffff);
+    }
+    return to + length;
+  }
+}
+
+/** RFC 6891 §6.1.2; what `optRecord` makes, in place. */
+function writeOpt(octets: Uint8Array, at: number, dnssecOk: boolean): void {
+  for (let i = 0; i < PLAIN_OPT.length; i++) octets[at + i] = PLAIN_OPT[i] ?? 0;
+  if (dnssecOk) octets[at + 7] = 0x80;
+}
