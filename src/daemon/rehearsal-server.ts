@@ -7,7 +7,7 @@ import type { Question } from '../wire/question.ts';
 import { renderReply, TCP_OCTETS, udpLimit } from '../wire/render.ts';
 import { readRequest } from '../wire/request.ts';
 
-/** The cluster's DNS of a rehearsal: on this machine's loopback, for nobody else. */
+/** The cluster DNS of a rehearsal, on this machine's loopback and for the rehearsal only. */
 export interface RehearsalServer {
   readonly port: number;
   close(): void;
@@ -28,7 +28,7 @@ export async function startRehearsalServer(
   udp.bind(0, LOOPBACK);
   await listening;
   const { port } = udp.address();
-  // A client that has gone is told of by ICMP.
+  // An ICMP error reports a client that has gone.
   udp.on('error', () => undefined);
   udp.on('message', (octets, peer) => {
     const request = readRequest(octets);

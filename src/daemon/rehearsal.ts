@@ -46,12 +46,11 @@ const RESTS = 2;
 const CACHE_OCTETS = 1 << 20;
 
 /**
- * Looks names up that nobody asked for, so that V8 has seen the code that a job's first lookup runs: listener, stages,
+ * Looks up names of its own, so that V8 has compiled the code that a job's first lookup runs: listener, stages,
  * sockets, timers, reading, rendering, counting.
  *
- * A second daemon does it, between a client and a cluster's DNS of its own on the loopback: nothing of it is in the
- * metrics, the log or the cache of the first. It gives way to real questions. Whatever goes wrong ends it, without a
- * word: it never rejects.
+ * A second daemon does it, between a client and a cluster DNS of its own on the loopback, so that the first daemon's
+ * metrics, log and cache are not touched. It yields to real questions. Any error ends it silently: it never rejects.
  */
 export async function rehearse(parts: RehearsalParts): Promise<void> {
   const { settings, start } = parts;
@@ -143,7 +142,7 @@ class Rounds {
 
 const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
-/** The settings that decide how questions are answered, and sockets that nobody knows of. */
+/** The settings that decide how questions are answered, with sockets that no client knows of. */
 function rehearsed(settings: Settings, port: number): Settings {
   return {
     ...settings,

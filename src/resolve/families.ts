@@ -21,7 +21,7 @@ import { verdictOf } from './verdict.ts';
 
 export interface FamiliesOptions {
   readonly clock: Clock;
-  /** F5 is an option; without it a family's failure is told as it is. */
+  /** F5 is an option; without it a family's failure is passed on. */
   readonly repair: boolean;
   /** The only family that the pod can route: its failure is never hidden (F5). */
   readonly onlyRoutable?: typeof RrType.A | typeof RrType.AAAA | undefined;
@@ -54,8 +54,8 @@ const SAME_MOMENT: Milliseconds = 50;
 /**
  * Keeps the two families of a name from contradicting each other (F3, F4, F5).
  *
- * It asks the other family itself where an answer hangs on it, so it stands above single flight and cache: what the
- * client asks next is then there.
+ * It asks for the other family itself when an answer depends on it, so it is above single flight and cache: the
+ * client's next question then finds it there.
  */
 export function families(options: FamiliesOptions): Stage {
   return (next) => {
@@ -81,7 +81,7 @@ class Pairs {
   private readonly askSibling: (query: Query) => Promise<Answer>;
   /** When each question's addresses arrived: silence of the other family is counted from there (F5). */
   private readonly arrivals = lruMap<string, Milliseconds>(MAX_PAIRS);
-  /** What each question came to that has no answer (F5). */
+  /** How each question without an answer ended (F5). */
   private readonly failures = lruMap<string, Failure>(MAX_PAIRS);
 
   constructor(next: Resolve, options: FamiliesOptions) {
@@ -151,8 +151,8 @@ class Pairs {
   }
 
   /**
-   * F5: NODATA where a family failed beside one that has addresses, else its failure as it is. That is told in time as
-   * well: the other family may stay silent until the client's deadline (U2).
+   * F5: NODATA if a family failed beside one that has addresses, else its failure. This too is given in time: the other
+   * family may stay silent until the client's deadline (U2).
    */
   async repaired(query: Query, own: Answer | FailedWith): Promise<Answer> {
     if ((await this.within(PATIENCE, this.siblingAddresses(query))) !== undefined) {
@@ -172,7 +172,8 @@ class Pairs {
     // Read first: addresses with TTL 0 are asked for anew and arrive again.
     const before = this.arrivals.get(sibling) ?? Number.NEGATIVE_INFINITY;
     const addresses = await this.siblingAddresses(query);
-    // Stale ones say that nobody answers for either family: then this one is not broken, and has its own (C4).
+    // Stale answers mean that neither family is answered: then this one is not broken, and has its own stale answer
+    // (C4).
     if (addresses === undefined || addresses.source === 'stale') return undefined;
     const arrived = before >= started ? before : (this.arrivals.get(sibling) ?? started);
     return Math.max(arrived, started) + PATIENCE;
@@ -204,7 +205,7 @@ class Pairs {
   }
 }
 
-/** What a question came to that has no answer, and when. */
+/** How a question without an answer ended, and when. */
 interface Failure {
   readonly at: Milliseconds;
   readonly outcome: Answer | FailedWith;
@@ -320,7 +321,7 @@ class Half implements Asker, Expiring {
   }
 }
 
-/** F3: an expansion's A stands alone; asking AAAA for each would double the walk. */
+/** F3: an expansion's A is asked alone; asking AAAA for each would double the walk. */
 function standsAlone({ expansion, qtype }: Query): boolean {
   return expansion !== undefined && qtype === RrType.A;
 }

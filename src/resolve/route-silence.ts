@@ -7,15 +7,15 @@ import type { Router } from './forward.ts';
 import { Quiet } from './quiet.ts';
 import type { Answer, Asker, Stage } from './stage.ts';
 
-/** U1, U2: a server is known dead after 3 s without a word and three questions; a route is judged alike. */
+/** U1, U2: a server counts as dead after 3 s of silence and three questions; a route is judged in the same way. */
 const SILENCE: Milliseconds = 3_000;
 const QUESTIONS = 3;
 /** Who has not been asked for so long may be back. */
 const MEMORY: Milliseconds = 10_000;
 /**
- * S1: how many questions may wait for a route that has not said a word for so long, and how many of one client, so that one
- * that floods is bounded before the others are. Each is sent again and again, and is 10 KiB that V8 has to look at; a
- * flood of them would take the time in which others are answered. One reply is enough to let all in again.
+ * S1: how many questions may wait for a route that has been silent for this long, and how many of one client, so that
+ * one that floods is bounded before the others are. Each is sent again and again, and is 10 KiB for the garbage
+ * collector; a flood of them would take the time in which others are answered. One reply is enough to let all in again.
  */
 const CROWD = 512;
 const CROWD_OF_ONE = 128;
@@ -84,24 +84,24 @@ export class RouteSilence {
     };
   }
 
-  /** Whether whoever answers for this name has been silent for so long that nobody waits for it. */
+  /** Whether the route of this name has been silent for so long that no question waits for it. */
   isSilent(qname: Name): boolean {
     const { unanswered, owedSince, askedAt } = this.hearingOf(qname);
     const now = this.clock.now();
     return unanswered >= QUESTIONS && now - owedSince >= SILENCE && now - askedAt < MEMORY;
   }
 
-  /** From when on whoever answers for this name counts as away, if nothing is heard before; for questions that are out. */
+  /** From when on the route of this name counts as away unless it replies first; for questions in flight. */
   quietFrom(qname: Name): Milliseconds {
     return this.hearingOf(qname).quiet.from(this.classOf(qname), this.clock.now());
   }
 
-  /** When whoever answers for this name was last heard, about whatever name. */
+  /** When the route of this name last replied, to a question about any name. */
   heardAt(qname: Name): Milliseconds {
     return this.hearingOf(qname).heardAt;
   }
 
-  /** A datagram to whoever answers for this name was refused on its way. */
+  /** A datagram to the route of this name was refused on its way. */
   noteRefusal(qname: Name): void {
     this.hearingOf(qname).refusedAt = this.clock.now();
   }
@@ -152,7 +152,7 @@ class Heard implements Asker {
   onAnswer(answer: Answer): void {
     const { clock, hearing, timerClass, askedAt } = this.question;
     this.land();
-    // Whatever it says: somebody is there.
+    // Any reply counts: the server is there.
     const now = clock.now();
     hearing.unanswered = 0;
     hearing.heardAt = now;

@@ -65,7 +65,7 @@ export class SearchList {
     const [svc] = this.zoneSuffixes;
     if (suffix !== svc) return [known];
     const [namespace = '', ...before] = labelsOf(known.base).reverse();
-    // `a.ns.svc.Z` is a service that somebody wrote in full, or the second step for `a.ns`: its probe asks about `ns` (N3).
+    // `a.ns.svc.Z` is a service with its full name, or the second step for `a.ns`: its probe asks about `ns` (N3).
     if (before.length < 2) return [known];
     const inNamespace = this.read(qname, joinNames(`${namespace}.`, svc));
     if (this.isNamespace(namespace)) return [inNamespace, known];
@@ -124,7 +124,7 @@ export class SearchList {
     return steps.filter(fitsWire).map((step) => this.inAnyNamespace(step));
   }
 
-  /** Whether a base is one that the client most likely means as it stands, so that it is asked early (N4). */
+  /** Whether a client most likely means the base as it is, so that it is asked early (N4). */
   meantAsIs(base: Name): boolean {
     if (labelsOf(base).length < 2) return false;
     if (isIanaTld(lastLabel(base))) return true;

@@ -9,7 +9,7 @@ export interface ServeStaleOptions {
   readonly clock: Clock;
   /** An answer whose life is over, where there is one that may still be told. */
   readonly lastWord: (query: Query) => LastWord | undefined;
-  /** Whether nobody answers for this name at the moment, about whatever name. */
+  /** Whether the route of this name is silent at the moment. */
   readonly isSilent: (qname: Name) => boolean;
   /** From when on upstream counts as away for a question that is out, if it says nothing before. */
   readonly quietFrom: (qname: Name) => Milliseconds;
@@ -26,11 +26,11 @@ const RECHECK: Milliseconds = 30_000;
 const MAX_OWED = 4_096;
 
 /**
- * Tells an answer whose life is over where no other is to be had: upstream fails, has stopped answering, or takes longer
- * than 800 ms for an address (C4).
+ * Gives an expired answer when there is no other: upstream fails, has stopped answering, or takes longer than 800 ms
+ * for an address (C4).
  *
- * The question stays out meanwhile and fills the cache when it is answered. A denial is never told because upstream is slow:
- * a name that has come into being since is worth waiting for (N9).
+ * The question stays in flight and fills the cache when it is answered. A denial is never given because upstream is
+ * slow: a name that has been created since is worth waiting for (N9).
  *
  * @see RFC 8767
  */
@@ -49,8 +49,8 @@ class Renewals {
   private readonly next: (query: Query) => Promise<Answer>;
   private readonly options: ServeStaleOptions;
   /**
-   * Since when upstream owes a word about a name: counted for both families, so that a pair waits once, and kept after a
-   * wait in vain, so that the next client does not wait again.
+   * Since when upstream owes an answer about a name: one entry for both families, so that a pair waits once, kept after
+   * a wait in vain, so that the next client does not wait again.
    */
   private readonly owed = lruMap<Name, Milliseconds>(MAX_OWED);
 
@@ -69,7 +69,7 @@ class Renewals {
       timer?.cancel();
       asker.onAnswer(answer);
     };
-    // Upstream may be heard meanwhile: then it is waited for anew.
+    // If upstream replies in the meantime, the wait starts again.
     const watch = (): void => {
       const rest = this.dueAt(query, last) - clock.now();
       if (rest <= 0) tell(last.answer);

@@ -72,8 +72,8 @@ export class Ask implements SendOwner {
   }
 
   /**
-   * From when the first timer is over: it is shorter than silence, and nearly every question is answered before it. Timers
-   * that nobody needs are a tenth of what a question costs.
+   * Watches deadline and silence, from when the first timer has fired: that is shorter than silence, and nearly every
+   * question is answered before it. Unused timers would be a tenth of a question's cost.
    */
   private watch(): void {
     if (this.deadline !== undefined) return;
@@ -83,7 +83,7 @@ export class Ask implements SendOwner {
     this.silence = clock.after(SILENCE - elapsed, () => this.onSilence());
   }
 
-  /** Ends the question without a word to the listener: somebody else has answered. */
+  /** Ends the question without calling the listener: another server has answered. */
   cancel(): void {
     if (this.settled) return;
     if (this.slow && !this.heard) {
@@ -95,7 +95,7 @@ export class Ask implements SendOwner {
     this.settle();
   }
 
-  /** A client has asked it once more: so does this, unless UDP has said what it has to say (L5). */
+  /** A client has asked again, so this sends again, unless UDP has used up its sends (L5). */
   again(): void {
     if (this.patience !== undefined || this.parts.clock.now() - this.lastSentAt < AGAIN) return;
     this.send(this.first, Number.POSITIVE_INFINITY);
@@ -230,7 +230,7 @@ export class Ask implements SendOwner {
   onSuspicion(send: Send, suspicion: Suspicion, partial?: Message): void {
     if (suspicion !== 'malformed') {
       this.unanswered.isMismatched = true;
-      // U3: a guesser cannot follow to TCP; whoever is first with the truth wins.
+      // U3: an attacker who guesses cannot follow to TCP; the first true reply wins.
       if (suspicion === 'wrong-id') this.startTcp('wrong-id');
       return;
     }
@@ -238,7 +238,7 @@ export class Ask implements SendOwner {
     this.second.partial ??= partial;
     this.heard = true;
     this.parts.health.heard();
-    // Some servers put their answer behind the query's OPT, where nobody can read it (U4).
+    // Some servers put their answer after the query's OPT, where no client can read it (U4).
     if (send.edns) this.sends.malformedOpt = true;
     if (send.edns && !this.wantsOpt('udp')) this.send('udp');
     this.leaveUdp('malformed');
@@ -254,12 +254,12 @@ export class Ask implements SendOwner {
     if (!this.sends.isOut('tcp') && !this.mayStillCome) this.conclude('network');
   }
 
-  /** U3: a malformed datagram may have been somebody else's; without TCP the truth can still come the same way. */
+  /** U3: a malformed datagram may be forged; without TCP the true reply can still arrive on the same socket. */
   private get mayStillCome(): boolean {
     return this.second.truncated === undefined && this.sends.isOut('udp');
   }
 
-  /** Over TCP nobody else can have spoken; but what went without an OPT may bring what can be read, and soon (U4). */
+  /** Over TCP only the server can have sent it; but the query without an OPT may bring a readable reply soon (U4). */
   private get mayBeRead(): boolean {
     if (this.patience === undefined) return false;
     return this.second.partial !== undefined || this.sends.awaitsPlain('udp');
@@ -281,8 +281,8 @@ export class Ask implements SendOwner {
   }
 
   /**
-   * As good as lost: the next one may pass, or meet another server behind the same address. It comes with the timer, or it
-   * would be the same full table or missing route that refuses it (U2, F5).
+   * It counts as lost: the next one may be sent, or meet another server behind the same address. It waits for the
+   * timer, or the same full table or missing route would refuse it (U2, F5).
    */
   private onRefused(reason: UpstreamFailure, error: Error): void {
     this.unanswered.noteRefusal(error);
@@ -347,7 +347,7 @@ export class Ask implements SendOwner {
     this.nextRoundAfter(this.timeout);
   }
 
-  /** A kept connection may lead to a server that is gone without a word; the transport has given it up by then. */
+  /** A kept connection may lead to a server that is gone without notice; the transport has given it up by then. */
   private leaveConnection(): void {
     if (this.heard) return;
     this.reportSlow();
@@ -391,7 +391,7 @@ export class Ask implements SendOwner {
 
   private answer(message: Message): void {
     this.settle();
-    // RFC 6840 §5.7, RFC 4035 §4.9.3: AD says nothing where anybody on the way may set it.
+    // RFC 6840 §5.7, RFC 4035 §4.9.3: AD means nothing if an attacker on the way can set it.
     const isForeign = message.authenticData && !this.parts.trustsAd;
     this.listener.onAnswer(isForeign ? { ...message, authenticData: false } : message);
   }

@@ -15,11 +15,11 @@ import type { Exchange, ReplyListener, Transport } from './transport.ts';
 import type { UpstreamTallies } from './upstream-tallies.ts';
 
 /**
- * Carries messages as HTTP requests over kept connections (DoH, RFC 8484; U5): HTTP/2, or HTTP/1.1 where the server has
+ * Carries messages as HTTP requests over kept connections (DoH, RFC 8484; U5): HTTP/2, or HTTP/1.1 if the server has
  * nothing newer.
  *
- * A server may close whenever it likes: what it left is asked again, and it is given another connection when it has
- * been silent, as over TCP. Nothing is said before it has proven who it is.
+ * A server may close at any time: questions that it left are asked again, and after silence on another connection, as
+ * over TCP. Nothing is sent before the server is authenticated.
  */
 export function httpsTransport(
   address: HttpsAddress,
@@ -89,7 +89,7 @@ class HttpsTransport implements Transport {
         const reply = await this.ask(inFlight);
         this.settle(inFlight, () => inFlight.listener.onReply(reply));
       } catch (error) {
-        // Whoever has gone meanwhile is not asked for a send.
+        // No send is counted for a question that is over.
         if (inFlight.closed) return;
         const again = mayPass(error) && inFlight.listener.takeSend?.() === true;
         if (!again) this.fail(inFlight, this.explained(error));
@@ -97,7 +97,7 @@ class HttpsTransport implements Transport {
     }
   }
 
-  /** @throws {Error} Of the client, where no response came; an UpstreamError where what came is no answer. */
+  /** @throws {Error} Of the client, if there was no response; an UpstreamError if the response is no answer. */
   private async ask(inFlight: InFlight): Promise<Reply> {
     const response = await this.client().request(this.requestOf(inFlight));
     this.lastHeard = this.clock.now();

@@ -4,7 +4,7 @@ import type { Reply } from './reply.ts';
 import type { Exchange, ReplyListener, Suspicion } from './transport.ts';
 import type { TransportKind } from './upstream-tallies.ts';
 
-/** Who has sent a message, and is told what came of it. */
+/** The sender of a message, which is called with the result. */
 export interface SendOwner {
   onReply(send: Send, reply: Reply): void;
   onFailure(send: Send, error: Error): void;
@@ -20,7 +20,7 @@ export class Send implements ReplyListener {
   readonly edns: boolean;
   /** Absent only while it is being sent. */
   exchange: Exchange | undefined;
-  /** It has brought what cannot be read; it still listens, since that may have been somebody else's (U3). */
+  /** It brought a malformed message; it still listens, since that may have come from another sender (U3). */
   malformed = false;
   private readonly owner: SendOwner;
 

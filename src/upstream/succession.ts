@@ -45,9 +45,9 @@ export interface SuccessionOptions<Server extends Askable = Askable> {
 /**
  * Asks servers in their order (U1).
  *
- * The next one is asked after 1 s of silence, when a datagram is refused, on SERVFAIL or REFUSED, and at once where the
- * one before is known dead; never because it is faster, since a public second server would win with its NXDOMAIN. Who was silent is
- * still listened to. If the next one fails too, the first word that was said stands.
+ * The next one is asked after 1 s of silence, when a datagram is refused, on SERVFAIL or REFUSED, and at once if the
+ * one before is known to be dead; never because it is faster, since a public second server would win with its NXDOMAIN.
+ * A silent server may still answer. If the next one fails too, the first error response is returned.
  */
 export function succession<Server extends Askable>({
   name,
@@ -68,7 +68,8 @@ export function succession<Server extends Askable>({
   return {
     name,
     ask(question, listener, waited): void {
-      // Whoever asks on after a failure must not wake what was closed: its sockets would keep the process alive.
+      // A question that goes on after a failure must not reopen what was closed: its sockets would keep the process
+      // alive.
       if (closed) listener.onFailure(closedError());
       else new Walk(question, selection.candidates(question), shared, listener).begin(waited);
     },
@@ -81,7 +82,7 @@ export function succession<Server extends Askable>({
   };
 }
 
-/** A server's answer that only counts when nobody has a better one. */
+/** A server's answer that is used only if no server has a better one. */
 interface Word {
   readonly message: Message;
   /** Its place among the candidates. */
@@ -129,7 +130,7 @@ class Walk implements Expiring {
     this.parts.walks.add(this);
     if (this.question.again !== undefined) this.question.again.send = () => this.again();
     const now = this.parts.clock.now();
-    // U2: nobody is kept waiting for servers that have all been silent for 3 s; they are asked all the same.
+    // U2: no question waits for servers that have all been silent for 3 s; they are still asked.
     const hopeless = this.candidates.every(({ server }) => server.dead);
     const left = hopeless ? DEADLINE_WHEN_DEAD : DEADLINE;
     this.deadlineAt = (waited?.since ?? now) + left;
@@ -150,7 +151,7 @@ class Walk implements Expiring {
     for (const { ask } of this.open) ask?.again();
   }
 
-  /** Who waits for one that has been found dead meanwhile waits no longer than who comes now. */
+  /** A query waiting on a server just marked dead moves on at once, as a new query would. */
   leaveDead(): void {
     if (this.latest?.server.dead === true && this.next?.server.dead === false) this.askNext();
   }
@@ -183,7 +184,7 @@ class Walk implements Expiring {
     return this.candidates[this.asked];
   }
 
-  /** @returns Who is asked now; nobody where all are. */
+  /** @returns The server that is asked now; `undefined` if all have been asked. */
   private askOne(): Askable | undefined {
     const place = this.asked;
     const candidate = this.candidates[place];
@@ -248,7 +249,7 @@ class Walk implements Expiring {
     if (place === this.asked - 1 && this.nextWorthAsking) this.askNext();
   }
 
-  /** Nobody of those that were asked has said a word: the wait for them is over. */
+  /** None of the servers that were asked has answered: the wait for them is over. */
   onDeadline(): void {
     this.watchDeadline();
     this.reportSlow();
@@ -256,13 +257,13 @@ class Walk implements Expiring {
     else if (this.word !== undefined && !this.hasOpenBefore(this.word.place)) this.giveUp();
   }
 
-  /** A server that is known dead will not say anything better than the word that is there. */
+  /** A server that is known to be dead will not answer better than the error response at hand. */
   private get nextWorthAsking(): boolean {
     const { next } = this;
     return next !== undefined && !(next.server.dead && this.word !== undefined);
   }
 
-  /** Whether one is still silent that stands before the word: without a second server, it would be waited for too. */
+  /** Whether an earlier server is still silent: with that server alone, the client would wait for it too. */
   private hasOpenBefore(place: number): boolean {
     return this.open.some((asking) => !asking.refused && asking.place < place);
   }
@@ -277,7 +278,7 @@ class Walk implements Expiring {
     this.listener.onSlow?.();
   }
 
-  /** Nobody has an answer: the first word stands, else what went wrong first. */
+  /** No server has an answer: the first error response is returned, else the first failure. */
   private giveUp(): void {
     if (this.word !== undefined) this.answer(this.word.message);
     else this.fail(this.error ?? noAnswer(this.parts.name, this.whyNone));

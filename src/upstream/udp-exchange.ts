@@ -113,7 +113,7 @@ class UdpExchange implements Exchange {
     const { address, port } = endpoint;
     const type = isIpv6Address(address) ? 'udp6' : 'udp4';
     this.socket = createSocket({ type, lookup: literal });
-    // Node may tell at once that there is no file descriptor left, and nobody hears anything before `send` returns.
+    // Node may report at once that no file descriptor is left, but no listener is called before `send` returns.
     const onError = (error: Error) =>
       queueMicrotask(() => this.fail(socketError('udp', name, error)));
     this.socket.on('error', onError);
