@@ -8,6 +8,7 @@ import { measureStart } from './first-lines.ts';
 import { measureOutage, measureRollouts } from './load.ts';
 import { measureLookups } from './lookups.ts';
 import { PARTS } from './measured.ts';
+import { makeServices } from './services.ts';
 
 const MEASURES = {
   lookups: measureLookups,
@@ -39,6 +40,7 @@ async function prepare(): Promise<string> {
   await cluster.documented('kubectl apply -k k8s/node/service-local');
   await cluster.kubectl('-n sidestub rollout status ds/sidestub-node --timeout=90s');
   await startNodeLocal(cluster);
+  await makeServices(cluster);
   const words = '-n sidestub get service sidestub-node -o jsonpath={.spec.clusterIP}';
   return (await cluster.kubectl(words)).trim();
 }

@@ -25,7 +25,6 @@ export async function measureLookups(
   daemon: string,
   say: (line: string) => void,
 ): Promise<Parts['lookups']> {
-  await makeServices(cluster);
   const all: LookupCell[] = [];
   let number = 100;
   for (let round = 0; round < ROUNDS; round++) {
@@ -81,21 +80,4 @@ async function measurePod(pod: PodToMeasure): Promise<LookupCell[]> {
   }
   await cluster.kubectl(`-n ${NAMESPACE} delete pod ${name} --wait=false --grace-period=0 --force`);
   return cells;
-}
-
-async function makeServices(cluster: Cluster): Promise<void> {
-  const service = (name: string, namespace: string, spec: object) => ({
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name, namespace },
-    spec,
-  });
-  const ports = [{ port: 80 }];
-  await cluster.apply(
-    ...['ci', 'other'].flatMap((namespace) =>
-      ['bench-a', 'bench-b'].map((name) => service(name, namespace, { ports })),
-    ),
-    service('headless-b', 'ci', { clusterIP: 'None', selector: { app: 'web' }, ports }),
-    service('alias-b', 'ci', { type: 'ExternalName', externalName: 'www.example.com' }),
-  );
 }

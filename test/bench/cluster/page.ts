@@ -111,7 +111,8 @@ function cost({ cost: own }: Measured): string[] {
   });
   return [
     '## A thousand lookups',
-    `One each 10 ms from one pod with musl: four names in turn and one that is new. (${own.machine})`,
+    `One each 10 ms from one pod with musl: four names in turn and one that is new. The pod is fresh, and so is its sidecar; the
+node daemon has served others. CPU and memory are those of what stands between the pod and CoreDNS. (${own.machine})`,
     table(['', 'median', '99 %', 'its CPU', "CoreDNS' CPU", 'its memory'], rows),
   ];
 }
