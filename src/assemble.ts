@@ -153,7 +153,7 @@ export function assembleResolver(parts: ResolverParts): Resolver {
         : [nodataRepair({ list, clock, repairs: tallies.repairs })]),
       // Above the search, which fetches what it needs; below the repair, which must see every step of a client's.
       ...optional(settings.search, 'collapse', () => collapse({ list, clock })),
-      // Below the collapse, to which a step that gives way is a denied one.
+      // Below the collapse, which sees an answer that the guard replaced as a denial.
       ...optional(settings.search, 'wildcardGuard', () => wildcardGuard({ list, clock })),
       // Above the families: a cut answers both of them, and what it fetches goes through their lanes.
       search({
@@ -168,7 +168,7 @@ export function assembleResolver(parts: ResolverParts): Resolver {
         fates: tallies.fates,
         speculations: tallies.speculations,
       }),
-      // Above single flight: it asks for the other family itself, and joins whoever has asked before.
+      // Above single flight: it asks for the other family itself, and joins a question that is in flight already.
       families({
         clock,
         repair: settings.families.repair,
@@ -196,9 +196,9 @@ export function assembleResolver(parts: ResolverParts): Resolver {
       }),
       // Above the cache whose hits it looks at: what it asks for passes the cache by.
       prefetch(clock),
-      // Above single flight: a hit waits for nobody, least of all for its own renewal.
+      // Above single flight: a hit never waits, not even for its own refresh.
       answerCache(cache),
-      // Below what clients wait at: whoever asks after a stale answer joins the question that is still out.
+      // Below serve-stale, so that a client arriving after a stale answer joins the refresh in flight.
       singleFlight(flights, {
         limit: settings.limits.flights,
         clock,

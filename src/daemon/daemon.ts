@@ -70,7 +70,7 @@ export interface Daemon {
   unready(): readonly string[];
   /** What it has done so far. */
   totals(): Totals;
-  /** Logs and counts an error that nobody meant to throw. */
+  /** Logs and counts an unexpected exception. */
   reportBug(error: unknown): void;
   /**
    * Goes on with other settings, and loses no query: what is in flight is answered by the servers that were asked, and
@@ -88,8 +88,8 @@ export interface Daemon {
 }
 
 /**
- * Starts the daemon: upstreams, stages, listeners, first answers, status server, in this order, so that nobody is listened
- * to who could not be answered, and nobody waits for what only Prometheus reads.
+ * Starts the daemon: upstreams, stages, listeners, first answers, status server, in this order, so that no query
+ * arrives before it can be answered, and none waits for parts that only Prometheus needs.
  *
  * @throws {ListenError} When an address cannot be bound; what was bound before is closed again.
  */
@@ -258,7 +258,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   }
 }
 
-/** What a question of this machine's to itself comes from. A wildcard is nobody's source. */
+/** The source addresses of this machine's questions to itself. A wildcard is never a source. */
 function ownAddresses({ listen }: Settings): readonly string[] {
   return listen.addresses.map(({ address }) => canonicalAddress(address));
 }
@@ -297,8 +297,8 @@ function listenersOf(
 }
 
 /**
- * S2: resolves when nothing is in flight and nobody has asked for a moment: who is in the middle of a walk asks its next
- * step only when it has the answer to this one, and a datagram may still wait in the kernel.
+ * S2: resolves when nothing is in flight and no query has arrived for a moment: a client in the middle of a walk asks
+ * its next step only after the answer to this one, and a datagram may still wait in the kernel.
  */
 async function quiet(responder: Responder, queries: () => number, clock: Clock): Promise<void> {
   for (let seen = -1; seen !== queries(); ) {

@@ -8,7 +8,7 @@ import type { SearchList } from './search-list.ts';
 import type { Answer, Query } from './stage.ts';
 import { verdictOf } from './verdict.ts';
 
-/** What upstream said last of a name, past its life. */
+/** Upstream's last answer about a name, past its life. */
 export interface LastWord {
   readonly answer: Answer;
   /**
@@ -25,11 +25,11 @@ export interface LastWordsOptions {
 }
 
 /**
- * What may stand in for an upstream that does not answer (C4, N9).
+ * The answers that may replace those of an upstream that does not answer (C4, N9).
  *
- * Addresses may be told soon. A denial may have become wrong since, so it is told only where that hurts nobody: the name is
- * one of the world outside, in the cluster zone; or a later step of the walk leads to addresses that are known, so that
- * the walk ends at them and not at the denial.
+ * Addresses may be given soon. A denial may have become wrong since, so it is given only if that does no harm: the name
+ * is one of the outside world, in the cluster zone; or a later step of the walk leads to known addresses, so that the
+ * walk ends at them and not at the denial.
  */
 export class LastWords {
   private readonly options: LastWordsOptions;
@@ -46,7 +46,7 @@ export class LastWords {
     const denial = own ?? this.fromCut(query);
     if (denial === undefined) return undefined;
     const isInZone = this.options.list.inZone(query.qname);
-    // Nobody is to keep it: what it denies may be there by now.
+    // It may not be cached: the name may exist by now.
     const answer = isInZone ? { ...denial, message: withoutLife(denial.message) } : denial;
     if (query.denialKind === 'tld' || this.leadsOn(query, denial)) return { answer, when: 'quiet' };
     // Anything else may have been made: a client that asks directly waits, and finds it.
@@ -69,7 +69,10 @@ export class LastWords {
     return expansion !== undefined && denialKindOf(this.options.list, expansion) === 'tld';
   }
 
-  /** Whether a client that is told this denial gets to addresses: of the other family, or at a later step of its walk. */
+  /**
+   * Whether a client that gets this denial still reaches addresses: of the other family, or at a later step of its
+   * walk.
+   */
   private leadsOn(query: Query, { message }: Answer): boolean {
     // What another sidestub asks for a proof is no step (N7).
     if (query.fromProbe === true || !isAddressQuery(query)) return false;

@@ -33,10 +33,11 @@ export interface SearchOptions {
 const PIN_TTL = 30;
 
 /**
- * Answers the steps of a client's search from proofs, and has the answers of the steps to come fetched (N3, N4, N6, N9).
+ * Answers the steps of a client's search from proofs, and asks for the answers of later steps in advance (N3, N4, N6,
+ * N9).
  *
- * It never lies when the truth is one round trip away: an expansion is NXDOMAIN only by upstream's own word, by a live
- * cut, or by the operator's word.
+ * It never lies when the truth is one round trip away: an expansion is NXDOMAIN only by upstream's answer, by a live
+ * cut, or by the operator's configuration.
  */
 export function search(options: SearchOptions): Stage {
   return (next) => {
@@ -109,13 +110,15 @@ class Steps {
     return isCached;
   }
 
-  /** The cache, or upstream's own word. */
+  /** The cache, or upstream's answer. */
   private askUncut(query: Query, asker: Asker): void {
     if (this.isCached(query)) this.next(query, asker);
     else this.ask(query, asker);
   }
 
-  /** C2: what may be made at any moment is denied by upstream's word alone, and nobody is to keep the denial. */
+  /**
+   * C2: a name that may be created at any moment is denied only by upstream's answer, and the denial may not be cached.
+   */
   briefly(query: Query, answer: Answer): Answer {
     if (answer.source === 'upstream') this.options.zone?.sawUncut(query, answer);
     const verdict = verdictOf(answer.message, query);
@@ -171,12 +174,12 @@ class Steps {
     this.ask(query, race);
     zone
       .denied(point)
-      // When the point is QNAME itself the probe is the question: its word comes by the ordinary way.
+      // When the point is QNAME itself the probe is the question: its answer arrives in the ordinary way.
       .then(() => race.onProbed(point !== query.qname))
       .catch((bug: unknown) => asker.onFailure(bug));
   }
 
-  /** Upstream's own word, or what stands in for it below. */
+  /** Upstream's answer, or what replaces it below. */
   private ask(query: Query, asker: Asker): void {
     this.next(query, new Step(this, asker));
   }
@@ -203,7 +206,7 @@ class Step implements Asker {
   }
 }
 
-/** A step whose denial nobody is to keep (C2). */
+/** A step whose denial may not be cached (C2). */
 class BriefStep implements Asker {
   private readonly steps: Steps;
   private readonly query: Query;

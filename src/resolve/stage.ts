@@ -28,7 +28,7 @@ export interface Query extends Question {
   readonly speculative?: boolean;
   /** Our own question, and no client's: it goes upstream with the mark that says so (N7). */
   readonly probe?: boolean;
-  /** Another sidestub's own question: answered with upstream's own word, and never repaired (N7). */
+  /** Another sidestub's own question: answered with upstream's answer, and never repaired (N7). */
   readonly fromProbe?: boolean;
   /** Asked to renew what the cache still has: not answered from it (C5). */
   readonly refresh?: boolean;
@@ -52,13 +52,13 @@ export interface Expansion {
  */
 export type DenialKind = 'brief' | 'usual' | 'tld';
 
-/** What goes back up: nobody changes it; the listener renders it for its client. */
+/** An answer on its way back up: it is never changed; the listener renders it for its client. */
 export interface Answer {
   readonly message: Message;
   readonly source: Source;
   /** Whole seconds that the message has spent in the cache: taken off its TTLs when it is rendered (C2). */
   readonly age: Seconds;
-  /** When {@link age} was 0, on the program's clock; absent where nobody noted it. */
+  /** When {@link age} was 0, on the program's clock; absent if that is not known. */
   readonly freshAt?: Milliseconds;
   /** The message as upstream sent it and the memory keeps it: a stage that puts another in its place leaves this one. */
   readonly kept?: Message;
@@ -83,7 +83,7 @@ export interface Asker {
   onFailure(error: unknown): void;
 }
 
-/** Answers a query: tells its asker, and keeps nobody waiting who has not been told. */
+/** Answers a query: every asker is called exactly once. */
 export type Resolve = (query: Query, asker: Asker) => void;
 
 /** One step of the path: it answers itself or asks `next`. */
