@@ -13,9 +13,11 @@ import { outage } from './checks/outage.ts';
 import { policy } from './checks/policy.ts';
 import { prometheus } from './checks/prometheus.ts';
 import { quotas } from './checks/quotas.ts';
+import { recipes } from './checks/recipes.ts';
 import { sidecar } from './checks/sidecar.ts';
 import { start } from './checks/start.ts';
 import { statusPage } from './checks/status-page.ts';
+import { symptoms } from './checks/symptoms.ts';
 import { webhook } from './checks/webhook.ts';
 
 /** In the order in which they run. */
@@ -26,6 +28,8 @@ export const checks: readonly Check[] = [
   statusPage,
   prometheus,
   gitlab,
+  symptoms,
+  recipes,
   families,
   nodeLocal,
   policy,

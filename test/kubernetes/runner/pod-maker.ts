@@ -46,11 +46,7 @@ export type MakePods = (
 export async function podMaker(t: Test): Promise<MakePods | undefined> {
   try {
     if (!isOnPath('go')) throw new Error('not installed: go');
-    const program = await build();
-    return async (cases) => {
-      const { stdout } = await command([program], { input: JSON.stringify(cases) });
-      return JSON.parse(stdout);
-    };
+    return await buildPodMaker();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const { SIDESTUB_E2E } = process.env;
@@ -58,6 +54,15 @@ export async function podMaker(t: Test): Promise<MakePods | undefined> {
     else t.pass('needs Go', { skip: reason });
     return undefined;
   }
+}
+
+/** The same, where there is no test to skip. @throws {Error} With what Go said, when it cannot be built. */
+export async function buildPodMaker(): Promise<MakePods> {
+  const program = await build();
+  return async (cases) => {
+    const { stdout } = await command([program], { input: JSON.stringify(cases) });
+    return JSON.parse(stdout);
+  };
 }
 
 const SOURCE = join(import.meta.dirname, 'go/main.go');
