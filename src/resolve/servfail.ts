@@ -1,6 +1,7 @@
-import type { Clock, Milliseconds } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import { Deadlines, type Expiring, type Waiting } from '../deadlines.ts';
 import { UpstreamError, type UpstreamFailure } from '../upstream/exchange.ts';
+import { DEADLINE } from '../upstream/patience.ts';
 import { EdeCode, Rcode, rcodeName } from '../wire/codes.ts';
 import type { Ede } from '../wire/edns.ts';
 import { EMPTY } from '../wire/render.ts';
@@ -13,9 +14,6 @@ export interface ServfailOptions {
   /** Called for an unexpected exception. */
   readonly onBug: (error: unknown) => void;
 }
-
-/** U2: before musl (5 s in all) and glibc (5 s a try) give up, so that the client gets the reason. */
-const DEADLINE: Milliseconds = 4_500;
 
 /**
  * Leaves no client unanswered: every error, and a silence of 4.5 s, becomes SERVFAIL with its reason (U2, RFC 8914). So
