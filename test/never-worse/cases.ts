@@ -22,7 +22,7 @@ const silent = (to: number) => ({ from: 0, to, transport: 'both', family: 'both'
 
 /** What people ran into, and what the draws have found. */
 export const CASES: readonly Case[] = [
-  ...[1_000, 1_600, 2_200].flatMap((to) =>
+  ...[400, 1_000, 1_600, 2_200, 3_500].flatMap((to) =>
     (['refused', 'silent', 'dropped'] as const).map((tcp) => ({
       name: `cluster DNS is silent for ${to} ms, TCP ${tcp}`,
       draw: one({ mute: silent(to), tcp }),
@@ -35,6 +35,33 @@ export const CASES: readonly Case[] = [
   {
     name: 'the own kernel refuses datagrams for 1.2 s, TCP works',
     draw: one({ refused: { from: 0, to: 1_200, family: 'both' } }),
+  },
+  {
+    name: 'the own kernel refuses the questions for A for 2 s, and there is no TCP',
+    draw: one({ tcp: 'silent', refused: { from: 0, to: 2_000, family: 'A' } }),
+  },
+  {
+    name: 'short timers and the own kernel: A is refused for 0.4 s on a walk, and TCP is silent',
+    draw: one(
+      { delay: 20, tcp: 'silent', refused: { from: 0, to: 400, family: 'A' } },
+      { name: 'alias', list: 'Kubernetes', warm: true },
+    ),
+  },
+  {
+    name: 'a name comes into being, and its denial came early on a walk',
+    draw: one({}, { name: 'made', list: 'Kubernetes' }),
+  },
+  {
+    name: 'a name comes into being outside the cluster, and the server is away for a moment',
+    draw: one({ mute: silent(800) }, { name: 'made' }),
+  },
+  {
+    name: 'a service comes into being behind a node daemon',
+    draw: one({}, { name: 'made service', list: 'Kubernetes', nodeDaemon: true }),
+  },
+  {
+    name: 'a service of another namespace behind a node daemon',
+    draw: one({}, { name: 'elsewhere', list: 'Kubernetes', nodeDaemon: true }),
   },
   { name: 'a query with OPT is dropped over UDP', draw: one({ edns: 'dropped over UDP' }) },
   { name: 'a query with OPT is dropped over UDP and TCP', draw: one({ edns: 'dropped' }) },

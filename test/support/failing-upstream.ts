@@ -34,6 +34,8 @@ export interface FailingUpstream {
   readonly weather: Weather;
   /** Questions that came in, over whatever transport, lost ones too; write it to begin anew. */
   asked: number;
+  /** Those of them that came over UDP. */
+  readonly datagrams: number;
   /** Those of them that were in clear text, from whoever should have asked over TLS. */
   clear: number;
   /** Connections that were accepted. */
@@ -79,6 +81,7 @@ export async function startFailingUpstream({
 class Upstream implements FailingUpstream {
   readonly weather: Weather;
   asked = 0;
+  datagrams = 0;
   clear = 0;
   connections = 0;
   /** The same luck for whoever asks the same. */
@@ -136,6 +139,7 @@ class Upstream implements FailingUpstream {
 
   private onDatagram(socket: UdpSocket, octets: Uint8Array, peer: RemoteInfo): void {
     this.asked++;
+    this.datagrams++;
     if (this.secret !== undefined) this.clear++;
     if (this.weather.silent || this.secret !== undefined) return;
     if (this.chance() < this.weather.loss) return;

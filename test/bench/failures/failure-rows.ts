@@ -1,5 +1,6 @@
 import { lossRows } from './loss-rows.ts';
 import { nodeRows } from './node-rows.ts';
+import { outageLoad } from './outage-load-row.ts';
 import { processRows } from './process-rows.ts';
 import type { Row } from './row.ts';
 import { secureRows } from './secure-rows.ts';
@@ -11,6 +12,7 @@ export const failureRows: readonly Row[] = [
   ...lossRows,
   ...nodeRows.slice(0, 2),
   ...serverRows,
+  outageLoad,
   ...nodeRows.slice(2),
   ...secureRows,
   ...processRows,
