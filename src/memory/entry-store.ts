@@ -20,7 +20,7 @@ const BUCKET_WORDS = 2 * BUCKET_ENTRIES;
 /** How many there are at first. */
 const FIRST_BUCKETS = 8;
 /** How many entries a bucket has on average before there is one more: those that are not split yet have up to twice as many. */
-const BUCKET_LOAD = 2;
+const BUCKET_LOAD = 1;
 /**
  * One slot of the index for so many octets, or fewer: entries are about 110 octets (a name of 30 octets with two addresses),
  * so that buckets are half full.

@@ -222,7 +222,7 @@ test('as the index grows with the entries, all that is there is found', (t) => {
     else if (value !== i) throw new Error(`${name}: ${value}`);
   }
   t.equal(lost.length, names.length - store.entries);
-  t.ok(lost.length < names.length / 100, `names whose bucket was full: ${lost.length}`);
+  t.ok(lost.length < names.length / 2_000, `names whose bucket was full: ${lost.length}`);
   t.end();
 });
 
