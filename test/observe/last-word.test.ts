@@ -4,6 +4,7 @@ import { createSocket } from 'node:dgram';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'tap';
+import { productEnv } from '../support/product-env.ts';
 import { scratch, startSidestub } from './running-sidestub.ts';
 
 test('the last line and the termination message have the totals, and no name (S2, S4)', async (t) => {
@@ -56,7 +57,7 @@ test('what keeps it from starting stands in the termination message', async (t) 
   ] as const;
   for (const [settings, reason] of cases) {
     writeFileSync(message, '');
-    const env = { ...process.env, ...settings, SIDESTUB_SHUTDOWN_MESSAGE: message };
+    const env = { ...productEnv(), ...settings, SIDESTUB_SHUTDOWN_MESSAGE: message };
     const cli = join(import.meta.dirname, '../../src/cli.ts');
     const { status } = spawnSync(process.execPath, [cli, 'run'], { env });
     t.equal(status, 78);
