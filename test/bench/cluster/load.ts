@@ -1,13 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Cluster } from '../../cluster/cluster.ts';
+import { beginning, DENIAL, takeDnsAway } from '../../cluster/dns-outage.ts';
 import { type Drip, readDrip } from '../../cluster/drip.ts';
-import { Prober } from '../../cluster/prober.ts';
 import type { DripCell, Parts } from './measured.ts';
 import { LIBC_NAMES, type Libc, NAMESPACE, podOf, WATCHED, type Way } from './ways.ts';
 
 const ROLLOUT_SECONDS = 60;
 const OUTAGE_SECONDS = 30;
-const AWAY_MS = 10_000;
 const WARM = [
   'git.example.com',
   'nginx',
@@ -60,7 +59,7 @@ export async function measureOutage(
     'others',
     shell(`100 ${OUTAGE_SECONDS} n%d.example.net`),
   );
-  const away = await takeAway(cluster);
+  const away = await takeDnsAway(cluster);
   say(`outage: ${(away.to - away.from) / 1_000} s`);
   const cached = await Promise.all(
     cachedPods.map(async (pod) => cellOf(pod, await ended(cluster, pod))),
@@ -68,31 +67,13 @@ export async function measureOutage(
   const others = await Promise.all(
     otherPods.map(async (pod) => {
       const seen = await ended(cluster, pod);
-      const begun = await beginning(cluster, pod.name);
+      const begun = await beginning(cluster, NAMESPACE, pod.name);
       const ends = seen.events.map(({ at, ms }) => begun + at * 1_000 + ms - away.to);
       const denied = seen.events.filter(({ result }) => DENIAL.test(result)).length;
       return { ...cellOf(pod, seen), late: Math.max(0, ...ends), denied };
     }),
   );
   return { awaySeconds: (away.to - away.from) / 1_000, cached, others };
-}
-
-/** As glibc and musl say that a name does not exist, or has no address. */
-const DENIAL = /not known|No address|not resolve|no usable|Unknown error/;
-
-async function takeAway(cluster: Cluster): Promise<{ from: number; to: number }> {
-  const prober = new Prober('10.96.0.10');
-  try {
-    await wait(3_000);
-    await cluster.kubectl('-n kube-system scale deploy/coredns --replicas=0');
-    await wait(AWAY_MS);
-    await cluster.kubectl('-n kube-system scale deploy/coredns --replicas=2');
-    await cluster.kubectl('-n kube-system rollout status deploy/coredns --timeout=60s');
-    await cluster.until('CoreDNS answers', async () => Date.now() - prober.lastReply < 200);
-    return prober.longest;
-  } finally {
-    prober.stop();
-  }
 }
 
 /** One pod of each way and libc; resolves when all of them run. */
@@ -116,11 +97,6 @@ async function start(
 async function ended(cluster: Cluster, { name }: Dripping): Promise<Drip> {
   await cluster.podEnded(NAMESPACE, name, 120);
   return readDrip(await cluster.logs(NAMESPACE, name));
-}
-
-async function beginning(cluster: Cluster, name: string): Promise<number> {
-  const stamped = await cluster.kubectl(`-n ${NAMESPACE} logs ${name} -c main --timestamps`);
-  return Date.parse(/^(\S+) begins$/m.exec(stamped)?.[1] ?? '');
 }
 
 function cellOf({ way, libc }: Dripping, { lookups, failed, slow, max }: Drip): DripCell {

@@ -1,13 +1,11 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Check, Findings } from '../check.ts';
 import type { Cluster } from '../cluster.ts';
+import { beginning, DENIAL, takeDnsAway } from '../dns-outage.ts';
 import { readDrip, shown } from '../drip.ts';
 import { injectedPod } from '../injected.ts';
 import { first } from '../priority.ts';
-import { Prober } from '../prober.ts';
 
 const NAMESPACE = 'outage';
-const AWAY_MS = 10_000;
 const SECONDS = 30;
 /** A name of each sort that a job has looked up before. */
 const WARM = ['git.example.com', 'nginx.ci', 'git.corp.example', 'kubernetes.default'];
@@ -52,20 +50,9 @@ export const outage: Check = {
   },
 };
 
-/** @returns When CoreDNS answered again, at its service's address: seen from the node, without sidestub. */
+/** @returns When CoreDNS answered again. */
 async function takeAway(cluster: Cluster, findings: Findings): Promise<number> {
-  const prober = new Prober('10.96.0.10');
-  try {
-    await wait(3_000);
-    await cluster.kubectl('-n kube-system scale deploy/coredns --replicas=0');
-    await wait(AWAY_MS);
-    await cluster.kubectl('-n kube-system scale deploy/coredns --replicas=2');
-    await cluster.kubectl('-n kube-system rollout status deploy/coredns --timeout=60s');
-    await cluster.until('CoreDNS answers', async () => Date.now() - prober.lastReply < 200);
-  } finally {
-    prober.stop();
-  }
-  const { from, to } = prober.longest;
+  const { from, to } = await takeDnsAway(cluster);
   findings.holds(to - from > 3_000, 'CoreDNS is away', `${((to - from) / 1_000).toFixed(1)} s`);
   return to;
 }
@@ -91,13 +78,9 @@ async function others(
   const pod = `others-${libc}`;
   const { [libc]: latest } = LATEST_MS;
   const seen = readDrip(await cluster.logs(NAMESPACE, pod));
-  const stamped = await cluster.kubectl(`-n ${NAMESPACE} logs ${pod} -c main --timestamps`);
-  const begun = Date.parse(/^(\S+) begins$/m.exec(stamped)?.[1] ?? '');
+  const begun = await beginning(cluster, NAMESPACE, pod);
   const ends = seen.events.map(({ at, ms }) => begun + at * 1_000 + ms - back);
-  // As glibc and musl say it.
-  const denials = seen.events.filter(({ result }) =>
-    /not known|No address|not resolve|no usable|Unknown error/.test(result),
-  );
+  const denials = seen.events.filter(({ result }) => DENIAL.test(result));
   findings.holds(
     denials.length === 0,
     `${pod}: never denied, though they exist`,
