@@ -151,14 +151,19 @@ test('with too little room it forgets, and never says anything else (C3)', (t) =
   t.end();
 });
 
-test('names in use outlive a scan of names that nobody asks again', (t) => {
-  const { put, get } = startStore(1_000 * SMALL);
-  const hot = Array.from({ length: 100 }, (_, i) => `hot${i}.example`);
-  const ask = (name: string): boolean => {
+const hot = Array.from({ length: 100 }, (_, i) => `hot${i}.example`);
+
+/** Asks for a name as a client of a cache does: what is not there is put there. */
+function asking({ put, get }: ReturnType<typeof startStore>): (name: string) => boolean {
+  return (name) => {
     if (get(name) !== undefined) return true;
     put(name, 0);
     return false;
   };
+}
+
+test('names in use outlive a scan of names that nobody asks again', (t) => {
+  const ask = asking(startStore(1_000 * SMALL));
   for (const name of [...hot, ...hot]) ask(name);
   let hits = 0;
   let asked = 0;
@@ -174,13 +179,7 @@ test('names in use outlive a scan of names that nobody asks again', (t) => {
 });
 
 test('among names that come back, those in use outlive the others', (t) => {
-  const { put, get } = startStore(1_000 * SMALL);
-  const hot = Array.from({ length: 100 }, (_, i) => `hot${i}.example`);
-  const ask = (name: string): boolean => {
-    if (get(name) !== undefined) return true;
-    put(name, 0);
-    return false;
-  };
+  const ask = asking(startStore(1_000 * SMALL));
   let hits = 0;
   let asked = 0;
   for (let i = 0; i < 30_000; i++) {
