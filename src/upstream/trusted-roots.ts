@@ -72,7 +72,7 @@ export function readRoots(path: string): string[] {
   return found;
 }
 
-/** How often the file is checked while questions are sent: soon enough for an operator who has replaced it. */
+/** How often the file is checked while questions are sent: an operator who replaces it sees the change within a second. */
 const LOOK_EVERY: Milliseconds = 1_000;
 
 function contentOf(path: string): string {
