@@ -49,8 +49,9 @@ export class Quiet {
   /** @param took - How long the question was out. */
   heard(of: TimerClass, now: Milliseconds, took: Milliseconds): void {
     this.heardAt = now;
-    for (const owed of Object.values(this.classes)) owed.isOwed = false;
-    const { [of]: owed } = this.classes;
+    const { zone, other, [of]: owed } = this.classes;
+    zone.isOwed = false;
+    other.isOwed = false;
     owed.usual = owed.usual === undefined ? took : owed.usual + (took - owed.usual) * WEIGHT;
   }
 
