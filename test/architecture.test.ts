@@ -173,7 +173,7 @@ const RULE = /\b[LNFCUSMG]\d{1,2}\b/g;
 
 test('every rule that code or a test cites is in docs/rules.md', async (t) => {
   const rules = new Set(
-    [...read(join(ROOT, 'docs/rules.md')).matchAll(/^- ([LNFCUSMG]\d{1,2}) /gm)].map(
+    [...read(join(ROOT, 'docs/rules.md')).matchAll(/^(?:###|-) ([LNFCUSMG]\d{1,2}) /gm)].map(
       ([, rule = '']) => rule,
     ),
   );
