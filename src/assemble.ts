@@ -19,6 +19,7 @@ import { type FamiliesOptions, families } from './resolve/families.ts';
 import { forward, type Router } from './resolve/forward.ts';
 import { LastWords } from './resolve/last-word.ts';
 import { type HostsLookup, localNames } from './resolve/local-names.ts';
+import { LookupWaits } from './resolve/lookup-waits.ts';
 import { LoopProbe } from './resolve/loop-probe.ts';
 import { nodataRepair } from './resolve/nodata-repair.ts';
 import { prefetch } from './resolve/prefetch.ts';
@@ -123,6 +124,12 @@ export function assembleResolver(parts: ResolverParts): Resolver {
   const silence = new RouteSilence(routes, clock, tallies.unheard, (qname) =>
     list.inZone(qname) ? 'zone' : 'other',
   );
+  const waits = new LookupWaits({
+    list,
+    clock,
+    ndots: settings.search.ndots,
+    heardAt: (qname) => silence.heardAt(qname),
+  });
   const lastWords = new LastWords({ cache, list, zone });
   const onRefused = (qname: string) => silence.noteRefusal(qname);
   const { repairs } = tallies;
@@ -142,7 +149,7 @@ export function assembleResolver(parts: ResolverParts): Resolver {
   const resolve = pipeline(
     [
       // Outermost: nothing below may leave a client unanswered.
-      servfail({ clock, onBug: parts.onBug }),
+      servfail({ clock, waits, onBug: parts.onBug }),
       // Before anything else can answer it: our own question must not come back.
       loop.stage(),
       // Before anything is looked up: these names never leave the pod.

@@ -272,7 +272,7 @@ function limitsMetrics(registry: MetricRegistry) {
   return {
     reached: registry.tallySet({
       name: 'sidestub_limits_reached_total',
-      help: 'How often a limit was reached and work waited or was dropped (S1): questions not yet started, questions in flight, queries waiting for one of them, UDP sockets of an upstream, questions to a silent upstream; of TCP clients: connections, queries in flight, idle time, total time, unread answers; of the status server: connections and sizes; of the log: lines that repeat an event, and lines that could not be written (S5).',
+      help: 'How often a limit was reached and work waited or was dropped (S1): questions not yet started, questions in flight, queries waiting for one of them, UDP sockets of an upstream, questions held for a silent upstream; of TCP clients: connections, queries in flight, idle time, total time, unread answers; of the status server: connections and sizes; of the log: lines that repeat an event, and lines that could not be written (S5).',
       query:
         'sum by (limit) (increase(sidestub_limits_reached_total{limit!~"backlog|waiting|unheard"}[15m])) > 0',
       label: ['limit', LIMITS],

@@ -1,6 +1,6 @@
 import type { Clock, Milliseconds } from '../clock.ts';
 import { lruMap } from '../lru-map.ts';
-import { isRefusal, UpstreamError, type UpstreamFailure } from '../upstream/exchange.ts';
+import { isOurDoing, isRefusal, UpstreamError } from '../upstream/exchange.ts';
 import { EdeCode, Rcode, RrType } from '../wire/codes.ts';
 import type { Message } from '../wire/message.ts';
 import type { Name } from '../wire/name.ts';
@@ -32,15 +32,10 @@ const LONGEST: Milliseconds = 30_000;
 /** S1. */
 const MAX_FAILURES = 4_096;
 
-/** Our own doing, which says nothing of upstream: the next client may have better luck. */
-const OURS: ReadonlySet<UpstreamFailure> = new Set(['full', 'closed']);
-
 interface Failure {
   readonly message: Message;
   readonly at: Milliseconds;
   readonly span: Milliseconds;
-  /** The whole route was silent while the question was in flight: the name is not the cause. */
-  readonly wasSilence: boolean;
   /** It did not reach upstream. */
   readonly wasRefused: boolean;
   /** Upstream's own word, SERVFAIL. */
@@ -50,9 +45,9 @@ interface Failure {
 /**
  * Remembers questions that upstream could not answer, so that impatient clients do not flood it (C6).
  *
- * 1 s at first, twice as long after each failure in a row, up to 30 s. Silence of a whole route is remembered for 1 s
- * and until its next reply, since it says nothing about the name. A failure beside a family that has addresses is
- * remembered for 1 s: NODATA replaces it (F5), and an answer would be better.
+ * 1 s at first, twice as long after each failure in a row, up to 30 s. A failure beside a family that has addresses is
+ * remembered for 1 s: NODATA replaces it (F5), and an answer would be better. Where the whole route was silent meanwhile,
+ * the name is not the cause, and nothing is told from memory: RouteSilence holds the next question back for a second.
  *
  * @see RFC 9520 §3
  */
@@ -97,10 +92,9 @@ class Failures {
   }
 
   onFailure({ key, query, started, intoSilence }: Attempt, error: unknown): void {
-    if (!(error instanceof UpstreamError) || OURS.has(error.reason)) return;
-    // A question that was sent into a silence that has since ended failed for a reason that is over: the next one finds
-    // out.
-    if (intoSilence && this.options.heardAt(query.qname) >= started) return;
+    if (!(error instanceof UpstreamError) || isOurDoing(error)) return;
+    // A question that was sent into a silence that has since ended failed for a reason that is over.
+    if (intoSilence) return;
     const message = { ...EMPTY, rcode: Rcode.SERVFAIL };
     this.note(key, query, started, { message, wasRefused: isRefusal(error), wasSaid: false });
   }
@@ -111,20 +105,17 @@ class Failures {
     started: Milliseconds,
     what: Pick<Failure, 'message' | 'wasRefused' | 'wasSaid'>,
   ): void {
+    if (this.options.heardAt(query.qname) < started) return;
     const at = this.options.clock.now();
-    const wasSilence = this.options.heardAt(query.qname) < started;
     const before = this.failures.peek(key);
     // In a row: asked again about when the last one was forgotten.
-    const grows =
-      !wasSilence && before?.wasSilence === false && at - before.at < before.span + LONGEST;
+    const grows = before !== undefined && at - before.at < before.span + LONGEST;
     const span = grows ? Math.min(2 * before.span, LONGEST) : FIRST;
-    this.failures.set(key, { ...what, at, span, wasSilence });
+    this.failures.set(key, { ...what, at, span });
   }
 
-  private holds({ at, span, wasSilence }: Failure, query: Query): boolean {
-    const { clock, heardAt } = this.options;
-    if (wasSilence && heardAt(query.qname) >= at) return false;
-    return clock.now() < at + (this.isRepaired(query) ? FIRST : span);
+  private holds({ at, span }: Failure, query: Query): boolean {
+    return this.options.clock.now() < at + (this.isRepaired(query) ? FIRST : span);
   }
 
   private isRepaired(query: Query): boolean {

@@ -115,9 +115,8 @@ class Pairs {
 
   /** Takes note of a question that has no answer. What upstream says itself is passed on beside what it says of the other. */
   failed(query: Query, outcome: Answer | FailedWith): void {
-    const isOurs =
-      outcome instanceof FailedWith || (outcome.source === 'failure' && outcome.wasSaid !== true);
-    if (isOurs) this.failures.set(queryKey(query), { at: this.options.clock.now(), outcome });
+    if (wasSaid(outcome)) return;
+    this.failures.set(queryKey(query), { at: this.options.clock.now(), outcome });
   }
 
   /** F5: whether the other half of a pair that came at `came` may have failed, or may still fail. */
@@ -218,6 +217,12 @@ class FailedWith {
   constructor(error: unknown) {
     this.error = error;
   }
+}
+
+/** Whether SERVFAIL is upstream's own. A forwarder that passes on the silence behind it says so in an EDE. */
+function wasSaid(outcome: Answer | FailedWith): boolean {
+  if (outcome instanceof FailedWith || outcome.message.unreached === true) return false;
+  return outcome.source !== 'failure' || outcome.wasSaid === true;
 }
 
 /** One question of a pair on its way: what every question passes is here, what few of them need is in {@link Pairs}. */

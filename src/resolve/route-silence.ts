@@ -1,11 +1,23 @@
+import type { LRUCache } from 'lru-cache';
 import type { Clock, Milliseconds } from '../clock.ts';
-import { UpstreamError } from '../upstream/exchange.ts';
+import { Deadlines } from '../deadlines.ts';
+import { lruMap } from '../lru-map.ts';
+import { isOurDoing, noAnswer, UpstreamError } from '../upstream/exchange.ts';
+import { DEADLINE } from '../upstream/patience.ts';
 import type { TimerClass } from '../upstream/retransmission.ts';
 import type { Name } from '../wire/name.ts';
 import { ClientCounts } from './client-counts.ts';
 import type { Router } from './forward.ts';
+import { HeldQuestions } from './held-questions.ts';
 import { Quiet } from './quiet.ts';
-import type { Answer, Asker, Stage } from './stage.ts';
+import {
+  type Answer,
+  type Asker,
+  type Query,
+  queryKey,
+  type Resolve,
+  type Stage,
+} from './stage.ts';
 
 /** U1, U2: a server counts as dead after 3 s of silence and three questions; a route is judged in the same way. */
 const SILENCE: Milliseconds = 3_000;
@@ -13,15 +25,23 @@ const QUESTIONS = 3;
 /** Who has not been asked for so long may be back. */
 const MEMORY: Milliseconds = 10_000;
 /**
- * S1: how many questions may wait for a route that has been silent for this long, and how many of one client, so that
+ * S1: how many questions may be out to a route that has been silent for this long, and how many of one client, so that
  * one that floods is bounded before the others are. Each is sent again and again, and is 10 KiB for the garbage
- * collector; a flood of them would take the time in which others are answered. One reply is enough to let all in again.
+ * collector; a flood of them would take the time in which others are answered. Those that clients ask beyond it are held:
+ * as many as may be in flight, without a socket.
  */
 const CROWD = 512;
 const CROWD_OF_ONE = 128;
 const CROWD_PATIENCE: Milliseconds = 150;
-/** One for all: a flood would have V8 write a stack trace for each. */
-const CROWDED = new UpstreamError('full', 'enough questions wait for a word already');
+/** How many held questions follow each answer: all of thousands after a few round trips, and never all at once. */
+const RELEASED_BY_ANSWER = 8;
+/** RFC 9520 §3.2: for so long upstream is not asked again what it has left without an answer. */
+const PAUSE: Milliseconds = 1_000;
+/** S1: questions whose pause is known; one that is forgotten is asked again sooner. */
+const MAX_PAUSES = 4_096;
+/** One each for all: a flood would have V8 write a stack trace for each. */
+const CROWDED = new UpstreamError('full', 'enough questions wait for an answer already');
+const UNHEARD = noAnswer('the route', 'timeout');
 
 interface Hearing {
   readonly quiet: Quiet;
@@ -33,21 +53,32 @@ interface Hearing {
   unanswered: number;
   /** Questions that are out. */
   readonly waiting: ClientCounts;
+  /** Clients' questions that are not, and wait for an answer to one that is: failed a moment ago, or too many. */
+  readonly paused: HeldQuestions;
+  readonly held: HeldQuestions;
+  /** When a question was left without an answer, while no other had one. */
+  readonly unheard: LRUCache<string, Milliseconds>;
 }
 
 /**
  * Which routes say nothing at all at the moment: what is remembered may then be told without waiting for each name anew
- * (C4, C6, N9).
+ * (C4, N9).
+ *
+ * What is not remembered waits, as a client waits that asks directly: for the deadline (U2), or for the first answer to
+ * another question, after which it is asked. So questions are held that are asked anew within a second of their failure
+ * (C6), and those that are too many to be out at once (S1).
  */
 export class RouteSilence {
   private readonly router: Router;
   private readonly clock: Clock;
   private readonly crowded: { add(): void };
   private readonly classOf: (qname: Name) => TimerClass;
+  private readonly pauses: Deadlines;
+  private readonly deadlines: Deadlines;
   /** By route, so that one which a reload took away is forgotten with it. */
   private readonly routes = new WeakMap<object, Hearing>();
 
-  /** @param crowded - Told of each question that is refused since too many wait for a silent route already. */
+  /** @param crowded - Told of each question that is held or refused since too many are out to a silent route already. */
   constructor(
     router: Router,
     clock: Clock,
@@ -58,30 +89,48 @@ export class RouteSilence {
     this.classOf = classOf;
     this.clock = clock;
     this.crowded = crowded;
+    this.pauses = new Deadlines(clock, PAUSE);
+    this.deadlines = new Deadlines(clock, DEADLINE);
   }
 
   /** Listens at the end of the path: what passes here goes upstream. */
   stage(): Stage {
     return (next) => (query, asker) => {
       const hearing = this.hearingOf(query.qname);
-      const now = this.clock.now();
-      if (hearing.unanswered === 0) hearing.owedSince = now;
-      if (isCrowded(hearing, query.client, now)) {
-        this.crowded.add();
-        asker.onFailure(CROWDED);
-        return;
-      }
-      hearing.unanswered++;
-      hearing.waiting.add(query.client);
-      hearing.askedAt = now;
-      const timerClass = this.classOf(query.qname);
-      hearing.quiet.asked(timerClass, now);
-      const { client } = query;
-      next(
-        query,
-        new Heard({ clock: this.clock, hearing, client, timerClass, askedAt: now }, asker),
-      );
+      if (query.client !== undefined && this.isPaused(hearing, query)) {
+        const go = (): void => this.admit(hearing, next, query, asker);
+        hearing.paused.hold({ client: query.client, go, onTimeOver: go }, this.pauses);
+      } else this.admit(hearing, next, query, asker);
     };
+  }
+
+  private admit(hearing: Hearing, next: Resolve, query: Query, asker: Asker): void {
+    const now = this.clock.now();
+    if (hearing.unanswered === 0) hearing.owedSince = now;
+    if (isCrowded(hearing, query.client, now)) {
+      this.crowded.add();
+      // Nobody waits yet for what was asked early, and our own questions have a pace of their own.
+      if (query.client === undefined || query.speculative === true) asker.onFailure(CROWDED);
+      else {
+        const go = (): void => this.admit(hearing, next, query, asker);
+        const onTimeOver = (): void => asker.onFailure(UNHEARD);
+        hearing.held.hold({ client: query.client, go, onTimeOver }, this.deadlines);
+      }
+      return;
+    }
+    hearing.unanswered++;
+    hearing.waiting.add(query.client);
+    hearing.askedAt = now;
+    const timerClass = this.classOf(query.qname);
+    hearing.quiet.asked(timerClass, now);
+    next(query, new Heard({ clock: this.clock, hearing, query, timerClass, askedAt: now }, asker));
+  }
+
+  /** C6: whether upstream left it without an answer a moment ago, and has said nothing to any question since. */
+  private isPaused({ unheard, heardAt }: Hearing, query: Query): boolean {
+    if (unheard.size === 0) return false;
+    const failedAt = unheard.get(queryKey(query));
+    return failedAt !== undefined && heardAt < failedAt && this.clock.now() - failedAt < PAUSE;
   }
 
   /** Whether the route of this name has been silent for so long that no question waits for it. */
@@ -123,6 +172,9 @@ export class RouteSilence {
       askedAt: 0,
       unanswered: 0,
       waiting: new ClientCounts(),
+      paused: new HeldQuestions(),
+      held: new HeldQuestions(),
+      unheard: lruMap<string, Milliseconds>(MAX_PAUSES),
     };
     this.routes.set(route, hearing);
     return hearing;
@@ -133,7 +185,7 @@ export class RouteSilence {
 interface OutQuestion {
   readonly clock: Clock;
   readonly hearing: Hearing;
-  readonly client: string | undefined;
+  readonly query: Query;
   readonly timerClass: TimerClass;
   readonly askedAt: Milliseconds;
 }
@@ -158,18 +210,26 @@ class Heard implements Asker {
     hearing.heardAt = now;
     hearing.quiet.heard(timerClass, now, now - askedAt);
     this.asker.onAnswer(answer);
+    hearing.paused.release(RELEASED_BY_ANSWER, () => true);
+    hearing.held.release(RELEASED_BY_ANSWER, () => true);
   }
 
   onFailure(error: unknown): void {
+    const { clock, hearing, query, askedAt } = this.question;
     this.land();
+    if (hearing.heardAt < askedAt && error instanceof UpstreamError && !isOurDoing(error)) {
+      hearing.unheard.set(queryKey(query), clock.now());
+    }
     this.asker.onFailure(error);
+    // One may be out in its place.
+    hearing.held.release(1, (client) => !isCrowded(hearing, client, clock.now()));
   }
 
   /** Once, though a bug above may have an answer followed by a failure. */
   private land(): void {
     if (!this.isOut) return;
     this.isOut = false;
-    this.question.hearing.waiting.remove(this.question.client);
+    this.question.hearing.waiting.remove(this.question.query.client);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import type { Clock, Milliseconds } from '../clock.ts';
 import { Deadlines, type Expiring, type Waiting } from '../deadlines.ts';
 import { UpstreamError, type UpstreamFailure } from '../upstream/exchange.ts';
 import { DEADLINE } from '../upstream/patience.ts';
@@ -6,25 +6,28 @@ import { EdeCode, Rcode, rcodeName } from '../wire/codes.ts';
 import type { Ede } from '../wire/edns.ts';
 import { EMPTY } from '../wire/render.ts';
 import { isAddressQuery } from './families.ts';
+import type { LookupWaits } from './lookup-waits.ts';
 import { FlightsFullError } from './single-flight.ts';
 import type { Answer, Asker, Query, Stage } from './stage.ts';
 
 export interface ServfailOptions {
   readonly clock: Clock;
+  /** Which lookups have waited at an earlier step. */
+  readonly waits: LookupWaits;
   /** Called for an unexpected exception. */
   readonly onBug: (error: unknown) => void;
 }
 
 /**
- * Leaves no client unanswered: every error, and a silence of 4.5 s, becomes SERVFAIL with its reason (U2, RFC 8914). So
- * does an upstream's refusal of an address, which musl would treat as silence (L3).
+ * Leaves no client unanswered: every error, and a silence of 4.5 s, becomes SERVFAIL with its reason (U2, RFC 8914); a
+ * lookup waits so long for one of its steps alone. So does an upstream's refusal of an address, which musl would treat as silence (L3).
  *
  * Errors are for "no answer exists"; any error but the two known kinds is a bug and is reported.
  */
-export function servfail({ clock, onBug }: ServfailOptions): Stage {
-  const deadlines = new Deadlines(clock, DEADLINE);
+export function servfail(options: ServfailOptions): Stage {
+  const deadlines = new Deadlines(options.clock, DEADLINE);
   return (next) => (query, asker) => {
-    const client = new WaitingClient(query, asker, deadlines, onBug);
+    const client = new WaitingClient(query, asker, options, deadlines);
     try {
       next(query, client);
     } catch (bug) {
@@ -38,15 +41,20 @@ export function servfail({ clock, onBug }: ServfailOptions): Stage {
 class WaitingClient implements Asker, Expiring {
   private readonly query: Query;
   private readonly asker: Asker;
-  private readonly onBug: ServfailOptions['onBug'];
-  private readonly deadline: Waiting;
+  private readonly options: ServfailOptions;
+  private readonly came: Milliseconds;
+  private deadline: Waiting;
   private isWaiting = true;
 
-  constructor(query: Query, asker: Asker, deadlines: Deadlines, onBug: ServfailOptions['onBug']) {
+  constructor(query: Query, asker: Asker, options: ServfailOptions, deadlines: Deadlines) {
+    const { clock, waits } = options;
     this.query = query;
     this.asker = asker;
-    this.onBug = onBug;
-    this.deadline = deadlines.set(this);
+    this.options = options;
+    this.came = clock.now();
+    const span = waits.spanOf(query);
+    if (span === DEADLINE) this.deadline = deadlines.set(this);
+    else this.deadline = clock.after(span, () => this.onShortDeadline(deadlines));
   }
 
   onAnswer(answer: Answer): void {
@@ -55,12 +63,19 @@ class WaitingClient implements Asker, Expiring {
 
   onFailure(error: unknown): void {
     // Also when the client has its answer already: a bug is still reported.
-    const answer = failure(reasonOf(error, this.onBug));
+    const answer = failure(reasonOf(error, this.options.onBug));
+    if (this.isWaiting) this.options.waits.failed(this.query, this.came);
     this.tell(error instanceof UpstreamError ? { ...answer, failure: error.reason } : answer);
   }
 
   onDeadline(): void {
+    this.options.waits.failed(this.query, this.came);
     this.tell(failure(NO_ANSWER));
+  }
+
+  private onShortDeadline(deadlines: Deadlines): void {
+    if (this.options.waits.isOver(this.query)) this.deadline = deadlines.set(this);
+    else this.onDeadline();
   }
 
   private tell(answer: Answer): void {

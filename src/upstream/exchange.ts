@@ -80,6 +80,14 @@ export type UpstreamFailure =
   | 'full'
   | 'closed';
 
+/** For lack of room here, or at the end: the next question may have better luck (C6). */
+const OUR_DOING: ReadonlySet<UpstreamFailure> = new Set(['full', 'closed']);
+
+/** Whether the failure is ours, and says nothing of upstream. */
+export function isOurDoing({ reason }: UpstreamError): boolean {
+  return OUR_DOING.has(reason);
+}
+
 /** Refused on this machine or on the way, or for lack of room: whether upstream got the question is unknown (F5). */
 const REFUSALS: ReadonlySet<UpstreamFailure> = new Set(['local', 'refused', 'full', 'closed']);
 

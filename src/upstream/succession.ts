@@ -130,10 +130,7 @@ class Walk implements Expiring {
     this.parts.walks.add(this);
     if (this.question.again !== undefined) this.question.again.send = () => this.again();
     const now = this.parts.clock.now();
-    // U2: no question waits for servers that have all been silent for 3 s; they are still asked.
-    const hopeless = this.candidates.every(({ server }) => server.dead);
-    const left = hopeless ? DEADLINE_WHEN_DEAD : DEADLINE;
-    this.deadlineAt = (waited?.since ?? now) + left;
+    this.deadlineAt = (waited?.since ?? now) + DEADLINE;
     // How long the first server has been silent already: it owes an answer to the other question of the pair.
     const patience = SILENCE - (now - (waited?.silentSince ?? now));
     if (this.deadlineAt - now <= patience) this.watchDeadline();
@@ -340,6 +337,3 @@ class Asking implements AskListener {
     return this.walk.hedge(this.place, this.group);
   }
 }
-
-/** U2: long enough for one that has just come back, far shorter than a client's own timer. */
-const DEADLINE_WHEN_DEAD: Milliseconds = 1_000;

@@ -40,6 +40,8 @@ export interface Edns {
   readonly isProbe?: true;
   /** Whether {@link NODATA_DENIED} is there. */
   readonly nodataDenied?: true;
+  /** Whether an EDE says that the server had no answer from those it asked (RFC 8914 §4.23, §4.24). */
+  readonly unreached?: true;
 }
 
 /** An Extended DNS Error for the client. @see RFC 8914 */
@@ -94,10 +96,16 @@ function readOption(octets: Uint8Array, at: number, end: number): Partial<Edns> 
     case PROBE_OPTION:
       return { isProbe: true };
     case EDE_OPTION:
-      return isNodataDenied(octets.subarray(at, end)) ? { nodataDenied: true } : undefined;
+      return readOwnEde(octets.subarray(at, end));
     default:
       return undefined;
   }
+}
+
+function readOwnEde(option: Uint8Array): Partial<Edns> | undefined {
+  if (isNodataDenied(option)) return { nodataDenied: true };
+  const isUnreached = option.length >= 6 && UNREACHED.has(uint16(option, 4));
+  return isUnreached ? { unreached: true } : undefined;
 }
 
 function isNodataDenied(option: Uint8Array): boolean {
@@ -160,4 +168,8 @@ function edeOption({ code, text }: Ede): Uint8Array {
   return option;
 }
 
+const UNREACHED: ReadonlySet<number> = new Set([
+  EdeCode.NO_REACHABLE_AUTHORITY,
+  EdeCode.NETWORK_ERROR,
+]);
 const NODATA_DENIED_OPTION = edeOption(NODATA_DENIED);

@@ -528,3 +528,22 @@ test('F5: what upstream says itself of one family is told beside NODATA of the o
     t.equal(told.rcode, wasSaid ? Rcode.NOERROR : Rcode.SERVFAIL, `said by upstream: ${wasSaid}`);
   }
 });
+
+test('F5: SERVFAIL of a forwarder that had no answer itself is silence: NODATA is not told beside it', async (t) => {
+  const unreached = answer({ rcode: Rcode.SERVFAIL, unreached: true });
+  const fromMemory = { ...unreached, source: 'failure' as const, wasSaid: true };
+  for (const failure of [unreached, fromMemory]) {
+    const stage = families({
+      clock: new HandClock(),
+      repair: true,
+      repairs: new TallySet(REPAIR_KINDS),
+      refusedAt: never,
+      isOut: nothingOut,
+    });
+    const resolve = stage(async ({ qtype }) =>
+      qtype === RrType.A ? failure : answer(nodata('corp.example.')),
+    );
+    await resolve(query(NAME, RrType.A));
+    t.equal((await resolve(query(NAME, RrType.AAAA))).message.rcode, Rcode.SERVFAIL);
+  }
+});

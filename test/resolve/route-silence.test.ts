@@ -3,11 +3,13 @@ import { Tally } from '../../src/observe/tally.ts';
 import type { Router } from '../../src/resolve/forward.ts';
 import { RouteSilence } from '../../src/resolve/route-silence.ts';
 import { NOBODY } from '../../src/resolve/stage.ts';
+import { UpstreamError } from '../../src/upstream/exchange.ts';
 import { Rcode } from '../../src/wire/codes.ts';
 import { HandClock, settle } from '../support/hand-clock.ts';
 import { answer, below, promised, query } from './queries.ts';
 
 const NAME = 'git.example.com.';
+const TIMEOUT = new UpstreamError('timeout', 'no answer');
 
 /** Two routes, one for `corp.example.`; the clock has run for a while. */
 async function setup() {
@@ -92,7 +94,7 @@ test('U1: each route is judged by itself', async (t) => {
   t.equal(silence.heardAt('git.corp.example.'), 50_000);
 });
 
-test('S1: of 512 questions that nobody says a word to for 150 ms one more is refused, until a word comes', async (t) => {
+test('S1: of 512 questions without an answer for 150 ms one more is held, until any is answered', async (t) => {
   const { clock, silence, asked, ask, askAll, refused } = await setup();
   askAll(600);
   t.equal(asked.length, 600, 'all at once, while there is hope');
@@ -100,19 +102,59 @@ test('S1: of 512 questions that nobody says a word to for 150 ms one more is ref
   ask(1);
   t.equal(asked.length, 601);
   await clock.advance(1);
-  const oneMore = promised(silence.stage()(() => t.fail('asked')))(query(NAME));
-  await t.rejects(oneMore, {
-    reason: 'full',
-    message: 'enough questions wait for a word already',
-  });
+  ask(1, 'held.example.com.');
+  t.equal(asked.length, 601);
   t.equal(refused.value, 1);
   ask(1, 'api.corp.example.');
   t.equal(asked.length, 602, 'the other route');
   asked[7]?.resolve(answer({ rcode: Rcode.NXDOMAIN }));
-  await settle();
+  t.equal(asked[602]?.query.qname, 'held.example.com.', 'upstream is there');
   ask(1);
-  t.equal(asked.length, 603, 'somebody is there');
+  t.equal(asked.length, 604);
   t.equal(refused.value, 1);
+  t.equal(silence.heardAt(NAME), clock.now());
+});
+
+test('S1: beyond it our own questions are refused, and those that nobody waits for yet', async (t) => {
+  const { clock, silence, askAll, refused } = await setup();
+  askAll(512);
+  await clock.advance(150);
+  const resolve = promised(silence.stage()(() => t.fail('asked')));
+  const { client: _, ...own } = query(NAME);
+  for (const each of [own, query(NAME, 1, { speculative: true })]) {
+    await t.rejects(
+      resolve(each),
+      new UpstreamError('full', 'enough questions wait for an answer already'),
+    );
+  }
+  t.equal(refused.value, 2);
+});
+
+test('U2: a question that is held fails after 4.5 s, as if it had been asked', async (t) => {
+  const { clock, silence, askAll } = await setup();
+  askAll(512);
+  await clock.advance(150);
+  const held = promised(silence.stage()(() => t.fail('asked')))(query(NAME));
+  const failed = t.rejects(held, new UpstreamError('timeout', 'no answer from the route: timeout'));
+  await clock.advance(4_499);
+  t.equal(clock.timers, 1);
+  await clock.advance(1);
+  await failed;
+});
+
+test('S1: each answer lets eight held ones go, of one client after the other', async (t) => {
+  const { clock, asked, ask, askAll } = await setup();
+  askAll(512);
+  await clock.advance(150);
+  ask(20, 'many.example.com.', '10.0.1.1');
+  ask(3, 'few.example.com.', '10.0.1.2');
+  asked[0]?.resolve(answer());
+  t.same(
+    asked.slice(512).map(({ query: { client } }) => client),
+    [1, 2, 1, 2, 1, 2, 1, 1].map((n) => `10.0.1.${n}`),
+  );
+  asked[1]?.resolve(answer());
+  t.equal(asked.length, 528);
 });
 
 test('S1: of one client 128 may wait beyond 150 ms, and others are let in all the same', async (t) => {
@@ -130,11 +172,80 @@ test('S1: of one client 128 may wait beyond 150 ms, and others are let in all th
   t.equal(asked.length, 329, 'its 128th, and no more');
   ask(1, 'api.corp.example.');
   t.equal(asked.length, 330, 'the other route');
-  for (const each of asked.slice(0, 74)) each.reject(new Error('silence'));
-  await settle();
-  ask(2);
-  t.equal(asked.length, 331, 'as many as have ended');
-  t.equal(refused.value, 3);
+  for (const each of asked.slice(0, 73)) each.reject(new Error('silence'));
+  t.equal(asked.length, 330, 'as many are out as may be');
+  asked[73]?.reject(new Error('silence'));
+  t.equal(asked.length, 331, 'one in its place');
+  t.equal(refused.value, 2);
+});
+
+test('C6: a client that asks again within a second of a failure waits for the rest of it', async (t) => {
+  const { clock, asked, ask } = await setup();
+  ask(1);
+  await clock.advance(100);
+  asked[0]?.reject(TIMEOUT);
+  ask(1);
+  ask(1, 'other.example.com.');
+  t.equal(asked.length, 2, 'another name is asked for');
+  await clock.advance(999);
+  t.equal(asked.length, 2);
+  await clock.advance(1);
+  t.equal(asked.length, 3);
+});
+
+test('C6: it is asked as soon as any other name is answered', async (t) => {
+  const { clock, asked, ask } = await setup();
+  ask(1);
+  await clock.advance(100);
+  asked[0]?.reject(TIMEOUT);
+  ask(1);
+  ask(1, 'other.example.com.');
+  await clock.advance(200);
+  asked[1]?.resolve(answer());
+  t.equal(asked[2]?.query.qname, NAME);
+});
+
+test('C6: nothing is held where others were answered meanwhile, nor of our own, nor after our own doing', async (t) => {
+  const { clock, silence, asked, ask } = await setup();
+  ask(1);
+  ask(1, 'other.example.com.');
+  await clock.advance(100);
+  asked[1]?.resolve(answer());
+  asked[0]?.reject(TIMEOUT);
+  ask(1);
+  t.equal(asked.length, 3, 'the name is the cause');
+  await clock.advance(100);
+  asked[2]?.reject(new UpstreamError('full', 'no socket'));
+  ask(1);
+  t.equal(asked.length, 4);
+  await clock.advance(100);
+  asked[3]?.reject(TIMEOUT);
+  let isAsked = false;
+  const { client: _, ...own } = query(NAME);
+  silence.stage()(() => {
+    isAsked = true;
+  })(own, NOBODY);
+  t.ok(isAsked);
+});
+
+test('S1: questions that fail at once do not fail one inside the other', async (t) => {
+  const { clock, silence, asked, askAll } = await setup();
+  askAll(512);
+  await clock.advance(150);
+  let depth = 0;
+  let deepest = 0;
+  const failing = silence.stage()((_query, asker) => {
+    depth++;
+    deepest = Math.max(deepest, depth);
+    asker.onFailure(new UpstreamError('full', 'no socket'));
+    depth--;
+  });
+  let told = 0;
+  const asker = { onAnswer: () => t.fail('answered'), onFailure: () => told++ };
+  for (let i = 0; i < 100; i++) failing(query(`${i}.example.com.`), asker);
+  for (const each of asked.slice(0, 30)) each.resolve(answer());
+  t.equal(deepest, 1);
+  t.equal(told, 100);
 });
 
 test('S1: those that have ended, whichever way, are no crowd', async (t) => {

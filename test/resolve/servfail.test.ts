@@ -1,10 +1,13 @@
 import { test } from 'tap';
+import { LookupWaits } from '../../src/resolve/lookup-waits.ts';
+import { SearchList } from '../../src/resolve/search-list.ts';
 import { servfail } from '../../src/resolve/servfail.ts';
 import { FlightsFullError } from '../../src/resolve/single-flight.ts';
 import type { Resolve } from '../../src/resolve/stage.ts';
 import { UpstreamError, type UpstreamFailure } from '../../src/upstream/exchange.ts';
 import { EdeCode, Rcode, RrType } from '../../src/wire/codes.ts';
 import { HandClock, settle } from '../support/hand-clock.ts';
+import { SUFFIXES } from '../support/stub.ts';
 import { answer, answering, below, promised, query } from './queries.ts';
 
 const NAME = 'api.example.com.';
@@ -12,8 +15,14 @@ const NAME = 'api.example.com.';
 function setup(next: Resolve) {
   const clock = new HandClock();
   const bugs: unknown[] = [];
-  const resolve = promised(servfail({ clock, onBug: (error) => bugs.push(error) })(next));
-  return { clock, bugs, resolve };
+  const heard = { at: Number.NEGATIVE_INFINITY };
+  const stage = servfail({ clock, waits: waitsOf(clock, heard), onBug: (bug) => bugs.push(bug) });
+  return { clock, bugs, heard, resolve: promised(stage(next)) };
+}
+
+function waitsOf(clock: HandClock, heard = { at: Number.NEGATIVE_INFINITY }): LookupWaits {
+  const list = new SearchList({ suffixes: SUFFIXES, zone: 'cluster.local.', routedZones: [] });
+  return new LookupWaits({ list, clock, ndots: 5, heardAt: () => heard.at });
 }
 
 test('an answer passes as it is, and leaves no timer', async (t) => {
@@ -118,7 +127,8 @@ test('a client is told once, and a bug that comes after its answer is told all t
   const said = answer();
   const told: unknown[] = [];
   const clock = new HandClock();
-  servfail({ clock, onBug: (error) => bugs.push(error) })((_query, asker) => {
+  const waits = waitsOf(clock);
+  servfail({ clock, waits, onBug: (error) => bugs.push(error) })((_query, asker) => {
     asker.onAnswer(said);
     asker.onFailure(bug);
     asker.onAnswer(answer());
@@ -128,4 +138,74 @@ test('a client is told once, and a bug that comes after its answer is told all t
   t.same(bugs, [bug]);
   t.equal(clock.timers, 0);
   t.end();
+});
+
+/** Asks for one step, winds the clock until it is answered. @returns How long that took. */
+async function step(
+  { clock, resolve }: Pick<ReturnType<typeof setup>, 'clock' | 'resolve'>,
+  qname: string,
+): Promise<number> {
+  const came = clock.now();
+  let isOver = false;
+  void resolve(query(qname)).then(() => {
+    isOver = true;
+  });
+  while (!isOver) await clock.advance(10);
+  return clock.now() - came;
+}
+
+/** As glibc walks its list where each step is SERVFAIL: each twice, and the name as it is at the end. */
+const GLIBC = [...SUFFIXES.map((suffix) => `${NAME}${suffix}`), NAME].flatMap((it) => [it, it]);
+
+test('U2: a lookup waits for a silent upstream at its first step, and the next lookup waits anew', async (t) => {
+  const stub = setup(below().next);
+  for (const turn of ['the first lookup', 'the next one']) {
+    const spans: number[] = [];
+    for (const qname of GLIBC) spans.push(await step(stub, qname));
+    t.same(spans, [4_500, 4_500, ...Array(GLIBC.length - 2).fill(100)], turn);
+  }
+});
+
+test('U2: a name that is asked as it is alone waits each time', async (t) => {
+  const stub = setup(below().next);
+  for (const qname of [NAME, NAME, NAME]) t.equal(await step(stub, qname), 4_500);
+});
+
+test('U2: a later step waits as long as the first where upstream has been heard meanwhile', async (t) => {
+  const stub = setup(below().next);
+  const [first = '', , second = ''] = GLIBC;
+  await step(stub, first);
+  const later = step(stub, second);
+  await stub.clock.advance(0);
+  stub.heard.at = stub.clock.now();
+  t.equal(await later, 4_600, 'heard while it waited');
+  t.equal(await step(stub, second), 4_500, 'heard before');
+});
+
+test('U2: a later step waits where no step before it did, or long ago, or of another client', async (t) => {
+  const [first = '', , second = ''] = GLIBC;
+  const stub = setup(below().next);
+  t.equal(await step(stub, second), 4_500, 'no step before');
+  await step(stub, first);
+  await stub.clock.advance(1_000);
+  t.equal(await step(stub, second), 4_500, 'long ago');
+  await step(stub, first);
+  const others = stub.resolve(query(second, RrType.A, { client: '10.0.0.9' }));
+  await stub.clock.advance(4_499);
+  let isOver = false;
+  void others.then(() => {
+    isOver = true;
+  });
+  await settle();
+  t.notOk(isOver, 'another client');
+  await stub.clock.advance(1);
+  await settle();
+  t.ok(isOver);
+});
+
+test('U2: a name with as many dots as ndots says is first asked as it is', async (t) => {
+  const stub = setup(below().next);
+  const long = `a.b.c.${NAME}`;
+  await step(stub, `${long}${SUFFIXES[0]}`);
+  t.equal(await step(stub, long), 4_500);
 });

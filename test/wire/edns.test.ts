@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { test } from 'tap';
+import { EdeCode } from '../../src/wire/codes.ts';
 import {
   EDNS_UDP_OCTETS,
   NODATA_DENIED,
@@ -136,6 +137,25 @@ test('N7: the mark of a probe reads back, and so does the denial of NODATA, octe
     { code: 0, text: 'exists without addresses, denied so that the search goes on' },
     'as versions that are out there say it and know it',
   );
+  t.end();
+});
+
+test('F5: EDE 22 and 23 say that a server had no answer itself, whatever their text; others do not (RFC 8914 §4.23)', (t) => {
+  const read = (code: number, text: string) => {
+    const opt = optRecord({ rcode: 2, dnssecOk: false, ede: { code, text } });
+    return readOpt(opt, spanRecord(opt, 0));
+  };
+  for (const code of [EdeCode.NO_REACHABLE_AUTHORITY, EdeCode.NETWORK_ERROR]) {
+    for (const text of ['', 'no upstream answered in time']) {
+      t.equal(read(code, text).unreached, true, `${code} ${text}`);
+    }
+  }
+  for (const code of [EdeCode.OTHER, EdeCode.CACHED_ERROR, 21, 24]) {
+    t.notOk('unreached' in read(code, 'timeout'), `${code}`);
+  }
+  const short = [0, 15, 0, 1, 22];
+  const opt = Uint8Array.from([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, short.length, ...short]);
+  t.notOk('unreached' in readOpt(opt, spanRecord(opt, 0)), 'an EDE without a code');
   t.end();
 });
 

@@ -1,0 +1,89 @@
+import type { Clock, Milliseconds } from '../clock.ts';
+import { lruMap } from '../lru-map.ts';
+import { DEADLINE } from '../upstream/patience.ts';
+import type { Name } from '../wire/name.ts';
+import type { SearchList } from './search-list.ts';
+import type { Query } from './stage.ts';
+
+export interface LookupWaitsOptions {
+  readonly list: Pick<SearchList, 'expansionOf' | 'isFirstStep'>;
+  readonly clock: Clock;
+  /** The clients' ndots: a name with so many dots is asked as it is before the list. */
+  readonly ndots: number;
+  /** When the route of this name last replied, to a question about any name. */
+  readonly heardAt: (qname: Name) => Milliseconds;
+}
+
+/** A client goes on to its next step as soon as one has failed. */
+const NEXT_STEP: Milliseconds = 1_000;
+/** For what is answered from memory; glibc asks twice for each of five steps. */
+const LATER_STEP: Milliseconds = 100;
+/** A failure that took so long was waited for. */
+const LONG: Milliseconds = 1_000;
+/** S1: lookups that have waited in vain; the steps of one that is forgotten wait again. */
+const MAX_WAITS = 4_096;
+
+interface Wait {
+  /** When it was over. */
+  readonly at: Milliseconds;
+  /** The step that was waited for. */
+  readonly qname: Name;
+}
+
+/**
+ * Sees to it that a lookup waits for a silent upstream once, and not at each step of its search list (U2).
+ *
+ * Asking directly, glibc ends its walk at the first step without an answer, after 10 s. After SERVFAIL it goes on to the next
+ * step, and at 4.5 s each the walk would take a minute.
+ */
+export class LookupWaits {
+  private readonly options: LookupWaitsOptions;
+  private readonly waits = lruMap<string, Wait>(MAX_WAITS);
+
+  constructor(options: LookupWaitsOptions) {
+    this.options = options;
+  }
+
+  /** How long a client may wait for the answer to this question. */
+  spanOf(query: Query): Milliseconds {
+    return this.isLaterStep(query) && !this.isOver(query) ? LATER_STEP : DEADLINE;
+  }
+
+  /** Whether upstream has said something since the lookup waited in vain. */
+  isOver(query: Query): boolean {
+    const wait = this.waits.peek(this.keyOf(query));
+    return wait === undefined || this.options.heardAt(query.qname) >= wait.at;
+  }
+
+  /** Takes note that a question has failed. @param came - When it was asked. */
+  failed(query: Query, came: Milliseconds): void {
+    if (query.client === undefined) return;
+    const at = this.options.clock.now();
+    const key = this.keyOf(query);
+    const before = this.isLaterStep(query) ? this.waits.peek(key) : undefined;
+    if (before !== undefined) this.waits.set(key, { ...before, at });
+    else if (at - came >= LONG) this.waits.set(key, { at, qname: query.qname });
+  }
+
+  /** Whether it is a step, but the first, of a lookup that has just waited in vain for the step before. */
+  private isLaterStep(query: Query): boolean {
+    const { list, clock, ndots } = this.options;
+    if (this.waits.size === 0 || query.client === undefined) return false;
+    const wait = this.waits.peek(this.keyOf(query));
+    // glibc asks for each step twice.
+    if (wait === undefined || wait.qname === query.qname) return false;
+    if (clock.now() - wait.at >= NEXT_STEP) return false;
+    const expansion = list.expansionOf(query.qname);
+    if (expansion !== undefined) return !list.isFirstStep(expansion);
+    return dotsOf(query.qname) < ndots;
+  }
+
+  private keyOf({ client, qname }: Query): string {
+    return `${client} ${this.options.list.expansionOf(qname)?.base ?? qname}`;
+  }
+}
+
+/** Not counting the one at the end. */
+function dotsOf(qname: Name): number {
+  return qname.split('.').length - 2;
+}
