@@ -66,7 +66,7 @@ export interface ResolverTallies {
   readonly coalesced: { add(): void };
   readonly flights: Pick<SingleFlightOptions, 'full' | 'crowded'>;
   /** Questions for a route that says nothing and that enough others wait for. */
-  readonly unheard: { add(): void };
+  readonly silentRouteFull: { add(): void };
   readonly repairs: FamiliesOptions['repairs'];
   readonly fates: SearchOptions['fates'];
   readonly speculations: SearchOptions['speculations'];
@@ -121,7 +121,7 @@ export function assembleResolver(parts: ResolverParts): Resolver {
   });
   const cache = new AnswerCache({ memory, clock, tallies: tallies.cache, denialLife });
   const flights: Flights = new Map();
-  const silence = new RouteSilence(routes, clock, tallies.unheard, (qname) =>
+  const silence = new RouteSilence(routes, clock, tallies.silentRouteFull, (qname) =>
     list.inZone(qname) ? 'zone' : 'other',
   );
   const waits = new LookupWaits({
@@ -185,7 +185,7 @@ export function assembleResolver(parts: ResolverParts): Resolver {
         headStart: (expansion) =>
           settings.families.order.kind === 'auto' &&
           denialKindOf(list, expansion) === 'brief' &&
-          !list.meantAsIs(expansion.base)
+          !list.isFqdnLike(expansion.base)
             ? AUTO_DELAY
             : undefined,
         refusedAt: (qname) => silence.refusedAt(qname),

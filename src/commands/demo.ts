@@ -24,7 +24,7 @@ Exits 0 when every lookup through sidestub went as promised, else 1.`;
 /** About the distance of cluster DNS in a busy cluster, and wide enough to see in a chart. */
 const ROUND_TRIP = 20;
 /** glibc gives AAAA that never comes 15 s; every other stall ends before this. */
-const PATIENCE = '13s';
+const STALL_LIMIT = '13s';
 
 export const command: Command = {
   summary: 'the same lookups directly and through sidestub, side by side',
@@ -34,7 +34,7 @@ export const command: Command = {
     patience: {
       type: 'string',
       hint: 'DURATION',
-      meaning: `when a lookup is given up (default ${PATIENCE})`,
+      meaning: `when a lookup is given up (default ${STALL_LIMIT})`,
     },
   },
   main,
@@ -44,7 +44,7 @@ async function main(context: CommandContext): Promise<number> {
   const options: TrialOptions = {
     clock: monotonicClock,
     roundTrip: ROUND_TRIP,
-    patience: durationFlag(context.flags, 'patience', PATIENCE, { min: 1 }),
+    patience: durationFlag(context.flags, 'patience', STALL_LIMIT, { min: 1 }),
   };
   const trials = isSet(context.flags, 'json')
     ? await tellAsJson(context, options)

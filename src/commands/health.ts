@@ -26,7 +26,7 @@ kubelet gives a probe.
 };
 
 /** Kubernetes' timeoutSeconds is 1 by default, and Node takes some of it to start. */
-const PATIENCE: Milliseconds = 900;
+const TIMEOUT: Milliseconds = 900;
 
 async function main(context: CommandContext): Promise<number> {
   const { positionals, stdout, stderr } = context;
@@ -39,7 +39,7 @@ async function main(context: CommandContext): Promise<number> {
       await Promise.all(asked);
     } else {
       const server = reachable(status.address);
-      const reason = await askReady(server, { clock: monotonicClock, timeout: PATIENCE });
+      const reason = await askReady(server, { clock: monotonicClock, timeout: TIMEOUT });
       if (reason !== undefined) throw new Error(reason);
     }
     stdout.write('ready\n');
@@ -53,7 +53,7 @@ async function main(context: CommandContext): Promise<number> {
 /** The daemon answers `localhost` itself (L6), so that this does not depend on its upstreams. */
 async function askListener(server: Endpoint, clock: Clock): Promise<void> {
   const question = { qname: 'localhost.', qtype: RrType.A, qclass: RrClass.IN };
-  const asked = await askServer({ server, question, transport: 'udp', timeout: PATIENCE, clock });
+  const asked = await askServer({ server, question, transport: 'udp', timeout: TIMEOUT, clock });
   const { rcode } = readResponse(asked.octets).message;
   if (rcode === Rcode.NOERROR) return;
   throw new Error(`${formatEndpoint(server)} answers ${rcodeName(rcode)} for localhost`);

@@ -13,7 +13,7 @@ export function resolverTallies(metrics: Metrics): ResolverTallies {
       full: metrics.limits.reached.tally('flights'),
       crowded: metrics.limits.reached.tally('coalesced_full'),
     },
-    unheard: metrics.limits.reached.tally('silent_route_full'),
+    silentRouteFull: metrics.limits.reached.tally('silent_route_full'),
     repairs: metrics.families.repairs,
     fates: metrics.search.fates,
     speculations: metrics.search.speculations,

@@ -7,7 +7,7 @@ import type { Name } from '../wire/name.ts';
 import { buildQuery } from '../wire/request.ts';
 
 /** As long as a client waits: past the daemon's own deadline there is no answer. */
-const PATIENCE: Milliseconds = 5_000;
+const CLIENT_TIMEOUT: Milliseconds = 5_000;
 
 /**
  * Asks A and AAAA of a name at once from one socket of its own, as libc does.
@@ -22,7 +22,7 @@ export async function askPair(
 ): Promise<void> {
   const socket = createSocket('udp4');
   const answered = Promise.withResolvers<void>();
-  const timer = clock.after(PATIENCE, () => answered.reject(new Error('no answer')));
+  const timer = clock.after(CLIENT_TIMEOUT, () => answered.reject(new Error('no answer')));
   let answers = 0;
   socket.on('message', () => {
     if (++answers === 2) answered.resolve();

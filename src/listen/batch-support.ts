@@ -7,7 +7,7 @@ import { type Libc, loadLibc } from './libc.ts';
 export type BatchSupport = { readonly libc: Libc } | { readonly reason: string };
 
 /** Longer than the loopback ever takes, on the busiest machine that is of use. */
-const PATIENCE = 1_000;
+const LOOPBACK_WAIT = 1_000;
 
 /**
  * Finds out whether batches work on this machine, by sending some: struct layouts that are not what we think show
@@ -53,7 +53,7 @@ function roundFailure(
   let refused = 0;
   socket.flush(() => refused++);
   if (refused > 0) return 'sendmmsg sent nothing';
-  if (!socket.wait(PATIENCE)) return 'poll saw nothing';
+  if (!socket.wait(LOOPBACK_WAIT)) return 'poll saw nothing';
   const count = socket.receive();
   if (count !== lengths.length) return `recvmmsg took ${count} of ${lengths.length}`;
   for (const [i, length] of lengths.entries()) {

@@ -160,7 +160,7 @@ export class Responder {
     const crowded = this.backlog.push(from.address, question);
     if (crowded === undefined) return;
     this.events.crowded();
-    crowded.giveWay();
+    crowded.shed();
   }
 
   private readonly takeTurn = (): void => {
@@ -249,7 +249,7 @@ class ClientQuestion implements Asker {
   }
 
   /** There was no room for it: it waited for its turn in vain (S1). */
-  giveWay(): void {
+  shed(): void {
     const { request, from } = this;
     const why = { code: EdeCode.OTHER, text: 'too many questions at once' };
     const { message, age, source, ede } = failure(why);

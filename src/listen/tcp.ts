@@ -45,7 +45,7 @@ export interface TcpOptions {
  * S1: a connection that has had no whole query for this long is closed to make room for a new one; a busy client's next
  * query comes sooner.
  */
-const PATIENCE: Milliseconds = 200;
+const EVICTABLE_AFTER: Milliseconds = 200;
 
 /** How many octets of answers may wait in a connection that its client does not read. */
 const MAX_UNREAD = 256 * 1024;
@@ -136,21 +136,21 @@ async function bind(
  * Closes the connection that has been without a query and an answer for the longest time.
  *
  * @param client - The client with too many connections; `undefined` for all together.
- * @param patience - The least time it must have been unused.
+ * @param unusedFor - The least time it must have been unused.
  * @returns Whether there was one to close.
  */
 function makeRoom(
   connections: ReadonlySet<Connection>,
   client: string | undefined,
-  patience: Milliseconds = PATIENCE,
+  unusedFor: Milliseconds = EVICTABLE_AFTER,
 ): boolean {
   let idlest: Connection | undefined;
   for (const connection of connections) {
     if (client !== undefined && connection.client !== client) continue;
     if (idlest === undefined || connection.idleFor > idlest.idleFor) idlest = connection;
   }
-  if (idlest === undefined || idlest.idleFor < patience) return false;
-  idlest.giveWay();
+  if (idlest === undefined || idlest.idleFor < unusedFor) return false;
+  idlest.evict();
   return true;
 }
 
@@ -202,7 +202,7 @@ class Connection {
   }
 
   /** Makes room for another, at once. */
-  giveWay(): void {
+  evict(): void {
     this.gone();
     this.socket.destroy();
   }

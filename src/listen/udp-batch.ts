@@ -94,7 +94,7 @@ class Drain {
   private spent = false;
   private ended = false;
   /** Datagrams of the batch that the table does not answer. */
-  private readonly late = new Uint8Array(BATCH);
+  private readonly misses = new Uint8Array(BATCH);
   /** Datagrams that node has read, in the first slots. */
   private woken = 0;
   /** How many datagrams or batches in a row came close to the previous one. */
@@ -188,28 +188,28 @@ class Drain {
     const { batches, responder } = this;
     const { ready } = responder;
     const begun = ready?.begin() ?? this.clock.now();
-    let late = 0;
+    let misses = 0;
     for (let i = 0; i < count; i++) {
       const at = i * SLOT_OCTETS;
       const length = this.mayAsk(i)
         ? (ready?.answer(batches.slots, at, batches.lengthOf(i), SLOT_OCTETS) ?? 0)
         : 0;
       if (length > 0) batches.stage(i, length);
-      else this.late[late++] = i;
+      else this.misses[misses++] = i;
     }
     // Known answers go first: they must not wait for the work that the rest causes.
-    if (late < count) {
+    if (misses < count) {
       batches.flush(this.keepReply);
       ready?.end(begun, 'udp');
     }
-    this.resolveLate(late);
+    this.resolveMisses(misses);
     return this.clock.now();
   }
 
-  private resolveLate(count: number): void {
+  private resolveMisses(count: number): void {
     // From here on node may send by the socket.
     if (count > 0) this.batches.unblock();
-    for (let i = 0; i < count; i++) this.resolve(this.late[i] ?? 0);
+    for (let i = 0; i < count; i++) this.resolve(this.misses[i] ?? 0);
   }
 
   /** Whether replies from memory may be used for this client: without an allow list no address is read. */

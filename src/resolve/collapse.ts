@@ -29,7 +29,7 @@ const ALIAS_TTL = 5;
 const DECISION_LIFE: Milliseconds = 2_000;
 const MAX_DECISIONS = 4_096;
 /** How long the first step waits for the last one's answer; after that the client walks by itself. */
-const PATIENCE: Milliseconds = 700;
+const DECISION_WAIT: Milliseconds = 700;
 
 /**
  * Answers a whole walk at its first step: an alias to the base, with the base's addresses (N10).
@@ -66,7 +66,7 @@ class Walks {
     const { list } = this.options;
     const expansion = list.expansionOf(qname);
     if (expansion === undefined || !list.isFirstStep(expansion)) return undefined;
-    return list.meantAsIs(expansion.base) ? expansion : undefined;
+    return list.isFqdnLike(expansion.base) ? expansion : undefined;
   }
 
   async answer(query: Query, first: Expansion): Promise<Answer> {
@@ -118,7 +118,7 @@ class Walks {
 
   private inTime(decision: Promise<boolean>): Promise<boolean> {
     return new Promise((resolve) => {
-      const timer = this.options.clock.after(PATIENCE, () => resolve(false));
+      const timer = this.options.clock.after(DECISION_WAIT, () => resolve(false));
       void decision.then((made) => {
         timer.cancel();
         resolve(made);

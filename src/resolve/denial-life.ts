@@ -33,7 +33,7 @@ export function denialKindOf(list: SearchList, { base }: Expansion): DenialKind 
   const labels = labelsOf(base).filter((label) => !label.startsWith('_'));
   if (labels.length < 2 || list.isNamespace(last)) return 'brief';
   if (isIanaTld(last)) return 'tld';
-  return labels.length === 2 && !list.meantAsIs(base) ? 'brief' : 'usual';
+  return labels.length === 2 && !list.isFqdnLike(base) ? 'brief' : 'usual';
 }
 
 /** What hangs on the answer to another sidestub's probe: denials of all names below the point (N3, N7). */

@@ -23,7 +23,7 @@ export const STEP_MEMORY: Milliseconds = 5_000;
  */
 const MAX_STEPS = 16_384;
 /** F3, F5: how long one family waits for the other. libc waits for both in any case. */
-const PATIENCE: Milliseconds = 700;
+const SIBLING_WAIT: Milliseconds = 700;
 
 /**
  * Lets a walk go on at a name that exists without addresses, as glibc, Go and c-ares do themselves: musl ends its
@@ -85,7 +85,7 @@ class Walks {
   /** The other family's answer, most often in the cache or on its way already. */
   private inTime(query: Query): Promise<Answer | undefined> {
     return new Promise((resolve) => {
-      const timer = this.options.clock.after(PATIENCE, () => resolve(undefined));
+      const timer = this.options.clock.after(SIBLING_WAIT, () => resolve(undefined));
       const settle = (answer: Answer | undefined): void => {
         timer.cancel();
         resolve(answer);

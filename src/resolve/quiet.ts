@@ -33,7 +33,7 @@ interface Owed {
  * ago may be denied again, where the next steps lead to addresses that are known.
  */
 export class Quiet {
-  private heardAt: Milliseconds = Number.NEGATIVE_INFINITY;
+  private lastReplyAt: Milliseconds = Number.NEGATIVE_INFINITY;
   private readonly classes: Readonly<Record<TimerClass, Owed>> = {
     zone: nothingOwed(),
     other: nothingOwed(),
@@ -48,7 +48,7 @@ export class Quiet {
 
   /** @param took - How long the question was out. */
   heard(of: TimerClass, now: Milliseconds, took: Milliseconds): void {
-    this.heardAt = now;
+    this.lastReplyAt = now;
     const { zone, other, [of]: owed } = this.classes;
     zone.isOwed = false;
     other.isOwed = false;
@@ -69,7 +69,7 @@ export class Quiet {
     const { [of]: least } = LEAST;
     const span =
       usual === undefined ? UNKNOWN : Math.min(Math.max(TIMES_USUAL * usual, least), MOST);
-    return Math.max(since, this.heardAt) + span;
+    return Math.max(since, this.lastReplyAt) + span;
   }
 }
 

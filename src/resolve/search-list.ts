@@ -69,7 +69,7 @@ export class SearchList {
     if (before.length < 2) return [known];
     const inNamespace = this.read(qname, joinNames(`${namespace}.`, svc));
     if (this.isNamespace(namespace)) return [inNamespace, known];
-    return this.meantAsIs(known.base) ? [known] : [inNamespace, known];
+    return this.isFqdnLike(known.base) ? [known] : [inNamespace, known];
   }
 
   /** What a client asks for `base` under every suffix of its list but one, where the name fits the wire. */
@@ -125,7 +125,7 @@ export class SearchList {
   }
 
   /** Whether a client most likely means the base as it is, so that it is asked early (N4). */
-  meantAsIs(base: Name): boolean {
+  isFqdnLike(base: Name): boolean {
     if (labelsOf(base).length < 2) return false;
     if (isIanaTld(lastLabel(base))) return true;
     return (

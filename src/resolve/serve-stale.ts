@@ -19,7 +19,7 @@ export interface ServeStaleOptions {
  * C4: before c-ares gives up, and within the second that no lookup may exceed; RFC 8767 §5 would wait for 1.8 s, as a
  * client's own timer of 2 s allows.
  */
-const PATIENCE: Milliseconds = 800;
+const STALE_AFTER: Milliseconds = 800;
 /** RFC 8767 §5: for so long one wait in vain speaks for the name; then it is waited for again. */
 const RECHECK: Milliseconds = 30_000;
 /** Names that upstream owes an answer for; one that is forgotten is waited for again. */
@@ -103,6 +103,6 @@ class Renewals {
     if (isSilent(qname)) return now;
     if (when === 'away') return Number.POSITIVE_INFINITY;
     if (when === 'quiet') return quietFrom(qname);
-    return Math.min(quietFrom(qname), (this.owed.peek(qname) ?? now) + PATIENCE);
+    return Math.min(quietFrom(qname), (this.owed.peek(qname) ?? now) + STALE_AFTER);
   }
 }

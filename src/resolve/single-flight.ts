@@ -24,7 +24,7 @@ export interface SingleFlightOptions {
 export type Flights = Map<string, Flight>;
 
 /** S1: an honest upstream has mostly answered by now; younger questions are not dropped for newer ones. */
-const PATIENCE: Milliseconds = 200;
+const EVICTABLE_AFTER: Milliseconds = 200;
 
 /**
  * Coalesces equal questions in flight: the first asks `next`, the others wait for its answer (L5). A client that asks
@@ -118,7 +118,7 @@ class FlightTable {
     const [key = ''] = largest;
     const oldest = flights.get(key);
     const isFair = largest.size <= shares.of(client).size + 1;
-    if (oldest === undefined || (isFair && options.clock.now() - oldest.since < PATIENCE)) {
+    if (oldest === undefined || (isFair && options.clock.now() - oldest.since < EVICTABLE_AFTER)) {
       return false;
     }
     // Its question upstream goes on, and fills the cache.

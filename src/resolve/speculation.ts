@@ -44,7 +44,7 @@ export class Speculation {
   begin(query: Query, first: Expansion): void {
     const { base } = first;
     const { clock, list, isDenied } = this.options;
-    if (!isDenied(first) && !list.meantAsIs(base)) return;
+    if (!isDenied(first) && !list.isFqdnLike(base)) return;
     const last = this.begun.get(base);
     if (last !== undefined && clock.now() - last < ONE_WALK) return;
     this.begun.set(base, clock.now());

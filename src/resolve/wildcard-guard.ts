@@ -71,7 +71,7 @@ class Guard {
     const { list } = this.options;
     const expansion = list.expansionOf(query.qname);
     const own = await this.next(query);
-    if (expansion === undefined || !list.meantAsIs(expansion.base)) return own;
+    if (expansion === undefined || !list.isFqdnLike(expansion.base)) return own;
     if (verdictOf(own.message, query) !== 'data') return own;
     if (!(await this.isWildcards(own, query, expansion))) return own;
     if (!(await this.resolves(expansion.base))) return own;

@@ -4,8 +4,8 @@ import type { EdnsMemory } from './edns-memory.ts';
 import type { Health } from './health.ts';
 import type { ResendBudget } from './retransmission.ts';
 import type { Transport } from './transport.ts';
+import type { TransportChoice } from './transport-choice.ts';
 import type { ServerTallies, TransportKind, UpstreamTallies } from './upstream-tallies.ts';
-import type { Ways } from './ways.ts';
 
 /** Waits for one server's answer. Exactly one of `onAnswer` and `onFailure` is called, once, unless it is cancelled. */
 export interface AskListener {
@@ -25,7 +25,7 @@ export interface AskListener {
 /** What the questions of one server share. */
 export interface AskParts {
   readonly name: string;
-  readonly ways: Ways;
+  readonly transportChoice: TransportChoice;
   /** Whether no attacker on the way to the server can set AD. */
   readonly trustsAd: boolean;
   /** A transport that is absent is never used: over TLS nothing ever falls back to clear text. */
@@ -40,5 +40,5 @@ export interface AskParts {
   readonly serverTallies: ServerTallies;
 }
 
-/** The ways to one server. */
+/** The transports to one server. */
 export type Transports = Readonly<Partial<Record<TransportKind, Transport>>>;

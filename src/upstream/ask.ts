@@ -2,19 +2,19 @@ import type { Milliseconds, Timer } from '../clock.ts';
 import type { Message } from '../wire/message.ts';
 import type { AskListener, AskParts } from './ask-parts.ts';
 import { type Outgoing, UpstreamError, type UpstreamFailure } from './exchange.ts';
-import { DEADLINE, SILENCE, TCP_PATIENCE, UDP_PATIENCE } from './patience.ts';
+import { FallbackReply } from './fallback-reply.ts';
+import { DEADLINE, SILENCE, TCP_SILENCE, UDP_EVICTABLE_AFTER } from './patience.ts';
 import { RefusedSends } from './refused-sends.ts';
 import { asTruncated, type Reply, refusesEdns, saysSomething } from './reply.ts';
 import {
   AGAIN,
   LATE,
   MAX_SENDS,
-  PARTIAL_PATIENCE,
+  PARTIAL_WAIT,
   RESEND_WITHOUT_TOKEN,
   type RoundTrips,
   TCP_RESEND,
 } from './retransmission.ts';
-import { SecondBest } from './second-best.ts';
 import { Send, type SendOwner, Sends } from './send.ts';
 import type { Suspicion } from './transport.ts';
 import { Unanswered } from './unanswered.ts';
@@ -40,7 +40,7 @@ export class Ask implements SendOwner {
   private deadline: Timer | undefined;
   private silence: Timer | undefined;
   private round: Timer | undefined;
-  private patience: Timer | undefined;
+  private betterWait: Timer | undefined;
   private rounds = 1;
   private original: Send | undefined;
   private originalAnswered = false;
@@ -50,7 +50,7 @@ export class Ask implements SendOwner {
   private heard = false;
   private missed = false;
   private settled = false;
-  private readonly second = new SecondBest();
+  private readonly fallback = new FallbackReply();
   private readonly unanswered = new Unanswered();
   private refused: RefusedSends | undefined;
 
@@ -64,10 +64,10 @@ export class Ask implements SendOwner {
     this.timeout = roundTrips.timeout;
     parts.budget.earn();
     parts.asks.add(this);
-    this.first = parts.ways.first;
+    this.first = parts.transportChoice.first;
     this.original = this.send(this.first);
     if (this.first === 'udp') this.nextRoundAfter(this.timeout);
-    else if (this.first === 'tcp') this.rescueAfter(Math.max(this.timeout, TCP_PATIENCE));
+    else if (this.first === 'tcp') this.rescueAfter(Math.max(this.timeout, TCP_SILENCE));
     else this.watch();
   }
 
@@ -97,7 +97,7 @@ export class Ask implements SendOwner {
 
   /** A client has asked again, so this sends again, unless UDP has used up its sends (L5). */
   again(): void {
-    if (this.patience !== undefined || this.parts.clock.now() - this.lastSentAt < AGAIN) return;
+    if (this.betterWait !== undefined || this.parts.clock.now() - this.lastSentAt < AGAIN) return;
     this.send(this.first, Number.POSITIVE_INFINITY);
   }
 
@@ -125,7 +125,7 @@ export class Ask implements SendOwner {
 
   /** The first resend goes without, unless the client needs it: some servers drop what has an OPT (U4). */
   private wantsOpt(transport: TransportKind): boolean {
-    if (this.second.refusal !== undefined || !this.parts.edns.usable) return false;
+    if (this.fallback.refusal !== undefined || !this.parts.edns.usable) return false;
     const mayBePlain = (transport === 'udp' || transport === 'tcp') && !this.question.dnssecOk;
     return !(mayBePlain && this.sends.missesPlain(transport));
   }
@@ -173,7 +173,7 @@ export class Ask implements SendOwner {
 
   /** Whether the server has answered anything since this was asked: what is missing is lost then, and no outage. */
   private get isThere(): boolean {
-    return this.parts.health.heardAt > this.startedAt;
+    return this.parts.health.lastReplyAt > this.startedAt;
   }
 
   private waitForToken(): Milliseconds {
@@ -187,8 +187,8 @@ export class Ask implements SendOwner {
     this.sends.remove(send);
     this.heard = true;
     if (send === this.original) this.originalAnswered = true;
-    const { health, serverTallies, clock, ways } = this.parts;
-    ways.heard(send.transport, this.rounds > 2 && this.patience === undefined);
+    const { health, serverTallies, clock, transportChoice } = this.parts;
+    transportChoice.heard(send.transport, this.rounds > 2 && this.betterWait === undefined);
     serverTallies.trouble = undefined;
     health.heard();
     const now = clock.now();
@@ -205,7 +205,7 @@ export class Ask implements SendOwner {
 
   private onAnswer(send: Send, reply: Reply): void {
     // Only an answer shows that it was the OPT, and not the question, that the server could not take.
-    const wasTheOpt = !send.edns && this.second.refusal?.edns === false && !refusesEdns(reply);
+    const wasTheOpt = !send.edns && this.fallback.refusal?.edns === false && !refusesEdns(reply);
     if (wasTheOpt) this.parts.edns.refuse();
     else if (!send.edns && this.sends.hasSilentOpt(send.transport)) this.parts.edns.droppedOpt();
     if (this.rounds > 1 && !this.originalAnswered) this.parts.tallies.rescues.add();
@@ -213,8 +213,8 @@ export class Ask implements SendOwner {
   }
 
   private onEdnsRefused({ transport }: Send, reply: Reply): void {
-    if (this.second.refusal === undefined) {
-      this.second.refusal = reply;
+    if (this.fallback.refusal === undefined) {
+      this.fallback.refusal = reply;
       this.parts.tallies.ednsFallbacks.add();
       if (this.sends.hasPlainOut(transport) || this.send(transport) !== undefined) return;
     }
@@ -223,7 +223,7 @@ export class Ask implements SendOwner {
   }
 
   private onTruncated(message: Message): void {
-    this.second.truncated ??= message;
+    this.fallback.truncated ??= message;
     this.leaveUdp('truncated');
   }
 
@@ -234,8 +234,8 @@ export class Ask implements SendOwner {
       if (suspicion === 'wrong-id') this.startTcp('wrong-id');
       return;
     }
-    this.second.malformed = true;
-    this.second.partial ??= partial;
+    this.fallback.malformed = true;
+    this.fallback.partial ??= partial;
     this.heard = true;
     this.parts.health.heard();
     // Some servers put their answer after the query's OPT, where no client can read it (U4).
@@ -249,20 +249,20 @@ export class Ask implements SendOwner {
     this.stopRounds();
     this.reportSlow();
     this.startTcp(cause);
-    const span = this.second.partial === undefined ? SILENCE : PARTIAL_PATIENCE;
-    this.patience ??= this.parts.clock.after(span, () => this.conclude('timeout'));
+    const span = this.fallback.partial === undefined ? SILENCE : PARTIAL_WAIT;
+    this.betterWait ??= this.parts.clock.after(span, () => this.conclude('timeout'));
     if (!this.sends.isOut('tcp') && !this.mayStillCome) this.conclude('network');
   }
 
   /** U3: a malformed datagram may be forged; without TCP the true reply can still arrive on the same socket. */
   private get mayStillCome(): boolean {
-    return this.second.truncated === undefined && this.sends.isOut('udp');
+    return this.fallback.truncated === undefined && this.sends.isOut('udp');
   }
 
   /** Over TCP only the server can have sent it; but the query without an OPT may bring a readable reply soon (U4). */
   private get mayBeRead(): boolean {
-    if (this.patience === undefined) return false;
-    return this.second.partial !== undefined || this.sends.awaitsPlain('udp');
+    if (this.betterWait === undefined) return false;
+    return this.fallback.partial !== undefined || this.sends.awaitsPlain('udp');
   }
 
   private startTcp(cause: TcpFallback): void {
@@ -306,14 +306,14 @@ export class Ask implements SendOwner {
   /** S1: where there is no socket, TCP has one for many questions; what has given way to a newer question is over. */
   private onNoSocket({ at }: Send, error: Error): void {
     if (this.sends.out > 0) return;
-    const gaveWay = this.parts.clock.now() - at >= UDP_PATIENCE;
-    if (this.sends.count('tcp') === 0 && !gaveWay) this.leaveUdp('full');
+    const wasEvicted = this.parts.clock.now() - at >= UDP_EVICTABLE_AFTER;
+    if (this.sends.count('tcp') === 0 && !wasEvicted) this.leaveUdp('full');
     else this.conclude('full', error);
   }
 
   private onStreamFailure(reason: UpstreamFailure, error: Error): void {
-    if (reason === 'malformed') this.second.malformed = true;
-    const spoken = this.second.truncated !== undefined || this.second.malformed;
+    if (reason === 'malformed') this.fallback.malformed = true;
+    const spoken = this.fallback.truncated !== undefined || this.fallback.malformed;
     const isLastWord = reason === 'malformed' && !this.mayBeRead;
     if (this.mayStillCome && !isLastWord) return;
     const hasRescue = this.parts.transports.udp !== undefined && this.sends.count('udp') === 0;
@@ -379,13 +379,13 @@ export class Ask implements SendOwner {
   private conclude(reason: UpstreamFailure, error?: Error): void {
     // Where there was no room here, nothing shows that the server is silent.
     if (!this.heard && reason !== 'full') this.countMissed();
-    const { message } = this.second;
+    const { message } = this.fallback;
     if (message !== undefined) this.answer(message);
     else this.fail(this.whyNot(reason, error));
   }
 
   private whyNot(reason: UpstreamFailure, error?: Error): Error {
-    const [isMalformed, sent] = [this.second.malformed, this.sends.count('udp')];
+    const [isMalformed, sent] = [this.fallback.malformed, this.sends.count('udp')];
     return this.unanswered.why(this.parts, { reason, error, isMalformed, sent });
   }
 
@@ -404,7 +404,7 @@ export class Ask implements SendOwner {
 
   private settle(): void {
     this.settled = true;
-    for (const timer of [this.deadline, this.silence, this.round, this.patience]) timer?.cancel();
+    for (const timer of [this.deadline, this.silence, this.round, this.betterWait]) timer?.cancel();
     this.refused?.cancel();
     this.parts.asks.delete(this);
     this.sends.close();

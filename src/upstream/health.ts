@@ -16,7 +16,7 @@ export class Health {
   private unanswered = 0;
   private silentSince: Milliseconds = 0;
   private isDead = false;
-  private lastHeardAt: Milliseconds = Number.NEGATIVE_INFINITY;
+  private lastReply: Milliseconds = Number.NEGATIVE_INFINITY;
   private probing: Exchange | undefined;
   /** From the third unanswered question until its next reply. */
   private dying: Timer | undefined;
@@ -49,13 +49,13 @@ export class Health {
   }
 
   /** When it last said anything, to whatever question. */
-  get heardAt(): Milliseconds {
-    return this.lastHeardAt;
+  get lastReplyAt(): Milliseconds {
+    return this.lastReply;
   }
 
   /** A reply of the server matched: nothing that was silent before counts. */
   heard(): void {
-    this.lastHeardAt = this.clock.now();
+    this.lastReply = this.clock.now();
     if (this.unanswered === 0) return;
     this.unanswered = 0;
     this.stop();

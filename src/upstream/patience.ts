@@ -9,7 +9,7 @@ export const SILENCE: Milliseconds = 1_000;
  * How long a kept TCP connection may owe an answer before it is worked around. Above the 200 ms after which the kernel
  * has repaired a lost segment; what lasts longer is a connection whose server is gone, or a slow recursion.
  */
-export const TCP_PATIENCE: Milliseconds = 250;
+export const TCP_SILENCE: Milliseconds = 250;
 
 /** S1: a datagram that has been out for so long gives its socket to a newer question. */
-export const UDP_PATIENCE: Milliseconds = 200;
+export const UDP_EVICTABLE_AFTER: Milliseconds = 200;

@@ -120,7 +120,7 @@ export const AGAIN: Milliseconds = 1_000;
  * U3: how long a damaged reply waits for a sound one: long enough for TCP and its handshake, or for the true reply
  * after a forged one.
  */
-export const PARTIAL_PATIENCE: Milliseconds = 250;
+export const PARTIAL_WAIT: Milliseconds = 250;
 
 /** When silent TCP is tried once more on a new connection: the one before is given up after 250 ms. */
 export const TCP_RESEND: Milliseconds = 270;

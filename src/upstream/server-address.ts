@@ -5,7 +5,7 @@ import { hostName, pin, splitBefore, UrlParameters, writeParameters } from './ur
 /** Where an upstream server listens, and how it is asked first. */
 export type ServerAddress = PlainAddress | TlsAddress | HttpsAddress;
 
-interface Place {
+interface NamedEndpoint {
   readonly endpoint: Endpoint;
   /**
    * The URL in one spelling, port included, with `***` for what may be a secret: for logs and for the metric label
@@ -15,12 +15,12 @@ interface Place {
 }
 
 /** A server that is asked in clear text. */
-export interface PlainAddress extends Place {
+export interface PlainAddress extends NamedEndpoint {
   readonly transport: 'udp' | 'tcp';
 }
 
 /** A server that is believed only after authentication (U5). */
-export interface SecureAddress extends Place {
+export interface SecureAddress extends NamedEndpoint {
   readonly authentication: Authentication;
   /** What the server is asked to be (SNI), where that is known; never an address (RFC 6066 §3). */
   readonly serverName: string | undefined;

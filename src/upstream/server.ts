@@ -10,8 +10,8 @@ import { refusesEdns } from './reply.ts';
 import { ResendBudget, RoundTrips, type TimerClass } from './retransmission.ts';
 import type { ServerAddress } from './server-address.ts';
 import type { Exchange } from './transport.ts';
+import { TransportChoice } from './transport-choice.ts';
 import { serverTallies, type UpstreamTallies } from './upstream-tallies.ts';
-import { Ways } from './ways.ts';
 
 /** What a {@link Server} is made of. */
 export interface ServerOptions {
@@ -33,7 +33,7 @@ export class Server {
   private readonly shared: AskParts;
   private readonly health: Health;
   private readonly edns: EdnsMemory;
-  private readonly ways: Ways;
+  private readonly transportChoice: TransportChoice;
   private probes = 0;
   private readonly deathListeners: (() => void)[] = [];
   private readonly roundTrips: Readonly<Record<TimerClass, RoundTrips>> = {
@@ -59,10 +59,12 @@ export class Server {
       },
     );
     this.edns = new EdnsMemory(clock, () => this.probe(true));
-    this.ways = new Ways(address.transport, clock, () => this.probeEitherWay());
+    this.transportChoice = new TransportChoice(address.transport, clock, () =>
+      this.probeEitherWay(),
+    );
     this.shared = {
       name: address.name,
-      ways: this.ways,
+      transportChoice: this.transportChoice,
       trustsAd: isSecure(address),
       transports,
       clock,
@@ -109,7 +111,7 @@ export class Server {
   close(): void {
     this.health.close();
     this.edns.close();
-    this.ways.close();
+    this.transportChoice.close();
     for (const transport of Object.values(this.options.transports)) transport.close();
   }
 
@@ -129,7 +131,7 @@ export class Server {
       onReply: (reply) => {
         this.shared.serverTallies.trouble = undefined;
         this.health.heard();
-        this.ways.heard(address.transport, false);
+        this.transportChoice.heard(address.transport, false);
         if (withOpt && !refusesEdns(reply)) this.edns.answered();
         for (const trips of Object.values(this.roundTrips)) trips.forgive(clock.now() - sentAt);
       },

@@ -30,7 +30,7 @@ export interface StreamServer {
   /** Whether queries are padded (RFC 8467). */
   readonly padded: boolean;
   /** How long it may owe an answer without a word before new questions go elsewhere. */
-  readonly patience: Milliseconds;
+  readonly silenceLimit: Milliseconds;
   /** Another number after a change that connections from before do not know of. */
   readonly generation: number;
   /** Opens a socket. @param onOpen - Called, later, when the server may be written to. */
@@ -230,15 +230,15 @@ export class StreamConnection {
       this.timer = this.clock.after(IDLE, () => this.lose());
     } else {
       this.socket.ref();
-      this.timer = this.clock.after(this.server.patience, () => this.onWatch());
+      this.timer = this.clock.after(this.server.silenceLimit, () => this.onWatch());
     }
   }
 
   private onWatch(): void {
     const quiet = this.clock.now() - Math.max(this.lastHeard, this.oldestSentAt());
-    const { patience } = this.server;
-    if (quiet >= patience) this.retire();
-    else this.timer = this.clock.after(patience - quiet, () => this.onWatch());
+    const { silenceLimit } = this.server;
+    if (quiet >= silenceLimit) this.retire();
+    else this.timer = this.clock.after(silenceLimit - quiet, () => this.onWatch());
   }
 
   private oldestSentAt(): Milliseconds {

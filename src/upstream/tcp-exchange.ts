@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import type { Clock } from '../clock.ts';
-import { TCP_PATIENCE } from './patience.ts';
+import { TCP_SILENCE } from './patience.ts';
 import type { ServerAddress } from './server-address.ts';
 import { streamTransport } from './stream-transport.ts';
 import type { Transport } from './transport.ts';
@@ -17,7 +17,7 @@ export function tcpTransport(
     transport: 'tcp',
     name,
     padded: false,
-    patience: TCP_PATIENCE,
+    silenceLimit: TCP_SILENCE,
     generation: 0,
     // A numeric address is connected to without a lookup.
     dial: (onOpen: () => void) =>

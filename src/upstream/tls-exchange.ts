@@ -21,7 +21,7 @@ export function tlsTransport(
     name: address.name,
     padded: true,
     // A handshake is dearer than a datagram, and nothing else stands in for it.
-    patience: SILENCE,
+    silenceLimit: SILENCE,
     get generation() {
       return dialer.generation;
     },

@@ -4,7 +4,7 @@ import { isIpv6Address } from '../endpoint.ts';
 import type { Message } from '../wire/message.ts';
 import { buildQuery, randomId } from '../wire/request.ts';
 import { type Outgoing, UpstreamError } from './exchange.ts';
-import { UDP_PATIENCE } from './patience.ts';
+import { UDP_EVICTABLE_AFTER } from './patience.ts';
 import { judgeReply, type Verdict } from './reply.ts';
 import type { ServerAddress } from './server-address.ts';
 import { socketError } from './socket-error.ts';
@@ -41,7 +41,8 @@ export function udpTransport(
     if (open.size < limit.sockets) return true;
     limit.full.add();
     const [oldest] = open;
-    if (oldest === undefined || limit.clock.now() - oldest.sentAt < UDP_PATIENCE) return false;
+    if (oldest === undefined || limit.clock.now() - oldest.sentAt < UDP_EVICTABLE_AFTER)
+      return false;
     oldest.fail(full());
     return true;
   };

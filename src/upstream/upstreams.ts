@@ -1,7 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Question } from '../wire/question.ts';
 import type { Transports } from './ask-parts.ts';
-import { tellDistrust } from './distrust.ts';
 import type { Outgoing, Upstream } from './exchange.ts';
 import { httpsTransport } from './https-exchange.ts';
 import { type LaneOrder, lanes } from './lanes.ts';
@@ -13,6 +12,7 @@ import { succession } from './succession.ts';
 import { tcpTransport } from './tcp-exchange.ts';
 import { tlsTransport } from './tls-exchange.ts';
 import { type UdpSocketLimit, udpTransport } from './udp-exchange.ts';
+import { reportUntrusted } from './untrusted-report.ts';
 import { serverTallies, type UpstreamTallies } from './upstream-tallies.ts';
 
 /** What the upstream of one route is built from. */
@@ -100,8 +100,10 @@ function transportsTo(
         tcp: tcpTransport(address, clock, tallies, Math.min(MOST_OVER_TCP, 2 * udpSockets.sockets)),
       };
     case 'tls':
-      return { tls: tellDistrust(tlsTransport(address, clock, tallies), clock, onUntrusted) };
+      return { tls: reportUntrusted(tlsTransport(address, clock, tallies), clock, onUntrusted) };
     case 'https':
-      return { https: tellDistrust(httpsTransport(address, clock, tallies), clock, onUntrusted) };
+      return {
+        https: reportUntrusted(httpsTransport(address, clock, tallies), clock, onUntrusted),
+      };
   }
 }

@@ -105,7 +105,7 @@ function stages(clock: Clock, port: number) {
       cache: { hits: nothing, misses: nothing, evictions: nothing },
       coalesced: nothing,
       flights: { full: nothing, crowded: nothing },
-      unheard: nothing,
+      silentRouteFull: nothing,
       repairs: nothing,
       fates: nothing,
       speculations: nothing,

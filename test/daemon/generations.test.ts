@@ -25,7 +25,7 @@ function setup(t: Test) {
     coalesced: metrics.flights.coalesced,
     flights: { full: new Tally(), crowded: new Tally() },
     repairs: metrics.families.repairs,
-    unheard: metrics.limits.reached.tally('silent_route_full'),
+    silentRouteFull: metrics.limits.reached.tally('silent_route_full'),
     fates: metrics.search.fates,
     speculations: metrics.search.speculations,
   };

@@ -198,10 +198,10 @@ test('N4: a base is meant as it is below a TLD, in Z, in a suffix or where it ha
     'registry.corp.example.',
     'host.lab.example.',
   ]) {
-    t.equal(list.meantAsIs(base), true, base);
+    t.equal(list.isFqdnLike(base), true, base);
   }
   for (const base of ['nginx.', 'com.', 'web-0.nginx.', 'kubernetes.default.', 'nginx.job.svc.']) {
-    t.equal(list.meantAsIs(base), false, base);
+    t.equal(list.isFqdnLike(base), false, base);
   }
 });
 

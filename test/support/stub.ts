@@ -96,7 +96,7 @@ export async function startStub(options: StubOptions): Promise<Stub> {
       cache: { hits: new Tally(), misses: new Tally(), evictions: new Tally() },
       coalesced: new Tally(),
       flights: { full: new Tally(), crowded: new Tally() },
-      unheard: new Tally(),
+      silentRouteFull: new Tally(),
       repairs,
       fates,
       speculations: new Tally(),

@@ -37,10 +37,10 @@ test('three misses, and 3 s from the first that was missed (U1)', async (t) => {
 
 test('it is back when it is heard after a miss, dead or not, and only then (U2)', async (t) => {
   const { clock, health, returns } = setup();
-  t.equal(health.heardAt, Number.NEGATIVE_INFINITY);
+  t.equal(health.lastReplyAt, Number.NEGATIVE_INFINITY);
   await clock.advance(5);
   health.heard();
-  t.equal(health.heardAt, 5);
+  t.equal(health.lastReplyAt, 5);
   t.equal(returns(), 0);
   health.missed(0);
   health.heard();
@@ -50,7 +50,7 @@ test('it is back when it is heard after a miss, dead or not, and only then (U2)'
   t.equal(health.dead, true);
   health.heard();
   t.equal(returns(), 2);
-  t.equal(health.heardAt, 3_005);
+  t.equal(health.lastReplyAt, 3_005);
 });
 
 test('two misses in a row are a doubt, and one is a lost datagram (U6)', async (t) => {

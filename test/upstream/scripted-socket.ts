@@ -45,7 +45,7 @@ export function scriptedDial(parts: Partial<Omit<StreamServer, 'dial'>> = {}) {
     transport: 'tcp',
     name: 'tcp://192.0.2.53:53',
     padded: false,
-    patience: 250,
+    silenceLimit: 250,
     generation: 0,
     ...parts,
     dial: (onOpen: () => void): Socket => {

@@ -261,7 +261,7 @@ test('a rest of 5 s ends it, a question in between begins another', async (t) =>
   t.equal(clock.timers, 0);
 });
 
-test('silent for its patience: no more questions, until what waits is over', async (t) => {
+test('silent for as long as it may be: no more questions, until what waits is over', async (t) => {
   const { socket, clock, owner, ask, answerTo } = opened();
   const { replies } = ask();
   await clock.advance(249);

@@ -1,5 +1,5 @@
+import { JsonField } from './json-field.ts';
 import type { Json } from './json-patch.ts';
-import { Place } from './place.ts';
 import { type QosClass, qosClassOf } from './resources.ts';
 import { SIDECAR } from './sidecar.ts';
 
@@ -72,7 +72,7 @@ export interface DnsOption {
  * @throws {PodError} When a field that is read has a shape that the API would refuse.
  */
 export function readPod(value: unknown): Pod {
-  const pod = new Place(value, '');
+  const pod = new JsonField(value, '');
   const metadata = pod.member('metadata');
   const spec = pod.member('spec');
   const security = spec.member('securityContext');
@@ -99,18 +99,18 @@ export function readPod(value: unknown): Pod {
   };
 }
 
-function othersIn(spec: Place): Place[] {
+function othersIn(spec: JsonField): JsonField[] {
   const all = ['initContainers', 'containers'].flatMap((list) => spec.member(list).list() ?? []);
   return all.filter((container) => container.member('name').text() !== SIDECAR);
 }
 
 /** Whether the pod asks for Windows; a pod that names no operating system runs on Linux or nowhere. */
-function isWindows(spec: Place): boolean {
+function isWindows(spec: JsonField): boolean {
   const selected = spec.member('nodeSelector').member('kubernetes.io/os').text();
   return spec.member('os').member('name').text() === 'windows' || selected === 'windows';
 }
 
-function readContainer(container: Place): Container {
+function readContainer(container: JsonField): Container {
   return {
     name: container.required().member('name').text() ?? '',
     restartPolicy: container.member('restartPolicy').text(),
@@ -135,21 +135,21 @@ function readContainer(container: Place): Container {
   };
 }
 
-function readSysctl(sysctl: Place): Sysctl {
+function readSysctl(sysctl: JsonField): Sysctl {
   return {
     name: sysctl.member('name').text() ?? '',
     value: sysctl.member('value').text() ?? '',
   };
 }
 
-function readVolume(volume: Place): Volume {
+function readVolume(volume: JsonField): Volume {
   return {
     name: volume.member('name').text() ?? '',
     emptyDir: volume.member('emptyDir').present,
   };
 }
 
-function readDnsConfig(config: Place): DnsConfig | undefined {
+function readDnsConfig(config: JsonField): DnsConfig | undefined {
   if (!config.present) return undefined;
   return {
     nameservers: config.member('nameservers').texts(),

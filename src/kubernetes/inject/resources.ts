@@ -1,5 +1,5 @@
+import type { JsonField } from './json-field.ts';
 import type { Json } from './json-patch.ts';
-import type { Place } from './place.ts';
 import { PodError } from './pod-error.ts';
 
 /** The sidecar's requests and limits as chosen: a quantity, or `none` to leave one out. */
@@ -121,7 +121,7 @@ function amount(quantity: string): number {
 }
 
 /** The QoS class that kubelet gives a pod, by its spec. @see k8s.io/kubernetes/pkg/apis/core/v1/helper/qos */
-export function qosClassOf(spec: Place, containers: readonly Place[]): QosClass {
+export function qosClassOf(spec: JsonField, containers: readonly JsonField[]): QosClass {
   const own = spec.member('resources');
   // Resources of the pod as a whole decide alone.
   const all = own.present ? [own] : containers.map((container) => container.member('resources'));
@@ -130,10 +130,10 @@ export function qosClassOf(spec: Place, containers: readonly Place[]): QosClass 
   return classes.every((each) => each === 'Guaranteed') ? 'Guaranteed' : 'Burstable';
 }
 
-function classOf(resources: Place): QosClass {
+function classOf(resources: JsonField): QosClass {
   const [limits, requests] = ['limits', 'requests'].map((kind) => resources.member(kind));
   const names = ['cpu', 'memory'];
-  const has = (kind: Place | undefined): boolean =>
+  const has = (kind: JsonField | undefined): boolean =>
     names.some((name) => kind?.member(name).present === true);
   if (!has(limits) && !has(requests)) return 'BestEffort';
   const isGuaranteed = names.every((name) => {

@@ -32,7 +32,7 @@ export interface EditedDocument {
   readonly overwritten: ReadonlyMap<string, Spelling>;
 }
 
-/** Marks a member that comes from a merge key (`<<`) and has no text at this place. */
+/** Marks a member that comes from a merge key (`<<`) and has no text here. */
 export const MERGED = '<<';
 
 /**
@@ -41,7 +41,7 @@ export const MERGED = '<<';
  * The caller reads the result again: the new text has to mean what the patches made.
  *
  * @param spellings - How to write values that the document had before, by pointer.
- * @throws {EditError} When a place cannot be changed.
+ * @throws {EditError} When a value cannot be changed.
  */
 export function editDocument(
   tree: DocumentTree,
@@ -54,7 +54,7 @@ export function editDocument(
   return { text: editor.edits.applied(), overwritten: editor.overwritten };
 }
 
-interface Place {
+interface NodeContext {
   readonly path: readonly string[];
   /** Whose value it is. */
   readonly pair?: Pair;
@@ -88,27 +88,28 @@ class DocumentEditor {
     this.flow = new FlowEditor(tree.text, this.edits, style);
   }
 
-  visit(node: Node, before: unknown, after: unknown, place: Place): void {
+  visit(node: Node, before: unknown, after: unknown, context: NodeContext): void {
     // With aliases in the document, one may have to be expanded because its target changes.
     const isSettled = this.tree.targets.size === 0 && this.spellings.size === 0;
     if (before === after && isSettled) return;
     if (isAlias(node)) {
-      if (!isSame(after, this.afterAlias(node, before))) this.overwrite(node, before, after, place);
+      if (!isSame(after, this.afterAlias(node, before)))
+        this.overwrite(node, before, after, context);
       return;
     }
     if ('anchor' in node && node.anchor !== undefined) this.anchored.set(node, after);
-    const spelling = this.spellings.get(pointerTo(place.path));
+    const spelling = this.spellings.get(pointerTo(context.path));
     if (spelling !== undefined && isSame(spelling.value, after)) {
-      this.respell(node, spelling.source, place);
+      this.respell(node, spelling.source, context);
       return;
     }
-    this.change(node, before, after, place);
+    this.change(node, before, after, context);
   }
 
-  private change(node: Node, before: unknown, after: unknown, place: Place): void {
-    if (isMap(node) && isObject(after)) this.map(node, before, after, place);
-    else if (isSeq(node) && Array.isArray(after)) this.list(node, before, after, place);
-    else if (!isSame(before, after)) this.overwrite(node, before, after, place);
+  private change(node: Node, before: unknown, after: unknown, context: NodeContext): void {
+    if (isMap(node) && isObject(after)) this.map(node, before, after, context);
+    else if (isSeq(node) && Array.isArray(after)) this.list(node, before, after, context);
+    else if (!isSame(before, after)) this.overwrite(node, before, after, context);
   }
 
   private afterAlias(alias: Alias, before: unknown): unknown {
@@ -116,20 +117,20 @@ class DocumentEditor {
     return target !== undefined && this.anchored.has(target) ? this.anchored.get(target) : before;
   }
 
-  private map(map: YAMLMap, before: unknown, after: object, place: Place): void {
+  private map(map: YAMLMap, before: unknown, after: object, context: NodeContext): void {
     const own = ownPairs(map);
     const removed: number[] = [];
     for (const [key, index] of own) {
-      const path = [...place.path, key];
+      const path = [...context.path, key];
       const pair = map.items[index];
       const value = member(after, key);
       if (!Object.hasOwn(after, key) || this.isMergedAgain(path, value)) removed.push(index);
       else if (pair !== undefined) this.pair(map, pair, [member(before, key), value], path);
     }
-    const added = this.addedKeys(map, own, before, after, place.path);
+    const added = this.addedKeys(map, own, before, after, context.path);
     const isEmptied = removed.length > 0 && removed.length === map.items.length;
     if (isEmptied && added.length === 0 && isBlock(map)) {
-      this.empty(map, '{}', place);
+      this.empty(map, '{}', context);
       return;
     }
     const pairs = added.map((key) => [key, member(after, key)] as const);
@@ -188,23 +189,28 @@ class DocumentEditor {
     return new Map(members);
   }
 
-  private list(list: YAMLSeq, before: unknown, after: readonly unknown[], place: Place): void {
+  private list(
+    list: YAMLSeq,
+    before: unknown,
+    after: readonly unknown[],
+    context: NodeContext,
+  ): void {
     const was = Array.isArray(before) ? before : [];
     const changes = listChanges(was, after, (value) => this.patched.originOf(value));
     for (const change of changes) {
       if (change.kind !== 'keep') continue;
       const item = list.items[change.index] as Node;
-      const path = [...place.path, nameOf(was[change.index]) ?? String(change.index)];
+      const path = [...context.path, nameOf(was[change.index]) ?? String(change.index)];
       this.visit(item, was[change.index], change.value, { path });
     }
     if (changes.every(({ kind }) => kind === 'keep')) return;
-    if (after.length === 0 && isBlock(list)) this.empty(list, '[]', place);
-    else if (isBlock(list)) this.block.elements(list, changes, place.pair);
+    if (after.length === 0 && isBlock(list)) this.empty(list, '[]', context);
+    else if (isBlock(list)) this.block.elements(list, changes, context.pair);
     else this.flow.elements(list, changes);
   }
 
   /** A collection in lines that has none any more. */
-  private empty(node: Node, text: string, { pair }: Place): void {
+  private empty(node: Node, text: string, { pair }: NodeContext): void {
     if (pair === undefined) throw new EditError(startOf(node), 'nothing would be left here');
     this.clearBlock(node, pair, ` ${text}`);
   }
@@ -215,27 +221,27 @@ class DocumentEditor {
     this.edits.removeLines(startOf(node), this.block.endOfText(node));
   }
 
-  private overwrite(node: Node, before: unknown, after: unknown, place: Place): void {
+  private overwrite(node: Node, before: unknown, after: unknown, context: NodeContext): void {
     const [from, to] = this.span(node);
-    this.note(place.path, before, this.tree.text.slice(from, to));
+    this.note(context.path, before, this.tree.text.slice(from, to));
     if (isBlock(node)) {
-      this.overwriteBlock(node, after, place);
-    } else if (from === to && place.pair !== undefined) {
-      this.fill(place.pair, after, place);
+      this.overwriteBlock(node, after, context);
+    } else if (from === to && context.pair !== undefined) {
+      this.fill(context.pair, after, context);
     } else {
-      this.edits.replace(from, to, this.flow.value(after, from, place.isJson === true));
+      this.edits.replace(from, to, this.flow.value(after, from, context.isJson === true));
     }
   }
 
   /** A value as it was written once. */
-  private respell(node: Node, source: string, { pair }: Place): void {
+  private respell(node: Node, source: string, { pair }: NodeContext): void {
     const [from, to] = this.span(node);
     if (source !== '' || pair === undefined) this.edits.replace(from, to, source);
     else if (isBlock(node)) this.clearBlock(node, pair, '');
     else this.edits.replace(colonEnd(pair), to, '');
   }
 
-  private overwriteBlock(node: Node, after: unknown, { pair }: Place): void {
+  private overwriteBlock(node: Node, after: unknown, { pair }: NodeContext): void {
     if (isFilled(after)) this.block.replaceBlock(node, after);
     else if (pair !== undefined) {
       this.clearBlock(node, pair, ` ${this.flow.value(after, startOf(node), false)}`);
@@ -243,7 +249,7 @@ class DocumentEditor {
   }
 
   /** A value behind a colon that has none. */
-  private fill(pair: Pair, value: unknown, { inBlock, isJson }: Place): void {
+  private fill(pair: Pair, value: unknown, { inBlock, isJson }: NodeContext): void {
     if (inBlock === true && isFilled(value)) this.block.fill(pair, value);
     else {
       const at = colonEnd(pair);

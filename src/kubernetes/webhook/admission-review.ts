@@ -1,5 +1,5 @@
+import { JsonField } from '../inject/json-field.ts';
 import type { JsonPatch } from '../inject/json-patch.ts';
-import { Place } from '../inject/place.ts';
 import { PodError } from '../inject/pod-error.ts';
 import { isNestedDeeper } from './json-depth.ts';
 
@@ -37,7 +37,7 @@ const KIND = 'AdmissionReview';
  * @throws {ReviewError} When it is none of version v1; says where.
  */
 export function readReview(text: string): AdmissionRequest {
-  const review = new Place(parse(text), '');
+  const review = new JsonField(parse(text), '');
   try {
     const version = `${review.member('apiVersion').text()} ${review.member('kind').text()}`;
     if (version !== `${API_VERSION} ${KIND}`) {

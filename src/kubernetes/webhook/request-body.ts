@@ -34,9 +34,9 @@ export async function readBody(request: IncomingMessage, options: BodyOptions): 
   if (Number(request.headers['content-length'] ?? 0) > maxOctets) throw tooLarge;
   const chunks: Buffer[] = [];
   let octets = 0;
-  let gaveWay = false;
+  let wasShed = false;
   const share = budget.begin(() => {
-    gaveWay = true;
+    wasShed = true;
     request.destroy();
   });
   try {
@@ -51,7 +51,7 @@ export async function readBody(request: IncomingMessage, options: BodyOptions): 
     }
   } catch (error) {
     if (error === tooLarge) throw error;
-    if (gaveWay) throw new RequestError(503, 'size', 'too much is coming at a time');
+    if (wasShed) throw new RequestError(503, 'size', 'too much is coming at a time');
     throw new RequestError(400, 'client', 'the request did not come whole');
   } finally {
     share.end();

@@ -2,7 +2,7 @@ import type { Message } from '../wire/message.ts';
 import { asTruncated, type Reply, saysSomething } from './reply.ts';
 
 /** A server's reply that is not yet accepted: it is used if nothing better arrives. */
-export class SecondBest {
+export class FallbackReply {
   /** A reply with TC. */
   truncated: Message | undefined;
   /** What is whole of a damaged reply (U3). */

@@ -6,7 +6,7 @@ import { PodError } from './pod-error.ts';
  * `null` counts as absent, as for the API server. A value of another type than requested throws a {@link PodError} that
  * names the path.
  */
-export class Place {
+export class JsonField {
   private readonly value: unknown;
   private readonly path: string;
 
@@ -19,10 +19,10 @@ export class Place {
     return this.value !== undefined;
   }
 
-  member(key: string): Place {
+  member(key: string): JsonField {
     const path = this.path === '' ? key : `${this.path}.${key}`;
     const members = this.members();
-    return new Place(Object.hasOwn(members, key) ? members[key] : undefined, path);
+    return new JsonField(Object.hasOwn(members, key) ? members[key] : undefined, path);
   }
 
   /** The value unchecked, for a reader that checks it later. */
@@ -31,16 +31,16 @@ export class Place {
   }
 
   /** This place, if it has a value. */
-  required(): Place {
+  required(): JsonField {
     if (this.present) return this;
     throw new PodError(`${this.path}: null, not an object`);
   }
 
   /** The elements; `undefined` if there is no list. */
-  list(): readonly Place[] | undefined {
+  list(): readonly JsonField[] | undefined {
     if (this.value === undefined) return undefined;
     if (!Array.isArray(this.value)) throw this.wrong('a list');
-    return this.value.map((element, index) => new Place(element, `${this.path}[${index}]`));
+    return this.value.map((element, index) => new JsonField(element, `${this.path}[${index}]`));
   }
 
   /** The strings of a list; none if there is no list. */

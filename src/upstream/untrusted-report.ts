@@ -6,7 +6,7 @@ import type { Transport } from './transport.ts';
  * Reports why a server is not trusted, with the facts of its certificate: at once, and again each minute while it
  * lasts. The client gets only the fact; this is for the operator who can correct it.
  */
-export function tellDistrust(
+export function reportUntrusted(
   transport: Transport,
   clock: Clock,
   tell: (message: string) => void,

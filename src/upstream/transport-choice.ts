@@ -7,7 +7,7 @@ import type { TransportKind } from './upstream-tallies.ts';
  * row were answered over TCP while all their datagrams stayed silent; then probes find out whether it is back, and no
  * client waits for that.
  */
-export class Ways {
+export class TransportChoice {
   private readonly configured: TransportKind;
   private readonly clock: Clock;
   private readonly probe: () => Exchange | undefined;

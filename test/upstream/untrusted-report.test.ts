@@ -1,6 +1,6 @@
 import { test } from 'tap';
-import { tellDistrust } from '../../src/upstream/distrust.ts';
 import { UpstreamError } from '../../src/upstream/exchange.ts';
+import { reportUntrusted } from '../../src/upstream/untrusted-report.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { a, message } from '../support/messages.ts';
 import { outgoing, sendBy } from './loopback.ts';
@@ -10,7 +10,7 @@ test('distrust is told at once, then once a minute; other failures are not', asy
   const clock = new HandClock();
   const script = new ScriptedTransport(clock);
   const told: string[] = [];
-  const transport = tellDistrust(script, clock, (reason) => told.push(reason));
+  const transport = reportUntrusted(script, clock, (reason) => told.push(reason));
   const fail = async (error: Error) => {
     const { reply } = sendBy(transport, outgoing('api.example.'));
     script.sends.at(-1)?.failWith(error);
@@ -32,7 +32,7 @@ test('distrust is told at once, then once a minute; other failures are not', asy
 
 test('everything else passes through', async (t) => {
   const script = new ScriptedTransport(new HandClock());
-  const transport = tellDistrust(script, new HandClock(), () => undefined);
+  const transport = reportUntrusted(script, new HandClock(), () => undefined);
   const truth = message({ answer: [a('api.example.', '192.0.2.1')] });
   const { reply, suspicions } = sendBy(transport, outgoing('api.example.'));
   script.nth(0).suspect('malformed');
