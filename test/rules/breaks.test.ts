@@ -10,7 +10,7 @@ const ROOT = join(import.meta.dirname, '../..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 
 test('every rule of docs/rules.md is broken by at least one line', async (t) => {
-  const rules = [...read('docs/rules.md').matchAll(/^(?:###|-) ([LNFCUS]\d{1,2}) /gm)].map(
+  const rules = [...read('docs/rules.md').matchAll(/^### ([LNFCUS]\d{1,2}) /gm)].map(
     ([, rule]) => rule,
   );
   t.ok(rules.length > 35, `${rules.length} rules`);
@@ -33,8 +33,6 @@ test('docs/rules.md links, under each rule, the tests that notice its breaks', a
     ]),
   );
   for (const { rule, what, tests } of BREAKS) {
-    // Still a line of a list.
-    if (['F5', 'C6', 'U2'].includes(rule)) continue;
     for (const file of tests) t.match(linked.get(rule), `](../${file})`, `${rule}: ${what}`);
   }
 });
