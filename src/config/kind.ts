@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { Milliseconds } from '../clock.ts';
 import { type Endpoint, formatEndpoint, parseEndpoint } from '../endpoint.ts';
-import { formatPrefix, type Prefix, parsePrefix } from '../listen/allow-list.ts';
+import { formatPrefix, type Prefix, parsePrefix } from '../prefix.ts';
 import { type Name, parseName } from '../wire/name.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import { formatSize, parseSize } from './octet-size.ts';

@@ -59,7 +59,7 @@ const MAX_CHAIN = 8;
  * The answer of a recursive server that knows `world`: the CNAME chain to its end, the RCODE of that end (RFC 6604 §3),
  * and the SOA of a negative answer.
  */
-export function worldAnswer(world: World, question: Question): Message {
+function worldAnswer(world: World, question: Question): Message {
   const answer: Rr[] = [];
   let qname = question.qname;
   for (let hops = 0; hops < MAX_CHAIN; hops++) {

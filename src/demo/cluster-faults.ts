@@ -58,7 +58,7 @@ export function noFaults(): Faults {
 }
 
 /** The two packets of a pair leave within microseconds; a later one finds an established conntrack entry. */
-export const RACE_WINDOW: Milliseconds = 20;
+const RACE_WINDOW: Milliseconds = 20;
 /** nf_conntrack_udp_timeout: a socket that was silent for longer starts anew. */
 const ENTRY_LIFE: Milliseconds = 30_000;
 /** A story has hundreds of sockets; after an eviction one datagram fewer is dropped. */

@@ -52,20 +52,6 @@ export function loadLibc(): Libc {
   };
 }
 
-/**
- * Returns the free memory of the C library's heap to the kernel (malloc_trim).
- *
- * @returns `undefined` if there is no such call (musl), or no koffi.
- */
-export function loadTrim(): (() => void) | undefined {
-  try {
-    const trim = loadKoffi().load(null).func('int malloc_trim(size_t)');
-    return () => void trim(0);
-  } catch {
-    return undefined;
-  }
-}
-
 type Koffi = typeof import('koffi')['default'];
 
 /**

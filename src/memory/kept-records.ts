@@ -11,7 +11,7 @@ import type { EntryStore } from './entry-store.ts';
 /** An OPT without options and flags: what ends a reply to a client with EDNS, but for its DO bit. */
 export const PLAIN_OPT = optRecord({ rcode: 0, dnssecOk: false });
 /** Larger replies are not repeated: they are rare, and to most clients they go over TCP. */
-export const MAX_REPEATED_OCTETS = 4_096;
+const MAX_REPEATED_OCTETS = 4_096;
 const MAX_REPEATED_RECORDS = 256;
 /** What the length of an entry's records has 16 bits for. */
 const MAX_KEPT_OCTETS = 0xffff;

@@ -1,11 +1,12 @@
 import type { Clock } from '../clock.ts';
+import type { UpstreamTransport } from '../vocabulary.ts';
 import type { Message } from '../wire/message.ts';
 import type { EdnsMemory } from './edns-memory.ts';
 import type { Health } from './health.ts';
 import type { ResendBudget } from './retransmission.ts';
 import type { Transport } from './transport.ts';
 import type { TransportChoice } from './transport-choice.ts';
-import type { ServerTallies, TransportKind, UpstreamTallies } from './upstream-tallies.ts';
+import type { ServerTallies, UpstreamTallies } from './upstream-tallies.ts';
 
 /** Waits for one server's answer. Exactly one of `onAnswer` and `onFailure` is called, once, unless it is cancelled. */
 export interface AskListener {
@@ -41,4 +42,4 @@ export interface AskParts {
 }
 
 /** The transports to one server. */
-export type Transports = Readonly<Partial<Record<TransportKind, Transport>>>;
+export type Transports = Readonly<Partial<Record<UpstreamTransport, Transport>>>;

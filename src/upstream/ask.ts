@@ -1,4 +1,5 @@
 import type { Milliseconds, Timer } from '../clock.ts';
+import type { TcpFallback, UpstreamTransport } from '../vocabulary.ts';
 import type { Message } from '../wire/message.ts';
 import type { AskListener, AskParts } from './ask-parts.ts';
 import { type Outgoing, UpstreamError, type UpstreamFailure } from './exchange.ts';
@@ -18,7 +19,6 @@ import {
 import { Send, type SendOwner, Sends } from './send.ts';
 import type { Suspicion } from './transport.ts';
 import { Unanswered } from './unanswered.ts';
-import type { TcpFallback, TransportKind } from './upstream-tallies.ts';
 
 /**
  * One question at one server, from its first send to its answer.
@@ -35,7 +35,7 @@ export class Ask implements SendOwner {
   private readonly listener: AskListener;
   private readonly startedAt: Milliseconds;
   private readonly timeout: Milliseconds;
-  private readonly first: TransportKind;
+  private readonly first: UpstreamTransport;
   private readonly sends = new Sends();
   private deadline: Timer | undefined;
   private silence: Timer | undefined;
@@ -110,7 +110,7 @@ export class Ask implements SendOwner {
     if (this.send('udp') !== undefined) this.parts.tallies.retransmissions.add();
   }
 
-  private send(transport: TransportKind, limit = MAX_SENDS): Send | undefined {
+  private send(transport: UpstreamTransport, limit = MAX_SENDS): Send | undefined {
     const { clock, transports } = this.parts;
     const carrier = transports[transport];
     if (carrier === undefined || !this.sends.mayGo(transport, limit)) return undefined;
@@ -124,14 +124,14 @@ export class Ask implements SendOwner {
   }
 
   /** The first resend goes without, unless the client needs it: some servers drop what has an OPT (U4). */
-  private wantsOpt(transport: TransportKind): boolean {
+  private wantsOpt(transport: UpstreamTransport): boolean {
     if (this.fallback.refusal !== undefined || !this.parts.edns.usable) return false;
     const mayBePlain = (transport === 'udp' || transport === 'tcp') && !this.question.dnssecOk;
     return !(mayBePlain && this.sends.missesPlain(transport));
   }
 
   /** RFC 9520 §3.1: what a transport sends again by itself counts as well. */
-  takeSend(transport: TransportKind): boolean {
+  takeSend(transport: UpstreamTransport): boolean {
     if (!this.sends.mayGo(transport, MAX_SENDS)) return false;
     this.sends.note(transport);
     return true;

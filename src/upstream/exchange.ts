@@ -1,4 +1,5 @@
 import type { Milliseconds } from '../clock.ts';
+import type { FailureReason } from '../vocabulary.ts';
 import type { Message } from '../wire/message.ts';
 import type { Question } from '../wire/question.ts';
 
@@ -70,15 +71,8 @@ export function noAnswer(server: string, reason: UpstreamFailure): UpstreamError
   return new UpstreamError(reason, `no answer from ${server}: ${reason}`);
 }
 
-export type UpstreamFailure =
-  | 'timeout'
-  | 'refused'
-  | 'network'
-  | 'local'
-  | 'malformed'
-  | 'untrusted'
-  | 'full'
-  | 'closed';
+/** Why there was no answer. */
+export type UpstreamFailure = FailureReason;
 
 /** For lack of room here, or at the end: the next question may have better luck (C6). */
 const OUR_DOING: ReadonlySet<UpstreamFailure> = new Set(['full', 'closed']);

@@ -65,11 +65,11 @@ function smooth(estimate: Milliseconds | undefined, sample: Milliseconds): Milli
 }
 
 /** How long a server that is not asked keeps its place among its equals. */
-export const RECENT: Milliseconds = 30_000;
+const RECENT: Milliseconds = 30_000;
 /** U2: about the spread of a cluster DNS over one node hop, and far below the 5 s that libc waits. */
-export const TIMEOUT_WITHOUT_SAMPLES: Milliseconds = 150;
+const TIMEOUT_WITHOUT_SAMPLES: Milliseconds = 150;
 /** U2: the timer resolution of a busy event loop; a deviation of 0 must not make every answer late. */
-export const MIN_MARGIN: Milliseconds = 10;
+const MIN_MARGIN: Milliseconds = 10;
 const MIN_TIMEOUT: Milliseconds = 30;
 const MAX_TIMEOUT: Milliseconds = 400;
 

@@ -1,8 +1,8 @@
 import type { Milliseconds } from '../clock.ts';
+import type { UpstreamTransport } from '../vocabulary.ts';
 import type { Message } from '../wire/message.ts';
 import type { Reply } from './reply.ts';
 import type { Exchange, ReplyListener, Suspicion } from './transport.ts';
-import type { TransportKind } from './upstream-tallies.ts';
 
 /** The sender of a message, which is called with the result. */
 export interface SendOwner {
@@ -10,12 +10,12 @@ export interface SendOwner {
   onFailure(send: Send, error: Error): void;
   onSuspicion(send: Send, suspicion: Suspicion, partial?: Message): void;
   /** Whether the question may go out once more over this transport; counts it. */
-  takeSend(transport: TransportKind): boolean;
+  takeSend(transport: UpstreamTransport): boolean;
 }
 
 /** One message of a question: it hears for the question, so that each send is one object and no closures. */
 export class Send implements ReplyListener {
-  readonly transport: TransportKind;
+  readonly transport: UpstreamTransport;
   readonly at: Milliseconds;
   readonly edns: boolean;
   /** Absent only while it is being sent. */
@@ -24,7 +24,7 @@ export class Send implements ReplyListener {
   malformed = false;
   private readonly owner: SendOwner;
 
-  constructor(owner: SendOwner, transport: TransportKind, at: Milliseconds, edns: boolean) {
+  constructor(owner: SendOwner, transport: UpstreamTransport, at: Milliseconds, edns: boolean) {
     this.owner = owner;
     this.transport = transport;
     this.at = at;
@@ -53,7 +53,7 @@ export class Send implements ReplyListener {
 export class Sends {
   /** In the order of sending. */
   private readonly open: Send[] = [];
-  private readonly plain = new Set<TransportKind>();
+  private readonly plain = new Set<UpstreamTransport>();
   /** One with an OPT has brought what cannot be read. */
   malformedOpt = false;
   private readonly counts = { udp: 0, tcp: 0, tls: 0, https: 0 };
@@ -66,12 +66,12 @@ export class Sends {
   }
 
   /** How many were sent this way. */
-  count(transport: TransportKind): number {
+  count(transport: UpstreamTransport): number {
     return this.counts[transport];
   }
 
   /** Whether fewer than `limit` have left this machine this way. */
-  mayGo(transport: TransportKind, limit: number): boolean {
+  mayGo(transport: UpstreamTransport, limit: number): boolean {
     const refused = transport === 'udp' ? this.refusedHere : 0;
     return this.counts[transport] - refused < limit;
   }
@@ -81,32 +81,32 @@ export class Sends {
   }
 
   /** One more has gone this way: what a transport sends again by itself counts as well. */
-  note(transport: TransportKind): void {
+  note(transport: UpstreamTransport): void {
     this.counts[transport]++;
   }
 
   /** Whether one with an OPT is out, or was malformed, and none without has gone: the next shows if it is the OPT (U4). */
-  missesPlain(transport: TransportKind): boolean {
+  missesPlain(transport: UpstreamTransport): boolean {
     return !this.plain.has(transport) && this.hasSilentOpt(transport);
   }
 
   /** Whether one with an OPT went this way and has brought nothing that can be read. */
-  hasSilentOpt(transport: TransportKind): boolean {
+  hasSilentOpt(transport: UpstreamTransport): boolean {
     return this.malformedOpt || this.open.some((send) => send.edns && send.transport === transport);
   }
 
   /** Whether one without an OPT is out. */
-  hasPlainOut(transport: TransportKind): boolean {
+  hasPlainOut(transport: UpstreamTransport): boolean {
     return this.open.some((send) => !send.edns && send.transport === transport);
   }
 
   /** Whether the answer to one without an OPT is still to come: one that was malformed brings nothing better. */
-  awaitsPlain(transport: TransportKind): boolean {
+  awaitsPlain(transport: UpstreamTransport): boolean {
     const { open } = this;
     return open.some((each) => !each.edns && !each.malformed && each.transport === transport);
   }
 
-  isOut(transport: TransportKind): boolean {
+  isOut(transport: UpstreamTransport): boolean {
     return this.open.some((send) => send.transport === transport);
   }
 

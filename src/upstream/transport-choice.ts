@@ -1,6 +1,6 @@
 import type { Clock, Milliseconds, Timer } from '../clock.ts';
+import type { UpstreamTransport } from '../vocabulary.ts';
 import type { Exchange } from './transport.ts';
-import type { TransportKind } from './upstream-tallies.ts';
 
 /**
  * Which way a server is asked first (U2): as configured, but over TCP where UDP is dead. It is when three questions in a
@@ -8,7 +8,7 @@ import type { TransportKind } from './upstream-tallies.ts';
  * client waits for that.
  */
 export class TransportChoice {
-  private readonly configured: TransportKind;
+  private readonly configured: UpstreamTransport;
   private readonly clock: Clock;
   private readonly probe: () => Exchange | undefined;
   private silent = 0;
@@ -17,18 +17,18 @@ export class TransportChoice {
   private nextProbe: Timer | undefined;
 
   /** @param probe - Sends a datagram; its reply is reported by {@link heard}. */
-  constructor(configured: TransportKind, clock: Clock, probe: () => Exchange | undefined) {
+  constructor(configured: UpstreamTransport, clock: Clock, probe: () => Exchange | undefined) {
     this.configured = configured;
     this.clock = clock;
     this.probe = probe;
   }
 
-  get first(): TransportKind {
+  get first(): UpstreamTransport {
     return this.udpIsDead ? 'tcp' : this.configured;
   }
 
   /** @param udpWasSilent - The question went to TCP since its datagrams had brought nothing. */
-  heard(transport: TransportKind, udpWasSilent: boolean): void {
+  heard(transport: UpstreamTransport, udpWasSilent: boolean): void {
     if (transport === 'udp') {
       this.silent = 0;
       this.udpIsDead = false;

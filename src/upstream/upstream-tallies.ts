@@ -1,10 +1,10 @@
-import { Histogram, Tally, TallySet } from '../observe/tally.ts';
-import type { UpstreamFailure } from './exchange.ts';
+import { Histogram, Tally, type TallySet } from '../observe/tally.ts';
+import type { FailureReason, TcpFallback, UpstreamTransport } from '../vocabulary.ts';
 
 /** What the upstream side counts. */
 export interface UpstreamTallies {
   /** Messages sent, resends and probes included. */
-  readonly sends: TallySet<TransportKind>;
+  readonly sends: TallySet<UpstreamTransport>;
   /** Resends over UDP after a timer fired (U2). */
   readonly retransmissions: Tally;
   /** Questions that a resend answered, over UDP or TCP, while the first datagram was still unanswered (F1, U2). */
@@ -20,41 +20,12 @@ export interface UpstreamTallies {
   /** Questions that went on to the next server, because the one before was silent, refused or failed (U1). */
   readonly failovers: Tally;
   /** Questions that no server answered. */
-  readonly failures: TallySet<UpstreamFailure>;
+  readonly failures: TallySet<FailureReason>;
   /** Changes between staggered and serial pairs of a server, in `families.order: auto` (F2). */
   readonly orderChanges: Tally;
   /** One per configured server, made when it is configured: the configuration bounds the label (S1). */
   readonly servers: Map<string, ServerTallies>;
 }
-
-/** How a message travels. */
-export type TransportKind = 'udp' | 'tcp' | 'tls' | 'https';
-
-/** Every {@link TransportKind}, for closed label sets. */
-export const TRANSPORT_KINDS: readonly TransportKind[] = ['udp', 'tcp', 'tls', 'https'];
-
-/** Why a question left UDP. */
-export type TcpFallback = 'truncated' | 'silence' | 'wrong-id' | 'malformed' | 'full';
-
-/** Every {@link TcpFallback}, for closed label sets. */
-export const TCP_FALLBACKS: readonly TcpFallback[] = [
-  'truncated',
-  'silence',
-  'wrong-id',
-  'malformed',
-  'full',
-];
-
-/** Every {@link UpstreamFailure}, for closed label sets. */
-export const UPSTREAM_FAILURES: readonly UpstreamFailure[] = [
-  'timeout',
-  'refused',
-  'network',
-  'malformed',
-  'untrusted',
-  'full',
-  'closed',
-];
 
 /** The counters of one server. */
 export interface ServerTallies {
@@ -65,7 +36,7 @@ export interface ServerTallies {
   /** Known dead (U1): a gauge. */
   dead: boolean;
   /** Why the last question that it left without an answer has none; absent once it answers again. */
-  trouble?: UpstreamFailure | undefined;
+  trouble?: FailureReason | undefined;
   /** In `families.order: auto`: second questions to it get lost, so its pairs go one after the other (F2). A gauge. */
   serial: boolean;
 }
@@ -74,23 +45,6 @@ export interface ServerTallies {
 export const LATENCY_BOUNDS: readonly number[] = [
   0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 4.5,
 ];
-
-/** All at 0, and no server yet. */
-export function createUpstreamTallies(): UpstreamTallies {
-  return {
-    sends: new TallySet(TRANSPORT_KINDS),
-    retransmissions: new Tally(),
-    rescues: new Tally(),
-    tcpFallbacks: new TallySet(TCP_FALLBACKS),
-    ednsFallbacks: new Tally(),
-    mismatched: new Tally(),
-    malformed: new Tally(),
-    failovers: new Tally(),
-    failures: new TallySet(UPSTREAM_FAILURES),
-    orderChanges: new Tally(),
-    servers: new Map(),
-  };
-}
 
 /** The tallies of the server with this name, the same ones however many routes lead to it. */
 export function serverTallies(tallies: UpstreamTallies, name: string): ServerTallies {

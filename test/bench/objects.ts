@@ -8,8 +8,8 @@ import { type Clock, monotonicClock } from '../../src/clock.ts';
 import { ownQuery } from '../../src/resolve/stage.ts';
 import { Routes } from '../../src/upstream/routes.ts';
 import { parseServerAddress } from '../../src/upstream/server-address.ts';
-import { createUpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
 import { upstreamFor } from '../../src/upstream/upstreams.ts';
+import { createUpstreamTallies } from '../support/upstream-tallies.ts';
 import { machine } from './report.ts';
 
 /** Questions that are looked at; fewer than a client may have at a route that says nothing (S1). */

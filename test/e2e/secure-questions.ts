@@ -4,10 +4,10 @@ import type { Test } from 'tap';
 import { monotonicClock } from '../../src/clock.ts';
 import type { Endpoint } from '../../src/endpoint.ts';
 import { parseServerAddress } from '../../src/upstream/server-address.ts';
-import { createUpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
 import { upstreamFor } from '../../src/upstream/upstreams.ts';
 import { readResponse } from '../../src/wire/message.ts';
 import { queryOctets } from '../support/messages.ts';
+import { createUpstreamTallies } from '../support/upstream-tallies.ts';
 import { PLENTY } from '../upstream/loopback.ts';
 import { promised } from '../upstream/promised.ts';
 

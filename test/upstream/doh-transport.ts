@@ -3,9 +3,9 @@ import { httpsTransport } from '../../src/upstream/https-exchange.ts';
 import type { Reply } from '../../src/upstream/reply.ts';
 import { parseServerAddress } from '../../src/upstream/server-address.ts';
 import type { Transport } from '../../src/upstream/transport.ts';
-import { createUpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { a, message } from '../support/messages.ts';
+import { createUpstreamTallies } from '../support/upstream-tallies.ts';
 import { outgoing } from './loopback.ts';
 
 /** What a DoH server of a test says. */

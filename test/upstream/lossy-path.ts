@@ -6,10 +6,10 @@ import { parseServerAddress } from '../../src/upstream/server-address.ts';
 import { Stagger, type StaggerState } from '../../src/upstream/stagger.ts';
 import { succession } from '../../src/upstream/succession.ts';
 import type { Exchange, ReplyListener, Transport } from '../../src/upstream/transport.ts';
-import { createUpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
 import { RrType } from '../../src/wire/codes.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { message } from '../support/messages.ts';
+import { createUpstreamTallies } from '../support/upstream-tallies.ts';
 import { outgoing } from './loopback.ts';
 
 /** Decides of each datagram to the server whether it, or its answer, is lost. */

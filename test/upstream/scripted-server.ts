@@ -1,9 +1,9 @@
 import { type Outgoing, UpstreamError } from '../../src/upstream/exchange.ts';
 import { Server, type ServerOptions } from '../../src/upstream/server.ts';
 import { parseServerAddress } from '../../src/upstream/server-address.ts';
-import { createUpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
 import type { Message } from '../../src/wire/message.ts';
 import { HandClock } from '../support/hand-clock.ts';
+import { createUpstreamTallies } from '../support/upstream-tallies.ts';
 import { outgoing } from './loopback.ts';
 import { ScriptedTransport } from './scripted-transport.ts';
 

@@ -1,9 +1,9 @@
 import { test } from 'tap';
 import { Server } from '../../src/upstream/server.ts';
-import { createUpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
 import { Rcode, RrType } from '../../src/wire/codes.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { a, message } from '../support/messages.ts';
+import { createUpstreamTallies } from '../support/upstream-tallies.ts';
 import { outgoing, serverAt } from './loopback.ts';
 import { begin, reasonOf, scriptedServer } from './scripted-server.ts';
 import { ScriptedTransport } from './scripted-transport.ts';

@@ -6,12 +6,12 @@ import {
   StreamConnection,
   type StreamServer,
 } from '../../src/upstream/stream-connection.ts';
-import { createUpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
 import { RrType } from '../../src/wire/codes.ts';
 import { putUint16, uint16 } from '../../src/wire/header.ts';
 import { readRequest } from '../../src/wire/request.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { a, message, responseOctets } from '../support/messages.ts';
+import { createUpstreamTallies } from '../support/upstream-tallies.ts';
 import { outgoing } from './loopback.ts';
 import { scriptedDial } from './scripted-socket.ts';
 

@@ -2,10 +2,10 @@ import { test } from 'tap';
 import type { UpstreamError } from '../../src/upstream/exchange.ts';
 import { MAX_SENDS } from '../../src/upstream/retransmission.ts';
 import { streamTransport } from '../../src/upstream/stream-transport.ts';
-import { createUpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
 import { readRequest } from '../../src/wire/request.ts';
 import { HandClock, settle } from '../support/hand-clock.ts';
 import { a, message, responseOctets } from '../support/messages.ts';
+import { createUpstreamTallies } from '../support/upstream-tallies.ts';
 import { outgoing } from './loopback.ts';
 import { type ScriptedSocket, scriptedDial } from './scripted-socket.ts';
 

@@ -7,11 +7,12 @@ import {
   type UpstreamFailure,
 } from '../../src/upstream/exchange.ts';
 import { type Askable, succession } from '../../src/upstream/succession.ts';
-import { createUpstreamTallies, UPSTREAM_FAILURES } from '../../src/upstream/upstream-tallies.ts';
+import { FAILURE_REASONS } from '../../src/vocabulary.ts';
 import { Rcode, RrType } from '../../src/wire/codes.ts';
 import type { Message } from '../../src/wire/message.ts';
 import { HandClock, settle } from '../support/hand-clock.ts';
 import { a, message, nxdomain } from '../support/messages.ts';
+import { createUpstreamTallies } from '../support/upstream-tallies.ts';
 import { outgoing } from './loopback.ts';
 import { promised } from './promised.ts';
 
@@ -316,7 +317,7 @@ test('a bug is passed on as it is: it is no failure of the servers', async (t) =
   const answer = ask();
   servers[0]?.last.onFailure(new TypeError('a bug'));
   await t.rejects(answer, { name: 'TypeError', message: 'a bug' });
-  t.ok(UPSTREAM_FAILURES.every((reason) => tallies.failures.get(reason) === 0));
+  t.ok(FAILURE_REASONS.every((reason) => tallies.failures.get(reason) === 0));
 });
 
 test('all silent: over at 4.5 s (U2)', async (t) => {

@@ -2,13 +2,13 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { type Test, test } from 'tap';
 import { tcpTransport } from '../../src/upstream/tcp-exchange.ts';
-import { createUpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
 import { Rcode, RrType } from '../../src/wire/codes.ts';
 import { Deframer, frame } from '../../src/wire/frame.ts';
 import { HEADER_OCTETS, putUint16, uint16 } from '../../src/wire/header.ts';
 import { readRequest } from '../../src/wire/request.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { a, message, responseOctets } from '../support/messages.ts';
+import { createUpstreamTallies } from '../support/upstream-tallies.ts';
 import { closedPort, outgoing, sendBy, serverAt, tcpServer } from './loopback.ts';
 
 const truth = message({ answer: [a('api.example.', '192.0.2.1')] });

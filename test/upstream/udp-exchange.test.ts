@@ -3,13 +3,13 @@ import { networkInterfaces } from 'node:os';
 import { test } from 'tap';
 import { Tally } from '../../src/observe/tally.ts';
 import { UpstreamError } from '../../src/upstream/exchange.ts';
-import { createUpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
 import { Rcode, RrType } from '../../src/wire/codes.ts';
 import { EDNS_UDP_OCTETS } from '../../src/wire/edns.ts';
 import { HEADER_OCTETS, putUint16, uint16 } from '../../src/wire/header.ts';
 import { readRequest } from '../../src/wire/request.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { a, message, queryOctets, responseOctets } from '../support/messages.ts';
+import { createUpstreamTallies } from '../support/upstream-tallies.ts';
 import { closedPort, outgoing, type Sent, sendBy, serverAt, udpServer, udpTo } from './loopback.ts';
 
 const ADDRESS = '192.0.2.1';

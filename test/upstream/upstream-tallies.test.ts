@@ -1,9 +1,6 @@
 import { test } from 'tap';
-import {
-  createUpstreamTallies,
-  LATENCY_BOUNDS,
-  serverTallies,
-} from '../../src/upstream/upstream-tallies.ts';
+import { LATENCY_BOUNDS, serverTallies } from '../../src/upstream/upstream-tallies.ts';
+import { createUpstreamTallies } from '../support/upstream-tallies.ts';
 
 test('all begins at 0, with every label there, so that a rate can be taken of the first event', (t) => {
   const { sends, tcpFallbacks, failures, servers, ...single } = createUpstreamTallies();
@@ -14,7 +11,7 @@ test('all begins at 0, with every label there, so that a rate can be taken of th
   t.same(valuesOf(tcpFallbacks), zeros('truncated', 'silence', 'wrong-id', 'malformed', 'full'));
   t.same(
     valuesOf(failures),
-    zeros('timeout', 'refused', 'network', 'malformed', 'untrusted', 'full', 'closed'),
+    zeros('timeout', 'refused', 'network', 'local', 'malformed', 'untrusted', 'full', 'closed'),
   );
   t.ok(Object.values(single).every(({ value }) => value === 0));
   t.equal(servers.size, 0);

@@ -1,12 +1,12 @@
 import { type Test, test } from 'tap';
 import type { LaneOrder } from '../../src/upstream/lanes.ts';
 import { parseServerAddress, type ServerAddress } from '../../src/upstream/server-address.ts';
-import { createUpstreamTallies } from '../../src/upstream/upstream-tallies.ts';
 import { type UpstreamOptions, upstreamFor } from '../../src/upstream/upstreams.ts';
 import { Rcode, RrType } from '../../src/wire/codes.ts';
 import { Deframer, frame } from '../../src/wire/frame.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { a, aaaa, message, responseOctets } from '../support/messages.ts';
+import { createUpstreamTallies } from '../support/upstream-tallies.ts';
 import { closedPort, outgoing, PLENTY, serverAt, tcpServer, udpServer } from './loopback.ts';
 import { promised } from './promised.ts';
 

@@ -1,4 +1,5 @@
 import type { Clock, Milliseconds, Timer } from '../../clock.ts';
+import { loadKoffi } from '../../listen/libc.ts';
 
 /** Between two checks: a trim takes a millisecond, and little of the freed memory is needed again that soon. */
 const INTERVAL: Milliseconds = 1_000;
@@ -43,5 +44,19 @@ export class MemoryTrim {
     if (now === this.seen) return;
     this.seen = now;
     trim();
+  }
+}
+
+/**
+ * Returns the free memory of the C library's heap to the kernel (malloc_trim).
+ *
+ * @returns `undefined` if there is no such call (musl), or no koffi.
+ */
+export function loadTrim(): (() => void) | undefined {
+  try {
+    const trim = loadKoffi().load(null).func('int malloc_trim(size_t)');
+    return () => void trim(0);
+  } catch {
+    return undefined;
   }
 }

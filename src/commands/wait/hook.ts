@@ -6,7 +6,7 @@ import { untilReady } from '../ask-ready.ts';
 import { ExitCode } from '../command.ts';
 
 /** What a postStart hook waits when it is not told (`sidestub wait --help`). */
-export const HOOK_TIMEOUT: Milliseconds = 30_000;
+const HOOK_TIMEOUT: Milliseconds = 30_000;
 
 /**
  * `sidestub wait --metrics ADDR:PORT` and no word more: what kubelet runs in every pod while the job waits for it.

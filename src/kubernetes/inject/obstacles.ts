@@ -17,20 +17,6 @@ export type Reason =
   | 'dns_captured'
   | 'dns_policy'
   | 'invalid';
-export const REASONS: readonly Reason[] = [
-  'opted_out',
-  'mirror_pod',
-  'windows',
-  'no_containers',
-  'host_network',
-  'cluster_too_old',
-  'name_taken',
-  'port_taken',
-  'sysctl_taken',
-  'dns_captured',
-  'dns_policy',
-  'invalid',
-];
 
 export interface Skip {
   readonly reason: Reason;

@@ -23,7 +23,7 @@ export const RESOURCE_NAMES = {
 export type ResourceName = keyof typeof RESOURCE_NAMES;
 export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort';
 
-export const NONE = 'none';
+const NONE = 'none';
 
 /** What the sidecar needs for the lookups of a job, and no CPU limit: throttled, it would delay each of them. */
 const DEFAULTS = { cpuRequest: '10m', memoryRequest: '64Mi', memoryLimit: '96Mi' };

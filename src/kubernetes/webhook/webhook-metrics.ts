@@ -13,14 +13,7 @@ export const OUTCOMES: readonly Outcome[] = [
 
 /** Why a request got no review back. */
 export type Rejection = 'path' | 'method' | 'type' | 'size' | 'malformed' | 'client';
-export const REJECTIONS: readonly Rejection[] = [
-  'path',
-  'method',
-  'type',
-  'size',
-  'malformed',
-  'client',
-];
+const REJECTIONS: readonly Rejection[] = ['path', 'method', 'type', 'size', 'malformed', 'client'];
 
 export type ReloadResult = 'success' | 'failure';
 const RELOAD_RESULTS: readonly ReloadResult[] = ['success', 'failure'];

@@ -67,7 +67,7 @@ export interface WebhookServer {
 }
 
 /** Where the API server sends its reviews. */
-export const REVIEW_PATH = '/inject';
+const REVIEW_PATH = '/inject';
 
 /**
  * Serves reviews over HTTPS.

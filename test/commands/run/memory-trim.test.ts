@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { test } from 'tap';
-import { MemoryTrim } from '../../../src/commands/run/memory-trim.ts';
+import { loadTrim, MemoryTrim } from '../../../src/commands/run/memory-trim.ts';
 import { batchSupport } from '../../../src/listen/batch-support.ts';
-import { loadTrim } from '../../../src/listen/libc.ts';
 import { HandClock } from '../../support/hand-clock.ts';
 
 test('memory is given back once a second, where something was done', async (t) => {

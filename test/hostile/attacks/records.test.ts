@@ -1,13 +1,13 @@
 import tap, { test } from 'tap';
 import { Server } from '../../../src/upstream/server.ts';
 import type { ServerAddress } from '../../../src/upstream/server-address.ts';
-import { createUpstreamTallies } from '../../../src/upstream/upstream-tallies.ts';
 import { Rcode, RrType } from '../../../src/wire/codes.ts';
 import { encodeName } from '../../../src/wire/name.ts';
 import type { Rr } from '../../../src/wire/record.ts';
 import { HandClock, settle } from '../../support/hand-clock.ts';
 import { a, cname, message, nxdomain, queryOctets, record } from '../../support/messages.ts';
 import { startStub } from '../../support/stub.ts';
+import { createUpstreamTallies } from '../../support/upstream-tallies.ts';
 import { begin } from '../../upstream/scripted-server.ts';
 import { ScriptedTransport } from '../../upstream/scripted-transport.ts';
 import { udpClient } from '../clients.ts';
