@@ -2,7 +2,8 @@ import type { Milliseconds } from '../clock.ts';
 import type { Message } from '../wire/message.ts';
 import { canonicalName, type Name } from '../wire/name.ts';
 import { ANSWER, FIELDS, type Life } from './entry.ts';
-import { EntryStore } from './entry-store.ts';
+import { EntryParts } from './entry-parts.ts';
+import type { EntryStore } from './entry-store.ts';
 import { keptOctets, messageOf, packedRecords, putRecords } from './kept-records.ts';
 import { type Asked, PlainQuery } from './plain-query.ts';
 
@@ -25,14 +26,12 @@ export interface AnswerMemoryOptions {
  * was given one until it may not be repeated any more ({@link Replies}).
  */
 export class AnswerMemory {
-  readonly positive: EntryStore;
-  readonly negative: EntryStore;
+  readonly parts: EntryParts;
   readonly seed: number;
   private readonly query: PlainQuery;
 
   constructor({ octets, negativeOctets, seed, onLost }: AnswerMemoryOptions) {
-    this.positive = new EntryStore(octets, onLost);
-    this.negative = new EntryStore(negativeOctets, onLost);
+    this.parts = new EntryParts(octets, negativeOctets, onLost);
     this.seed = seed;
     this.query = new PlainQuery(seed);
   }
@@ -40,24 +39,24 @@ export class AnswerMemory {
   /** Entries and octets of each part, for the gauges (C3). */
   get sizes(): Record<'positive' | 'negative', { entries: number; octets: number }> {
     const size = ({ entries, used }: EntryStore) => ({ entries, octets: used });
-    return { positive: size(this.positive), negative: size(this.negative) };
+    const { positive, negative } = this.parts;
+    return { positive: size(positive), negative: size(negative) };
   }
 
   /** What upstream answered to exactly this question, its life over or not; not counted as used. */
   find(asked: Asked): KnownAnswer | undefined {
     this.query.asked(asked);
-    const positive = this.positive.find(this.query, ANSWER);
-    if (positive >= 0) return new KnownAnswer(this.positive, positive);
-    const negative = this.negative.find(this.query, ANSWER);
-    return negative < 0 ? undefined : new KnownAnswer(this.negative, negative);
+    const at = this.parts.find(this.query, ANSWER);
+    return at < 0 ? undefined : new KnownAnswer(this.parts.found, at);
   }
 
   /** Whether addresses, or whatever was asked for, are known that are fresh at `now`. */
   hasFreshData(asked: Asked, now: Milliseconds): boolean {
     this.query.asked(asked);
-    const at = this.positive.find(this.query, ANSWER);
+    const { positive } = this.parts;
+    const at = positive.find(this.query, ANSWER);
     if (at < 0) return false;
-    const { storedAt, fresh } = this.positive.lifeOf(at);
+    const { storedAt, fresh } = positive.lifeOf(at);
     return now < storedAt + fresh;
   }
 
@@ -67,12 +66,10 @@ export class AnswerMemory {
    * @returns Whether there is room for it.
    */
   put(asked: Asked, message: Message, isPositive: boolean, life: Life): boolean {
-    const { query } = this;
+    const { query, parts } = this;
     query.asked(asked);
-    const [part, other] = isPositive
-      ? [this.positive, this.negative]
-      : [this.negative, this.positive];
-    other.delete(query, ANSWER);
+    const part = parts.of(isPositive);
+    parts.of(!isPositive).delete(query, ANSWER);
     const records = packedRecords(message, query.name);
     if (records === undefined) {
       part.delete(query, ANSWER);
@@ -86,19 +83,18 @@ export class AnswerMemory {
 
   delete(asked: Asked): void {
     this.query.asked(asked);
-    this.positive.delete(this.query, ANSWER);
-    this.negative.delete(this.query, ANSWER);
+    this.parts.delete(this.query, ANSWER);
   }
 
   /** Takes over what upstream answered for the names that `keeps` wants; their replies are made anew. */
   adopt(other: AnswerMemory, keeps: (qname: Name) => boolean, now: Milliseconds): void {
     const query = new PlainQuery(this.seed);
     for (const part of ['positive', 'negative'] as const) {
-      const from = other[part];
+      const from = other.parts[part];
       from.forEach((at) => {
         if (from.roleOf(at) !== ANSWER) return;
         if (!keeps(canonicalName(from.octets, at + 4 * FIELDS.key))) return;
-        this[part].copy(from, at, query, now);
+        this.parts[part].copy(from, at, query, now);
       });
     }
   }

@@ -5,6 +5,7 @@ import type { Message } from '../wire/message.ts';
 import type { Request } from '../wire/request.ts';
 import type { AnswerMemory } from './answer-memory.ts';
 import { ANSWER, FIELDS, KIND, type Life, MADE, type Role } from './entry.ts';
+import type { EntryParts } from './entry-parts.ts';
 import type { EntryStore } from './entry-store.ts';
 import {
   canonicalRecords,
@@ -49,17 +50,15 @@ export class Replies {
   /** The reading of the clock that hits are answered for; set before each batch of them. */
   now: Milliseconds = 0;
   private readonly query: PlainQuery;
-  private readonly positive: EntryStore;
-  private readonly negative: EntryStore;
+  private readonly parts: EntryParts;
   private readonly hits = new Float64Array(MAX_KINDS);
   /** Kinds from here on were never kept. */
   private kindsEnd = 0;
   private cutEpoch = 1;
 
-  constructor({ positive, negative, seed }: AnswerMemory) {
+  constructor({ parts, seed }: AnswerMemory) {
     this.query = new PlainQuery(seed);
-    this.positive = positive;
-    this.negative = negative;
+    this.parts = parts;
   }
 
   /** Changes whenever cuts are dropped: what was found out before must not be kept after. */
@@ -75,15 +74,11 @@ export class Replies {
    * @returns The reply's length; 0 where the query has to go the ordinary way, its octets then unchanged.
    */
   answer(octets: Uint8Array, at: number, length: number, room: number, overTcp: boolean): number {
-    const { query } = this;
+    const { query, parts } = this;
     if (!query.read(octets, at, length)) return 0;
-    let store = this.positive;
-    let entry = store.findReply(query, this.now, this.cutEpoch);
-    if (entry < 0) {
-      store = this.negative;
-      entry = store.findReply(query, this.now, this.cutEpoch);
-    }
+    const entry = parts.findReply(query, this.now, this.cutEpoch);
     if (entry < 0) return 0;
+    const store = parts.found;
     const bodyLength = (store.words[(entry >> 2) + FIELDS.flagsBody] ?? 0) & 0xffff;
     const size = query.end + bodyLength + (query.edns ? PLAIN_OPT.length : 0);
     if (size > room || (!overTcp && size > query.udpLimit)) return 0;
@@ -110,35 +105,32 @@ export class Replies {
    * @param reply - What went to the client; nothing of it is kept but a copy.
    */
   keep(request: Request, reply: Uint8Array, answer: Keep): void {
-    const { query, positive, negative } = this;
+    const { query, parts } = this;
     query.of(request);
     this.kindsEnd = Math.max(this.kindsEnd, answer.kind + 1);
     // What was said before is true no longer, whether or not there is room for what is.
-    positive.delete(query, MADE);
-    negative.delete(query, MADE);
+    parts.delete(query, MADE);
     if (answer.storedAt === undefined) this.keepMade(request, reply, answer);
     else this.keepKnown(request, reply, answer, answer.storedAt);
   }
 
   /** A reply that a stage made, or changed, stands beside what upstream answered. */
   private keepMade(request: Request, reply: Uint8Array, answer: Keep): void {
-    this.positive.unready(this.query);
-    this.negative.unready(this.query);
+    this.parts.unready(this.query);
     const { message, age, agedAt, until } = answer;
     const records = recordsOf(request, reply, message) ?? canonicalRecords(request, message, age);
     if (records === undefined) return;
     const isPositive = message.rcode === Rcode.NOERROR && message.answer.length > 0;
     const fresh = Math.max(0, until - agedAt);
     const life = { storedAt: agedAt, fresh, alone: fresh, stale: 0 };
-    this.insert(isPositive ? this.positive : this.negative, MADE, { records, life, answer });
+    this.insert(this.parts.of(isPositive), MADE, { records, life, answer });
   }
 
   /** What upstream answered has been a client's reply, and may be one again, where it is still what the memory has. */
   private keepKnown(request: Request, reply: Uint8Array, answer: Keep, storedAt: number): void {
-    const positive = this.positive.find(this.query, ANSWER);
-    const store = positive < 0 ? this.negative : this.positive;
-    const at = positive < 0 ? store.find(this.query, ANSWER) : positive;
+    const at = this.parts.find(this.query, ANSWER);
     if (at < 0) return;
+    const store = this.parts.found;
     const life = store.lifeOf(at);
     if (life.storedAt !== storedAt) return;
     const { message, age } = answer;
