@@ -37,7 +37,7 @@ import { AUTO_DELAY } from './upstream/lanes.ts';
 import { RrType } from './wire/codes.ts';
 import { isAtOrBelow, type Name } from './wire/name.ts';
 
-/** What the stages are made of. */
+/** What the stages need. */
 export interface ResolverParts {
   readonly settings: ResolverSettings;
   readonly clock: Clock;
@@ -77,7 +77,7 @@ export interface Resolver {
   readonly resolve: Resolve;
   readonly list: SearchList;
   readonly cache: AnswerCache;
-  /** What has been answered and may be answered again without asking the stages, out of the cache's memory. */
+  /** Replies that may be sent again without asking the stages, kept in the cache's memory. */
   readonly replies: Replies;
   readonly flights: Flights;
   readonly zone: ClusterZone | undefined;
@@ -154,11 +154,12 @@ export function assembleResolver(parts: ResolverParts): Resolver {
       loop.stage(),
       // Before anything is looked up: these names never leave the pod.
       localNames(parts.hosts),
-      // Above the search, whose cuts are steps of a walk too; what it mends is no proof for anything below.
+      // Above the search, since a cut may answer a step of a walk. Its repaired denials must not reach the stages
+      // below, where they would count as proofs.
       ...(settings.search.mode === 'off'
         ? []
         : [nodataRepair({ list, clock, repairs: tallies.repairs })]),
-      // Above the search, which fetches what it needs; below the repair, which must see every step of a client's.
+      // Above the search, which fetches what it needs; below the repair, which must see each step of a client's walk.
       ...optional(settings.search, 'collapse', () => collapse({ list, clock })),
       // Below the collapse, which sees an answer that the guard replaced as a denial.
       ...optional(settings.search, 'wildcardGuard', () => wildcardGuard({ list, clock })),
@@ -180,7 +181,8 @@ export function assembleResolver(parts: ResolverParts): Resolver {
         clock,
         repair: settings.families.repair,
         onlyRoutable: parts.onlyRoutable,
-        // What may be made at any moment may well exist: its AAAA goes beside its A, where pairs are staggered at all (F3).
+        // What may be made at any moment may well exist: its AAAA goes beside its A, where pairs are staggered at all
+        // (F3).
         // Not where speculation asks for more than the client has: over a lookup upstream gets no more than that.
         headStart: (expansion) =>
           settings.families.order.kind === 'auto' &&
@@ -194,14 +196,15 @@ export function assembleResolver(parts: ResolverParts): Resolver {
       }),
       // Below the families, which know a name by its A: what A denies is denied for AAAA too.
       ...(filtersAaaa(settings, parts) ? [aaaaFilter()] : []),
-      // Above all that may take time, so that it can answer first; what it leaves behind goes on below and fills the cache.
+      // Above all that may take time, so that it can answer first; what it leaves behind goes on below and fills the
+      // cache.
       serveStale({
         clock,
         lastWord: (query) => lastWords.of(query),
         isSilent: (qname) => silence.isSilent(qname),
         quietFrom: (qname) => silence.quietFrom(qname),
       }),
-      // Above the cache whose hits it looks at: what it asks for passes the cache by.
+      // Above the cache, whose hits it looks at; its own refreshes bypass the cache.
       prefetch(clock),
       // Above single flight: a hit never waits, not even for its own refresh.
       answerCache(cache),
@@ -214,7 +217,7 @@ export function assembleResolver(parts: ResolverParts): Resolver {
       }),
       // Below single flight, so that one answer fills the cache once.
       cacheFill(cache),
-      // At the end, so that for all above a failure that is remembered is a failure that comes at once.
+      // Last, so that the stages above treat a remembered failure like one that upstream returned at once.
       failureMemory({
         clock,
         heardAt: (qname) => silence.heardAt(qname),
@@ -249,7 +252,9 @@ export function assembleResolver(parts: ResolverParts): Resolver {
   };
 }
 
-/** F6: `auto` filters where IPv4 leads out and IPv6 does not; a pod without either is one whose routes are not known. */
+/**
+ * F6: `auto` filters where IPv4 leads out and IPv6 does not; a pod without either is one whose routes are not known.
+ */
 function filtersAaaa(
   { families: { aaaa } }: ResolverSettings,
   { onlyRoutable }: Pick<ResolverParts, 'onlyRoutable'>,

@@ -1,6 +1,6 @@
 import type { Clock, Milliseconds, Timer } from './clock.ts';
 
-/** What has a deadline. */
+/** Something with a deadline. */
 export interface Expiring {
   /** The deadline has passed. It is over; nothing has to be cancelled. */
   onDeadline(): void;
@@ -53,13 +53,13 @@ export class Deadlines {
     const fired = this.timer;
     const now = this.clock.now();
     while (this.first !== undefined && this.first.at <= now) this.first.pass();
-    // What was set meanwhile stands behind the others. It has a timer of its own only where there were no others.
+    // A deadline that was set during this loop comes last. It has started the timer itself if the queue was empty.
     if (this.first === undefined || this.timer !== fired) return;
     this.timer = this.clock.after(this.first.at - now, this.onTimer);
   };
 }
 
-/** One deadline, and its place among the others. */
+/** One deadline, linked to the ones before and after it. */
 class Deadline implements Waiting {
   readonly at: Milliseconds;
   previous: Deadline | undefined;
@@ -87,7 +87,7 @@ class Deadline implements Waiting {
     this.deadlines.remove(this);
   }
 
-  /** The time is over. */
+  /** Called when the deadline has passed. */
   pass(): void {
     const { owner } = this;
     this.cancel();

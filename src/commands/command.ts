@@ -6,7 +6,7 @@ export interface Command {
   readonly summary: string;
   /** What `--help` prints above the options: a synopsis, what the command does, and an example to copy. */
   readonly usage: string;
-  /** By long name, without the dashes; `--help` is understood everywhere and is not listed here. */
+  /** Keyed by long name, without the dashes; every command also has `--help`, which is not listed. */
   readonly options: CommandOptions;
   /**
    * Runs the command with flags that were checked against {@link options}.
@@ -42,7 +42,7 @@ export interface CommandContext {
   /** The words that are not flags, without the command's own name. */
   readonly positionals: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Of this package. */
+  /** The version of this package. */
   readonly version: string;
   readonly stdout: Output;
   readonly stderr: Output;

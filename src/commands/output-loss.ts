@@ -1,6 +1,6 @@
 import { ExitCode } from './command.ts';
 
-/** What of the process this concerns. */
+/** The part of the process that is used here. */
 type Process = Pick<NodeJS.Process, 'stdout' | 'stderr' | 'on' | 'exit' | 'exitCode'>;
 
 /**

@@ -234,7 +234,7 @@ function shown({ value, ...setting }: EffectiveSetting): ConfiguredValue {
   return { ...setting, value: text };
 }
 
-/** What was set nowhere has its default. */
+/** A setting that no source gives has its default. */
 const NOWHERE: Origin = { kind: 'default' };
 
 /** @throws {InputError} If the file cannot be opened; it says which setting names it (S3). */
@@ -262,7 +262,7 @@ function queryLogFor(
   }
 }
 
-/** What is left to read when the job and its sidecar are gone. */
+/** A last message that can be read after the job and its sidecar are gone. */
 function sayLast({ shutdown: { message } }: Settings, text: string): void {
   if (message !== undefined) writeTerminationMessage(message, text);
 }

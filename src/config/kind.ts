@@ -158,7 +158,7 @@ export function path(): Kind<string> {
   return text('path of a file', filled, String);
 }
 
-/** As `kind`, or `off`. */
+/** A value of `kind`, or `off`. */
 export function orOff<T>(kind: Kind<T>): Kind<T | undefined> {
   return {
     allowed: `${kind.allowed}; or off`,

@@ -26,7 +26,10 @@ export interface Sources {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The text of a file. Throws as `node:fs` does. */
   readonly readFile: (path: string) => string;
-  /** Reads the text of {@link configFile}. Needed only where there is such a file: the parser takes longer to load than to run. */
+  /**
+   * Reads the text of {@link configFile}. Needed only where there is such a file: the parser takes longer to load than
+   * to run.
+   */
   readonly yamlLayer?: typeof yamlLayer;
   /** The addresses of this machine's interfaces. */
   readonly machine: readonly string[];
@@ -41,9 +44,9 @@ export interface Sources {
 
 export interface Loaded {
   readonly settings: Settings;
-  /** Of every setting. */
+  /** The origin of every setting. */
   readonly origins: ReadonlyMap<SettingKey, Origin>;
-  /** What is odd and no reason to stop. */
+  /** Warnings: odd, but no reason to stop. */
   readonly notes: readonly Problem[];
 }
 

@@ -29,12 +29,12 @@ import { type RunningStatus, startStatus } from './status.ts';
 import type { OtherThreads } from './threads.ts';
 import { watchedResolve } from './watched-resolve.ts';
 
-/** What a running daemon is made of, beside its settings. */
+/** What a daemon needs beside its settings. */
 export interface DaemonParts {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly log: Log;
-  /** For `sidestub_build_info`. */
+  /** The version for `sidestub_build_info`. */
   readonly version: string;
   readonly hosts?: HostsLookup | undefined;
   /** Sockets of a service manager, for those of the addresses that it has bound. */
@@ -44,7 +44,7 @@ export interface DaemonParts {
   readonly configuration?: (() => readonly ConfiguredValue[]) | undefined;
   /** Where queries are logged, when `queryLog.to` asks for it; the daemon does not close it. */
   readonly queryLog?: LineStream | undefined;
-  /** Called when it listens, before the status server does: what has to be there by then is made here. */
+  /** Called once the DNS listeners are open and before the status server starts. */
   readonly onListening?: ((endpoints: readonly Endpoint[]) => Promise<void>) | undefined;
   /** What has to happen between upstream's first answer and being ready. */
   readonly gate?: ReadyGate | undefined;

@@ -6,7 +6,7 @@ import { Routes } from '../upstream/routes.ts';
 import { type UpstreamOptions, upstreamFor } from '../upstream/upstreams.ts';
 import { isAtOrBelow, type Name } from '../wire/name.ts';
 
-/** What a reload brings anew. */
+/** What each reload creates anew. */
 export type Reloadable = Pick<ResolverParts, 'hosts' | 'onlyRoutable'> & {
   readonly settings: Settings;
 };

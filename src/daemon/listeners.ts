@@ -25,7 +25,7 @@ interface Pair {
 /** Every address by itself, over UDP and TCP on the same port (L1). */
 export class Listeners {
   private readonly options: ListenersOptions;
-  /** By the address as it was asked for: port 0 is the same port as before. */
+  /** By the configured address: after a reload, an address with port 0 keeps the port it got. */
   private open = new Map<string, Pair>();
 
   constructor(options: ListenersOptions) {

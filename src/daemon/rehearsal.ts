@@ -35,7 +35,7 @@ export interface RehearsalParts {
  * real question (docs/decisions/001-rehearsal.md).
  */
 const ROUNDS = 3;
-/** After a real question the next one of its lookup is near. */
+/** After a real question, the next one of the same lookup will come soon. */
 const QUIET: Milliseconds = 50;
 /**
  * After a lookup it rests for so many times as long as that took. Once the daemon is ready, the next container of its pod
@@ -64,7 +64,7 @@ export async function rehearse(parts: RehearsalParts): Promise<void> {
     const [endpoint] = daemon.endpoints;
     if (endpoint !== undefined) await new Rounds(parts, names, endpoint).run();
   } catch {
-    // What V8 has seen by now it has seen.
+    // A rehearsal that was cut short has still warmed up the code.
   } finally {
     for (const close of closers) await close();
   }

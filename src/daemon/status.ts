@@ -8,7 +8,7 @@ import type { PageOf, StatusServer } from '../observe/status-server.ts';
 import type { ConfiguredValue } from '../observe/status-view.ts';
 import type { OtherThreads } from './threads.ts';
 
-/** What the status server tells of. */
+/** What the status server reports on. */
 export interface StatusParts {
   readonly settings: Settings;
   readonly clock: Clock;
@@ -17,7 +17,7 @@ export interface StatusParts {
   readonly metrics: Metrics;
   readonly lookups: LookupWatch;
   readonly configuration: () => readonly ConfiguredValue[];
-  /** Whose counts belong to the picture. */
+  /** Other threads, whose counts are added. */
   readonly others?: OtherThreads | undefined;
   /** What keeps the daemon from being ready. */
   readonly ready: () => readonly string[];
@@ -67,7 +67,7 @@ export async function startStatus(parts: StatusParts): Promise<RunningStatus | u
     const running = await startStatusServer({ ...server, anyHost, ...pages });
     return { ...running, rehearse: () => rehearseScrapes(exposition).catch(onBug) };
   } catch (error) {
-    // As with the other listeners: the operator's to mend, and no bug (S3).
+    // As with the other listeners, the operator has to correct this; it is no bug (S3).
     throw new ListenError(error instanceof Error ? error.message : String(error));
   }
 }

@@ -133,7 +133,7 @@ function threadSettings(
 /** One of the threads, as seen by the first. */
 class Member {
   readonly started: Promise<void>;
-  /** As in its last report. */
+  /** Gauges from its last report. */
   gauges: readonly number[] = [];
   abandoned = 0;
   private readonly worker: Worker;

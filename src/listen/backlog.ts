@@ -26,7 +26,7 @@ export class Backlog<T> {
     return this.count > this.limit ? this.takeFrom(this.longest()) : undefined;
   }
 
-  /** What has waited longest of the client whose turn it is. */
+  /** Removes the oldest item of the client whose turn it is. */
   shift(): T | undefined {
     const [client] = this.queues.keys();
     if (client === undefined) return undefined;

@@ -72,7 +72,7 @@ export class BatchSocket {
   private staged = 0;
   private blocking = false;
   private readonly mayBlock: boolean;
-  /** Of the open socket. */
+  /** File status flags of the open socket. */
   private readonly flags: number;
 
   /**

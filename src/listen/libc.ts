@@ -19,7 +19,7 @@ export interface Libc {
   recvmmsg(fd: number, headers: Pointer, count: number, flags: number, timeout: null): number;
   sendmmsg(fd: number, headers: Pointer, count: number, flags: number): number;
   poll(polled: Pointer, count: number, timeout: number): number;
-  /** Of the call before, where that failed. */
+  /** The error number of the last call, if that failed. */
   errno(): number;
   allocate(octets: number): Memory;
 }
@@ -67,7 +67,7 @@ export function loadKoffi(addon = addonOf(process.arch)): Koffi {
     // From koffi's own folder: its builds are its dependencies, not ours.
     return createRequire(require.resolve('koffi'))(addon);
   } catch {
-    // Of musl, or laid out in another way.
+    // musl, or another layout of node_modules.
     return require('koffi').default;
   }
 }

@@ -27,7 +27,7 @@ export interface ReadyAnswersOptions {
 export class ReadyAnswers {
   private readonly options: ReadyAnswersOptions;
   private replies: Replies;
-  /** Changes of {@link Replies.epoch} before those of the replies now. */
+  /** Sum of the epochs of earlier {@link Replies}, so that the epoch never goes back when they are replaced. */
   private past = 0;
   /** Hits that are counted alike, by the number that is kept with a reply. */
   private readonly kinds: Hit[] = [];
@@ -97,7 +97,7 @@ export class ReadyAnswers {
       readonly request: Request;
       readonly query: Query;
       readonly answer: Answer;
-      /** Of {@link epoch}, when the question was asked. */
+      /** The value of {@link epoch} when the question was asked. */
       readonly epoch: number;
     },
     reply: Uint8Array,
@@ -108,7 +108,7 @@ export class ReadyAnswers {
     const repetition = repeat(query, answer);
     if (repetition === undefined) return;
     const { rcode } = answer.message;
-    // What upstream brought is in the cache now: the stages would find it there.
+    // An answer from upstream is in the cache now: the stages would find it there.
     const source = answer.source === 'upstream' ? 'cache' : answer.source;
     const kind = this.kindOf({ type: typeClass(query.qtype), rcode, source, ...repetition });
     this.begin();

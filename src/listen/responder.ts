@@ -29,7 +29,7 @@ export interface ResponderEvents {
   bug(error: unknown): void;
 }
 
-/** Who asks, and by what way. */
+/** The client and the transport that it used. */
 interface From {
   readonly transport: Transport;
   readonly address: string;
@@ -40,7 +40,7 @@ interface From {
  * flood of them must not keep datagrams waiting that can be answered at once: the kernel holds 30 ms of such a flood.
  */
 const SHARE: Milliseconds = 0.5;
-/** For a listener that does not set it. */
+/** The default for listeners that set none. */
 const BACKLOG = 1_000;
 
 /**
@@ -132,7 +132,9 @@ export class Responder {
     return true;
   }
 
-  /** Whose the daemon's own business is: the same pod, or a machine whose daemon listens on an address of its own only. */
+  /**
+   * Whose the daemon's own business is: the same pod, or a machine whose daemon listens on an address of its own only.
+   */
   isFromHere(address: string): boolean {
     const client = address.replace(/^::ffff:(?=\d+\.)/i, '');
     return isLoopback(client) || this.ownAddresses.includes(client);
@@ -196,7 +198,7 @@ class ClientQuestion implements Asker {
   private readonly responder: Responder;
   private readonly reply: (octets: Uint8Array) => void;
   private query: Query | undefined;
-  /** Of the answers that may be repeated, when the stages were asked. */
+  /** The epoch of the reply cache when the stages were asked. */
   private epoch = 0;
   private isOpen = true;
 
@@ -248,7 +250,7 @@ class ClientQuestion implements Asker {
     this.close(renderError(this.request, Rcode.SERVFAIL));
   }
 
-  /** There was no room for it: it waited for its turn in vain (S1). */
+  /** Answers SERVFAIL: the backlog was full before its turn came (S1). */
   shed(): void {
     const { request, from } = this;
     const why = { code: EdeCode.OTHER, text: 'too many questions at once' };

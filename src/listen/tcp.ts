@@ -270,7 +270,8 @@ class Connection {
     const { clock, limits } = this.options;
     // One timer that checks the time of the last use: a new one for each message would cost more than the answer.
     return clock.after(this.lastUsed + limits.idle - clock.now(), () => {
-      // Who waits for an answer is not idle (RFC 7766 §6.2.3); the answer comes in seconds, were it SERVFAIL (U2).
+      // A connection that waits for an answer is not idle (RFC 7766 §6.2.3); the answer comes within seconds, if only
+      // SERVFAIL (U2).
       if (this.inFlight > 0) this.lastUsed = clock.now();
       if (clock.now() - this.lastUsed < limits.idle) this.idle = this.startIdle();
       else this.cut('tcp_idle');

@@ -155,7 +155,7 @@ class Drain {
     this.last = began;
     while (now - began < this.turn) {
       const count = batches.receive();
-      // Those that kept coming have ended.
+      // The stream of datagrams has ended.
       if (count === 0 && batches.blocks) break;
       now = this.take(count);
       if (count > 0) this.last = now;

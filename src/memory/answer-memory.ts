@@ -8,18 +8,18 @@ import { keptOctets, messageOf, packedRecords, putRecords } from './kept-records
 import { type Asked, PlainQuery } from './plain-query.ts';
 
 export interface AnswerMemoryOptions {
-  /** Of positive answers: all that is taken for them, the index included. */
+  /** Memory for positive answers, the index included. */
   readonly octets: number;
-  /** Of negative answers, apart from the others. */
+  /** Memory for negative answers, likewise. */
   readonly negativeOctets: number;
   /** 32 random bits: nobody outside the process can choose names that fall together (HashDoS). */
   readonly seed: number;
-  /** Told of each answer that had to go while it was fresh. */
+  /** Called for each answer that was evicted while it was fresh. */
   readonly onLost?: () => void;
 }
 
 /**
- * What is known, each answer once: the stages read messages out of it, and the listeners copy replies out of it. Off V8's
+ * All answers, each stored once: the stages read messages from it, and the listeners copy replies from it. Off V8's
  * heap, in two parts of a fixed size, so that a flood of NXDOMAIN evicts no address (C1, C3).
  *
  * An entry is a message behind the question that it answers, as on the wire. It is a reply as well from when a client
@@ -43,7 +43,7 @@ export class AnswerMemory {
     return { positive: size(positive), negative: size(negative) };
   }
 
-  /** What upstream answered to exactly this question, its life over or not; not counted as used. */
+  /** Upstream's answer to exactly this question, expired or not; not counted as a use. */
   find(asked: Asked): KnownAnswer | undefined {
     this.query.asked(asked);
     const at = this.parts.find(this.query, ANSWER);
@@ -118,7 +118,7 @@ export class KnownAnswer {
     return messageOf(this.store, this.at);
   }
 
-  /** What is used outlives what is not. */
+  /** Counts a use: used entries are evicted later. */
   use(): void {
     this.store.use(this.at);
   }

@@ -19,14 +19,17 @@ const BUCKET_ENTRIES = 8;
 const BUCKET_WORDS = 2 * BUCKET_ENTRIES;
 /** How many there are at first. */
 const FIRST_BUCKETS = 8;
-/** How many entries a bucket has on average before there is one more: those that are not split yet have up to twice as many. */
+/**
+ * How many entries a bucket has on average before there is one more: those that are not split yet have up to twice as
+ * many.
+ */
 const BUCKET_LOAD = 1;
 /**
  * One slot of the index for so many octets, or fewer: entries are about 110 octets (a name of 30 octets with two addresses),
  * so that buckets are half full.
  */
 const OCTETS_PER_SLOT = 64;
-/** What a slot takes: eight octets, and a ghost of four for every other one. */
+/** Octets per slot: eight, and four for a ghost at every other slot. */
 const SLOT_OCTETS = 10;
 /** S3-FIFO §5: the share of the small queue; what nobody asks for again goes no further. */
 const SMALL_SHARE = 0.1;
@@ -78,7 +81,7 @@ export class EntryStore {
     this.octets = new Uint8Array(arena);
     this.words = new Int32Array(arena);
     this.doubles = new Float64Array(arena);
-    // Behind one that is smaller there may be no room for one of the largest before the region's end.
+    // An entry of the largest size may not fit between a smaller one and the region's end.
     this.largest = Math.min(LARGEST_ENTRY, arena.byteLength / 16);
     this.border = roundDown(Math.max(arena.byteLength * SMALL_SHARE, 2 * this.largest));
     this.small = new EntryRing(this.words, 0, this.border);
@@ -91,7 +94,7 @@ export class EntryStore {
     return this.small.octets + this.main.octets;
   }
 
-  /** All that is set aside. */
+  /** Octets allocated: arena, index and ghosts. */
   get taken(): number {
     return this.octets.byteLength + this.index.byteLength + this.ghosts.byteLength;
   }
@@ -147,9 +150,9 @@ export class EntryStore {
   }
 
   /**
-   * Has the reply of an entry given from now on, for `repeat` milliseconds from its `storedAt`.
+   * Lets an entry's reply be sent from now on, until `repeat` milliseconds after its `storedAt`.
    *
-   * @param cutEpoch - Of the cut that it hangs on; 0 for none.
+   * @param cutEpoch - The epoch of the cut that it depends on; 0 if it depends on none.
    */
   ready(at: number, repeat: Milliseconds, kind: number, cutEpoch: number): void {
     const word = at >> 2;
@@ -234,13 +237,15 @@ export class EntryStore {
     this.main.forEach(live);
   }
 
-  /** Where in the index the bucket of a hash begins: one that is not there yet is the one that it will be split from. */
+  /**
+   * Where in the index the bucket of a hash begins: one that is not there yet is the one that it will be split from.
+   */
   private bucketOf(hash: number): number {
     const bucket = hash & this.mask;
     return (bucket < this.buckets ? bucket : bucket & (this.mask >>> 1)) * BUCKET_WORDS;
   }
 
-  /** Adds a bucket for what belongs there by now, as long as there are too few. */
+  /** Adds a bucket if there are too few, and moves entries of the split bucket into it. */
   private grow(): void {
     const { index, buckets } = this;
     if (this.entries < BUCKET_LOAD * buckets || buckets * BUCKET_WORDS === index.length) return;
@@ -334,7 +339,7 @@ export class EntryStore {
   /** Whether the oldest of its queue is worth a place in the main one. */
   private stays(at: number, size: number, now: Milliseconds): boolean {
     if (this.isOver(at, now)) return false;
-    // As long as there is room for all, nobody has to be asked twice to stay.
+    // While there is room for all, entries stay though they were not asked for again.
     return (this.octets[at + USES] ?? 0) > 0 || (at < this.border && this.main.hasRoom(size));
   }
 

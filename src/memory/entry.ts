@@ -2,7 +2,7 @@ import type { Milliseconds } from '../clock.ts';
 import { RING_WORDS } from './entry-ring.ts';
 
 /**
- * Where an entry's fields stand, in 32-bit words from its start. A hit reads these, the key and what is kept, and nothing
+ * Offsets of an entry's fields, in 32-bit words from its start. A hit reads these, the key and what is kept, and nothing
  * behind them: with a million entries each cache line costs more than the copying.
  */
 export const FIELDS = {
@@ -15,11 +15,11 @@ export const FIELDS = {
   flagsBody: 5,
   answersAuthority: 6,
   additionalTtls: 7,
-  /** For how many milliseconds from {@link storedAt} the reply may be given; 0 where it may not. */
+  /** How many milliseconds after {@link storedAt} the reply may be sent; 0 if it may not. */
   repeat: 8,
-  /** Of the cuts when the reply was made; 0 where it does not hang on one. */
+  /** The epoch of the cuts when the reply was made; 0 if it does not depend on a cut. */
   cutEpoch: 9,
-  /** The key, and behind it what the owner keeps. */
+  /** The key; the records follow it. */
   key: 10,
 } as const;
 
@@ -29,23 +29,25 @@ export const KEY_WORDS = 4 * FIELDS.octets;
 export const USES = KEY_WORDS + 1;
 /** A number of the owner's, told on each hit. */
 export const KIND = KEY_WORDS + 2;
-/** What it is: {@link ANSWER} or {@link MADE}. */
+/** Its role: {@link ANSWER} or {@link MADE}. */
 export const ROLE = KEY_WORDS + 3;
 
-/** What upstream answered: a question has one of them. */
+/** Upstream's answer: one for each question. */
 export const ANSWER = 1;
-/** A reply that stages made, beside what upstream answered, if it did. */
+/** A reply made by a stage, kept beside upstream's answer if there is one. */
 export const MADE = 2;
 export type Role = typeof ANSWER | typeof MADE;
 
 /** The last words of an entry, which no hit reads. */
 export const TAIL = { fresh: 0, alone: 1, stale: 2, words: 3 } as const;
 
-/** How long an entry counts for something. All in milliseconds from `storedAt`, but for `stale`, which follows `fresh`. */
+/**
+ * How long an entry counts for something. All in milliseconds from `storedAt`, but for `stale`, which follows `fresh`.
+ */
 export interface Life {
   readonly storedAt: Milliseconds;
   readonly fresh: Milliseconds;
-  /** Of {@link fresh}, how long without a known address of the other family (C2). */
+  /** How much of {@link fresh} counts if the other family has no known address (C2). */
   readonly alone: Milliseconds;
   /** How long after {@link fresh} it may stand in for an upstream that does not answer (C4). */
   readonly stale: Milliseconds;

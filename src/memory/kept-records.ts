@@ -13,7 +13,7 @@ export const PLAIN_OPT = optRecord({ rcode: 0, dnssecOk: false });
 /** Larger replies are not repeated: they are rare, and to most clients they go over TCP. */
 const MAX_REPEATED_OCTETS = 4_096;
 const MAX_REPEATED_RECORDS = 256;
-/** What the length of an entry's records has 16 bits for. */
+/** The length of an entry's records has 16 bits. */
 const MAX_KEPT_OCTETS = 0xffff;
 
 /** The records of a message, away from the question that they answer: names may point into it, as on the wire. */

@@ -19,21 +19,24 @@ import {
 } from './kept-records.ts';
 import { PlainQuery } from './plain-query.ts';
 
-/** Kinds are 0 up to this: what an octet holds. There are fewer: seven classes of types, two RCODEs, four sources, two more. */
+/**
+ * Kinds are 0 up to this: what an octet holds. There are fewer: seven classes of types, two RCODEs, four sources, two
+ * more.
+ */
 const MAX_KINDS = 256;
 
-/** What is known of a reply beside its octets. */
+/** Facts about a reply that its octets do not say. */
 export interface Keep {
-  /** What the reply was made from. */
+  /** The message that was rendered. */
   readonly message: Message;
   /** Seconds that were taken off its TTLs when `reply` was rendered. */
   readonly age: number;
   /** When its TTLs would have to be aged by a second more; and when it must no longer be repeated. */
   readonly agedAt: Milliseconds;
   readonly until: Milliseconds;
-  /** A number of the owner's, told again on each hit. */
+  /** A number chosen by the owner and reported on each hit. */
   readonly kind: number;
-  /** Whether it hangs on a cut, so that {@link Replies.dropCuts} ends it. */
+  /** Whether it depends on a cut, so that {@link Replies.dropCuts} ends it. */
   readonly isCut: boolean;
   /** When the memory took the message, where it is what upstream answered; absent for what a stage made. */
   readonly storedAt?: Milliseconds | undefined;
@@ -108,7 +111,7 @@ export class Replies {
     const { query, parts } = this;
     query.of(request);
     this.kindsEnd = Math.max(this.kindsEnd, answer.kind + 1);
-    // What was said before is true no longer, whether or not there is room for what is.
+    // The old reply is outdated, whether or not there is room for the new one.
     parts.delete(query, MADE);
     if (answer.storedAt === undefined) this.keepMade(request, reply, answer);
     else this.keepKnown(request, reply, answer, answer.storedAt);

@@ -21,7 +21,7 @@ export class Gauge {
     return this.others.reduce((sum, other) => sum + other(), this.own());
   }
 
-  /** Without the added shares. */
+  /** The value of this thread alone. */
   own(): number {
     return this.source();
   }

@@ -57,7 +57,7 @@ export const SAVING_REASONS = ['cut', 'pin', 'stale_cut', 'shared_nxdomain'] as 
 export type CachePart = (typeof CACHE_PARTS)[number];
 export const CACHE_PARTS = ['positive', 'negative'] as const;
 
-/** What is bounded, told when the bound was met (S1); docs/security.md says of each what happens then. */
+/** The limits that are counted when they are reached (S1); docs/security.md says what happens then. */
 export type Limit = (typeof LIMITS)[number];
 export const LIMITS = [
   'turn_backlog',

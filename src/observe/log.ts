@@ -25,7 +25,7 @@ export interface Log {
 }
 
 export interface LogOptions {
-  /** What is less important is not written. */
+  /** Less important lines are not written. */
   readonly level: LogLevel;
   readonly format: LogFormat;
   /** Takes a whole line with its end. */

@@ -11,7 +11,7 @@ export interface WatchedQuestion {
   readonly client: string | undefined;
 }
 
-/** What it was told. */
+/** The answer that a client got. */
 export interface WatchedAnswer {
   readonly rcode: RcodeClass;
   readonly source: AnswerSource;
@@ -92,12 +92,12 @@ interface OpenLookup {
   readonly base: string;
   readonly startedAt: Milliseconds;
   steps: LookupStep[];
-  /** Of the names that were asked for: a search list has a few. */
+  /** Suffixes of the names that were asked for: a search list has a few. */
   readonly suffixes: string[];
   /** Questions without an answer. */
   waiting: number;
   touchedAt: Milliseconds;
-  /** What its last name was told, once it has been asked for. */
+  /** The outcome of its last name, once that was asked for. */
   outcome: LookupOutcome | undefined;
   /** Bits of {@link Family}. */
   families: number;
@@ -235,7 +235,7 @@ export class LookupWatch {
   }
 }
 
-/** Whether an operator would ask what happened in it. */
+/** Whether it is worth showing to an operator: it failed or was slow. */
 export function isRemarkable({ took, outcome }: Pick<RecentLookup, 'took' | 'outcome'>): boolean {
   return took >= SLOW_LOOKUP || outcome === 'failed';
 }
@@ -272,7 +272,7 @@ function outcomeOf({ rcode, hasData }: WatchedAnswer): LookupOutcome {
   return rcode === 'NXDOMAIN' ? 'absent' : 'failed';
 }
 
-/** For both families together: one with records makes it found; a failure outweighs an absence. */
+/** The outcome of both families: found if one has records, else failed if one failed. */
 function better(one: LookupOutcome | undefined, other: LookupOutcome): LookupOutcome {
   const order: readonly LookupOutcome[] = ['found', 'failed', 'absent'];
   return order.find((outcome) => outcome === one || outcome === other) ?? other;

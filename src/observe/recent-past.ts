@@ -15,17 +15,17 @@ export interface Stretch {
   readonly servfails: number;
   /** Questions that went upstream once more (U2). */
   readonly resends: number;
-  /** Of those, the ones that were answered after the first datagram was lost. */
+  /** Questions that were answered although their first datagram was lost. */
   readonly rescues: number;
   /** Whole lookups, in seconds. */
   readonly lookups: Histogram;
-  /** By upstream, as configured. */
+  /** By the upstream's configured name. */
   readonly servers: ReadonlyMap<string, ServerStretch>;
 }
 
 /** What happened at one upstream between two readings. */
 export interface ServerStretch {
-  /** Of its answers, in seconds. */
+  /** Response times, in seconds. */
   readonly latency: Histogram;
   readonly unanswered: number;
 }

@@ -11,14 +11,14 @@ import { OneRequest } from './one-request.ts';
 export interface StatusServerOptions {
   /** Port 0 leaves the choice to the kernel. */
   readonly address: Endpoint;
-  /** Of the program: every answer says it. */
+  /** The program's version, sent with every response. */
   readonly version: string;
   /** What keeps the program from being ready; nothing when it is. Asked at each probe. */
   readonly ready: () => readonly string[];
   readonly exposition: Exposition;
   /** Further pages by path; one of them may replace the index at `/`. */
   readonly pages?: ReadonlyMap<string, PageOf>;
-  /** Who may see them; for other clients they do not exist. */
+  /** Whether a client may see the pages; others get 404. */
   readonly pagesFor?: (request: IncomingMessage) => boolean;
   /** Whether a server on a loopback address may be called by any name. */
   readonly anyHost?: boolean;
@@ -34,14 +34,14 @@ export interface StatusLimits {
   readonly connections: number;
   /** Line and headers together. */
   readonly headerOctets: number;
-  /** For a request to come whole, and for a response to be taken. */
+  /** How long a client may take to send a request, and to read a response. */
   readonly request: Milliseconds;
-  /** For the next request on a connection; more than Prometheus' usual interval, so that it keeps its own. */
+  /** How long a connection may be idle: longer than Prometheus' usual interval, so that it keeps its connection. */
   readonly idle: Milliseconds;
 }
 
 export interface StatusServer {
-  /** With the port that the kernel chose. */
+  /** The address that it listens on, with the port that the kernel chose. */
   readonly address: Endpoint;
   /** Cuts every connection: what a scrape has not taken by then it does not get. */
   close(): Promise<void>;
@@ -123,7 +123,7 @@ type Pages = ReadonlyMap<string, PageOf>;
 
 /** What a request may meet. */
 interface Serving {
-  /** For programs, and served to every client. */
+  /** Pages for programs, served to every client. */
   readonly open: Pages;
   readonly pages: Pages;
   readonly pagesFor: (request: IncomingMessage) => boolean;
@@ -134,7 +134,7 @@ interface Serving {
 function servingOf(options: StatusServerOptions): Serving {
   const { version, ready, address, pages = new Map(), pagesFor = () => true } = options;
   const exposition = sharedExposition(options.exposition, monotonicClock);
-  // One copy for all that share a rendering: what they have not read yet is held once (S1).
+  // One copy for all clients that share a rendering, however slowly they read (S1).
   const octets = new WeakMap<Rendering, Uint8Array>();
   const checksHost = isLoopback(address.address) && options.anyHost !== true;
   const open = new Map<string, PageOf>([

@@ -14,7 +14,7 @@ export interface StatusView {
   /** What keeps it from being ready. */
   readonly reasons: readonly string[];
   readonly totals: Totals;
-  /** The last seconds with a page open, or the time since the start. */
+  /** Counts of the last ten seconds if a page is open, else since the start. */
   readonly stretch: Stretch;
   /** Queries per second while a page has been open; the newest last. */
   readonly history: readonly number[];
@@ -48,9 +48,9 @@ export interface UpstreamView {
   readonly answers: number;
   /** Questions that it did not answer, since the start. */
   readonly unanswered: number;
-  /** Of those, in {@link StatusView.stretch}. */
+  /** Questions that it did not answer, in {@link StatusView.stretch}. */
   readonly unansweredNow: number;
-  /** Of the stretch where it answered in it, else of the whole life. */
+  /** Response time in the stretch if it answered in it, else since the start. */
   readonly median: number | undefined;
   readonly p99: number | undefined;
   readonly isNow: boolean;

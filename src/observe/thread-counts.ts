@@ -4,9 +4,9 @@ import { Histogram, type Tally } from './tally.ts';
 
 /** What a thread has counted since its last report, as a message to another thread. */
 export interface CountsReport {
-  /** By metric, in the order of declaration. */
+  /** Counts of the metrics, in the order of declaration. */
   readonly declared: Float64Array;
-  /** Of each server, by its name. */
+  /** Counts of each server, by its name. */
   readonly servers: readonly (readonly [name: string, counts: Float64Array])[];
   /** The values of the gauges that add up. */
   readonly gauges: readonly number[];

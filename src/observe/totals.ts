@@ -26,7 +26,7 @@ export interface Totals {
   readonly rescues: number;
 }
 
-/** Seconds: what no lookup may exceed. */
+/** The longest that a lookup may take, in seconds. */
 const SLOW = 1;
 
 /** Sums up. */

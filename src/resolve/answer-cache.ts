@@ -12,17 +12,20 @@ import { isAddressQuery, siblingOf } from './families.ts';
 import type { Answer, Asker, Query, Stage } from './stage.ts';
 import { chainOf, verdictOf } from './verdict.ts';
 
-/** What is counted of the cache. */
+/** Counters of the cache. */
 export interface CacheTallies {
   readonly hits: { add(): void };
   readonly misses: { add(): void };
-  /** Of answers that were still fresh. */
+  /** Evictions of answers that were still fresh. */
   readonly evictions: { add(): void };
 }
 
 /** N4: how long what speculation brought waits for its walk: a libc walks five steps over the loopback in a few ms. */
 const HOLD: Milliseconds = 2_000;
-/** The same for denials: long enough for most walks, and a name that is made meanwhile is found by the next one (C2). */
+/**
+ * N4: how long a denial that speculation fetched is kept: long enough for most walks; the next walk finds a name that
+ * was created since (C2).
+ */
 const DENIAL_HOLD: Milliseconds = 500;
 
 /** C4: what RFC 8767 §5 lets it be at most is a week; addresses that are a day old lead nowhere more often than not. */
@@ -114,7 +117,7 @@ export class AnswerCache {
   private lifeOf(query: Query, message: Message): Span {
     const ttl = lowestTtl(message) * 1000;
     const fresh = Math.max(ttl, query.speculative === true ? HOLD : 0);
-    // What nobody gave a life has none after it.
+    // An answer with TTL 0 is never served stale.
     return { fresh, alone: fresh, stale: ttl === 0 ? 0 : STALE };
   }
 

@@ -2,7 +2,7 @@ import { isAtOrBelow, labelsOf, lastLabel, type Name } from '../wire/name.ts';
 import { isIanaTld } from './iana-tlds.ts';
 import type { Expansion } from './stage.ts';
 
-/** What the operator says of expansions. */
+/** Settings by which the operator denies expansions. */
 export interface DeniedByUs {
   /** Names whose expansions do not exist (N6). */
   readonly pin: readonly Name[];

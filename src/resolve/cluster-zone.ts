@@ -113,7 +113,9 @@ export class ClusterZone {
     return seen !== undefined && this.options.clock.now() - seen < NAMESPACE_LIFE;
   }
 
-  /** The point whose denial would answer every name with this base's last label under its suffix (N3); none elsewhere. */
+  /**
+   * The point whose denial would answer every name with this base's last label under its suffix (N3); none elsewhere.
+   */
   pointFor(expansion: Expansion): Name | undefined {
     const point = joinNames(`${lastLabel(expansion.base)}.`, expansion.suffix);
     return cutPoints(point, this.domain).includes(point) ? point : undefined;
@@ -149,8 +151,9 @@ export class ClusterZone {
     const verdict = verdictOf(answer.message, query);
     if (verdict === 'nxdomain') {
       const proof = negativeProof(answer.message, query.qname);
-      // A zone inside Z that another server serves has an MNAME of its own, and so has a denial that a sidestub makes
-      // itself.
+      // Not from a delegated zone inside Z, whose server has another MNAME, and not from another sidestub, which has
+      // its
+      // own.
       if (proof?.zone === this.domain && proof.mname !== OWN_MNAME) {
         conformance.sawMname(proof.mname);
       }

@@ -70,7 +70,7 @@ class Walks {
   }
 
   async answer(query: Query, first: Expansion): Promise<Answer> {
-    // Asked for the client as well: it begins the speculation that brings all the rest.
+    // The client's own question: it starts the speculation that fetches the other answers.
     const own = this.next(query);
     // It may fail before anything awaits it.
     own.catch(() => undefined);

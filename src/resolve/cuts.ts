@@ -98,7 +98,7 @@ export class Cuts {
     if (!trusted() || !cutPoints(point, zone).includes(point)) return;
     if (verdictOf(answer.message, question) === 'failure') return;
     const proof = negativeProof(answer.message, point);
-    // What a sidestub upstream denies by its configuration says nothing of the zone.
+    // A denial that a sidestub upstream makes from its configuration says nothing about the zone.
     if (proof?.mname === OWN_MNAME) return;
     if (
       !deniesName(answer.message, question) ||

@@ -26,7 +26,7 @@ const LIVES: Readonly<Record<DenialKind, DenialLife>> = {
   tld: { alone: USUAL, besideAddresses: USUAL, isHeld: true },
 };
 
-/** What the denial of an expansion in the cluster zone may hide. */
+/** Which kind of name the denial of an expansion in the cluster zone may hide. */
 export function denialKindOf(list: SearchList, { base }: Expansion): DenialKind {
   const last = lastLabel(base);
   // `_http._tcp.api`: an SRV record of the service `api`.
@@ -36,7 +36,7 @@ export function denialKindOf(list: SearchList, { base }: Expansion): DenialKind 
   return labels.length === 2 && !list.isFqdnLike(base) ? 'brief' : 'usual';
 }
 
-/** What hangs on the answer to another sidestub's probe: denials of all names below the point (N3, N7). */
+/** The kind for another sidestub's probe, whose denial will answer for all names below the point (N3, N7). */
 export function probedKindOf(point: Name): DenialKind {
   return isIanaTld(point.slice(0, point.indexOf('.'))) ? 'tld' : 'usual';
 }
@@ -51,7 +51,7 @@ export function outerDenialLife(longest: Milliseconds): DenialLife {
   return { alone: longest, besideAddresses: longest, isHeld: true };
 }
 
-/** A negative answer that nobody is to keep (RFC 2308 §5). */
+/** The same negative answer with TTL 0: not to be cached (RFC 2308 §5). */
 export function withoutLife(message: Message): Message {
   return { ...message, authority: message.authority.map((rr) => ({ ...rr, ttl: 0 })) };
 }

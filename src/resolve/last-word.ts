@@ -74,7 +74,7 @@ export class LastWords {
    * walk.
    */
   private leadsOn(query: Query, { message }: Answer): boolean {
-    // What another sidestub asks for a proof is no step (N7).
+    // Another sidestub's question for a proof is no step of a walk (N7).
     if (query.fromProbe === true || !isAddressQuery(query)) return false;
     const { expansion, qname } = query;
     if (verdictOf(message, query) === 'nodata' && this.hasAddresses(siblingOf(query))) return true;

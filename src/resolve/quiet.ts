@@ -11,7 +11,7 @@ const MOST: Milliseconds = 3_000;
 const TIMES_USUAL = 4;
 /** Where nothing is known of its answers: what C4 waits for an address. */
 const UNKNOWN: Milliseconds = 800;
-/** How much of an average the newest answer is. */
+/** The weight of a new sample in the moving average of response times. */
 const WEIGHT = 1 / 8;
 /** A question that has been out for so long alone says nothing of now: the next one is waited for. */
 const PAUSE: Milliseconds = 2_000;

@@ -67,7 +67,7 @@ export function repetition({
       verdict === 'data'
         ? end
         : Math.min(end, now + walkLimit(query, answer), siblingLimit(query, answer, verdict));
-    // What was only held for its walk has no life of its own (N4).
+    // An answer that is only kept for its walk (N4) may not be repeated.
     return until > now ? { agedAt, until, isExpansion: expansion } : undefined;
   };
 }
@@ -77,7 +77,7 @@ function timeToRepeat(ttl: Seconds): Seconds {
   return Math.min(ttl, renewableFor(ttl));
 }
 
-/** A stale answer and a repair are for this one question (C4, F5), and a remark is sent with each answer (C1). */
+/** A stale or repaired answer is for this one question (C4, F5); an answer with an EDE (C1) is rendered each time. */
 function isForOnce({ source, ede, message }: Answer): boolean {
   if (isUnfinished(message) || message.otherOwner === true) return true;
   return source === 'stale' || source === 'failure' || ede !== undefined;

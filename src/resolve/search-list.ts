@@ -18,7 +18,7 @@ import type { Expansion } from './stage.ts';
  * daemon serves pods of all namespaces.
  */
 export class SearchList {
-  /** Those that the daemon knows, in the client's order. */
+  /** The suffixes that the daemon knows, in the client's order. */
   readonly suffixes: readonly Name[];
   /** The cluster zone Z; absent where no suffix names one. */
   readonly zone: Name | undefined;

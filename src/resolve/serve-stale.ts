@@ -96,7 +96,7 @@ class Renewals {
     });
   }
 
-  /** Without end: as long as the question is out. */
+  /** When the stale answer is due; infinity while only an answer or a failure of upstream can decide. */
   private dueAt({ qname }: Query, { when }: LastWord): Milliseconds {
     const { clock, isSilent, quietFrom } = this.options;
     const now = clock.now();

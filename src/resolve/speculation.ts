@@ -80,7 +80,7 @@ export class Speculation {
     const tld = lastLabel(base);
     if (publicTlds.has(tld) || zone === undefined || list.inZone(base)) return true;
     if (zone.conforms) return zone.denied(`${tld}.svc.${zone.domain}`);
-    // Without proofs the expansions' own denials are all there is to go by.
+    // If the zone gives no proofs, only the denials of the expansions themselves count.
     return Promise.all(inZone).then((denials) => denials.every((denied) => denied));
   }
 

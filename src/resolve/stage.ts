@@ -36,7 +36,7 @@ export interface Query extends Question {
   readonly again?: Again;
 }
 
-/** A name that a client's search list made. */
+/** A name that a client's search list produced: base + suffix. */
 export interface Expansion {
   readonly base: Name;
   readonly suffix: Name;
@@ -60,7 +60,9 @@ export interface Answer {
   readonly age: Seconds;
   /** When {@link age} was 0, on the program's clock; absent if that is not known. */
   readonly freshAt?: Milliseconds;
-  /** The message as upstream sent it and the memory keeps it: a stage that puts another in its place leaves this one. */
+  /**
+   * The message as upstream sent it and the memory keeps it: a stage that puts another in its place leaves this one.
+   */
   readonly kept?: Message;
   readonly ede?: Ede;
   /** Why upstream has not answered, where that is why there is no answer. */

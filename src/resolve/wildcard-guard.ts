@@ -95,7 +95,7 @@ class Guard {
       // Addresses that stood under another name prove nothing of the suffix (C1).
       (answer) => new Set(answer.message.otherOwner === true ? [] : addressesOf(answer, qtype)),
       () => {
-        // No answer says nothing: the next name asks again.
+        // Without an answer nothing is known of the suffix: the next name asks again.
         this.probes.delete(key);
         return new Set<string>();
       },

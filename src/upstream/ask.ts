@@ -101,7 +101,9 @@ export class Ask implements SendOwner {
     this.send(this.first, Number.POSITIVE_INFINITY);
   }
 
-  /** The server answers others, so that it is not away: what is left of the sends may be needed now (U2). */
+  /**
+   * The server answers other questions, so it is not away and our datagram was lost: the third one is sent now (U2).
+   */
   onServerHeard(): void {
     if (this.rounds > 2 && !this.heard) this.sendThird();
   }
@@ -156,7 +158,7 @@ export class Ask implements SendOwner {
       this.parts.tallies.retransmissions.add();
       this.nextRoundAfter(2 * this.timeout);
     } else if (this.rounds === 3) {
-      // What another server took over is no datagram of this one's.
+      // If another server took the resend over, this one still has a datagram left.
       if (this.isThere || this.sends.count('udp') < 2) this.sendThird();
       this.startTcp('silence');
       this.nextRoundAfter(TCP_RESEND);
@@ -375,7 +377,9 @@ export class Ask implements SendOwner {
     this.parts.health.missed(this.startedAt);
   }
 
-  /** Nothing more will come: what a truncated reply holds counts, if it holds anything; then the word that refused EDNS. */
+  /**
+   * Nothing more will come: what a truncated reply holds counts, if it holds anything; then the word that refused EDNS.
+   */
   private conclude(reason: UpstreamFailure, error?: Error): void {
     // Where there was no room here, nothing shows that the server is silent.
     if (!this.heard && reason !== 'full') this.countMissed();

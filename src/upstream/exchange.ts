@@ -34,7 +34,7 @@ export interface UpstreamListener {
   onRefused?(): void;
 }
 
-/** What a question has behind it that waited before it came to an upstream. */
+/** How long a question has waited before it was handed to an upstream. */
 export interface Waited {
   /** When it was asked: its deadline counts from then (U2). */
   readonly since: Milliseconds;

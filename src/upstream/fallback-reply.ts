@@ -5,7 +5,7 @@ import { asTruncated, type Reply, saysSomething } from './reply.ts';
 export class FallbackReply {
   /** A reply with TC. */
   truncated: Message | undefined;
-  /** What is whole of a damaged reply (U3). */
+  /** The intact part of a damaged reply (U3). */
   partial: Message | undefined;
   /** The server's own octets could not be read. */
   malformed = false;

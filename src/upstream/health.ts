@@ -48,12 +48,12 @@ export class Health {
     return this.unanswered >= DOUBTFUL_QUESTIONS;
   }
 
-  /** When it last said anything, to whatever question. */
+  /** When it last replied to any question. */
   get lastReplyAt(): Milliseconds {
     return this.lastReply;
   }
 
-  /** A reply of the server matched: nothing that was silent before counts. */
+  /** The server replied to a question: earlier silence no longer counts. */
   heard(): void {
     this.lastReply = this.clock.now();
     if (this.unanswered === 0) return;
@@ -66,7 +66,7 @@ export class Health {
     this.onBack();
   }
 
-  /** A question that was sent at `since` has waited long enough to say that it stays unanswered. */
+  /** A question that was sent at `since` counts as unanswered. */
   missed(since: Milliseconds): void {
     this.silentSince = this.unanswered === 0 ? since : Math.min(this.silentSince, since);
     this.unanswered++;

@@ -14,12 +14,12 @@ import {
 } from './https-request.ts';
 import type { TlsDialer } from './tls-dialer.ts';
 
-/** What of a dialer is used. */
+/** The part of a dialer that a connection needs. */
 export type HttpsDialer = Pick<TlsDialer, 'name' | 'dial' | 'protocol'>;
 
 /** What a connection tells. */
 export interface ConnectionOwner {
-  /** It takes requests now. */
+  /** The connection is ready for requests. */
   onReady(): void;
   /** @param problem - Why it never took a request; nothing where it could. */
   onEnd(connection: HttpsConnection, problem: Error | undefined): void;
@@ -99,7 +99,7 @@ export class HttpsConnection {
         socket.alpnProtocol === 'h2'
           ? http2Session(origin, socket, () => this.retire())
           : await http1Session(origin, socket);
-      // It may be over before undici is loaded.
+      // The socket may have closed while undici was loading.
       if (socket.destroyed) return;
       this.session = session;
       this.watch();
@@ -118,7 +118,7 @@ export class HttpsConnection {
     else this.timer = this.clock.after(GRACE, () => this.destroy());
   }
 
-  /** What only rests is closed after a while, and does not keep the process alive. */
+  /** An idle connection is closed after a while, and does not keep the process alive. */
   private watch(): void {
     if (!this.isIdle) {
       this.socket.ref();

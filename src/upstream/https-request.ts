@@ -33,7 +33,7 @@ export interface HttpSession {
 /** A request that got no answer because of its connection or its server; the next one may be answered. */
 export class RequestLost extends Error {
   override readonly name = 'RequestLost';
-  /** Of Node or undici: `ERR_HTTP2_STREAM_ERROR`, `ECONNRESET`, `UND_ERR_SOCKET`. */
+  /** An error code of Node or undici: `ERR_HTTP2_STREAM_ERROR`, `ECONNRESET`, `UND_ERR_SOCKET`. */
   readonly code: string;
 
   constructor(code: string, cause?: unknown) {
@@ -52,7 +52,7 @@ export function requestLost(cause: unknown): RequestLost {
 export const MAX_MESSAGE_OCTETS = 65_535;
 /** S1: what a response may say beside its body; DoH servers say a few hundred octets. */
 export const MAX_HEADER_OCTETS = 16_384;
-/** As over TCP: below what servers close after on their own. */
+/** As over TCP: shorter than the idle timeouts of servers. */
 export const IDLE: Milliseconds = 5_000;
-/** What is out when no more is taken has been waited for by then: U2's deadline. */
+/** How long a closing connection waits for the requests in flight: U2's deadline. */
 export const GRACE: Milliseconds = 4_500;

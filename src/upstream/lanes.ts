@@ -27,7 +27,7 @@ export type LaneOrder =
  */
 export const AUTO_DELAY: Milliseconds = 1;
 
-/** What a {@link Stagger} is to a pair. */
+/** The part of a {@link Stagger} that a pair needs. */
 export type PairOrder = Pick<Stagger, 'isOn' | 'saw'>;
 
 /** What the pairs of one upstream share. */
@@ -52,7 +52,7 @@ export function lanes(options: LanesOptions): Upstream {
 class Lanes implements Upstream {
   readonly name: string;
   private readonly options: LanesOptions;
-  /** Those with a question upstream that others wait for. */
+  /** Pairs with a question in flight, by name. */
   private readonly pairs = new Map<string, Pair>();
 
   constructor(options: LanesOptions) {
@@ -161,9 +161,9 @@ class Pair {
 /** One question of a pair: it passes the answer on, and tells the pair when the other need not wait for it. */
 class Half implements UpstreamListener {
   readonly question: Outgoing;
-  /** Since when it waits, where it does. */
+  /** Since when it has waited; absent if it was sent at once. */
   waited: Waited | undefined;
-  /** Where both were out at once. */
+  /** Set if both questions were in flight at once. */
   staggered: StaggeredPair | undefined;
   private readonly pair: Pair;
   private readonly listener: UpstreamListener;
@@ -199,7 +199,7 @@ class Half implements UpstreamListener {
   }
 }
 
-/** What became first of a question: its answer, or its retransmission timer. */
+/** What came first for a question: its answer, its failure, or its retransmission timer. */
 type Fate = 'answered' | 'failed' | 'slow';
 
 /** A pair of which both questions were out at once: it tells its server's {@link Stagger} how they fared. */

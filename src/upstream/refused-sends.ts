@@ -20,7 +20,7 @@ export class RefusedSends {
     return this.timer !== undefined;
   }
 
-  /** One was refused. */
+  /** A datagram was refused. */
   note(): void {
     if (this.timer !== undefined) return;
     this.timer = this.clock.after(this.delay, () => {

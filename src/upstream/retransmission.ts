@@ -64,7 +64,7 @@ function smooth(estimate: Milliseconds | undefined, sample: Milliseconds): Milli
   return estimate === undefined ? sample : estimate + (sample - estimate) / 8;
 }
 
-/** How long a server that is not asked keeps its place among its equals. */
+/** How long a measured round trip counts for the choice among equals. */
 const RECENT: Milliseconds = 30_000;
 /** U2: about the spread of a cluster DNS over one node hop, and far below the 5 s that libc waits. */
 const TIMEOUT_WITHOUT_SAMPLES: Milliseconds = 150;

@@ -3,7 +3,7 @@ import { lruMap } from '../lru-map.ts';
 import type { Name } from '../wire/name.ts';
 import type { Question } from '../wire/question.ts';
 
-/** What the choice knows of a server. */
+/** What the selection knows about a server. */
 export interface Selectable {
   readonly dead: boolean;
   /** Silent of late: its equals are asked before it, and in its place. */
@@ -28,7 +28,7 @@ export interface Candidate<S extends Selectable> {
 export class Selection<S extends Selectable> {
   private readonly groups: readonly (readonly S[])[];
   private readonly clock: Clock;
-  /** Where there is nothing to choose. */
+  /** The candidates if there is only one server. */
   private readonly only: Candidate<S>[] | undefined;
   private readonly pairs = lruMap<Name, { readonly server: S; readonly until: Milliseconds }>(
     MAX_PAIRS,

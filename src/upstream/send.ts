@@ -13,14 +13,16 @@ export interface SendOwner {
   takeSend(transport: UpstreamTransport): boolean;
 }
 
-/** One message of a question: it hears for the question, so that each send is one object and no closures. */
+/**
+ * One message of a question. It is the listener for its reply, so that each send allocates one object and no closures.
+ */
 export class Send implements ReplyListener {
   readonly transport: UpstreamTransport;
   readonly at: Milliseconds;
   readonly edns: boolean;
   /** Absent only while it is being sent. */
   exchange: Exchange | undefined;
-  /** It brought a malformed message; it still listens, since that may have come from another sender (U3). */
+  /** It received a malformed message. It still listens, since that may have come from another sender (U3). */
   malformed = false;
   private readonly owner: SendOwner;
 
@@ -49,12 +51,12 @@ export class Send implements ReplyListener {
   }
 }
 
-/** The messages of one question: which are out, and how many went each way. */
+/** The messages of one question: which are in flight, and how many were sent over each transport. */
 export class Sends {
-  /** In the order of sending. */
+  /** Oldest first. */
   private readonly open: Send[] = [];
   private readonly plain = new Set<UpstreamTransport>();
-  /** One with an OPT has brought what cannot be read. */
+  /** A message with an OPT got a reply that cannot be read. */
   malformedOpt = false;
   private readonly counts = { udp: 0, tcp: 0, tls: 0, https: 0 };
   /** Datagrams that this machine refused to send. */
@@ -65,7 +67,7 @@ export class Sends {
     return this.open.length;
   }
 
-  /** How many were sent this way. */
+  /** How many were sent over this transport. */
   count(transport: UpstreamTransport): number {
     return this.counts[transport];
   }
@@ -80,12 +82,14 @@ export class Sends {
     this.refusedHere++;
   }
 
-  /** One more has gone this way: what a transport sends again by itself counts as well. */
+  /** Counts a send over this transport, including those that the transport repeats by itself. */
   note(transport: UpstreamTransport): void {
     this.counts[transport]++;
   }
 
-  /** Whether one with an OPT is out, or was malformed, and none without has gone: the next shows if it is the OPT (U4). */
+  /**
+   * Whether one with an OPT is out, or was malformed, and none without has gone: the next shows if it is the OPT (U4).
+   */
   missesPlain(transport: UpstreamTransport): boolean {
     return !this.plain.has(transport) && this.hasSilentOpt(transport);
   }

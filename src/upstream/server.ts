@@ -119,7 +119,7 @@ export class Server {
     return this.roundTrips[this.options.timerClass?.(question) ?? 'other'];
   }
 
-  /** One in two without an OPT: a server that does not answer one kind may answer the other (U4). */
+  /** Every second probe goes without an OPT: a server may answer only one of the two kinds (U4). */
   private probeEitherWay(): Exchange | undefined {
     return this.probe(this.edns.usable && this.probes++ % 2 === 0);
   }

@@ -24,7 +24,7 @@ const LONGEST_SERIAL: Milliseconds = 60 * 60_000;
  */
 export class Stagger {
   private readonly options: StaggerOptions;
-  /** Of the last pairs, the latest first: whether they clashed. */
+  /** Whether each of the last pairs clashed, newest first. */
   private recent: boolean[] = [];
   private serialFor: Milliseconds = FIRST_SERIAL;
   /** Set while pairs are serial. */
@@ -46,7 +46,7 @@ export class Stagger {
 
   /** A pair of which both were out at once has shown how it fares. */
   saw(isClash: boolean): void {
-    // Those that were out when pairs became serial say nothing new.
+    // Pairs that were in flight when the server became serial do not count.
     if (this.serialUntil !== undefined) return;
     this.recent = [isClash, ...this.recent].slice(0, PAIRS);
     if (this.recent.filter((each) => each).length < CLASHES) return;

@@ -31,17 +31,17 @@ export interface StreamServer {
   readonly padded: boolean;
   /** How long it may owe an answer without a word before new questions go elsewhere. */
   readonly silenceLimit: Milliseconds;
-  /** Another number after a change that connections from before do not know of. */
+  /** Changes when older connections must take no more questions. */
   readonly generation: number;
   /** Opens a socket. @param onOpen - Called, later, when the server may be written to. */
   dial(onOpen: () => void): Socket;
 }
 
-/** Who owns a connection. */
+/** The owner of a connection. */
 export interface ConnectionOwner {
-  /** It takes no more questions; what waits on it still may be answered. */
+  /** The connection takes no more questions; those in flight may still be answered. */
   onRetired(): void;
-  /** It is gone. @param waiting - What had no answer, oldest first. */
+  /** The connection is closed. @param waiting - The unanswered questions, oldest first. */
   onLost(error: UpstreamError, waiting: readonly InFlight[]): void;
 }
 
@@ -52,7 +52,7 @@ interface Sent {
 
 /** One connection to a server: connects when it is made, closes after 5 s without questions. */
 export class StreamConnection {
-  /** Of its server when it was made. */
+  /** Its server's generation when it was made. */
   readonly generation: number;
   private readonly server: StreamServer;
   private readonly clock: Clock;
@@ -62,7 +62,7 @@ export class StreamConnection {
   private readonly deframer = new Deframer();
   /** By ID, oldest first. An ID stays taken after its question was given up: the answer may still come. */
   private readonly sent = new Map<number, Sent>();
-  /** What was asked before the server might be told. */
+  /** Queries from before the connection was open. */
   private unsent: Uint8Array[] = [];
   private readonly limit: number;
   private askedCount = 0;

@@ -38,7 +38,7 @@ export class TlsDialer {
     return this.chosen;
   }
 
-  /** Another number after the CA file changed: connections from before are to take no more questions. */
+  /** Changes with the CA file: connections from before must take no more questions. */
   get generation(): number {
     try {
       return this.roots.current().generation;
@@ -83,7 +83,7 @@ export class TlsDialer {
       ...(serverName === undefined ? {} : { servername: serverName }),
     });
     socket.setNoDelay(true);
-    // Too long ago for any session that comes before the server is believed.
+    // Before the server is authenticated, a session counts as too old to be resumed.
     let provenAt: Milliseconds = Number.NEGATIVE_INFINITY;
     socket.on('session', (octets) => {
       this.session = { octets, generation, provenAt };

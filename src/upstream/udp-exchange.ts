@@ -34,7 +34,7 @@ export function udpTransport(
   tallies: UpstreamTallies,
   limit: UdpSocketLimit,
 ): Transport {
-  // In the order of sending.
+  // Oldest first.
   const open = new Set<UdpExchange>();
   const full = () => new UpstreamError('full', `udp sockets to ${address.name}: ${limit.sockets}`);
   const makeRoom = (): boolean => {

@@ -15,7 +15,7 @@ const SERVFAIL_RETRIES = 2;
 /** M7: what fits the buffer of a release without TCP. */
 const UDP_OCTETS = 512;
 
-/** The state of a question beside its answer: a stream that is open for it keeps it from being resent. */
+/** The state of a question that has no answer yet. It is not resent while it has an open TCP connection. */
 interface Slot {
   readonly question: PairQuestion;
   reply?: Reply;

@@ -21,7 +21,7 @@ export interface Step {
   readonly name: Name;
   /** The element of the search list in the name; absent when it was asked as it is. */
   readonly suffix?: Name;
-  /** Since the walk began. */
+  /** Milliseconds since the walk began. */
   readonly started: Milliseconds;
   readonly ended: Milliseconds;
   /** Datagrams and stream messages sent, resends and every nameserver included. */

@@ -1,5 +1,5 @@
-// `npm run mutate [-- FOLDER|FILE …]`: breaks each expression of src/wire, src/resolve and src/upstream in turn, and
-// lists what no test notices.
+// `npm run mutate [-- FOLDER|FILE …]`: breaks each expression of src/wire, src/memory, src/resolve and src/upstream in
+// turn, and lists what no test notices.
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { LogLevel, MutantResult } from '@stryker-mutator/api/core';
@@ -20,7 +20,7 @@ process.env['NODE_COMPILE_CACHE'] = join(ROOT, KEPT, 'compiled');
 process.env['TAP_BAIL'] = '1';
 
 const words = process.argv.slice(2);
-const sources = (words.length > 0 ? words : ['wire', 'resolve', 'upstream']).flatMap(sourceFiles);
+const sources = (words.length > 0 ? words : ['wire', 'memory', 'resolve', 'upstream']).flatMap(sourceFiles);
 // Entries whose line has changed since: they would leave their mutant unexplained.
 const stale = SURVIVORS.filter((each) => sources.includes(each.file) && lineOf(each) === 0);
 for (const { file, code } of stale)

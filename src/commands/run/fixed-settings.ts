@@ -1,6 +1,6 @@
 import type { Settings } from '../../config/settings.ts';
 
-/** What is made once, when the daemon starts, by its path in the configuration file. */
+/** Settings that only a restart can change, by their path in the configuration file. */
 const fixed: Readonly<Record<string, (settings: Settings) => unknown>> = {
   'listen.io': ({ listen }) => listen.io,
   threads: ({ threads }) => threads,

@@ -8,7 +8,7 @@ export interface MemoryTrimOptions {
   readonly clock: Clock;
   /** Returns the C library's unused memory to the system. */
   readonly trim: () => void;
-  /** Another number when something was done since the last look. */
+  /** A counter that changes when the daemon has done work. */
   readonly work: () => number;
 }
 
@@ -18,7 +18,7 @@ export interface MemoryTrimOptions {
  */
 export class MemoryTrim {
   private readonly options: MemoryTrimOptions;
-  /** What there was to see at the last look. The start is work, too. */
+  /** The counter at the last check; NaN at first, so that the start counts as work. */
   private seen = Number.NaN;
   private timer: Timer | undefined;
 

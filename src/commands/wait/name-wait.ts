@@ -14,7 +14,7 @@ export interface NameWaitOptions {
   readonly onRetry?: (name: string, reason: string) => void;
 }
 
-/** What became of it. */
+/** The result of waiting for one name. */
 export interface NameWait {
   readonly name: string;
   readonly resolved: boolean;

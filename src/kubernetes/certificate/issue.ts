@@ -24,10 +24,10 @@ const DAY = 86_400_000;
 const CLOCK_SKEW = 3_600_000;
 
 /**
- * Makes an authority and a server's certificate of it, on P-256. The authority's key is thrown away, so that nothing but
- * this certificate is ever vouched for by it.
+ * Makes a CA and a server certificate signed by it, on P-256. The CA's key is thrown away, so that it can never sign
+ * another certificate.
  *
- * @param names - What the server is asked for by: DNS names.
+ * @param names - The DNS names of the server.
  * @see RFC 5280 §4.1, §4.2
  */
 export function issueCertificate(names: readonly string[], now: Date, days: number): Issued {

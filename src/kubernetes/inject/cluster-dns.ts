@@ -114,7 +114,7 @@ function clusterFirst(
   cluster: ClusterDns | undefined,
   namespace: string | undefined,
 ): DnsConfig | string {
-  // In a pod network the second means the first; with hostNetwork nothing is injected.
+  // Without hostNetwork both mean the same, and pods with hostNetwork are not injected.
   if (policy !== 'ClusterFirst' && policy !== 'ClusterFirstWithHostNet') {
     return `dnsPolicy ${policy}: only the node knows its nameservers; mode overlay leaves them as they are`;
   }

@@ -30,7 +30,7 @@ import {
 export interface InjectionOptions extends Choices {
   readonly image: string;
   readonly pullPolicy?: string | undefined;
-  /** By which nodes pull the image, beside the pod's own. */
+  /** Image pull secrets for sidestub's image, added to the pod's own. */
   readonly pullSecrets: readonly string[];
   readonly runAsUser?: number | 'none' | undefined;
   /** Where the pod is to run: a pod made by a controller does not say. */
@@ -48,13 +48,13 @@ export interface InjectionOptions extends Choices {
   readonly restorable: boolean;
 }
 
-/** What becomes of a pod. */
+/** The result for one pod. */
 export type Injection = Injected | NotInjected;
 
 export interface Injected {
   readonly outcome: 'injected' | 'unchanged';
   readonly mode: Mode;
-  /** Empty where the pod has it all. */
+  /** Empty if the pod needs no change. */
   readonly patch: JsonPatch;
   /** Where the result may differ from what a user expects: one clause each, without a full stop. */
   readonly warnings: readonly string[];
@@ -172,7 +172,7 @@ function addedSecrets(patch: JsonPatch): (readonly [pointer: string, was: Restor
   });
 }
 
-/** What looks like ours and was there before. */
+/** Elements that look like ours but were there before injection. */
 function ownElements(pod: Pod): (readonly [pointer: string, was: Restored])[] {
   const { initContainers = [], containers, volumes = [], sysctls = [] } = pod;
   const places = [
@@ -274,7 +274,7 @@ function pullSecrets(
   { imagePullSecrets, initContainers }: Pod,
   options: InjectionOptions,
 ): AddOperation[] {
-  // Those of an existing sidecar were chosen by someone.
+  // A user chose those of an existing sidecar.
   if (initContainers?.some(({ name }) => name === SIDECAR) === true) return [];
   const missing = options.pullSecrets.filter((name) => imagePullSecrets?.includes(name) !== true);
   return [

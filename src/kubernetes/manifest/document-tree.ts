@@ -35,7 +35,7 @@ export interface DocumentTree {
 
 /** Something that cannot be read. */
 export interface TreeProblem {
-  /** In the document's text. */
+  /** An offset in the document's text. */
   readonly offset: number;
   readonly reason: string;
 }

@@ -99,7 +99,7 @@ export class FlowEditor extends CollectionEditor {
     }
   }
 
-  /** With the comma before it; if nothing that stays precedes it, with the comma after it. */
+  /** Removes an element and the comma before it, or the comma after it if no remaining element comes before. */
   private removeOne(spans: readonly Span[], index: number, isBehind: boolean): void {
     const [before, span, after] = [spans[index - 1], spans[index], spans[index + 1]];
     const from = isBehind ? before?.to : span?.from;

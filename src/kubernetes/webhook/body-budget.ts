@@ -1,8 +1,8 @@
 /** A body that is still arriving. */
 export interface BodyShare {
-  /** More of it has come. */
+  /** Counts octets that have arrived. */
   take(octets: number): void;
-  /** It is whole, or given up. Harmless afterwards. */
+  /** The body is complete, or was given up. May be called again. */
   end(): void;
 }
 
@@ -15,7 +15,7 @@ export interface BodyShare {
 export class BodyBudget {
   private readonly maxOctets: number;
   private held = 0;
-  /** In the order in which they began. */
+  /** Oldest first. */
   private readonly bodies = new Map<BodyShare, { octets: number; readonly cut: () => void }>();
 
   constructor(maxOctets: number) {

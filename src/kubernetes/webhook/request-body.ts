@@ -18,7 +18,7 @@ export class RequestError extends Error {
 export interface BodyOptions {
   readonly path: string;
   readonly maxOctets: number;
-  /** What all bodies hold together. */
+  /** The memory that all bodies share. */
   readonly budget: BodyBudget;
 }
 
