@@ -20,7 +20,9 @@ process.env['NODE_COMPILE_CACHE'] = join(ROOT, KEPT, 'compiled');
 process.env['TAP_BAIL'] = '1';
 
 const words = process.argv.slice(2);
-const sources = (words.length > 0 ? words : ['wire', 'memory', 'resolve', 'upstream']).flatMap(sourceFiles);
+const sources = (words.length > 0 ? words : ['wire', 'memory', 'resolve', 'upstream']).flatMap(
+  sourceFiles,
+);
 // Entries whose line has changed since: they would leave their mutant unexplained.
 const stale = SURVIVORS.filter((each) => sources.includes(each.file) && lineOf(each) === 0);
 for (const { file, code } of stale)
