@@ -11,7 +11,6 @@ import {
   AGAIN,
   LATE,
   MAX_SENDS,
-  PARTIAL_WAIT,
   RESEND_WITHOUT_TOKEN,
   type RoundTrips,
   TCP_RESEND,
@@ -125,18 +124,16 @@ export class Ask implements SendOwner {
     return send;
   }
 
-  /** The first resend goes without, unless the client needs it: some servers drop what has an OPT (U4). */
+  /** After a send whose OPT brought nothing, all go without, unless the client needs it: some servers drop an OPT (U4). */
   private wantsOpt(transport: UpstreamTransport): boolean {
     if (this.fallback.refusal !== undefined || !this.parts.edns.usable) return false;
     const mayBePlain = (transport === 'udp' || transport === 'tcp') && !this.question.dnssecOk;
-    return !(mayBePlain && this.sends.missesPlain(transport));
+    return !(mayBePlain && this.sends.hasSilentOpt(transport));
   }
 
   /** RFC 9520 §3.1: what a transport sends again by itself counts as well. */
   takeSend(transport: UpstreamTransport): boolean {
-    if (!this.sends.mayGo(transport, MAX_SENDS)) return false;
-    this.sends.note(transport);
-    return true;
+    return this.sends.take(transport, MAX_SENDS);
   }
 
   private nextRoundAfter(delay: Milliseconds): void {
@@ -236,23 +233,29 @@ export class Ask implements SendOwner {
       if (suspicion === 'wrong-id') this.startTcp('wrong-id');
       return;
     }
-    this.fallback.malformed = true;
     this.fallback.partial ??= partial;
     this.heard = true;
     this.parts.health.heard();
-    // Some servers put their answer after the query's OPT, where no client can read it (U4).
-    if (send.edns) this.sends.malformedOpt = true;
-    if (send.edns && !this.wantsOpt('udp')) this.send('udp');
+    this.onMalformed(send);
     this.leaveUdp('malformed');
+  }
+
+  /** Some servers put their answer after the query's OPT: those are asked without (U4). @returns Whether this was. */
+  private onMalformed({ edns, transport }: Send): boolean {
+    this.fallback.malformed = true;
+    if (edns) this.sends.malformedOpt = true;
+    if (!edns || this.wantsOpt(transport) || this.sends.hasPlainOut(transport)) return false;
+    return this.send(transport) !== undefined;
   }
 
   /** The server has spoken, and over UDP it will not say anything better: no more datagrams, TCP or nothing. */
   private leaveUdp(cause: TcpFallback): void {
     this.stopRounds();
     this.reportSlow();
-    this.startTcp(cause);
-    const span = this.fallback.partial === undefined ? SILENCE : PARTIAL_WAIT;
-    this.betterWait ??= this.parts.clock.after(span, () => this.conclude('timeout'));
+    // TCP that failed during an outage says nothing about a server that is back: that is asked once more.
+    const isBack = this.rounds > 2 && this.betterWait === undefined && !this.sends.isOut('tcp');
+    this.startTcp(cause, isBack ? MAX_SENDS + 1 : 1);
+    this.betterWait ??= this.parts.clock.after(this.fallback.wait, () => this.conclude('timeout'));
     if (!this.sends.isOut('tcp') && !this.mayStillCome) this.conclude('network');
   }
 
@@ -267,16 +270,17 @@ export class Ask implements SendOwner {
     return this.fallback.partial !== undefined || this.sends.awaitsPlain('udp');
   }
 
-  private startTcp(cause: TcpFallback): void {
-    if (this.sends.count('tcp') > 0) return;
+  private startTcp(cause: TcpFallback, limit = 1): void {
+    if (!this.sends.mayGo('tcp', limit)) return;
     this.parts.tallies.tcpFallbacks.add(cause);
-    this.send('tcp');
+    this.send('tcp', limit);
   }
 
   onFailure(send: Send, error: Error): void {
     this.sends.remove(send);
     const reason = error instanceof UpstreamError ? error.reason : undefined;
     if (reason === undefined || reason === 'closed') this.fail(error);
+    else if (reason === 'malformed' && this.onMalformed(send)) return;
     else if (send.transport !== 'udp') this.onStreamFailure(reason, error);
     else if (reason === 'full') this.onNoSocket(send, error);
     else this.onRefused(reason, error);
@@ -289,15 +293,12 @@ export class Ask implements SendOwner {
   private onRefused(reason: UpstreamFailure, error: Error): void {
     this.unanswered.noteRefusal(error);
     this.listener.onRefused();
-    if (reason === 'local') this.onRefusedHere();
+    if (reason === 'local') this.sends.noteRefusedHere();
+    if (reason === 'local' && !this.settled) {
+      this.refused ??= new RefusedSends(this.parts.clock, () => this.send('udp'));
+      this.refused.note();
+    }
     if (this.sends.out === 0 && !this.mayResend) this.conclude(reason, error);
-  }
-
-  private onRefusedHere(): void {
-    this.sends.noteRefusedHere();
-    if (this.settled) return;
-    this.refused ??= new RefusedSends(this.parts.clock, () => this.send('udp'));
-    this.refused.note();
   }
 
   private get mayResend(): boolean {
@@ -314,7 +315,6 @@ export class Ask implements SendOwner {
   }
 
   private onStreamFailure(reason: UpstreamFailure, error: Error): void {
-    if (reason === 'malformed') this.fallback.malformed = true;
     const spoken = this.fallback.truncated !== undefined || this.fallback.malformed;
     const isLastWord = reason === 'malformed' && !this.mayBeRead;
     if (this.mayStillCome && !isLastWord) return;

@@ -1,5 +1,8 @@
+import type { Milliseconds } from '../clock.ts';
 import type { Message } from '../wire/message.ts';
+import { SILENCE } from './patience.ts';
 import { asTruncated, type Reply, saysSomething } from './reply.ts';
+import { PARTIAL_WAIT } from './retransmission.ts';
 
 /** A server's reply that is not yet accepted: it is used if nothing better arrives. */
 export class FallbackReply {
@@ -11,6 +14,11 @@ export class FallbackReply {
   malformed = false;
   /** Its reply to EDNS; from then on the question is sent without an OPT (U4). */
   refusal: Reply | undefined;
+
+  /** How long a better reply is waited for. */
+  get wait(): Milliseconds {
+    return this.partial === undefined ? SILENCE : PARTIAL_WAIT;
+  }
 
   /** The best of it; nothing where none of it is an answer. */
   get message(): Message | undefined {

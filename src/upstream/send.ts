@@ -55,7 +55,6 @@ export class Send implements ReplyListener {
 export class Sends {
   /** Oldest first. */
   private readonly open: Send[] = [];
-  private readonly plain = new Set<UpstreamTransport>();
   /** A message with an OPT got a reply that cannot be read. */
   malformedOpt = false;
   private readonly counts = { udp: 0, tcp: 0, tls: 0, https: 0 };
@@ -82,16 +81,11 @@ export class Sends {
     this.refusedHere++;
   }
 
-  /** Counts a send over this transport, including those that the transport repeats by itself. */
-  note(transport: UpstreamTransport): void {
+  /** What a transport sends again by itself counts as well. @returns Whether it may. */
+  take(transport: UpstreamTransport, limit: number): boolean {
+    if (!this.mayGo(transport, limit)) return false;
     this.counts[transport]++;
-  }
-
-  /**
-   * Whether one with an OPT is out, or was malformed, and none without has gone: the next shows if it is the OPT (U4).
-   */
-  missesPlain(transport: UpstreamTransport): boolean {
-    return !this.plain.has(transport) && this.hasSilentOpt(transport);
+    return true;
   }
 
   /** Whether one with an OPT went this way and has brought nothing that can be read. */
@@ -104,10 +98,13 @@ export class Sends {
     return this.open.some((send) => !send.edns && send.transport === transport);
   }
 
-  /** Whether the answer to one without an OPT is still to come: one that was malformed brings nothing better. */
+  /**
+   * Whether the answer to the last one without an OPT is still to come: one that was malformed brings nothing better, and
+   * what was sent before it is lost.
+   */
   awaitsPlain(transport: UpstreamTransport): boolean {
-    const { open } = this;
-    return open.some((each) => !each.edns && !each.malformed && each.transport === transport);
+    const last = this.open.findLast((each) => !each.edns && each.transport === transport);
+    return last?.malformed === false;
   }
 
   isOut(transport: UpstreamTransport): boolean {
@@ -115,8 +112,7 @@ export class Sends {
   }
 
   add(send: Send): void {
-    this.note(send.transport);
-    if (!send.edns) this.plain.add(send.transport);
+    this.counts[send.transport]++;
     this.open.push(send);
   }
 
