@@ -191,7 +191,7 @@ export function assembleResolver(parts: ResolverParts): Resolver {
             ? AUTO_DELAY
             : undefined,
         refusedAt: (qname) => silence.refusedAt(qname),
-        isOut: (query) => flights.has(queryKey(query)),
+        outSince: (query) => flights.get(queryKey(query))?.since,
         repairs: tallies.repairs,
       }),
       // Below the families, which know a name by its A: what A denies is denied for AAAA too.

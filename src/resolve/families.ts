@@ -32,8 +32,8 @@ export interface FamiliesOptions {
    * pairs are staggered, no longer than the lane would hold it back.
    */
   readonly headStart?: (expansion: Expansion) => Milliseconds | undefined;
-  /** Whether a question is in flight. */
-  readonly isOut: (query: Query) => boolean;
+  /** Since when a question is in flight; `undefined` where it is not. */
+  readonly outSince: (query: Query) => Milliseconds | undefined;
   readonly repairs: { add(kind: RepairKind): void };
 }
 
@@ -122,13 +122,23 @@ class Pairs {
   /** F5: whether the other half of a pair that came at `came` may have failed, or may still fail. */
   mayHaveFailed(query: Query, came: Milliseconds): boolean {
     const sibling = siblingOf(query);
-    return this.failureSince(sibling, came) !== undefined || this.options.isOut(sibling);
+    return this.failureSince(sibling, came) !== undefined || this.isOut(sibling);
+  }
+
+  private isOut(query: Query): boolean {
+    return this.options.outSince(query) !== undefined;
+  }
+
+  /** F5: whether a datagram was refused on its way since the question, which came at `started`, or another that it joined. */
+  wasRefused(query: Query, started: Milliseconds): boolean {
+    const { outSince, refusedAt } = this.options;
+    return refusedAt(query.qname) >= Math.min(started, outSince(query) ?? started);
   }
 
   /** F5: NODATA, or the failure of the other half: nothing is known of the name's addresses then. */
   async besideFailure(query: Query, own: Answer, came: Milliseconds): Promise<Answer> {
     const sibling = siblingOf(query);
-    if (this.options.isOut(sibling)) await this.within(PATIENCE, this.fromSibling(query));
+    if (this.isOut(sibling)) await this.within(PATIENCE, this.fromSibling(query));
     const outcome = this.failureSince(sibling, came);
     if (outcome === undefined) return own;
     this.options.repairs.add('nodata_beside_failure');
@@ -308,7 +318,7 @@ class Half implements Asker, Expiring {
   private giveUp(): void {
     const { pairs, query, started } = this;
     if (!this.close()) return;
-    if (pairs.options.refusedAt(query.qname) >= started) {
+    if (pairs.wasRefused(query, started)) {
       // Not upstream's failure, so no NODATA; musl asks again, and the others go on with what they have.
       this.asker.onFailure(new UpstreamError('local', 'datagrams were refused on their way'));
       return;

@@ -40,7 +40,7 @@ export const OLD_FAULTS: readonly OldFault[] = [
       },
       {
         file: FAMILIES,
-        old: 'if (pairs.options.refusedAt(query.qname) >= started) {',
+        old: 'if (pairs.wasRefused(query, started)) {',
         broken: 'if (started < 0) {',
       },
     ],

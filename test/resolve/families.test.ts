@@ -70,7 +70,7 @@ interface SceneOptions {
 }
 
 const never = () => Number.NEGATIVE_INFINITY;
-const nothingOut = () => false;
+const nothingOut = () => undefined;
 
 function scene(options: SceneOptions): Scene {
   const clock = new HandClock();
@@ -93,8 +93,8 @@ function scene(options: SceneOptions): Scene {
     return started;
   };
   const { repair = true, onlyRoutable } = options;
-  const isOut = ({ qtype }: Query) => out.has(qtype);
-  const stage = families({ clock, repair, onlyRoutable, repairs, refusedAt: never, isOut });
+  const outSince = ({ qtype }: Query) => (out.has(qtype) ? 0 : undefined);
+  const stage = families({ clock, repair, onlyRoutable, repairs, refusedAt: never, outSince });
   const resolve = stage(ask);
   const more = options.kind === 'expansion' ? { expansion: EXPANSION } : {};
   const told = (qtype: number) => resolve(query(NAME, qtype, more));
@@ -336,12 +336,16 @@ test('N1: other types and classes pass as the queries that they were', async (t)
   const passed: Query[] = [];
   const clock = new HandClock();
   const repairs = new TallySet(REPAIR_KINDS);
-  const resolve = families({ clock, repair: true, repairs, refusedAt: never, isOut: nothingOut })(
-    async (each) => {
-      passed.push(each);
-      return answer(nxdomain('corp.example.'));
-    },
-  );
+  const resolve = families({
+    clock,
+    repair: true,
+    repairs,
+    refusedAt: never,
+    outSince: nothingOut,
+  })(async (each) => {
+    passed.push(each);
+    return answer(nxdomain('corp.example.'));
+  });
   const others = [
     query(NAME, RrType.TXT),
     query(NAME, RrType.SRV, { expansion: EXPANSION }),
@@ -394,18 +398,22 @@ async function silentBeside(
   await clock.advance(50_000);
   const repairs = new TallySet(REPAIR_KINDS);
   let flight: Promise<Answer> | undefined;
-  const resolve = families({ clock, repair: true, repairs, refusedAt: never, isOut: nothingOut })(
-    ({ qtype }) => {
-      if (qtype === RrType.AAAA) return new Promise(() => undefined);
-      flight ??= new Promise((told) => {
-        clock.after(delay, () => {
-          flight = undefined;
-          told(says());
-        });
+  const resolve = families({
+    clock,
+    repair: true,
+    repairs,
+    refusedAt: never,
+    outSince: nothingOut,
+  })(({ qtype }) => {
+    if (qtype === RrType.AAAA) return new Promise(() => undefined);
+    flight ??= new Promise((told) => {
+      clock.after(delay, () => {
+        flight = undefined;
+        told(says());
       });
-      return flight;
-    },
-  );
+    });
+    return flight;
+  });
   const { a: aAt, aaaa: aaaaAt = 0 } = asked;
   if (aAt !== undefined) clock.after(aAt, () => void resolve(query(NAME, RrType.A)));
   let after: number | undefined;
@@ -458,17 +466,21 @@ test('F5: a family that answers while the other is looked at is told, and leaves
   const clock = new HandClock();
   const repairs = new TallySet(REPAIR_KINDS);
   const v6 = answer({ answer: [aaaa(NAME, '2001:db8::1')] });
-  const resolve = families({ clock, repair: true, repairs, refusedAt: never, isOut: nothingOut })(
-    ({ qtype }) => {
-      const isA = qtype === RrType.A;
-      return new Promise((told) => {
-        // AAAA comes between the end of its patience and the word on A.
-        clock.after(isA ? 100 : 750, () =>
-          told(isA ? answer({ answer: [a(NAME, '192.0.2.1')] }) : v6),
-        );
-      });
-    },
-  );
+  const resolve = families({
+    clock,
+    repair: true,
+    repairs,
+    refusedAt: never,
+    outSince: nothingOut,
+  })(({ qtype }) => {
+    const isA = qtype === RrType.A;
+    return new Promise((told) => {
+      // AAAA comes between the end of its patience and the word on A.
+      clock.after(isA ? 100 : 750, () =>
+        told(isA ? answer({ answer: [a(NAME, '192.0.2.1')] }) : v6),
+      );
+    });
+  });
   const told = resolve(query(NAME, RrType.AAAA));
   await clock.advance(900);
   t.equal(await told, v6);
@@ -479,7 +491,7 @@ test('F5: what was refused on its way is no failure of upstream, and never becom
   const clock = new HandClock();
   const repairs = new TallySet(REPAIR_KINDS);
   const told = (own: () => Promise<Answer>, refusedAt = never) =>
-    families({ clock, repair: true, repairs, refusedAt, isOut: nothingOut })(({ qtype }) =>
+    families({ clock, repair: true, repairs, refusedAt, outSince: nothingOut })(({ qtype }) =>
       qtype === RrType.A ? own() : Promise.resolve(answer({ answer: [aaaa(NAME, '2001:db8::1')] })),
     )(query(NAME));
   for (const reason of ['local', 'refused', 'full'] as const) {
@@ -506,6 +518,32 @@ test('F5: what was refused on its way is no failure of upstream, and never becom
   t.equal(repairs.get('failure_beside_addresses') + repairs.get('silence_beside_addresses'), 0);
 });
 
+test('F5: a question that joins one whose datagrams were refused is refused too, and gets no NODATA', async (t) => {
+  const clock = new HandClock();
+  await clock.advance(1_000);
+  const told = (refusedAt: number) => {
+    const asked = clock.now();
+    const stage = families({
+      clock,
+      repair: true,
+      repairs: new TallySet(REPAIR_KINDS),
+      refusedAt: () => refusedAt,
+      outSince: () => asked - 500,
+    });
+    return stage(({ qtype }) =>
+      qtype === RrType.A
+        ? new Promise(() => undefined)
+        : Promise.resolve(answer({ answer: [aaaa(NAME, '2001:db8::1')] })),
+    )(query(NAME));
+  };
+  const joined = t.rejects(told(clock.now() - 500), { name: 'UpstreamError', reason: 'local' });
+  const other = told(clock.now() - 501);
+  await clock.advance(700);
+  await clock.advance(700);
+  await joined;
+  t.equal((await other).message.rcode, Rcode.NOERROR, 'an older refusal is no reason');
+});
+
 test('F5: what upstream says itself of one family is told beside NODATA of the other, at first and from memory', async (t) => {
   for (const wasSaid of [true, false]) {
     const remembered = {
@@ -518,7 +556,7 @@ test('F5: what upstream says itself of one family is told beside NODATA of the o
       repair: true,
       repairs: new TallySet(REPAIR_KINDS),
       refusedAt: never,
-      isOut: nothingOut,
+      outSince: nothingOut,
     });
     const resolve = stage(async ({ qtype }) =>
       qtype === RrType.A ? remembered : answer(nodata('corp.example.')),
@@ -538,7 +576,7 @@ test('F5: SERVFAIL of a forwarder that had no answer itself is silence: NODATA i
       repair: true,
       repairs: new TallySet(REPAIR_KINDS),
       refusedAt: never,
-      isOut: nothingOut,
+      outSince: nothingOut,
     });
     const resolve = stage(async ({ qtype }) =>
       qtype === RrType.A ? failure : answer(nodata('corp.example.')),
