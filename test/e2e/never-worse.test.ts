@@ -18,14 +18,6 @@ const SLOTS = 12;
 const SEED = 17;
 const DRAWS = 16;
 
-/** Named cases that are still worse, and by what. */
-const OPEN: ReadonlyMap<string, string> = new Map([
-  [
-    'the own kernel refuses the questions for A for 2 s, and there is no TCP',
-    'Go has one address after 3 ms directly, and all of them after 2.2 s through sidestub',
-  ],
-]);
-
 test('never worse than asking directly', async (t) => {
   if (!required(t)) return;
   const folder = mkdtempSync(join(tmpdir(), 'never-worse-clients-'));
@@ -46,8 +38,7 @@ test('never worse than asking directly', async (t) => {
   await Promise.all(slots.slots.map(serve));
   for (const { name } of CASES) {
     await t.test(name, async (t) => {
-      const todo = OPEN.get(name);
-      t.strictSame(broken.get(name), [], name, todo === undefined ? {} : { todo });
+      t.strictSame(broken.get(name), [], name);
     });
   }
 

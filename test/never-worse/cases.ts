@@ -11,6 +11,7 @@ function one(faults: Partial<Faults>, more: Partial<Draw> = {}): Draw {
     servers: [{ ...SOUND, ...faults }],
     name: 'both',
     list: 'plain',
+    routes: 'both',
     clients: CLIENTS,
     warm: false,
     nodeDaemon: false,
@@ -39,6 +40,10 @@ export const CASES: readonly Case[] = [
   {
     name: 'the own kernel refuses the questions for A for 2 s, and there is no TCP',
     draw: one({ tcp: 'silent', refused: { from: 0, to: 2_000, family: 'A' } }),
+  },
+  {
+    name: 'the own kernel refuses the questions for A for 2 s, and A is all that the pod can route',
+    draw: one({ tcp: 'silent', refused: { from: 0, to: 2_000, family: 'A' } }, { routes: 'IPv4' }),
   },
   {
     name: 'short timers and the own kernel: A is refused for 0.4 s on a walk, and TCP is silent',
@@ -85,6 +90,28 @@ export const CASES: readonly Case[] = [
   {
     name: 'a reply is cut at 512 octets without TC, and there is no TCP',
     draw: one({ reply: 'cut', tcp: 'refused' }, { name: 'many' }),
+  },
+  {
+    name: 'silent for 1.2 s, and then it appends the answer behind the whole query, without TCP',
+    draw: one(
+      { delay: 20, mute: silent(1_200), tcp: 'dropped', edns: 'appended to the query' },
+      { name: 'made service' },
+    ),
+  },
+  {
+    name: 'away for 2.3 s, and a query with OPT is dropped over UDP',
+    draw: one({ delay: 20, away: { from: 0, to: 2_300 }, edns: 'dropped over UDP' }),
+  },
+  {
+    name: 'away for 2.3 s, and a long answer needs TCP',
+    draw: one(
+      { away: { from: 0, to: 2_300 }, reply: 'ARCOUNT too high' },
+      { name: 'many', list: 'Kubernetes', warm: true },
+    ),
+  },
+  {
+    name: 'the own kernel refuses the questions for AAAA for 1 s, and TCP is dropped',
+    draw: one({ tcp: 'dropped', refused: { from: 0, to: 1_000, family: 'AAAA' } }),
   },
   { name: 'addresses under another owner', draw: one({ reply: 'foreign owner' }) },
   {

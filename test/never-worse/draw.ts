@@ -76,6 +76,8 @@ export const NAMES = [
   'missing',
 ] as const;
 export const LISTS = ['plain', 'Kubernetes'] as const;
+/** The families that the pod can route: where it is one alone, F5 never gives it up. */
+export const ROUTES = ['both', 'IPv4'] as const;
 export const CLIENTS = ['musl', 'musl (new)', 'glibc', 'Go', 'c-ares'] as const;
 export type ClientName = (typeof CLIENTS)[number];
 
@@ -85,6 +87,7 @@ export interface Draw {
   readonly servers: readonly Faults[];
   readonly name: (typeof NAMES)[number];
   readonly list: (typeof LISTS)[number];
+  readonly routes: (typeof ROUTES)[number];
   readonly clients: readonly ClientName[];
   /** Whether sidestub has answered a lookup before anything with a beginning goes wrong. */
   readonly warm: boolean;
@@ -187,6 +190,7 @@ export const draws: fc.Arbitrary<Draw> = fc.record({
   ),
   name: fc.constantFrom(...NAMES),
   list: fc.constantFrom(...LISTS),
+  routes: mostly('both', ROUTES),
   clients: fc.oneof(
     fc.constant([...CLIENTS]),
     fc.subarray([...CLIENTS], { minLength: 1, maxLength: 1 }),
@@ -210,6 +214,7 @@ export function simpler(draw: Draw): Draw[] {
   });
   if (clients.length > 1) for (const client of clients) found.push({ ...draw, clients: [client] });
   if (draw.nodeDaemon) found.push({ ...draw, nodeDaemon: false });
+  if (draw.routes !== 'both') found.push({ ...draw, routes: 'both' });
   if (draw.list !== 'plain') found.push({ ...draw, list: 'plain' });
   if (draw.name !== 'v4') found.push({ ...draw, name: 'v4' });
   return found;

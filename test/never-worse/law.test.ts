@@ -25,6 +25,7 @@ const draw = (more: Partial<Draw> = {}): Draw => ({
   servers: [SOUND],
   name: 'both',
   list: 'plain',
+  routes: 'both',
   clients: CLIENTS,
   warm: false,
   nodeDaemon: false,
@@ -77,6 +78,12 @@ test('the exceptions have bounds of their own', (t) => {
   const oneFamily = draw({ servers: [{ ...SOUND, mute }] });
   t.equal(judge(found(10, 'a'), found(1_060, 'a'), oneFamily), 0);
   t.equal(judge(found(10, 'a'), found(1_061, 'a'), oneFamily), 1);
+  t.equal(judge(found(10, '::1', '1.1.1.1'), found(10, '::1'), oneFamily), 0, 'the other one');
+  t.equal(judge(found(10, '::1', '1.1.1.1'), found(10, '1.1.1.1'), oneFamily), 1);
+  const refused = { from: 0, to: 2_000, family: 'A' } as const;
+  const onlyA = draw({ routes: 'IPv4', servers: [{ ...SOUND, refused }] });
+  t.equal(judge(found(10, '::1'), found(3_160, '::1'), onlyA), 0, 'it is tried for so long');
+  t.equal(judge(found(10, '::1'), found(3_161, '::1'), onlyA), 1);
   const silent = { ...mute, family: 'both' } as const;
   const firstSilent = draw({ servers: [{ ...SOUND, mute: silent }, SOUND] });
   t.equal(judge(found(10, 'a'), found(1_460, 'a'), firstSilent), 0);

@@ -24,6 +24,8 @@ const WITHIN: Milliseconds = 4_000;
 const LATER: Milliseconds = 350;
 /** U1: how long a first server is waited for before the second is asked. */
 const FIRST_SILENT: Milliseconds = 1_100;
+/** U2: how often at least a datagram is tried that the kernel refuses. */
+const REFUSED_AGAIN: Milliseconds = 800;
 /** F5: how long one family waits for the other. */
 const FAMILY_SILENT: Milliseconds = 700;
 
@@ -35,8 +37,9 @@ const FAMILY_SILENT: Milliseconds = 700;
  *
  * - A first server that is silent: 1.1 s (U1). Where it does not answer, and something is wrong with the second as well,
  *   that second decides whether anything is found; then only what is said of denials holds.
- * - One family that is silent, or has no reply that can be read: 700 ms (F5). Where the kernel refuses it, F5 is SERVFAIL:
- *   Go asks once more after that and c-ares twice, 700 ms each.
+ * - One family that is silent: the other's addresses, after 700 ms (F5). Where the kernel refuses it, F5 is SERVFAIL: Go asks
+ *   once more after that and c-ares twice, 700 ms each. The only family that the pod can route is waited for as long as it
+ *   is refused, and until it is sent again: without it, the other's addresses lead nowhere.
  * - An upstream that is away for longer than 4.0 s: SERVFAIL, never NXDOMAIN. Of SERVFAIL some clients make a denial
  *   themselves (see {@link makesDenial}): where they find nothing directly within 4.0 s either, and nowhere else.
  */
@@ -57,7 +60,9 @@ function brokenBy(draw: Draw, pair: Pair): string[] {
 function whatIsLost(draw: Draw, { client, direct, through }: Pair): string | undefined {
   const found = `${direct.addresses.length} addresses after ${Math.round(direct.ms)} ms directly`;
   if (through.outcome !== 'found') return `${found}, ${told(through)}`;
-  const missing = direct.addresses.filter((each) => !through.addresses.includes(each));
+  const missing = direct.addresses.filter(
+    (each) => !through.addresses.includes(each) && !isOfSilentFamily(draw, each),
+  );
   if (missing.length > 0) return `${found}, ${missing.join(' ')} not through sidestub`;
   const isLate = through.ms > direct.ms + LATER + patience(draw, client);
   return isLate ? `${found}, ${Math.round(through.ms)} ms through sidestub` : undefined;
@@ -107,11 +112,24 @@ function hangsOnSecond({ servers: [first, second] }: Draw): boolean {
 
 const withoutDelay = ({ delay: _, cutAt: __, ...faults }: Faults) => faults;
 
+/** F5: where one family is silent, the other's addresses are promised, and no more. */
+function isOfSilentFamily({ servers }: Draw, address: string): boolean {
+  const family = address.includes(':') ? 'AAAA' : 'A';
+  return servers.some(({ mute }) => mute?.family === family && mute.transport !== 'TCP');
+}
+
 /** How much later the exceptions allow an address to be. */
 function patience(draw: Draw, client: string): Milliseconds {
   const [first, second] = draw.servers;
   const afterFirst = second !== undefined && isSilent(first) ? FIRST_SILENT : 0;
-  return afterFirst + FAMILY_SILENT * familyWaits(draw, client);
+  return afterFirst + Math.max(untilRoutable(draw), FAMILY_SILENT * familyWaits(draw, client));
+}
+
+/** How long the kernel refuses the only family that the pod can route, and one interval between two tries more (U2). */
+function untilRoutable({ servers, routes }: Draw): Milliseconds {
+  if (routes === 'both') return 0;
+  const ends = servers.flatMap(({ refused }) => (refused?.family === 'A' ? [refused.to] : []));
+  return Math.max(0, ...ends.map((to) => to + REFUSED_AGAIN));
 }
 
 /** ICMP counts as silence: the kernel sends six to one peer, then one a second. */

@@ -119,8 +119,10 @@ function saidInstead(truth: Message, qtype: number, says: Faults['says']): Messa
   if (says.family !== 'both' && RrType[says.family] !== qtype) return undefined;
   const exists = truth.rcode === Rcode.NOERROR;
   if (says.names !== 'all' && (says.names === 'existing') !== exists) return undefined;
-  if (says.rcode === 'NXDOMAIN') return nxdomain('example.com.');
-  return says.rcode === 'NODATA' ? nodata('example.com.') : message({ rcode: Rcode[says.rcode] });
+  // No longer believed than the truth about a name that is made, or it would be told rightly once that is there.
+  if (says.rcode === 'NXDOMAIN') return nxdomain('example.com.', UNMADE_SECONDS);
+  if (says.rcode === 'NODATA') return nodata('example.com.', UNMADE_SECONDS);
+  return message({ rcode: Rcode[says.rcode] });
 }
 
 /** The answer behind the whole query, as servers do that only move the end of the buffer. */

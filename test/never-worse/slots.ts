@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { atEnd } from '../support/lab-end.ts';
 import { startWorker, type Worker } from '../support/lab-process.ts';
-import type { Faults } from './draw.ts';
+import type { Draw, Faults } from './draw.ts';
 
 const run = promisify(execFile);
 
@@ -18,7 +18,7 @@ export interface Slot {
 /** Pods side by side, and one process that plays all of their upstreams. */
 export interface Slots {
   readonly slots: readonly Slot[];
-  open(slot: Slot, faults: readonly Faults[]): Promise<void>;
+  open(slot: Slot, faults: readonly Faults[], routes: Draw['routes']): Promise<void>;
   /** The clients begin now. */
   start(slot: Slot, faults: readonly Faults[]): Promise<void>;
   /** @returns How many queries each server of the slot has had. */
@@ -56,11 +56,13 @@ export async function makeSlots(count: number): Promise<Slots> {
   };
   return {
     slots,
-    open: (slot, faults) =>
-      forEach(slot, faults, async (address, each) => {
+    open: async (slot, faults, routes) => {
+      if (routes === 'both') await ipv6(slot, 'add');
+      await forEach(slot, faults, async (address, each) => {
         if (each.tcp === 'dropped') await iptables(outside, '-A', `INPUT -d ${address} -p tcp`);
         await worker.call({ open: address, faults: each });
-      }),
+      });
+    },
     start: async (slot, faults) => {
       const set: NodeJS.Timeout[] = [];
       timers.set(slot, set);
@@ -79,6 +81,8 @@ export async function makeSlots(count: number): Promise<Slots> {
     close: async (slot, faults) => {
       for (const timer of timers.get(slot) ?? []) clearTimeout(timer);
       await iptables(slot.namespace, '-F', 'OUTPUT');
+      // Where the pod has none, there is nothing to take away.
+      await ipv6(slot, 'del').catch(() => undefined);
       const counts: number[] = [];
       await forEach(slot, faults, async (address, each) => {
         const { asked } = (await worker.call({ close: address })) as { asked: number };
@@ -93,6 +97,13 @@ export async function makeSlots(count: number): Promise<Slots> {
       forget();
     },
   };
+}
+
+/** An address of its own gives the pod a route of that family. */
+async function ipv6({ namespace, index }: Slot, action: 'add' | 'del'): Promise<void> {
+  const address = [`fd99:${index}::2/64`, 'dev', 'eth0'];
+  const more = action === 'add' ? ['nodad'] : [];
+  await run('ip', ['-n', namespace, 'addr', action, ...address, ...more]);
 }
 
 type Each = (address: string, faults: Faults) => Promise<unknown>;

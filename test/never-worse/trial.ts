@@ -54,7 +54,7 @@ export async function runTrial(
   slot: Slot,
   { slots, programs, cli }: Laboratory,
 ): Promise<Pair[]> {
-  const { servers, nodeDaemon } = draw;
+  const { servers, routes, nodeDaemon } = draw;
   const folder = mkdtempSync(join(tmpdir(), 'never-worse-'));
   const nameservers = slot.servers.slice(0, servers.length);
   const list = LISTS[draw.list];
@@ -79,7 +79,7 @@ export async function runTrial(
         return { client, direct, through };
       }),
     );
-  await slots.open(slot, servers);
+  await slots.open(slot, servers, routes);
   let daemons: Daemons | undefined;
   try {
     daemons = await startDaemons(slot, { cli, folder, nameservers, list, nodeDaemon });
