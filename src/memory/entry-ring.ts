@@ -43,12 +43,12 @@ export class EntryRing {
     if (size > rest) needed += rest;
     if (needed > this.end - this.start - this.used) return -1;
     if (size > rest) {
-      if (rest > 0) this.mark(this.head, rest);
+      this.mark(this.head, rest);
       this.head = this.start;
     }
     const at = this.head;
     this.mark(at, size);
-    this.head = at + size === this.end ? this.start : at + size;
+    this.head = this.behind(at);
     this.used += needed;
     return at;
   }
@@ -62,9 +62,8 @@ export class EntryRing {
   shift(): number {
     if (this.used === 0) return -1;
     const at = this.tail;
-    const size = this.words[(at >> 2) + RING_WORDS.size] ?? 0;
-    this.tail = at + size === this.end ? this.start : at + size;
-    this.used -= size;
+    this.tail = this.behind(at);
+    this.used -= this.sizeAt(at);
     if (this.used === 0) this.clear();
     return at;
   }
@@ -73,10 +72,9 @@ export class EntryRing {
   forEach(tell: (at: number) => void): void {
     let at = this.tail;
     for (let left = this.used; left > 0; ) {
-      const size = this.words[(at >> 2) + RING_WORDS.size] ?? 0;
       tell(at);
-      left -= size;
-      at = at + size === this.end ? this.start : at + size;
+      left -= this.sizeAt(at);
+      at = this.behind(at);
     }
   }
 
@@ -84,6 +82,16 @@ export class EntryRing {
     this.head = this.start;
     this.tail = this.start;
     this.used = 0;
+  }
+
+  private sizeAt(at: number): number {
+    return this.words[(at >> 2) + RING_WORDS.size] ?? 0;
+  }
+
+  /** Where the entry after this one stands, or would. */
+  private behind(at: number): number {
+    const end = at + this.sizeAt(at);
+    return end === this.end ? this.start : end;
   }
 
   private mark(at: number, size: number): void {

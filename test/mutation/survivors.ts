@@ -490,6 +490,18 @@ export const SURVIVORS: readonly Survivor[] = [
     why: 'ASCII that is taken for UTF-8 is what it was; this spares it',
   },
   {
+    file: 'src/memory/entry-ring.ts',
+    code: 'return this.words[(at >> 2) + RING_WORDS.size] ?? 0;',
+    becomes: '(at >> 2) - RING_WORDS.size',
+    why: 'the size is the first word: its offset is 0',
+  },
+  {
+    file: 'src/memory/entry-ring.ts',
+    code: 'this.words[(at >> 2) + RING_WORDS.size] = size;',
+    becomes: '(at >> 2) - RING_WORDS.size',
+    why: 'the size is the first word: its offset is 0',
+  },
+  {
     file: 'src/memory/kept-records.ts',
     code: 'if (size > room.length) room = new Uint8Array(size);',
     why: 'new room does as well; keeping what is large enough only saves making it',

@@ -29,11 +29,22 @@ const SHOWN_BY: ReadonlyMap<string, readonly string[]> = new Map([
   ['message-writer', ['render', 'truncation']],
 ]);
 
+/** What the stages keep and read back: the only tests that read whole messages out of the memory. */
+const CACHE_TESTS = ['test/resolve/answer-cache.test.ts'];
+
+/** Tests in other folders that show a file, by its name. */
+const SHOWN_ELSEWHERE: ReadonlyMap<string, readonly string[]> = new Map([
+  ['answer-memory', CACHE_TESTS],
+  ['entry-store', CACHE_TESTS],
+  ['kept-records', CACHE_TESTS],
+  ['plain-query', CACHE_TESTS],
+]);
+
 /**
  * The test files that a mutant of a source file has to survive, those first that kill most: the file's own, those of
- * its folder that import it, those of a file that shows it, and stories; where there are none, those of the files that
- * import it. Each is a process of a fifth of a second, so what only passes through the file on its way elsewhere is left
- * out.
+ * its folder that import it, those of a file that shows it, those elsewhere that show it, and stories; where there are
+ * none, those of the files that import it. Each is a process of a fifth of a second, so what only passes through the
+ * file on its way elsewhere is left out.
  *
  * @param source - From the root of the repository: `src/wire/name.ts`.
  */
@@ -44,7 +55,8 @@ export function testsOf(source: string): string[] {
   const near = testFiles(folder).filter((path) => imports(path, source));
   const others = (SHOWN_BY.get(name) ?? []).map((other) => join(folder, `${other}.test.ts`));
   const stories = (STORIES.get(name) ?? []).map((story) => `test/scenario/${story}.test.ts`);
-  const chosen = [own, ...near, ...others, ...stories].filter((path) =>
+  const elsewhere = SHOWN_ELSEWHERE.get(name) ?? [];
+  const chosen = [own, ...near, ...others, ...elsewhere, ...stories].filter((path) =>
     existsSync(join(ROOT, path)),
   );
   return [...new Set(chosen.length > 0 ? chosen : testsOfImporters(source, folder))];
