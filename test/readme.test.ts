@@ -40,7 +40,7 @@ test('the configuration in the README loads, and its comments are true of it', (
   });
   t.equal(settings.upstreams[0]?.[0]?.name, 'udp://10.96.0.10:53');
   t.same(settings.search.pin, ['git.example.com.']);
-  t.same(settings.families.order, { kind: 'serial' });
+  t.same(settings.families.order, { kind: 'auto' });
   t.same(settings.status.address, { address: '127.0.0.1', port: 9553 });
   t.end();
 });

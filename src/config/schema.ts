@@ -206,7 +206,7 @@ export const settingTable = {
     kind: laneOrder(),
     meaning: 'how the A and AAAA questions of one name are sent upstream over UDP',
     rule: 'F2',
-    default: { written: 'serial' },
+    default: { written: 'auto' },
   }),
   'families.repair': setting({
     kind: truth(),

@@ -18,6 +18,8 @@ export interface Faults {
    * what conntrack does to the pair behind DNAT.
    */
   raceRatio: number;
+  /** Whether a middlebox drops a datagram whose name it has seen within {@link RACE_WINDOW}, from whatever socket. */
+  dropsRepeats: boolean;
   /** What AAAA of a name with A is answered by. */
   aaaa: 'pass' | 'nxdomain' | 'servfail' | 'silent';
   /** What names that do not exist get, by suffix; the first that fits. */
@@ -40,7 +42,7 @@ export interface MissingUnder {
 export type MissingAnswer = 'nodata' | 'servfail' | 'silent' | { readonly address: string };
 
 /** Why a question got no answer. */
-export type DropReason = 'lost' | 'race' | 'silent';
+export type DropReason = 'lost' | 'race' | 'repeat' | 'silent';
 
 /** A cluster in which all is well and answers take no time. */
 export function noFaults(): Faults {
@@ -50,6 +52,7 @@ export function noFaults(): Faults {
     lossRatio: 0,
     silentUntil: Number.NEGATIVE_INFINITY,
     raceRatio: 0,
+    dropsRepeats: false,
     aaaa: 'pass',
     missing: [],
     ttl: undefined,
@@ -69,6 +72,8 @@ export class Fate {
   private readonly faults: Faults;
   private readonly chance: () => number;
   private readonly sockets = new Map<string, { readonly since: Milliseconds; count: number }>();
+  /** When the middlebox last saw a name. */
+  private readonly names = new Map<string, Milliseconds>();
 
   /** @param faults - Read at each question, `dropNext` written. */
   constructor(faults: Faults, seed: number) {
@@ -77,13 +82,14 @@ export class Fate {
   }
 
   /** @returns Why the datagram is lost; `undefined` where it arrives. */
-  ofDatagram(peer: Endpoint, now: Milliseconds): DropReason | undefined {
+  ofDatagram(peer: Endpoint, now: Milliseconds, qname: string): DropReason | undefined {
     const second = this.isSecond(peer, now);
     if (now < this.faults.silentUntil) return 'silent';
     if (this.faults.dropNext > 0) {
       this.faults.dropNext--;
       return 'lost';
     }
+    if (this.faults.dropsRepeats && this.isRepeat(qname, now)) return 'repeat';
     if (second && this.happens(this.faults.raceRatio)) return 'race';
     return this.happens(this.faults.lossRatio) ? 'lost' : undefined;
   }
@@ -96,6 +102,13 @@ export class Fate {
   /** A ratio of 0 draws no random number, so that one fault does not change another's sequence. */
   private happens(ratio: number): boolean {
     return ratio > 0 && this.chance() < ratio;
+  }
+
+  private isRepeat(qname: string, now: Milliseconds): boolean {
+    if (this.names.size >= MAX_ENTRIES) this.names.clear();
+    const seen = this.names.get(qname);
+    this.names.set(qname, now);
+    return seen !== undefined && now - seen < RACE_WINDOW;
   }
 
   private isSecond(peer: Endpoint, now: Milliseconds): boolean {

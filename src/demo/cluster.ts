@@ -137,7 +137,9 @@ class Desk {
 
   private decide(request: Request, { transport, peer }: Arrival, at: Milliseconds): Outcome {
     const lost =
-      transport === 'udp' ? this.fate.ofDatagram(peer, at) : this.fate.ofStreamQuestion(at);
+      transport === 'udp'
+        ? this.fate.ofDatagram(peer, at, request.question.qname)
+        : this.fate.ofStreamQuestion(at);
     if (lost !== undefined) return { dropped: lost };
     const message = bendAnswer(this.options.world, request.question, this.faults);
     if (message === undefined) return { dropped: 'silent' };

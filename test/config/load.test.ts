@@ -60,7 +60,7 @@ test('with nothing set, a pod is served by its own resolv.conf', (t) => {
       collapse: false,
     },
     cluster: { domain: 'cluster.local.' },
-    families: { order: { kind: 'serial' }, repair: true, aaaa: 'pass' },
+    families: { order: { kind: 'auto' }, repair: true, aaaa: 'pass' },
     cache: { octets: 16 * 2 ** 20, negativeOctets: 4 * 2 ** 20, minTtl: 0, maxTtl: 86_400 },
     hosts: undefined,
     status: { address: { address: '127.0.0.1', port: 9553 } },
