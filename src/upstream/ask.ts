@@ -226,14 +226,13 @@ export class Ask implements SendOwner {
     this.leaveUdp('truncated');
   }
 
-  onSuspicion(send: Send, suspicion: Suspicion, partial?: Message): void {
+  onSuspicion(send: Send, suspicion: Suspicion): void {
     if (suspicion !== 'malformed') {
       this.unanswered.isMismatched = true;
       // U3: an attacker who guesses cannot follow to TCP; the first true reply wins.
       if (suspicion === 'wrong-id') this.startTcp('wrong-id');
       return;
     }
-    this.fallback.partial ??= partial;
     this.heard = true;
     this.parts.health.heard();
     this.onMalformed(send);
@@ -241,7 +240,8 @@ export class Ask implements SendOwner {
   }
 
   /** Some servers put their answer after the query's OPT: those are asked without (U4). @returns Whether this was. */
-  private onMalformed({ edns, transport }: Send): boolean {
+  private onMalformed({ edns, transport, partial }: Send): boolean {
+    this.fallback.partial ??= partial;
     this.fallback.malformed = true;
     if (edns) this.sends.malformedOpt = true;
     if (!edns || this.wantsOpt(transport) || this.sends.hasPlainOut(transport)) return false;

@@ -8,7 +8,7 @@ import type { Exchange, ReplyListener, Suspicion } from './transport.ts';
 export interface SendOwner {
   onReply(send: Send, reply: Reply): void;
   onFailure(send: Send, error: Error): void;
-  onSuspicion(send: Send, suspicion: Suspicion, partial?: Message): void;
+  onSuspicion(send: Send, suspicion: Suspicion): void;
   /** Whether the question may go out once more over this transport; counts it. */
   takeSend(transport: UpstreamTransport): boolean;
 }
@@ -24,6 +24,8 @@ export class Send implements ReplyListener {
   exchange: Exchange | undefined;
   /** It received a malformed message. It still listens, since that may have come from another sender (U3). */
   malformed = false;
+  /** What is whole of that (U3). */
+  partial: Message | undefined;
   private readonly owner: SendOwner;
 
   constructor(owner: SendOwner, transport: UpstreamTransport, at: Milliseconds, edns: boolean) {
@@ -43,7 +45,12 @@ export class Send implements ReplyListener {
 
   onSuspicion(suspicion: Suspicion, partial?: Message): void {
     this.malformed ||= suspicion === 'malformed';
-    this.owner.onSuspicion(this, suspicion, partial);
+    this.partial ??= partial;
+    this.owner.onSuspicion(this, suspicion);
+  }
+
+  onPartial(partial: Message): void {
+    this.partial = partial;
   }
 
   takeSend(): boolean {

@@ -201,7 +201,11 @@ export class StreamConnection {
     // Unlike a datagram, only the server can have sent this: there is no other reply to wait for.
     const { transport, name } = this.server;
     const error = new UpstreamError('malformed', `malformed ${transport} reply from ${name}`);
-    this.finish(id, inFlight, () => inFlight.listener.onFailure(error));
+    const { partial } = verdict;
+    this.finish(id, inFlight, () => {
+      if (partial !== undefined) inFlight.listener.onPartial?.(partial);
+      inFlight.listener.onFailure(error);
+    });
   }
 
   private finish(id: number, inFlight: InFlight, tell: () => void): void {

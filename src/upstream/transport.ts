@@ -30,6 +30,8 @@ export interface ReplyListener {
    * @param partial - Its intact part, if that answers the question (U3).
    */
   onSuspicion?(suspicion: Suspicion, partial?: Message): void;
+  /** The intact part of a malformed reply on a connection, which fails next: there is no other to wait for (U3). */
+  onPartial?(partial: Message): void;
   /**
    * Requests one more send of the same question, and counts it; without this callback there is none (RFC 9520 §3.1).
    */

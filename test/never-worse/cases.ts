@@ -113,6 +113,10 @@ export const CASES: readonly Case[] = [
     name: 'the own kernel refuses the questions for AAAA for 1 s, and TCP is dropped',
     draw: one({ tcp: 'dropped', refused: { from: 0, to: 1_000, family: 'AAAA' } }),
   },
+  {
+    name: 'ANCOUNT is too high, over TCP too, and the answer is a long one',
+    draw: one({ reply: 'ANCOUNT too high', delay: 20 }, { name: 'many' }),
+  },
   { name: 'addresses under another owner', draw: one({ reply: 'foreign owner' }) },
   {
     name: 'SERVFAIL for AAAA',

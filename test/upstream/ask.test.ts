@@ -487,6 +487,18 @@ test("malformed over TCP is the server's own word, and no datagram is waited for
   t.equal(reasonOf(heard.error), 'malformed');
 });
 
+test('a damaged reply over TCP counts with what is whole of it, where UDP was truncated (U3)', (t) => {
+  const part = { ...truth, partial: true as const };
+  const { clock, udp, tcp, server } = scriptedServer();
+  const { heard } = begin(server);
+  udp.nth(0).answer(message(), { truncated: true });
+  tcp.nth(0).failWithPart(part);
+  tcp.nth(1).failWithPart(part);
+  t.same(heard.answer, part);
+  t.equal(clock.timers, 0);
+  t.end();
+});
+
 test('malformed without an OPT, which an outage had lost before: over with TCP, at once (U3)', async (t) => {
   const { clock, udp, tcp, server } = scriptedServer();
   const { heard, again } = begin(server);

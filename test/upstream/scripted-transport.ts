@@ -73,6 +73,12 @@ export class ScriptedSend implements Exchange {
     this.listener.onReply({ message, truncated, edns });
   }
 
+  /** On a connection: a malformed reply, with what is whole of it. */
+  failWithPart(partial: Message): void {
+    if (!this.isClosed) this.listener.onPartial?.(partial);
+    this.fail('malformed');
+  }
+
   fail(reason: UpstreamFailure): void {
     this.failWith(new UpstreamError(reason, `scripted: ${reason}`));
   }
