@@ -502,6 +502,12 @@ export const SURVIVORS: readonly Survivor[] = [
     why: 'the size is the first word: its offset is 0',
   },
   {
+    file: 'src/memory/answer-memory.ts',
+    code: 'if (at < 0) return false;',
+    becomes: 'false',
+    why: 'where there is no entry, its life reads as 0, and no time is before its end',
+  },
+  {
     file: 'src/memory/kept-records.ts',
     code: 'if (size > room.length) room = new Uint8Array(size);',
     why: 'new room does as well; keeping what is large enough only saves making it',
