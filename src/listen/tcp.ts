@@ -79,7 +79,7 @@ export async function listenTcp(
     events.limited('tcp_connections');
     if (isGreedy) return makeRoom(connections, client);
     const [greediest, most] = largest(perClient);
-    // A client with more than it would leave us loses one at once, even a busy one.
+    // A client with more than its share loses a connection at once, even a busy one.
     if (most > own + 1) return makeRoom(connections, greediest, 0);
     return makeRoom(connections, undefined);
   };

@@ -129,7 +129,7 @@ export class Replies {
     this.insert(this.parts.of(isPositive), MADE, { records, life, answer });
   }
 
-  /** What upstream answered has been a client's reply, and may be one again, where it is still what the memory has. */
+  /** Keeps a reply made from upstream's answer, if the memory still has that answer. */
   private keepKnown(request: Request, reply: Uint8Array, answer: Keep, storedAt: number): void {
     const at = this.parts.find(this.query, ANSWER);
     if (at < 0) return;

@@ -7,7 +7,7 @@ export class Gauge {
   private source: () => number = () => 0;
   private readonly others: (() => number)[] = [];
 
-  /** Takes the place of the reader before it: a part that was built anew says how it is read. */
+  /** Replaces the reader: after a reload, the new part is read. */
   readBy(source: () => number): void {
     this.source = source;
   }

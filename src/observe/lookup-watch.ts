@@ -101,7 +101,7 @@ interface OpenLookup {
   outcome: LookupOutcome | undefined;
   /** Bits of {@link Family}. */
   families: number;
-  /** When it is over, unless another question comes. */
+  /** When the lookup ends, unless another question arrives before. */
   graceEnds: Milliseconds;
   /** Counted: an answer that comes later changes nothing. */
   isOver: boolean;

@@ -58,7 +58,7 @@ export class LastWords {
     const { denialKind } = query;
     if (denialKind === undefined || denialKind === 'brief') return undefined;
     const known = this.options.zone?.lastKnown(query.qname);
-    // Something that is known of the name itself says more.
+    // An answer for the name itself, if there is one, takes precedence over a cut.
     if (known === undefined || this.options.cache.has(query)) return undefined;
     const ede = { code: EdeCode.STALE_NXDOMAIN, text: 'denied within the last five minutes' };
     return { ...known, source: 'stale', ede };

@@ -37,7 +37,7 @@ export class EdnsMemory {
     this.plainUntil = this.clock.now() + FORGET_AFTER;
   }
 
-  /** A message with an OPT was answered by what can be read: no silence before it counts. */
+  /** A message with an OPT got a readable answer: earlier silence no longer counts. */
   answered(): void {
     this.knowsOpt = true;
     this.silent = 0;

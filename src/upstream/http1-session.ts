@@ -30,7 +30,7 @@ export async function http1Session(origin: string, socket: TLSSocket): Promise<H
       });
     },
     allowH2: false,
-    // More would wait behind each other, and be lost together.
+    // Pipelined requests would wait for each other, and be lost together.
     pipelining: 1,
     // Each question has a deadline of its own, which aborts it.
     headersTimeout: 0,

@@ -15,7 +15,7 @@ export interface Reply {
   readonly edns: boolean;
 }
 
-/** What octets turned out to be. Only a `reply` ends a wait (U3). */
+/** How a received message was judged. Only a `reply` ends the wait (U3). */
 export type Verdict =
   | { readonly kind: 'reply'; readonly reply: Reply }
   | { readonly kind: 'mismatched'; readonly wrongId: boolean }

@@ -141,7 +141,7 @@ class UdpExchange implements Exchange {
   }
 
   private onMessage(octets: Uint8Array): void {
-    // What the kernel had queued before the socket closed.
+    // The kernel may have queued it before the socket was closed.
     if (!this.open.has(this)) return;
     const verdict = this.judge(octets);
     if (verdict === undefined) return;
