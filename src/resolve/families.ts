@@ -17,7 +17,7 @@ import {
   type Stage,
   tell,
 } from './stage.ts';
-import { verdictOf } from './verdict.ts';
+import { isSilencePassedOn, verdictOf } from './verdict.ts';
 
 export interface FamiliesOptions {
   readonly clock: Clock;
@@ -231,7 +231,7 @@ class FailedWith {
 
 /** Whether SERVFAIL is upstream's own. A forwarder that passes on the silence behind it says so in an EDE. */
 function wasSaid(outcome: Answer | FailedWith): boolean {
-  if (outcome instanceof FailedWith || outcome.message.unreached === true) return false;
+  if (outcome instanceof FailedWith || isSilencePassedOn(outcome.message)) return false;
   return outcome.source !== 'failure' || outcome.wasSaid === true;
 }
 

@@ -18,6 +18,7 @@ import {
   type Resolve,
   type Stage,
 } from './stage.ts';
+import { isSilencePassedOn } from './verdict.ts';
 
 /** U1, U2: a server counts as dead after 3 s of silence and three questions; a route is judged in the same way. */
 const SILENCE: Milliseconds = 3_000;
@@ -204,7 +205,13 @@ class Heard implements Asker {
   onAnswer(answer: Answer): void {
     const { clock, hearing, timerClass, askedAt } = this.question;
     this.land();
-    // Any reply counts: the server is there.
+    if (isSilencePassedOn(answer.message)) {
+      this.noteSilence();
+      this.asker.onAnswer(answer);
+      this.releaseOne();
+      return;
+    }
+    // Any other reply counts: the server is there.
     const now = clock.now();
     hearing.unanswered = 0;
     hearing.heardAt = now;
@@ -215,13 +222,20 @@ class Heard implements Asker {
   }
 
   onFailure(error: unknown): void {
-    const { clock, hearing, query, askedAt } = this.question;
     this.land();
-    if (hearing.heardAt < askedAt && error instanceof UpstreamError && !isOurDoing(error)) {
-      hearing.unheard.set(queryKey(query), clock.now());
-    }
+    if (error instanceof UpstreamError && !isOurDoing(error)) this.noteSilence();
     this.asker.onFailure(error);
-    // One may be out in its place.
+    this.releaseOne();
+  }
+
+  private noteSilence(): void {
+    const { clock, hearing, query, askedAt } = this.question;
+    if (hearing.heardAt < askedAt) hearing.unheard.set(queryKey(query), clock.now());
+  }
+
+  /** One may be out in its place. */
+  private releaseOne(): void {
+    const { clock, hearing } = this.question;
     hearing.held.release(1, (client) => !isCrowded(hearing, client, clock.now()));
   }
 

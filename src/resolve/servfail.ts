@@ -9,6 +9,7 @@ import { isAddressQuery } from './families.ts';
 import type { LookupWaits } from './lookup-waits.ts';
 import { FlightsFullError } from './single-flight.ts';
 import type { Answer, Asker, Query, Stage } from './stage.ts';
+import { isSilencePassedOn } from './verdict.ts';
 
 export interface ServfailOptions {
   readonly clock: Clock;
@@ -58,6 +59,7 @@ class WaitingClient implements Asker, Expiring {
   }
 
   onAnswer(answer: Answer): void {
+    if (isSilencePassedOn(answer.message)) this.options.waits.failed(this.query, this.came);
     this.tell(understood(this.query, answer));
   }
 

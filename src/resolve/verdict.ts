@@ -24,6 +24,15 @@ export function verdictOf(message: Message, question: Question): Verdict {
 }
 
 /**
+ * Whether it is SERVFAIL of a forwarder that had no answer itself: a node daemon is there, and what it asks is not.
+ *
+ * @see RFC 8914 §4.23, §4.24
+ */
+export function isSilencePassedOn({ rcode, unreached }: Message): boolean {
+  return unreached === true && rcode === Rcode.SERVFAIL;
+}
+
+/**
  * Whether the message says that QNAME itself does not exist: at the end of a CNAME chain NXDOMAIN speaks of another name
  * (RFC 6604 §3).
  */

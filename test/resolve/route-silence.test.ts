@@ -274,3 +274,27 @@ test('S1: a question that a bug has told twice leaves its route once', async (t)
   t.equal(asked.length, 512);
   t.equal(refused.value, 1);
 });
+
+test('U2, C6: SERVFAIL of a forwarder that had no answer itself is no answer', async (t) => {
+  const { clock, silence, asked, ask } = await setup();
+  const unreached = answer({ rcode: Rcode.SERVFAIL, unreached: true });
+  ask(3);
+  await clock.advance(3_000);
+  asked[0]?.resolve(unreached);
+  t.equal(silence.heardAt(NAME), Number.NEGATIVE_INFINITY);
+  t.equal(silence.isSilent(NAME), true);
+  ask(1);
+  t.equal(asked.length, 3, 'held for a second, as after silence');
+  asked[1]?.resolve(answer({ unreached: true }));
+  t.equal(silence.isSilent(NAME), false, 'with data it is one');
+  t.equal(asked.length, 4);
+});
+
+test('S1: after such a SERVFAIL one that is held takes its place', async (t) => {
+  const { clock, asked, ask, askAll } = await setup();
+  askAll(512);
+  await clock.advance(150);
+  ask(2, 'held.example.com.', '10.0.1.1');
+  asked[0]?.resolve(answer({ rcode: Rcode.SERVFAIL, unreached: true }));
+  t.equal(asked.length, 513);
+});

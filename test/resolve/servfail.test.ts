@@ -166,6 +166,16 @@ test('U2: a lookup waits for a silent upstream at its first step, and the next l
   }
 });
 
+test('U2: so where a forwarder says after a while that it has no answer itself', async (t) => {
+  const stub = setup((_query, asker) => {
+    const said = answer({ rcode: Rcode.SERVFAIL, unreached: true });
+    stub.clock.after(4_400, () => asker.onAnswer(said));
+  });
+  const [first = '', , second = ''] = GLIBC;
+  t.equal(await step(stub, first), 4_400);
+  t.equal(await step(stub, second), 100);
+});
+
 test('U2: a name that is asked as it is alone waits each time', async (t) => {
   const stub = setup(below().next);
   for (const qname of [NAME, NAME, NAME]) t.equal(await step(stub, qname), 4_500);
