@@ -76,9 +76,8 @@ export class AnswerMemory {
       return false;
     }
     const at = part.insert(query, ANSWER, keptOctets(records), life, life.storedAt);
-    if (at < 0) return false;
-    putRecords(part, at, records, message);
-    return true;
+    if (at >= 0) putRecords(part, at, records, message);
+    return at >= 0;
   }
 
   delete(asked: Asked): void {
