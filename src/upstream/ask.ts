@@ -252,9 +252,9 @@ export class Ask implements SendOwner {
   private leaveUdp(cause: TcpFallback): void {
     this.stopRounds();
     this.reportSlow();
-    // TCP that failed during an outage says nothing about a server that is back: that is asked once more.
+    // Connections that were refused during an outage say nothing about a server that is back: that is asked once more.
     const isBack = this.rounds > 2 && this.betterWait === undefined && !this.sends.isOut('tcp');
-    this.startTcp(cause, isBack ? MAX_SENDS + 1 : 1);
+    this.startTcp(cause, isBack ? MAX_SENDS + this.sends.refusedConnections : 1);
     this.betterWait ??= this.parts.clock.after(this.fallback.wait, () => this.conclude('timeout'));
     if (!this.sends.isOut('tcp') && !this.mayStillCome) this.conclude('network');
   }
@@ -302,8 +302,8 @@ export class Ask implements SendOwner {
   }
 
   private get mayResend(): boolean {
-    if (this.refused?.isDue === true) return true;
-    return this.sends.count('udp') > 0 && this.round !== undefined;
+    const isRound = this.sends.count('udp') > 0 && this.round !== undefined;
+    return isRound || this.refused?.isDue === true;
   }
 
   /** S1: where there is no socket, TCP has one for many questions; what has given way to a newer question is over. */
@@ -315,9 +315,9 @@ export class Ask implements SendOwner {
   }
 
   private onStreamFailure(reason: UpstreamFailure, error: Error): void {
+    if (reason === 'refused') this.sends.refusedConnections++;
+    if (this.mayStillCome && !(reason === 'malformed' && !this.mayBeRead)) return;
     const spoken = this.fallback.truncated !== undefined || this.fallback.malformed;
-    const isLastWord = reason === 'malformed' && !this.mayBeRead;
-    if (this.mayStillCome && !isLastWord) return;
     const hasRescue = this.parts.transports.udp !== undefined && this.sends.count('udp') === 0;
     if (reason === 'network' && hasRescue) this.rescue();
     else if (spoken || (this.sends.out === 0 && !this.mayResend)) this.conclude(reason, error);

@@ -67,6 +67,8 @@ export class Sends {
   private readonly counts = { udp: 0, tcp: 0, tls: 0, https: 0 };
   /** Datagrams that this machine refused to send. */
   private refusedHere = 0;
+  /** Connections that were refused: the message on them has reached nobody. */
+  refusedConnections = 0;
 
   /** How many are out. */
   get out(): number {

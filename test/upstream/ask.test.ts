@@ -310,6 +310,24 @@ test('TC after an outage that refused TCP: a server that is back is asked over T
   t.equal(clock.timers, 0);
 });
 
+test('TC after an outage: a connection that was refused is no send, one that broke is (RFC 9520)', async (t) => {
+  for (const [reason, asked] of [
+    ['refused', 4],
+    ['network', 3],
+  ] as const) {
+    const { clock, udp, tcp, server } = scriptedServer();
+    begin(server);
+    await clock.advance(450);
+    tcp.nth(0).fail(reason);
+    await clock.advance(270);
+    tcp.nth(1).fail(reason);
+    await clock.advance(2_880);
+    tcp.nth(2).fail(reason);
+    udp.nth(2).answer(message(), { truncated: true });
+    t.equal(tcp.sends.length, asked, reason);
+  }
+});
+
 test('a malformed reply to an OPT over TCP is followed by a query without one (U4)', async (t) => {
   const { clock, udp, tcp, server } = scriptedServer();
   const { heard } = begin(server);
