@@ -191,6 +191,7 @@ export function assembleResolver(parts: ResolverParts): Resolver {
             ? AUTO_DELAY
             : undefined,
         refusedAt: (qname) => silence.refusedAt(qname),
+        isUnheard: (query, since) => silence.heardAt(query.qname) < since && !cache.hasData(query),
         outSince: (query) => flights.get(queryKey(query))?.since,
         repairs: tallies.repairs,
       }),

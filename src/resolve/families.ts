@@ -34,6 +34,8 @@ export interface FamiliesOptions {
   readonly headStart?: (expansion: Expansion) => Milliseconds | undefined;
   /** Since when a question is in flight; `undefined` where it is not. */
   readonly outSince: (query: Query) => Milliseconds | undefined;
+  /** Whether the name's route has said nothing since then, and no address of this question is known. */
+  readonly isUnheard?: (query: Query, since: Milliseconds) => boolean;
   readonly repairs: { add(kind: RepairKind): void };
 }
 
@@ -304,6 +306,12 @@ class Half implements Asker, Expiring {
 
   /** F5: it has been silent for as long as it may be beside addresses. */
   onDeadline(): void {
+    const { pairs, query, started } = this;
+    // Nobody is answered: then this family is not broken, and to ask for the other would double what is sent.
+    if (pairs.options.isUnheard?.(siblingOf(query), started) === true) {
+      this.timer = pairs.patiences.set(this);
+      return;
+    }
     void this.giveUpSoon().catch((bug: unknown) => this.asker.onFailure(bug));
   }
 

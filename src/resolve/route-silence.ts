@@ -34,8 +34,12 @@ const MEMORY: Milliseconds = 10_000;
 const CROWD = 512;
 const CROWD_OF_ONE = 128;
 const CROWD_PATIENCE: Milliseconds = 150;
-/** How many held questions follow each answer: all of thousands after a few round trips, and never all at once. */
-const RELEASED_BY_ANSWER = 8;
+/**
+ * How many held questions follow each answer: two, so that they double with each round trip, and one where so many of
+ * them are out already. All at once would take longer to send than the timers of the first ones last.
+ */
+const RELEASED_BY_ANSWER = 2;
+const WINDOW = 64;
 /** RFC 9520 §3.2: for so long upstream is not asked again what it has left without an answer. */
 const PAUSE: Milliseconds = 1_000;
 /** S1: questions whose pause is known; one that is forgotten is asked again sooner. */
@@ -57,6 +61,8 @@ interface Hearing {
   /** Clients' questions that are not, and wait for an answer to one that is: failed a moment ago, or too many. */
   readonly paused: HeldQuestions;
   readonly held: HeldQuestions;
+  /** Questions that are out and were held before. */
+  released: number;
   /** When a question was left without an answer, while no other had one. */
   readonly unheard: LRUCache<string, Milliseconds>;
 }
@@ -99,13 +105,19 @@ export class RouteSilence {
     return (next) => (query, asker) => {
       const hearing = this.hearingOf(query.qname);
       if (query.client !== undefined && this.isPaused(hearing, query)) {
-        const go = (): void => this.admit(hearing, next, query, asker);
+        const go = (): void => this.admit(hearing, next, query, asker, true);
         hearing.paused.hold({ client: query.client, go, onTimeOver: go }, this.pauses);
       } else this.admit(hearing, next, query, asker);
     };
   }
 
-  private admit(hearing: Hearing, next: Resolve, query: Query, asker: Asker): void {
+  private admit(
+    hearing: Hearing,
+    next: Resolve,
+    query: Query,
+    asker: Asker,
+    wasHeld = false,
+  ): void {
     const now = this.clock.now();
     if (hearing.unanswered === 0) hearing.owedSince = now;
     if (isCrowded(hearing, query.client, now)) {
@@ -113,7 +125,7 @@ export class RouteSilence {
       // Nobody waits yet for what was asked early, and our own questions have a pace of their own.
       if (query.client === undefined || query.speculative === true) asker.onFailure(CROWDED);
       else {
-        const go = (): void => this.admit(hearing, next, query, asker);
+        const go = (): void => this.admit(hearing, next, query, asker, true);
         const onTimeOver = (): void => asker.onFailure(UNHEARD);
         hearing.held.hold({ client: query.client, go, onTimeOver }, this.deadlines);
       }
@@ -121,10 +133,14 @@ export class RouteSilence {
     }
     hearing.unanswered++;
     hearing.waiting.add(query.client);
+    if (wasHeld) hearing.released++;
     hearing.askedAt = now;
     const timerClass = this.classOf(query.qname);
     hearing.quiet.asked(timerClass, now);
-    next(query, new Heard({ clock: this.clock, hearing, query, timerClass, askedAt: now }, asker));
+    next(
+      query,
+      new Heard({ clock: this.clock, hearing, query, wasHeld, timerClass, askedAt: now }, asker),
+    );
   }
 
   /** C6: whether upstream left it without an answer a moment ago, and has said nothing to any question since. */
@@ -175,6 +191,7 @@ export class RouteSilence {
       waiting: new ClientCounts(),
       paused: new HeldQuestions(),
       held: new HeldQuestions(),
+      released: 0,
       unheard: lruMap<string, Milliseconds>(MAX_PAUSES),
     };
     this.routes.set(route, hearing);
@@ -187,6 +204,7 @@ interface OutQuestion {
   readonly clock: Clock;
   readonly hearing: Hearing;
   readonly query: Query;
+  readonly wasHeld: boolean;
   readonly timerClass: TimerClass;
   readonly askedAt: Milliseconds;
 }
@@ -217,8 +235,9 @@ class Heard implements Asker {
     hearing.heardAt = now;
     hearing.quiet.heard(timerClass, now, now - askedAt);
     this.asker.onAnswer(answer);
-    hearing.paused.release(RELEASED_BY_ANSWER, () => true);
-    hearing.held.release(RELEASED_BY_ANSWER, () => true);
+    const most = hearing.released < WINDOW ? RELEASED_BY_ANSWER : 1;
+    hearing.paused.release(most, () => true);
+    hearing.held.release(most, () => true);
   }
 
   onFailure(error: unknown): void {
@@ -243,7 +262,9 @@ class Heard implements Asker {
   private land(): void {
     if (!this.isOut) return;
     this.isOut = false;
-    this.question.hearing.waiting.remove(this.question.query.client);
+    const { hearing, query, wasHeld } = this.question;
+    hearing.waiting.remove(query.client);
+    if (wasHeld) hearing.released--;
   }
 }
 

@@ -124,6 +124,14 @@ test('U2: the last of those that wait in vain has SERVFAIL 4.5 s after it came',
   t.equal(second.elapsed, 4_500, 'also when it is asked at once again');
 });
 
+test('F5: while upstream says nothing to anybody, the other family is not asked for beside the one that is', async (t) => {
+  const lines: Record<string, Line> = { [NAME]: 'silence' };
+  const { stub, sends } = await setup(lines);
+  const a = await stub.ask(NAME, RrType.A);
+  t.equal(a.message.rcode, Rcode.SERVFAIL);
+  t.equal(sends(), 1);
+});
+
 test('C6, F5: beside a family that has addresses a failure is never remembered for long', async (t) => {
   const lines: Record<string, Line> = {
     [`${NAME} A`]: message({ answer: [a(NAME, '192.0.2.1', 600)] }),
