@@ -1,11 +1,11 @@
 import type { Clock, Milliseconds } from '../clock.ts';
 import { lruMap } from '../lru-map.ts';
 import { isOurDoing, isRefusal, UpstreamError } from '../upstream/exchange.ts';
-import { EdeCode, Rcode, RrType } from '../wire/codes.ts';
+import { EdeCode, Rcode } from '../wire/codes.ts';
 import type { Message } from '../wire/message.ts';
 import type { Name } from '../wire/name.ts';
 import { EMPTY } from '../wire/render.ts';
-import { isAddressQuery } from './families.ts';
+import { isAddressQuery, siblingOf } from './families.ts';
 import {
   type Answer,
   type Asker,
@@ -119,9 +119,7 @@ class Failures {
   }
 
   private isRepaired(query: Query): boolean {
-    if (!isAddressQuery(query)) return false;
-    const qtype = query.qtype === RrType.A ? RrType.AAAA : RrType.A;
-    return this.options.hasAddresses({ ...query, qtype });
+    return isAddressQuery(query) && this.options.hasAddresses(siblingOf(query));
   }
 }
 

@@ -307,7 +307,8 @@ class Half implements Asker, Expiring {
   /** F5: it has been silent for as long as it may be beside addresses. */
   onDeadline(): void {
     const { pairs, query, started } = this;
-    // Nobody is answered: then this family is not broken, and to ask for the other would double what is sent.
+    // While upstream answers no question at all, this family is not the broken one, and asking for the other would only
+    // double the queries.
     if (pairs.options.isUnheard?.(siblingOf(query), started) === true) {
       this.timer = pairs.patiences.set(this);
       return;

@@ -1,7 +1,7 @@
 import type { Clock, Milliseconds } from '../clock.ts';
 import { lruMap } from '../lru-map.ts';
 import { DEADLINE } from '../upstream/patience.ts';
-import type { Name } from '../wire/name.ts';
+import { labelsOf, type Name } from '../wire/name.ts';
 import type { SearchList } from './search-list.ts';
 import type { Query } from './stage.ts';
 
@@ -75,15 +75,10 @@ export class LookupWaits {
     if (clock.now() - wait.at >= NEXT_STEP) return false;
     const expansion = list.expansionOf(query.qname);
     if (expansion !== undefined) return !list.isFirstStep(expansion);
-    return dotsOf(query.qname) < ndots;
+    return labelsOf(query.qname).length - 1 < ndots;
   }
 
   private keyOf({ client, qname }: Query): string {
     return `${client} ${this.options.list.expansionOf(qname)?.base ?? qname}`;
   }
-}
-
-/** Not counting the one at the end. */
-function dotsOf(qname: Name): number {
-  return qname.split('.').length - 2;
 }

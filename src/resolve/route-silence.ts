@@ -47,6 +47,7 @@ const MAX_PAUSES = 4_096;
 /** One each for all: a flood would have V8 write a stack trace for each. */
 const CROWDED = new UpstreamError('full', 'enough questions wait for an answer already');
 const UNHEARD = noAnswer('the route', 'timeout');
+const ANY_CLIENT = (): boolean => true;
 
 interface Hearing {
   readonly quiet: Quiet;
@@ -236,8 +237,8 @@ class Heard implements Asker {
     hearing.quiet.heard(timerClass, now, now - askedAt);
     this.asker.onAnswer(answer);
     const most = hearing.released < WINDOW ? RELEASED_BY_ANSWER : 1;
-    hearing.paused.release(most, () => true);
-    hearing.held.release(most, () => true);
+    hearing.paused.release(most, ANY_CLIENT);
+    hearing.held.release(most, ANY_CLIENT);
   }
 
   onFailure(error: unknown): void {

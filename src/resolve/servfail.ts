@@ -20,8 +20,9 @@ export interface ServfailOptions {
 }
 
 /**
- * Leaves no client unanswered: every error, and a silence of 4.5 s, becomes SERVFAIL with its reason (U2, RFC 8914); a
- * lookup waits so long for one of its steps alone. So does an upstream's refusal of an address, which musl would treat as silence (L3).
+ * Leaves no client unanswered: every error, and a silence of 4.5 s, becomes SERVFAIL with its reason (U2, RFC 8914). So
+ * does an upstream's refusal of an address, which musl would treat as silence (L3). A lookup waits 4.5 s for one of its
+ * steps only; the later ones fail sooner ({@link LookupWaits}).
  *
  * Errors are for "no answer exists"; any error but the two known kinds is a bug and is reported.
  */

@@ -544,6 +544,22 @@ test('F5: a question that joins one whose datagrams were refused is refused too,
   t.equal((await other).message.rcode, Rcode.NOERROR, 'an older refusal is no reason');
 });
 
+/** What AAAA is told, which has none upstream, after A has failed. */
+async function nodataBeside(failure: Answer): Promise<Answer> {
+  const stage = families({
+    clock: new HandClock(),
+    repair: true,
+    repairs: new TallySet(REPAIR_KINDS),
+    refusedAt: never,
+    outSince: nothingOut,
+  });
+  const resolve = stage(async ({ qtype }) =>
+    qtype === RrType.A ? failure : answer(nodata('corp.example.')),
+  );
+  await resolve(query(NAME, RrType.A));
+  return resolve(query(NAME, RrType.AAAA));
+}
+
 test('F5: what upstream says itself of one family is told beside NODATA of the other, at first and from memory', async (t) => {
   for (const wasSaid of [true, false]) {
     const remembered = {
@@ -551,18 +567,7 @@ test('F5: what upstream says itself of one family is told beside NODATA of the o
       source: 'failure' as const,
       wasSaid,
     };
-    const stage = families({
-      clock: new HandClock(),
-      repair: true,
-      repairs: new TallySet(REPAIR_KINDS),
-      refusedAt: never,
-      outSince: nothingOut,
-    });
-    const resolve = stage(async ({ qtype }) =>
-      qtype === RrType.A ? remembered : answer(nodata('corp.example.')),
-    );
-    await resolve(query(NAME, RrType.A));
-    const { message: told } = await resolve(query(NAME, RrType.AAAA));
+    const { message: told } = await nodataBeside(remembered);
     t.equal(told.rcode, wasSaid ? Rcode.NOERROR : Rcode.SERVFAIL, `said by upstream: ${wasSaid}`);
   }
 });
@@ -571,17 +576,6 @@ test('F5: SERVFAIL of a forwarder that had no answer itself is silence: NODATA i
   const unreached = answer({ rcode: Rcode.SERVFAIL, unreached: true });
   const fromMemory = { ...unreached, source: 'failure' as const, wasSaid: true };
   for (const failure of [unreached, fromMemory]) {
-    const stage = families({
-      clock: new HandClock(),
-      repair: true,
-      repairs: new TallySet(REPAIR_KINDS),
-      refusedAt: never,
-      outSince: nothingOut,
-    });
-    const resolve = stage(async ({ qtype }) =>
-      qtype === RrType.A ? failure : answer(nodata('corp.example.')),
-    );
-    await resolve(query(NAME, RrType.A));
-    t.equal((await resolve(query(NAME, RrType.AAAA))).message.rcode, Rcode.SERVFAIL);
+    t.equal((await nodataBeside(failure)).message.rcode, Rcode.SERVFAIL);
   }
 });
