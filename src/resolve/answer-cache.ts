@@ -8,8 +8,14 @@ import type { Question } from '../wire/question.ts';
 import type { Rr, Seconds } from '../wire/record.ts';
 import { negativeProof } from '../wire/soa.ts';
 import type { DenialLife } from './denial-life.ts';
-import { isAddressQuery, siblingOf } from './families.ts';
-import type { Answer, Asker, Query, Stage } from './stage.ts';
+import {
+  type Answer,
+  type Asker,
+  isAddressQuery,
+  type Query,
+  type Stage,
+  siblingOf,
+} from './stage.ts';
 import { chainOf, verdictOf } from './verdict.ts';
 
 /** Counters of the cache. */

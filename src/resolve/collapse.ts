@@ -4,12 +4,12 @@ import { Rcode, RrClass, RrType } from '../wire/codes.ts';
 import { encodeName, type Name } from '../wire/name.ts';
 import type { Rr } from '../wire/record.ts';
 import { lowestTtl } from './answer-cache.ts';
-import { isAddressQuery } from './families.ts';
 import type { SearchList } from './search-list.ts';
 import {
   type Answer,
   asking,
   type Expansion,
+  isAddressQuery,
   ownQuery,
   type Query,
   type Resolve,

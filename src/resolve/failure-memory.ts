@@ -2,19 +2,21 @@ import type { Clock, Milliseconds } from '../clock.ts';
 import { lruMap } from '../lru-map.ts';
 import { isOurDoing, isRefusal, UpstreamError } from '../upstream/exchange.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
+import { type Ede, undelivered } from '../wire/edns.ts';
 import type { Message } from '../wire/message.ts';
 import type { Name } from '../wire/name.ts';
 import { EMPTY } from '../wire/render.ts';
-import { isAddressQuery, siblingOf } from './families.ts';
 import {
   type Answer,
   type Asker,
+  isAddressQuery,
   type Query,
   queryKey,
   type Resolve,
   type Stage,
+  siblingOf,
 } from './stage.ts';
-import { verdictOf } from './verdict.ts';
+import { isSilencePassedOn, verdictOf } from './verdict.ts';
 
 export interface FailureMemoryOptions {
   readonly clock: Clock;
@@ -85,24 +87,28 @@ class Failures {
   }
 
   /** Takes note of what an attempt came to. */
-  onAnswer({ key, query, started }: Attempt, { message }: Answer): void {
-    const hasFailed = verdictOf(message, query) === 'failure';
-    if (hasFailed) this.note(key, query, started, { message, wasRefused: false, wasSaid: true });
-    else this.failures.delete(key);
+  onAnswer(attempt: Attempt, { message }: Answer): void {
+    if (verdictOf(message, attempt.query) !== 'failure') this.failures.delete(attempt.key);
+    else if (!isSilencePassedOn(message)) {
+      this.note(attempt, { message, wasRefused: false, wasSaid: true });
+      // A sidestub upstream remembers what it could not send.
+    } else if (message.undelivered !== true) this.onSilence(attempt, false);
   }
 
-  onFailure({ key, query, started, intoSilence }: Attempt, error: unknown): void {
+  onFailure(attempt: Attempt, error: unknown): void {
     if (!(error instanceof UpstreamError) || isOurDoing(error)) return;
+    this.onSilence(attempt, isRefusal(error));
+  }
+
+  private onSilence(attempt: Attempt, wasRefused: boolean): void {
     // A question that was sent into a silence that has since ended failed for a reason that is over.
-    if (intoSilence) return;
+    if (attempt.intoSilence) return;
     const message = { ...EMPTY, rcode: Rcode.SERVFAIL };
-    this.note(key, query, started, { message, wasRefused: isRefusal(error), wasSaid: false });
+    this.note(attempt, { message, wasRefused, wasSaid: false });
   }
 
   private note(
-    key: string,
-    query: Query,
-    started: Milliseconds,
+    { key, query, started }: Attempt,
     what: Pick<Failure, 'message' | 'wasRefused' | 'wasSaid'>,
   ): void {
     if (this.options.heardAt(query.qname) < started) return;
@@ -154,7 +160,23 @@ class Attempt implements Asker {
 }
 
 function remembered({ message, wasRefused, wasSaid }: Failure): Answer {
-  const text = 'upstream failed to answer this a moment ago';
-  const ede = { code: EdeCode.CACHED_ERROR, text };
-  return { message, source: 'failure', age: 0, ede, wasRefused, wasSaid };
+  return {
+    message,
+    source: 'failure',
+    age: 0,
+    ede: whyRemembered(wasRefused, wasSaid),
+    wasRefused,
+    wasSaid,
+  };
+}
+
+/** Another sidestub must see in it what it would have seen in the failure itself (F5). */
+function whyRemembered(wasRefused: boolean, wasSaid: boolean): Ede {
+  if (wasRefused) return undelivered('upstream was not reached a moment ago');
+  if (wasSaid)
+    return { code: EdeCode.CACHED_ERROR, text: 'upstream failed to answer this a moment ago' };
+  return {
+    code: EdeCode.NO_REACHABLE_AUTHORITY,
+    text: 'upstream did not answer this a moment ago',
+  };
 }

@@ -2,8 +2,9 @@ import type { Clock, Milliseconds } from '../clock.ts';
 import { Deadlines, type Expiring, type Waiting } from '../deadlines.ts';
 import { lruMap } from '../lru-map.ts';
 import { isRefusal, UpstreamError } from '../upstream/exchange.ts';
+import { DEADLINE } from '../upstream/patience.ts';
 import type { RepairKind } from '../vocabulary.ts';
-import { EdeCode, Rcode, RrClass, RrType } from '../wire/codes.ts';
+import { EdeCode, Rcode, RrType } from '../wire/codes.ts';
 import type { Name } from '../wire/name.ts';
 import { ownNegative } from '../wire/soa.ts';
 import {
@@ -11,10 +12,12 @@ import {
   type Asker,
   asking,
   type Expansion,
+  isAddressQuery,
   type Query,
   queryKey,
   type Resolve,
   type Stage,
+  siblingOf,
   tell,
 } from './stage.ts';
 import { isSilencePassedOn, verdictOf } from './verdict.ts';
@@ -46,6 +49,8 @@ const PATIENCE: Milliseconds = 700;
  * stays silent is given up (F5) within a second of the question.
  */
 const HEAD_START: Milliseconds = 200;
+/** F3: how long a denial waits for the other family where that is out as well: until just before the client's deadline. */
+const AWAITED: Milliseconds = DEADLINE - 100;
 /** F5: how long a family that failed is taken to have nothing. */
 const REPAIR_TTL = 5;
 /** Pairs whose addresses are remembered, for those 700 ms; a cached pair needs no memory. */
@@ -67,11 +72,6 @@ export function families(options: FamiliesOptions): Stage {
       else next(query, asker);
     };
   };
-}
-
-/** Whether a question is one half of a pair. */
-export function isAddressQuery({ qtype, qclass }: Query): boolean {
-  return qclass === RrClass.IN && (qtype === RrType.A || qtype === RrType.AAAA);
 }
 
 class Pairs {
@@ -154,8 +154,12 @@ class Pairs {
   }
 
   /** F3 and F4: NXDOMAIN waits for the other family, and beside addresses it becomes NODATA. */
-  async besideSibling(query: Query, own: Answer): Promise<Answer> {
-    const other = await this.within(PATIENCE, this.fromSibling(query));
+  async besideSibling(query: Query, own: Answer, came: Milliseconds): Promise<Answer> {
+    // A client that has asked for both waits for both. Were this told before addresses that come late, musl would deny a
+    // name for which it has them.
+    const isAwaited = this.isOut(siblingOf(query));
+    const span = isAwaited ? AWAITED - (this.options.clock.now() - came) : PATIENCE;
+    const other = await this.within(span, this.fromSibling(query));
     if (other === undefined || verdictOf(other.message, siblingOf(query)) !== 'data') return own;
     this.options.repairs.add('nxdomain_beside_addresses');
     return { ...own, message: { ...own.message, rcode: Rcode.NOERROR } };
@@ -273,7 +277,7 @@ class Half implements Asker, Expiring {
     const verdict = verdictOf(answer.message, query);
     if (verdict === 'failure') this.onFailed(answer);
     else if (verdict === 'nxdomain' && !standsAlone(query)) {
-      tell(asker, pairs.besideSibling(query, answer));
+      tell(asker, pairs.besideSibling(query, answer, this.came));
     } else if (verdict === 'nodata' && pairs.mayHaveFailed(query, this.came)) {
       tell(asker, pairs.besideFailure(query, answer, this.came));
     } else asker.onAnswer(answer);
@@ -282,7 +286,8 @@ class Half implements Asker, Expiring {
   private onFailed(answer: Answer): void {
     const { pairs, query, asker } = this;
     pairs.failed(query, answer);
-    const mayRepair = pairs.mayRepair(query) && answer.wasRefused !== true;
+    const wasRefused = answer.wasRefused === true || answer.message.undelivered === true;
+    const mayRepair = pairs.mayRepair(query) && !wasRefused;
     if (mayRepair) tell(asker, pairs.repaired(query, answer));
     else asker.onAnswer(answer);
   }
@@ -395,11 +400,6 @@ class HeadStart implements Asker, Expiring {
     this.timer?.cancel();
     this.aaaa.ask();
   }
-}
-
-/** The other half of a pair. */
-export function siblingOf(query: Query): Query {
-  return { ...query, qtype: query.qtype === RrType.A ? RrType.AAAA : RrType.A };
 }
 
 function nothingInsteadOfFailure(query: Query): Answer {

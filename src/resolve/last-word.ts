@@ -3,9 +3,8 @@ import type { Name } from '../wire/name.ts';
 import type { AnswerCache } from './answer-cache.ts';
 import type { ClusterZone } from './cluster-zone.ts';
 import { denialKindOf, withoutLife } from './denial-life.ts';
-import { isAddressQuery, siblingOf } from './families.ts';
 import type { SearchList } from './search-list.ts';
-import type { Answer, Query } from './stage.ts';
+import { type Answer, isAddressQuery, type Query, siblingOf } from './stage.ts';
 import { verdictOf } from './verdict.ts';
 
 /** Upstream's last answer about a name, past its life. */

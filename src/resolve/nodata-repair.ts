@@ -5,9 +5,17 @@ import type { RepairKind } from '../vocabulary.ts';
 import { Rcode } from '../wire/codes.ts';
 import { NODATA_DENIED } from '../wire/edns.ts';
 import type { Name } from '../wire/name.ts';
-import { isAddressQuery, siblingOf } from './families.ts';
 import type { SearchList } from './search-list.ts';
-import { type Answer, asking, type Query, type Resolve, type Stage, tell } from './stage.ts';
+import {
+  type Answer,
+  asking,
+  isAddressQuery,
+  type Query,
+  type Resolve,
+  type Stage,
+  siblingOf,
+  tell,
+} from './stage.ts';
 import { verdictOf } from './verdict.ts';
 
 export interface NodataRepairOptions {

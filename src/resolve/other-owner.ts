@@ -2,8 +2,7 @@ import { EdeCode, Rcode, RrClass, RrType } from '../wire/codes.ts';
 import type { Ede } from '../wire/edns.ts';
 import type { Message } from '../wire/message.ts';
 import { canonicalName, encodeName } from '../wire/name.ts';
-import { isAddressQuery } from './families.ts';
-import type { Query } from './stage.ts';
+import { isAddressQuery, type Query } from './stage.ts';
 import { chainOf } from './verdict.ts';
 
 /** For the client: the server said these addresses of a name that was not asked for (C1). */

@@ -4,10 +4,9 @@ import type { Name } from '../wire/name.ts';
 import type { Seconds } from '../wire/record.ts';
 import { lowestTtl, negativeTtl } from './answer-cache.ts';
 import type { DenialLife } from './denial-life.ts';
-import { isAddressQuery, siblingOf } from './families.ts';
 import { renewableFor } from './prefetch.ts';
 import { ONE_WALK } from './speculation.ts';
-import type { Answer, Query } from './stage.ts';
+import { type Answer, isAddressQuery, type Query, siblingOf } from './stage.ts';
 import { type Verdict, verdictOf } from './verdict.ts';
 
 /** For how long a final answer may be given to equal questions without asking the stages again. */

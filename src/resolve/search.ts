@@ -6,10 +6,19 @@ import { ownNegative } from '../wire/soa.ts';
 import type { ClusterZone } from './cluster-zone.ts';
 import { cutPoints } from './cuts.ts';
 import { denialKindOf, probedKindOf, withoutLife } from './denial-life.ts';
-import { isAddressQuery, siblingOf } from './families.ts';
 import type { SearchList } from './search-list.ts';
 import { Speculation } from './speculation.ts';
-import type { Answer, Asker, DenialKind, Expansion, Query, Resolve, Stage } from './stage.ts';
+import {
+  type Answer,
+  type Asker,
+  type DenialKind,
+  type Expansion,
+  isAddressQuery,
+  type Query,
+  type Resolve,
+  type Stage,
+  siblingOf,
+} from './stage.ts';
 import { verdictOf } from './verdict.ts';
 
 export interface SearchOptions {

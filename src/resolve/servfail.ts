@@ -3,12 +3,11 @@ import { Deadlines, type Expiring, type Waiting } from '../deadlines.ts';
 import { UpstreamError, type UpstreamFailure } from '../upstream/exchange.ts';
 import { DEADLINE } from '../upstream/patience.ts';
 import { EdeCode, Rcode, rcodeName } from '../wire/codes.ts';
-import type { Ede } from '../wire/edns.ts';
+import { type Ede, undelivered } from '../wire/edns.ts';
 import { EMPTY } from '../wire/render.ts';
-import { isAddressQuery } from './families.ts';
 import type { LookupWaits } from './lookup-waits.ts';
 import { FlightsFullError } from './single-flight.ts';
-import type { Answer, Asker, Query, Stage } from './stage.ts';
+import { type Answer, type Asker, isAddressQuery, type Query, type Stage } from './stage.ts';
 import { isSilencePassedOn } from './verdict.ts';
 
 export interface ServfailOptions {
@@ -106,19 +105,19 @@ const NO_ANSWER: Ede = {
 
 const reasons: Record<UpstreamFailure, Ede> = {
   timeout: NO_ANSWER,
-  refused: { code: EdeCode.NETWORK_ERROR, text: 'upstream refused the connection' },
+  refused: undelivered('upstream refused the connection'),
   network: { code: EdeCode.NETWORK_ERROR, text: 'upstream cannot be reached' },
-  local: { code: EdeCode.NETWORK_ERROR, text: 'this machine refused to send the question' },
+  local: undelivered('this machine refused to send the question'),
   malformed: { code: EdeCode.NETWORK_ERROR, text: 'upstream sent malformed replies' },
   untrusted: { code: EdeCode.NETWORK_ERROR, text: 'upstream is not who it should be' },
-  full: { code: EdeCode.OTHER, text: 'too many questions at the upstream' },
-  closed: { code: EdeCode.NETWORK_ERROR, text: 'shutting down' },
+  full: undelivered('too many questions at the upstream'),
+  closed: undelivered('shutting down'),
 };
 
 function reasonOf(error: unknown, onBug: (error: unknown) => void): Ede {
   if (error instanceof UpstreamError) return reasons[error.reason];
   if (error instanceof FlightsFullError) {
-    return { code: EdeCode.OTHER, text: 'too many questions in flight' };
+    return undelivered('too many questions in flight');
   }
   onBug(error);
   return { code: EdeCode.OTHER, text: 'internal error' };

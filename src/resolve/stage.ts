@@ -1,6 +1,7 @@
 import type { Milliseconds } from '../clock.ts';
 import type { Again, UpstreamFailure } from '../upstream/exchange.ts';
 import type { AnswerSource } from '../vocabulary.ts';
+import { RrClass, RrType } from '../wire/codes.ts';
 import type { Ede } from '../wire/edns.ts';
 import type { Message } from '../wire/message.ts';
 import type { Name } from '../wire/name.ts';
@@ -122,6 +123,16 @@ export const NOBODY: Asker = {
 export function queryKey(query: Query): string {
   const bits = (query.dnssecOk ? 2 : 0) | (query.checkingDisabled ? 1 : 0);
   return `${query.qtype} ${query.qclass} ${bits} ${query.qname}`;
+}
+
+/** Whether a question is one half of a pair. */
+export function isAddressQuery({ qtype, qclass }: Query): boolean {
+  return qclass === RrClass.IN && (qtype === RrType.A || qtype === RrType.AAAA);
+}
+
+/** The other half of a pair. */
+export function siblingOf(query: Query): Query {
+  return { ...query, qtype: query.qtype === RrType.A ? RrType.AAAA : RrType.A };
 }
 
 /** A query that the program asks on its own. */

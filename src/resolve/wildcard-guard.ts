@@ -6,12 +6,12 @@ import { EdeCode, Rcode, RrType } from '../wire/codes.ts';
 import type { Ede } from '../wire/edns.ts';
 import { joinNames, type Name } from '../wire/name.ts';
 import { ownNegative } from '../wire/soa.ts';
-import { isAddressQuery } from './families.ts';
 import type { SearchList } from './search-list.ts';
 import {
   type Answer,
   asking,
   type Expansion,
+  isAddressQuery,
   ownQuery,
   type Query,
   type Resolve,

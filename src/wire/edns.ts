@@ -42,6 +42,8 @@ export interface Edns {
   readonly nodataDenied?: true;
   /** Whether an EDE says that the server had no answer from those it asked (RFC 8914 §4.23, §4.24). */
   readonly unreached?: true;
+  /** Whether its text says that a sidestub could not send the question, see {@link undelivered}. */
+  readonly undelivered?: true;
 }
 
 /** An Extended DNS Error for the client. @see RFC 8914 */
@@ -58,6 +60,16 @@ export const NODATA_DENIED: Ede = {
   code: EdeCode.OTHER,
   text: 'exists without addresses, denied so that the search goes on',
 };
+
+/**
+ * F5: the EDE of a question that did not reach upstream. Another sidestub knows it by how the text begins, and takes it for no
+ * word of upstream's, so every version must begin it like this.
+ */
+export function undelivered(why: string): Ede {
+  return { code: EdeCode.NETWORK_ERROR, text: `${UNDELIVERED}${why}` };
+}
+
+const UNDELIVERED = 'not delivered: ';
 
 /**
  * Reads the fixed fields of an OPT record and checks that its options fit (RFC 6891 §6.1.2).
@@ -104,8 +116,9 @@ function readOption(octets: Uint8Array, at: number, end: number): Partial<Edns> 
 
 function readOwnEde(option: Uint8Array): Partial<Edns> | undefined {
   if (isNodataDenied(option)) return { nodataDenied: true };
-  const isUnreached = option.length >= 6 && UNREACHED.has(uint16(option, 4));
-  return isUnreached ? { unreached: true } : undefined;
+  if (option.length < 6 || !UNREACHED.has(uint16(option, 4))) return undefined;
+  const isUndelivered = Buffer.from(option.subarray(6)).toString().startsWith(UNDELIVERED);
+  return isUndelivered ? { unreached: true, undelivered: true } : { unreached: true };
 }
 
 function isNodataDenied(option: Uint8Array): boolean {

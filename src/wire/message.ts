@@ -22,6 +22,8 @@ export interface Message {
   readonly nodataDenied?: true;
   /** Whether the server says that it had no answer from those it asked (F5). */
   readonly unreached?: true;
+  /** Set when another sidestub says that the question did not reach those it asked (F5). */
+  readonly undelivered?: true;
   /** Set where the addresses stood under another name than was asked for: for clients, and no proof of anything (C1). */
   readonly otherOwner?: true;
   /** Set when this is the intact part of a damaged reply: never cached, and no proof of anything (U3). */
@@ -88,6 +90,7 @@ export function readResponse(octets: Uint8Array, known?: ReadQuestion): Response
       authenticData: (header.flags & Flag.AD) !== 0,
       ...(edns?.nodataDenied === true ? { nodataDenied: true } : {}),
       ...(edns?.unreached === true ? { unreached: true } : {}),
+      ...(edns?.undelivered === true ? { undelivered: true } : {}),
       answer: spans.answer.map(read),
       authority: spans.authority.map(read),
       additional: spans.additional.filter((span) => !HOP_BY_HOP.has(span.type)).map(read),

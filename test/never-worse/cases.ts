@@ -117,6 +117,23 @@ export const CASES: readonly Case[] = [
     name: 'ANCOUNT is too high, over TCP too, and the answer is a long one',
     draw: one({ reply: 'ANCOUNT too high', delay: 20 }, { name: 'many' }),
   },
+  {
+    name: 'NXDOMAIN for AAAA, and the addresses come after 2.8 s',
+    draw: one(
+      {
+        mute: { from: 0, to: 2_800, transport: 'both', family: 'A' },
+        says: { rcode: 'NXDOMAIN', family: 'AAAA', names: 'existing' },
+      },
+      { name: 'v4' },
+    ),
+  },
+  {
+    name: 'behind a node daemon the kernel refuses the questions for AAAA for 1.6 s, and TCP is dropped',
+    draw: one(
+      { tcp: 'dropped', refused: { from: 0, to: 1_600, family: 'AAAA' } },
+      { nodeDaemon: true },
+    ),
+  },
   { name: 'addresses under another owner', draw: one({ reply: 'foreign owner' }) },
   {
     name: 'SERVFAIL for AAAA',

@@ -35,7 +35,7 @@ export const OLD_FAULTS: readonly OldFault[] = [
       },
       {
         file: FAMILIES,
-        old: 'pairs.mayRepair(query) && answer.wasRefused !== true',
+        old: 'pairs.mayRepair(query) && !wasRefused',
         broken: 'pairs.mayRepair(query)',
       },
       {

@@ -84,6 +84,44 @@ test('C6: no answer is remembered as SERVFAIL, for the first second of its life'
   t.ok((await ask()).wasAsked, 'after a second');
 });
 
+test('C6: what another sidestub says of its own upstream is remembered as a failure of the same kind', async (t) => {
+  const silent = { ...REFUSED.message, rcode: Rcode.SERVFAIL, unreached: true } as const;
+  for (const [says, code, text] of [
+    [TIMEOUT, EdeCode.NO_REACHABLE_AUTHORITY, 'upstream did not answer this a moment ago'],
+    [
+      { ...REFUSED, message: silent },
+      EdeCode.NO_REACHABLE_AUTHORITY,
+      'upstream did not answer this a moment ago',
+    ],
+    [
+      new UpstreamError('local', 'EPERM'),
+      EdeCode.NETWORK_ERROR,
+      'not delivered: upstream was not reached a moment ago',
+    ],
+  ] as const) {
+    const { ask, below } = setup();
+    below.says = says;
+    await ask();
+    const { told, wasAsked } = await ask();
+    t.notOk(wasAsked);
+    t.same(told?.ede, { code, text });
+    t.equal(told?.wasSaid, false);
+  }
+});
+
+test('C6: what another sidestub could not send is not remembered: it may be sent the next time', async (t) => {
+  const { ask, below } = setup();
+  const message = {
+    ...REFUSED.message,
+    rcode: Rcode.SERVFAIL,
+    unreached: true,
+    undelivered: true,
+  } as const;
+  below.says = { ...REFUSED, message };
+  await ask();
+  t.ok((await ask()).wasAsked);
+});
+
 test('C6: each failure in a row is remembered for twice as long, up to 30 s', async (t) => {
   const { ask, pause } = setup();
   await ask();

@@ -57,6 +57,7 @@ interface Scene {
   readonly repairs: TallySet<(typeof REPAIR_KINDS)[number]>;
   readonly asked: string[];
   readonly pair: (order: 'A first' | 'AAAA first') => { a: Promise<Answer>; aaaa: Promise<Answer> };
+  readonly alone: (qtype: number) => Promise<Answer>;
 }
 
 interface SceneOptions {
@@ -65,6 +66,8 @@ interface SceneOptions {
   readonly aaaa: Outcome;
   /** Which family's answer is the earlier. */
   readonly earlier: 'A' | 'AAAA';
+  /** How late the answer to the second is. */
+  readonly second?: number;
   readonly repair?: boolean;
   readonly onlyRoutable?: 1 | 28;
 }
@@ -84,7 +87,7 @@ function scene(options: SceneOptions): Scene {
     const flight = flights.get(qtype);
     if (flight !== undefined) return flight;
     asked.push(typeName(qtype));
-    const delay = (options.earlier === 'A') === isA ? FIRST : SECOND;
+    const delay = (options.earlier === 'A') === isA ? FIRST : (options.second ?? SECOND);
     const started = saying(isA ? options.a : options.aaaa, qtype, clock, delay);
     flights.set(qtype, started);
     out.add(qtype);
@@ -102,6 +105,7 @@ function scene(options: SceneOptions): Scene {
     clock,
     repairs,
     asked,
+    alone: told,
     pair: (order) => {
       if (order === 'A first') return { a: told(RrType.A), aaaa: told(RrType.AAAA) };
       const v6 = told(RrType.AAAA);
@@ -253,7 +257,7 @@ test('F5: an expansion whose A stays silent has its AAAA within a second', async
   t.ok(got.last <= 1_000, `${got.last} ms`);
 });
 
-test('F3: NXDOMAIN of a base is held for the other family for 700 ms and no longer', async (t) => {
+test('F3: NXDOMAIN of a base is held for the other family, until just before the deadline', async (t) => {
   for (const [v4, v6] of [
     ['nxdomain', 'silence'],
     ['silence', 'nxdomain'],
@@ -264,7 +268,31 @@ test('F3: NXDOMAIN of a base is held for the other family for 700 ms and no long
       aaaa: v6,
       earlier: v4 === 'nxdomain' ? 'A' : 'AAAA',
     });
-    t.equal((await watch(stage, 'A first')).last, FIRST + 700);
+    t.equal((await watch(stage, 'A first')).last, 4_400);
+  }
+});
+
+test('F3: where the client has asked for one family alone, its NXDOMAIN is held for 700 ms', async (t) => {
+  const stage = scene({ kind: 'base', a: 'silence', aaaa: 'nxdomain', earlier: 'AAAA' });
+  let told: Told = 'silence';
+  const lone = stage.alone(RrType.AAAA).then(tell);
+  void lone.then((what) => {
+    told = what;
+  });
+  await stage.clock.advance(FIRST + 699);
+  t.equal(told, 'silence');
+  await stage.clock.advance(1);
+  t.equal(told, 'nxdomain');
+});
+
+test('F4: addresses that come 3 s after the NXDOMAIN of the other family make NODATA of it', async (t) => {
+  for (const denied of ['a', 'aaaa'] as const) {
+    const works = denied === 'a' ? 'aaaa' : 'a';
+    const pair = { a: 'addresses', aaaa: 'addresses', [denied]: 'nxdomain' } as const;
+    const earlier = denied === 'a' ? 'A' : 'AAAA';
+    const got = await watch(scene({ kind: 'base', ...pair, earlier, second: 3_000 }), 'A first');
+    t.same([got[denied], got[works]], ['nodata', 'addresses'], denied);
+    t.equal(musl(got.a, got.aaaa), 'addresses');
   }
 });
 
@@ -544,15 +572,20 @@ test('F5: a question that joins one whose datagrams were refused is refused too,
   t.equal((await other).message.rcode, Rcode.NOERROR, 'an older refusal is no reason');
 });
 
-/** What AAAA is told, which has none upstream, after A has failed. */
-async function nodataBeside(failure: Answer): Promise<Answer> {
-  const stage = families({
+/** The stage where nothing else is in flight. */
+function besideNothing() {
+  return families({
     clock: new HandClock(),
     repair: true,
     repairs: new TallySet(REPAIR_KINDS),
     refusedAt: never,
     outSince: nothingOut,
   });
+}
+
+/** What AAAA is told, which has none upstream, after A has failed. */
+async function nodataBeside(failure: Answer): Promise<Answer> {
+  const stage = besideNothing();
   const resolve = stage(async ({ qtype }) =>
     qtype === RrType.A ? failure : answer(nodata('corp.example.')),
   );
@@ -569,6 +602,19 @@ test('F5: what upstream says itself of one family is told beside NODATA of the o
     };
     const { message: told } = await nodataBeside(remembered);
     t.equal(told.rcode, wasSaid ? Rcode.NOERROR : Rcode.SERVFAIL, `said by upstream: ${wasSaid}`);
+  }
+});
+
+test('F5: what another sidestub could not send is passed on beside addresses, and never NODATA', async (t) => {
+  const failure = { rcode: Rcode.SERVFAIL, unreached: true } as const;
+  for (const undelivered of [true, undefined] as const) {
+    const stage = besideNothing();
+    const said = answer(undelivered ? { ...failure, undelivered } : failure);
+    const resolve = stage(async ({ qtype }) =>
+      qtype === RrType.AAAA ? said : answer({ answer: [a(NAME, '192.0.2.1')] }),
+    );
+    const told = tell(await resolve(query(NAME, RrType.AAAA)));
+    t.equal(told, undelivered ? 'servfail' : 'empty');
   }
 });
 

@@ -35,13 +35,13 @@ test('an answer passes as it is, and leaves no timer', async (t) => {
 test('U2: every way in which upstream fails becomes SERVFAIL with its reason (RFC 8914)', async (t) => {
   const reasons: Record<UpstreamFailure, [code: number, text: string]> = {
     timeout: [EdeCode.NO_REACHABLE_AUTHORITY, 'no upstream answered in time'],
-    refused: [EdeCode.NETWORK_ERROR, 'upstream refused the connection'],
+    refused: [EdeCode.NETWORK_ERROR, 'not delivered: upstream refused the connection'],
     network: [EdeCode.NETWORK_ERROR, 'upstream cannot be reached'],
-    local: [EdeCode.NETWORK_ERROR, 'this machine refused to send the question'],
+    local: [EdeCode.NETWORK_ERROR, 'not delivered: this machine refused to send the question'],
     malformed: [EdeCode.NETWORK_ERROR, 'upstream sent malformed replies'],
     untrusted: [EdeCode.NETWORK_ERROR, 'upstream is not who it should be'],
-    full: [EdeCode.OTHER, 'too many questions at the upstream'],
-    closed: [EdeCode.NETWORK_ERROR, 'shutting down'],
+    full: [EdeCode.NETWORK_ERROR, 'not delivered: too many questions at the upstream'],
+    closed: [EdeCode.NETWORK_ERROR, 'not delivered: shutting down'],
   };
   for (const [reason, [code, text]] of Object.entries(reasons)) {
     const error = new UpstreamError(reason as UpstreamFailure, 'told to the log');

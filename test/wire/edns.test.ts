@@ -4,12 +4,14 @@ import { test } from 'tap';
 import { EdeCode } from '../../src/wire/codes.ts';
 import {
   EDNS_UDP_OCTETS,
+  type Ede,
   NODATA_DENIED,
   optRecord,
   PROBE_OPTION,
   readEde,
   readOpt,
   SOURCE_OPTION,
+  undelivered,
 } from '../../src/wire/edns.ts';
 import { spanRecord } from '../../src/wire/record.ts';
 import { octets } from './arbitraries.ts';
@@ -156,6 +158,22 @@ test('F5: EDE 22 and 23 say that a server had no answer itself, whatever their t
   const short = [0, 15, 0, 1, 22];
   const opt = Uint8Array.from([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, short.length, ...short]);
   t.notOk('unreached' in readOpt(opt, spanRecord(opt, 0)), 'an EDE without a code');
+  t.end();
+});
+
+test('F5: what another sidestub could not send is known by how its EDE begins', (t) => {
+  const read = (ede: Ede) => {
+    const opt = optRecord({ rcode: 2, dnssecOk: false, ede });
+    const { unreached, undelivered: isUndelivered } = readOpt(opt, spanRecord(opt, 0));
+    return { unreached, isUndelivered };
+  };
+  t.same(read(undelivered('no room')), { unreached: true, isUndelivered: true });
+  t.match(undelivered('no room').text, /^not delivered: /, 'as every version must say it');
+  const others = { unreached: true, isUndelivered: undefined };
+  t.same(read({ code: EdeCode.NETWORK_ERROR, text: 'upstream: not delivered: x' }), others);
+  t.same(read({ code: EdeCode.NETWORK_ERROR, text: 'not delivered' }), others);
+  const word = { unreached: undefined, isUndelivered: undefined };
+  t.same(read({ code: EdeCode.OTHER, text: 'not delivered: x' }), word);
   t.end();
 });
 
