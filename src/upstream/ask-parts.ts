@@ -19,6 +19,8 @@ export interface AskListener {
   onSlow(): void;
   /** A datagram was refused on this machine, or by ICMP: it counts as lost, and this server is asked on (U2). */
   onRefused(): void;
+  /** Its reply cannot be read, and nothing of it is whole: it is asked over TCP, and need not be waited for like silence. */
+  onUnread(): void;
   /** The first resend is due. If this returns true, it goes to another server instead, and this one keeps listening. */
   takeResend(): boolean;
 }

@@ -4,11 +4,10 @@ import type { Message } from '../wire/message.ts';
 import type { AskListener, AskParts } from './ask-parts.ts';
 import { type Outgoing, UpstreamError, type UpstreamFailure } from './exchange.ts';
 import { FallbackReply } from './fallback-reply.ts';
-import { DEADLINE, SILENCE, TCP_SILENCE, UDP_EVICTABLE_AFTER } from './patience.ts';
+import { AGAIN, DEADLINE, SILENCE, TCP_SILENCE, UDP_EVICTABLE_AFTER } from './patience.ts';
 import { RefusedSends } from './refused-sends.ts';
 import { asTruncated, type Reply, refusesEdns, saysSomething } from './reply.ts';
 import {
-  AGAIN,
   LATE,
   MAX_SENDS,
   RESEND_WITHOUT_TOKEN,
@@ -237,6 +236,7 @@ export class Ask implements SendOwner {
     this.parts.health.heard();
     this.onMalformed(send);
     this.leaveUdp('malformed');
+    if (!this.settled && this.fallback.message === undefined) this.listener.onUnread();
   }
 
   /** Some servers put their answer after the query's OPT: those are asked without (U4). @returns Whether this was. */
@@ -377,9 +377,7 @@ export class Ask implements SendOwner {
     this.parts.health.missed(this.startedAt);
   }
 
-  /**
-   * Nothing more will come: what a truncated reply holds counts, if it holds anything; then the word that refused EDNS.
-   */
+  /** Nothing more will come: what a truncated reply holds counts, if anything; then the word that refused EDNS. */
   private conclude(reason: UpstreamFailure, error?: Error): void {
     // Where there was no room here, nothing shows that the server is silent.
     if (!this.heard && reason !== 'full') this.countMissed();

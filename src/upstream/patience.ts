@@ -13,3 +13,6 @@ export const TCP_SILENCE: Milliseconds = 250;
 
 /** S1: a datagram that has been out for so long gives its socket to a newer question. */
 export const UDP_EVICTABLE_AFTER: Milliseconds = 200;
+
+/** L5: how old the last datagram is when a client's next query adds one. */
+export const AGAIN: Milliseconds = 1_000;

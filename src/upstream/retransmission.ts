@@ -113,9 +113,6 @@ export const MAX_SENDS = 3;
  */
 export const LATE: Milliseconds = 3_600;
 
-/** L5: how old the last datagram is when a client's next query adds one. */
-export const AGAIN: Milliseconds = 1_000;
-
 /**
  * U3: how long a damaged reply waits for a sound one: long enough for TCP and its handshake, or for the true reply
  * after a forged one.

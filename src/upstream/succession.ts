@@ -45,8 +45,9 @@ export interface SuccessionOptions<Server extends Askable = Askable> {
 /**
  * Asks servers in their order (U1).
  *
- * The next one is asked after 1 s of silence, when a datagram is refused, on SERVFAIL or REFUSED, and at once if the
- * one before is known to be dead; never because it is faster, since a public second server would win with its NXDOMAIN.
+ * The next one is asked after 1 s of silence, when a datagram is refused, on SERVFAIL or REFUSED, 100 ms after a reply
+ * that cannot be read, and at once if the one before is known to be dead; never because it is faster, since a public
+ * second server would win with its NXDOMAIN.
  * A silent server may still answer. If the next one fails too, the first error response is returned.
  */
 export function succession<Server extends Askable>({
@@ -81,6 +82,9 @@ export function succession<Server extends Askable>({
     },
   };
 }
+
+/** U1: how long a server whose reply cannot be read has for a better one: a TCP handshake and two round trips. */
+const UNREAD: Milliseconds = 100;
 
 /** A server's answer that is used only if no server has a better one. */
 interface Word {
@@ -246,6 +250,11 @@ class Walk implements Expiring {
     if (place === this.asked - 1 && this.nextWorthAsking) this.askNext();
   }
 
+  /** The next server is asked soon: over TCP this one may still say what it means, and its word comes first (U1). */
+  onUnread(place: number): void {
+    if (place === this.asked - 1 && this.nextWorthAsking) this.beginPatience(UNREAD);
+  }
+
   /** None of the servers that were asked has answered: the wait for them is over. */
   onDeadline(): void {
     this.watchDeadline();
@@ -331,6 +340,10 @@ class Asking implements AskListener {
   onRefused(): void {
     this.refused = true;
     this.walk.onRefused(this.place);
+  }
+
+  onUnread(): void {
+    this.walk.onUnread(this.place);
   }
 
   takeResend(): boolean {

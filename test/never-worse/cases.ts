@@ -134,6 +134,14 @@ export const CASES: readonly Case[] = [
       { nodeDaemon: true },
     ),
   },
+  {
+    name: 'of two servers the first cuts its replies off, and has no TCP',
+    draw: {
+      ...one({}),
+      servers: [{ ...SOUND, tcp: 'refused', reply: 'cut', cutAt: 70 }, SOUND],
+      clients: ['Go', 'c-ares'],
+    },
+  },
   { name: 'addresses under another owner', draw: one({ reply: 'foreign owner' }) },
   {
     name: 'SERVFAIL for AAAA',

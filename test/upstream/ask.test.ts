@@ -484,6 +484,20 @@ test('malformed over UDP and no TCP: the truth may still come the same way (U3)'
   }
 });
 
+test('a reply is unread where nothing of it is whole and it is still waited for (U1)', (t) => {
+  const part = { ...truth, partial: true as const };
+  for (const [partial, unread] of [
+    [undefined, 1],
+    [part, 0],
+  ] as const) {
+    const { udp, server } = scriptedServer();
+    const begun = begin(server);
+    udp.nth(0).suspect('malformed', partial);
+    t.equal(begun.unread(), unread);
+  }
+  t.end();
+});
+
 test('malformed, and neither UDP nor TCP is out any more: over at once', (t) => {
   const { udp, tcp, server } = scriptedServer();
   const { heard } = begin(server);

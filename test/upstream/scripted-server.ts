@@ -34,7 +34,7 @@ export function begin(
   more: Partial<Outgoing> = {},
 ) {
   const heard: { answer?: Message; error?: Error; slow: number } = { slow: 0 };
-  let refusals = 0;
+  let [refusals, unread] = [0, 0];
   const ask = server.begin(
     { ...outgoing(qname), ...more },
     {
@@ -50,6 +50,9 @@ export function begin(
       onRefused: () => {
         refusals++;
       },
+      onUnread: () => {
+        unread++;
+      },
       takeResend,
     },
   );
@@ -58,6 +61,7 @@ export function begin(
     again: () => ask.again(),
     cancel: () => ask.cancel(),
     refusals: () => refusals,
+    unread: () => unread,
   };
 }
 

@@ -200,6 +200,22 @@ test('a datagram that is refused asks the second at once, and the first is still
   t.same(await waiting, truth, 'where there is no second, it counts as lost');
 });
 
+test('the second is asked 100 ms after a reply of the first that cannot be read, which may still have a better one (U1)', async (t) => {
+  const { servers, counts, ask, clock } = setup(1, 1);
+  const answer = ask();
+  servers[0]?.last.onUnread();
+  await clock.advance(99);
+  t.same(counts(), [1, 0]);
+  await clock.advance(1);
+  t.same(counts(), [1, 1]);
+  servers[0]?.last.onUnread();
+  await clock.advance(100);
+  t.same(counts(), [1, 1], 'no server is asked twice');
+  servers[0]?.answer(truth);
+  t.same(await answer, truth);
+  t.equal(clock.timers, 0);
+});
+
 test('a SERVFAIL of the second does not wait for a first whose datagrams are refused (U2)', async (t) => {
   const { servers, ask, clock } = setup(1, 1);
   const answer = ask();
