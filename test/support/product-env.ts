@@ -1,3 +1,7 @@
+import { join, resolve } from 'node:path';
+
+const ROOT = join(import.meta.dirname, '../..');
+
 /** What steers the tests themselves: to the product these would be settings that it does not know. */
 const OWN = new Set([
   'NODE_OPTIONS',
@@ -13,8 +17,13 @@ const OWN = new Set([
 
 /**
  * The environment for a process of the product: this one's without what steers the tests, and without tap's loader, which
- * adds 45 ms and 15 MiB to every Node.
+ * adds 45 ms and 15 MiB to every Node. Modules that were compiled before are taken from the cache of `.taprc`, wherever
+ * the process is started: types are then stripped once, and a command starts almost as fast as the compiled one.
  */
 export function productEnv(): Record<string, string | undefined> {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !OWN.has(name)));
+  const { NODE_COMPILE_CACHE: cache } = process.env;
+  return {
+    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !OWN.has(name))),
+    ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: resolve(ROOT, cache) }),
+  };
 }
