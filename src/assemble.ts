@@ -65,14 +65,14 @@ export interface ResolverTallies {
   readonly cache: CacheTallies;
   readonly coalesced: { add(): void };
   readonly flights: Pick<SingleFlightOptions, 'full' | 'crowded'>;
-  /** Questions for a route that says nothing and that enough others wait for. */
+  /** Counts questions refused because their route is silent and enough other questions wait for it. */
   readonly silentRouteFull: { add(): void };
   readonly repairs: FamiliesOptions['repairs'];
   readonly fates: SearchOptions['fates'];
   readonly speculations: SearchOptions['speculations'];
 }
 
-/** What answers questions, with what others look at beside it. */
+/** Answers questions; the other fields are what the listeners and the status page read. */
 export interface Resolver {
   readonly resolve: Resolve;
   readonly list: SearchList;
@@ -84,7 +84,7 @@ export interface Resolver {
   readonly readiness: Readiness;
   /** Which answers may be given again without asking the stages. */
   readonly repeat: Repeat;
-  /** Asks upstream whether it is there, whether it is us, and then how it denies names (U1, N2). */
+  /** Probes upstream: whether it answers and is not this daemon itself (U1), then how it denies names (N2). */
   start(): void;
   stop(): void;
 }
@@ -144,13 +144,13 @@ export function assembleResolver(parts: ResolverParts): Resolver {
     },
     onFailure: (reason) => parts.onUnready?.(reason),
   });
-  // Without a cluster zone: ICANN has set `internal` aside for private use, so that the root denies it.
+  // Without a cluster zone, `internal.`: ICANN reserved it for private use, so the root denies it.
   const loop = new LoopProbe(domain ?? 'internal.', () => parts.onLoop?.());
   const resolve = pipeline(
     [
       // Outermost: nothing below may leave a client unanswered.
       servfail({ clock, waits, onBug: parts.onBug }),
-      // Before anything else can answer it: our own question must not come back.
+      // Before any stage that could answer: a probe of ours that comes back must be recognised here.
       loop.stage(),
       // Before anything is looked up: these names never leave the pod.
       localNames(parts.hosts),
@@ -163,7 +163,7 @@ export function assembleResolver(parts: ResolverParts): Resolver {
       ...optional(settings.search, 'collapse', () => collapse({ list, clock })),
       // Below the collapse, which sees an answer that the guard replaced as a denial.
       ...optional(settings.search, 'wildcardGuard', () => wildcardGuard({ list, clock })),
-      // Above the families: a cut answers both of them, and what it fetches goes through their lanes.
+      // Above families: a cut answers both A and AAAA, and what the search fetches passes through families.
       search({
         list,
         zone,
@@ -181,9 +181,10 @@ export function assembleResolver(parts: ResolverParts): Resolver {
         clock,
         repair: settings.families.repair,
         onlyRoutable: parts.onlyRoutable,
-        // What may be made at any moment may well exist: its AAAA goes beside its A, where pairs are staggered at all
-        // (F3).
-        // Not where speculation asks for more than the client has: over a lookup upstream gets no more than that.
+        // A name of a kind that may be created at any moment probably exists. So its AAAA is sent a moment after its A,
+        // not after the answer to A, if pairs are staggered (F3). Not for names that look fully qualified: speculation
+        // asks more for those than the client did, and over a whole lookup upstream must not get more questions than
+        // the client asks.
         headStart: (expansion) =>
           settings.families.order.kind === 'auto' &&
           denialKindOf(list, expansion) === 'brief' &&
@@ -195,9 +196,10 @@ export function assembleResolver(parts: ResolverParts): Resolver {
         outSince: (query) => flights.get(queryKey(query))?.since,
         repairs: tallies.repairs,
       }),
-      // Below the families, which know a name by its A: what A denies is denied for AAAA too.
+      // Below families, which needs A's own denial: a name that is denied for A is denied for AAAA too, not answered
+      // with NODATA.
       ...(filtersAaaa(settings, parts) ? [aaaaFilter()] : []),
-      // Above all that may take time, so that it can answer first; what it leaves behind goes on below and fills the
+      // Above every stage that may wait, so that a stale answer comes first; the refresh continues below and fills the
       // cache.
       serveStale({
         clock,
@@ -254,7 +256,8 @@ export function assembleResolver(parts: ResolverParts): Resolver {
 }
 
 /**
- * F6: `auto` filters where IPv4 leads out and IPv6 does not; a pod without either is one whose routes are not known.
+ * F6: `auto` filters AAAA if the pod has a route out for IPv4 and none for IPv6. A pod without either counts as one
+ * whose routes are unknown.
  */
 function filtersAaaa(
   { families: { aaaa } }: ResolverSettings,
@@ -263,7 +266,7 @@ function filtersAaaa(
   return aaaa === 'filter' || (aaaa === 'auto' && onlyRoutable === RrType.A);
 }
 
-/** A stage that the configuration asks for; none where the search is left alone. */
+/** The stage if the configuration enables it; no stage when `search.mode` is off. */
 function optional(
   search: ResolverSettings['search'],
   wish: 'collapse' | 'wildcardGuard',

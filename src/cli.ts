@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import type { CommandTable } from './commands/command.ts';
 
-// Every Node that npm may start this with has to parse this file, and must not load another before its version is
-// known: hence no import above that leaves a trace, and no syntax newer than Node 18.
+// Every Node that npm may start this with has to parse this file, and must check its version before it loads another
+// file. So nothing above is imported with side effects, and no syntax is newer than Node 18.
 const MINIMUM_NODE = 24;
 
 const commands: CommandTable = {
@@ -18,7 +18,7 @@ const commands: CommandTable = {
   demo: () => import('./commands/demo.ts'),
 };
 
-/** Their stdout is a log, and no result. */
+/** Commands whose stdout is a log and not a result. */
 const DAEMONS: readonly (string | undefined)[] = ['run', 'webhook'];
 
 /** EX_SOFTWARE. Node would exit 0 for a command that waits for something that can no longer happen. */
@@ -38,7 +38,7 @@ void (major >= MINIMUM_NODE ? runHere() : runElsewhere()).then((code) => {
 
 async function runHere(): Promise<number> {
   const words = process.argv.slice(2);
-  // A pod's postStart hook, for which the job waits: it loads nothing but what it takes.
+  // A pod's postStart hook, for which the job waits: it loads only what it needs.
   if (words[0] === 'wait') {
     const { hookServer, waitAsHook } = await import('./commands/wait/hook.ts');
     const server = hookServer(words);

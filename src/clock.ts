@@ -27,7 +27,7 @@ export interface Clock {
   /**
    * Calls `fire` once, `delay` from now. A delay of 0 or less fires in a later turn, never at once.
    *
-   * The machine counts whole milliseconds: by `now()` a timer may fire up to one early.
+   * The machine counts whole milliseconds: measured by `now()`, a timer may fire up to one millisecond early.
    *
    * @throws {RangeError} If `delay` is not finite, or above {@link LONGEST_DELAY}.
    */
@@ -52,12 +52,15 @@ export const monotonicClock: Clock = {
   },
 };
 
-/** A class and no closure: a question has several, and thousands of questions wait at a time. */
+/**
+ * A class and not a closure, which would take more memory: each question has several timers, and thousands of questions
+ * wait at a time.
+ */
 class MonotonicTimer implements Timer {
   private readonly handle: NodeJS.Timeout;
 
   constructor(delay: Milliseconds, fire: () => void) {
-    // Node cuts fractions off, which would make the timer early by one more.
+    // Node cuts fractions off, which would make the timer fire up to another millisecond early.
     this.handle = setTimeout(fire, Math.ceil(delay)).unref();
   }
 
@@ -72,8 +75,8 @@ class MonotonicTimer implements Timer {
 }
 
 /**
- * `setTimeout` would wait for a millisecond. It keeps the process alive for its one turn: an immediate that does not is
- * left until something else wakes the loop.
+ * `setTimeout` would wait for a millisecond. It keeps the process alive for its one turn: an immediate without a
+ * reference would run only when something else wakes the loop.
  */
 class NextTurn implements Timer {
   private readonly handle: NodeJS.Immediate;

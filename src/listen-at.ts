@@ -8,7 +8,7 @@ export interface ListenAtOptions {
   readonly reusePort?: boolean;
 }
 
-/** Node has it since 26; `null` does without. */
+/** Node has it since version 26; `null` makes this work as on an older one. */
 type Binds = typeof BoundSocket | undefined | null;
 
 /**

@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 /** A range of addresses: `10.244.0.0/16`, or one address, whose length is all its bits. */
 export interface Prefix {
   readonly address: string;
-  /** Bits that count, from the left: 0 to 32 (IPv4) or 128 (IPv6). */
+  /** How many leading bits count: 0 to 32 (IPv4) or 128 (IPv6). */
   readonly length: number;
 }
 

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 
-/** How many octets are read at a time: an ID takes two, a read 10 us. */
+/** How many octets are read at a time: an ID takes two, and a read takes 10 us. */
 const POOL_OCTETS = 4_096;
 /** The kernel's generator, the same that `getrandom` reads (random(4)). */
 const DEVICE = '/dev/urandom';
@@ -10,8 +10,8 @@ const pool = { octets: new Uint8Array(0), used: 0 };
 /**
  * Unpredictable octets, each handed out once.
  *
- * From the kernel and not from `node:crypto`, which takes 7 ms and 2 MiB to load: nothing else on the way of a question
- * needs it.
+ * From the kernel and not from `node:crypto`, which takes 7 ms and 2 MiB to load and which a question does not need
+ * otherwise.
  *
  * @param count - At most 4,096.
  */
@@ -32,7 +32,8 @@ export function randomHex(count: number): string {
 }
 
 /**
- * Fills `octets` from the device; from `node:crypto` if there is none, or the file of that name is not one.
+ * Fills `octets` from the device. It uses `node:crypto` if there is no such device, or if the file of that name is not
+ * one.
  *
  * @returns `octets`.
  */
@@ -53,7 +54,7 @@ function take(count: number): number {
   return from;
 }
 
-/** Whether all of it came from a device. */
+/** Fills all of `octets`. @returns Whether they came from a device. */
 function readDevice(octets: Uint8Array, device: string): boolean {
   let fd: number;
   try {

@@ -1,6 +1,6 @@
 import type { Milliseconds } from './clock.ts';
 
-/** A stream to print to; a terminal also says how wide it is. */
+/** A stream to print to; a terminal also reports its width. */
 export interface Output {
   /** Text, or octets where the encoding is not UTF-8. */
   write(text: string | Uint8Array): unknown;
@@ -37,7 +37,7 @@ export function paintFor(output: Output, env: Readonly<Record<string, string | u
   };
 }
 
-/** A measured time with its unit, no more digits than it deserves: `0.6 ms`, `44 ms`, `5.0 s`. */
+/** A measured time with its unit, rounded to what is significant: `0.6 ms`, `44 ms`, `5.0 s`. */
 export function spanText(span: Milliseconds): string {
   if (span < 9.95) return `${span.toFixed(1)} ms`;
   return span < 999.5 ? `${Math.round(span)} ms` : `${(span / 1_000).toFixed(1)} s`;

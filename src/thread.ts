@@ -8,8 +8,8 @@ import type { Log } from './observe/log.ts';
 import { takeNodeWarnings } from './observe/node-warnings.ts';
 import { CountsReporter } from './observe/thread-counts.ts';
 
-// What each thread beside the first one runs (`threads: N`): a daemon without a status server, which says to the first
-// what it has counted and what is to be logged.
+// The program of each thread beside the first one (`threads: N`): a daemon without a status server, which sends its
+// counts and log events to the first thread.
 
 const { version, ...first } = workerData as ThreadData;
 const tell = (message: FromThread): void => parentPort?.postMessage(message);
@@ -18,7 +18,7 @@ const say =
   (...event) =>
     tell({ kind: 'log', level, event });
 
-// A message for each lookup would cost more than it is worth when it is not logged.
+// If lookups are not logged, a message for each would cost too much.
 const debug = first.settings.log.level === 'debug' ? say('debug') : () => undefined;
 
 void run().catch((error: unknown) => tell({ kind: 'started', failure: textOf(error) }));

@@ -1,5 +1,5 @@
-// The words that the program has for what happens to a question. They are label values of metrics too, so that each
-// set is closed: it makes a bounded number of series (S1).
+// The program's terms for what happens to a question. They are also label values of metrics, so each set is closed: a
+// metric then has a bounded number of series (S1).
 
 /** The transport of a client's question. */
 export type Transport = (typeof TRANSPORTS)[number];
@@ -21,11 +21,11 @@ export const ANSWER_SOURCES = [
   'failure',
 ] as const;
 
-/** What became of an expansion: a pin's (N6), a live cut's (N3), the cache's, upstream's, or an expired cut's (N9) answer. */
+/** Who answered an expansion: a pin (N6), a live cut (N3), the cache, upstream, or an expired cut (N9). */
 export type ExpansionFate = (typeof EXPANSION_FATES)[number];
 export const EXPANSION_FATES = ['pin', 'cut', 'cache', 'upstream', 'stale_cut'] as const;
 
-/** What was repaired: F3, F4, F5 (failed), F5 (silent), F5 (nothing beside a failure), N7, C1. */
+/** Which rule repaired an answer: F3, F4, F5 (failed), F5 (silent), F5 (nothing beside a failure), N7, C1. */
 export type RepairKind = (typeof REPAIR_KINDS)[number];
 export const REPAIR_KINDS = [
   'shared_nxdomain',
@@ -37,7 +37,7 @@ export const REPAIR_KINDS = [
   'other_owner',
 ] as const;
 
-/** How a lookup ended: with records, with the word that there are none, or with neither. */
+/** How a lookup ended: with records, with the answer that there are none, or with neither. */
 export type LookupOutcome = (typeof LOOKUP_OUTCOMES)[number];
 export const LOOKUP_OUTCOMES = ['found', 'absent', 'failed'] as const;
 
@@ -58,6 +58,6 @@ export const FAILURE_REASONS = [
   'closed',
 ] as const;
 
-/** Why a question left UDP (U2, U3, U4, S1). */
+/** Why a question was asked over TCP instead of UDP (U2, U3, U4, S1). */
 export type TcpFallback = (typeof TCP_FALLBACKS)[number];
 export const TCP_FALLBACKS = ['truncated', 'silence', 'wrong-id', 'malformed', 'full'] as const;

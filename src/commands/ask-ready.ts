@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import type { Clock, Milliseconds } from '../clock.ts';
 import { type Endpoint, formatEndpoint } from '../endpoint.ts';
 
-/** A list of reasons is short; whatever else answers there is not read to its end. */
+/** A list of reasons is short. If another program answers on this port, no more than this is read. */
 const MAX_CHARACTERS = 8_192;
 
 /**
@@ -53,17 +53,17 @@ function bodyOf(reply: string): string {
 }
 
 /**
- * The hook and the daemon start at the same moment, so that half a pause delays the job. A try takes a third of a
- * millisecond, and less where it is refused.
+ * The hook and the daemon start at the same moment, so on average half a pause delays the job. An attempt takes a third
+ * of a millisecond, less if the connection is refused.
  */
 const PAUSE: Milliseconds = 5;
 /** A daemon that runs answers at once; one that is stuck is asked again after this. */
 const ANSWER_WITHIN: Milliseconds = 900;
 
 /**
- * Asks a daemon's status server until it is ready, from before it listens.
+ * Asks a daemon's status server again and again until the daemon is ready; the server need not listen yet.
  *
- * @returns `undefined` when it is ready, else why it was not at the end.
+ * @returns `undefined` when it is ready, else the last reason why it was not.
  */
 export async function untilReady(
   server: Endpoint,
@@ -71,7 +71,7 @@ export async function untilReady(
 ): Promise<string | undefined> {
   const deadline = clock.now() + timeout;
   for (;;) {
-    // The last request may end after the deadline: cut short, it would tell less than the one before.
+    // The last request may end after the deadline: cut short, its reason would say less than the previous one.
     const reason = await askReady(server, { clock, timeout: ANSWER_WITHIN });
     if (reason === undefined || clock.now() >= deadline) return reason;
     await new Promise<void>((resolve) => {

@@ -69,7 +69,7 @@ async function runCommand(
 }
 
 function unknownCommand(name: string, commands: CommandTable): UsageError {
-  // A flag before the command would otherwise be called a command.
+  // Otherwise a flag before the command would be reported as an unknown command.
   if (name.startsWith('-')) return new UsageError(`flag before the command: ${name}`);
   return new UsageError(`unknown command: ${name}${didYouMean(name, Object.keys(commands))}`);
 }
@@ -92,7 +92,7 @@ function readWords(words: readonly string[], options: CommandOptions): ReadWords
     name,
     { type, multiple: multiple ?? false, ...(short === undefined ? {} : { short }) },
   ]);
-  // Not strict: its errors stop at the first and say more about parseArgs than about the flag.
+  // Not strict: strict errors stop at the first problem and describe parseArgs instead of the flag.
   const { tokens } = parseArgs({
     args: [...words],
     options: Object.fromEntries(parsable),

@@ -36,7 +36,7 @@ export interface CommandOption {
   readonly meaning: string;
 }
 
-/** What a command may touch: nothing of the process is read but this. */
+/** All of the process that a command may use. */
 export interface CommandContext {
   readonly flags: Flags;
   /** The words that are not flags, without the command's own name. */
@@ -85,7 +85,7 @@ export const ExitCode = {
   CONFIG: 78,
 } as const;
 
-/** A command line that makes no sense; its message says what and how it is meant. */
+/** A command line that makes no sense; its message says what is wrong and what is expected. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }

@@ -61,7 +61,7 @@ async function tellAsJson(context: CommandContext, options: TrialOptions): Promi
   return trials;
 }
 
-/** The chart is there in the first second, the table when the last timeout is over. */
+/** Prints the chart within the first second, and the table after the last timeout. */
 async function tellInTerminal(
   { stdout, env }: CommandContext,
   options: TrialOptions,
@@ -97,7 +97,7 @@ function chartOf(pair: readonly Trial[], columns: number, paint: Paint): string[
 class FirstLookup {
   private readonly trials: Trial[] = [];
 
-  /** @returns Both, once the second is there. */
+  /** @returns Both trials, once the second one has been added. */
   add(trial: Trial): readonly Trial[] | undefined {
     if (trial.story !== STORIES[0] || trial.libc !== 'musl') return undefined;
     this.trials.push(trial);

@@ -10,7 +10,7 @@ const LONGEST: Milliseconds = Math.floor(LONGEST_DELAY / DAY) * DAY;
  * The value of a flag that takes a span of time.
  *
  * @param bounds - By default from 0 to what a timer can wait for.
- * @throws {UsageError} If it is none, or out of bounds.
+ * @throws {UsageError} If it is not a span of time, or out of bounds.
  */
 export function durationFlag(
   flags: Flags,

@@ -91,7 +91,10 @@ async function explainOrRefuse(
   }
 }
 
-/** The upstreams in their order as a libc would ask them; in a job's container resolv.conf names the daemon instead. */
+/**
+ * The upstreams in the order in which a libc would ask them. Not those of resolv.conf, which names the daemon in a
+ * job's container.
+ */
 function directServers({ upstreams, listen }: Settings, machine: readonly string[]): Endpoint[] {
   return upstreams
     .flat()

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
-// Read by the old Node that it is there to replace: nothing here may be newer than Node 18.
+// The old Node that this replaces loads this file: nothing here may be newer than Node 18.
 
 /** A Node that npm has installed beside us. */
 export interface PinnedNode {
@@ -67,5 +67,5 @@ export function runWith(node: PinnedNode, words: readonly string[]): Promise<num
 const PASSED_ON: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGHUP', 'SIGUSR2'];
 
 function ignore(): void {
-  // Waits for the child, which has got it too.
+  // Waits for the child, which received the signal as well.
 }

@@ -56,7 +56,7 @@ async function main(context: CommandContext): Promise<number> {
   try {
     return await run(context);
   } catch (error) {
-    // GitLab Runner and kubectl show this of a sidecar that does not start, and not its log.
+    // For a sidecar that does not start, GitLab Runner and kubectl show the termination message and not the log.
     if (error instanceof InputError) {
       const { SIDESTUB_SHUTDOWN_MESSAGE: file = TERMINATION_LOG } = context.env;
       writeTerminationMessage(file, error.message);
@@ -94,7 +94,7 @@ async function run(context: CommandContext): Promise<number> {
     if (daemon === undefined) early.push(warning);
     else daemon.reportBug(warning);
   });
-  // From now on: a reload that is asked for during the start must not end the process.
+  // The handler is set before the daemon starts: a SIGHUP during the start must not end the process.
   let reloads: Reloads | undefined;
   process.on('SIGHUP', () => reloads?.request('SIGHUP'));
   const publish = publisher(settings, log);
@@ -141,7 +141,7 @@ async function run(context: CommandContext): Promise<number> {
   daemon = started;
   for (const warning of early) started.reportBug(warning);
   started.metrics.limits.reached.add('log_output', output.dropped);
-  // Loading what it takes would hold up the answer that the daemon waits for to be ready.
+  // Not at once: loading what this needs would delay the first answer of upstream, and with it readiness.
   monotonicClock.after(HEAP_GROWTH_LATER, limitHeapGrowth);
   const memory = trimMemory(() => started.totals().queries);
   let inPlace = settings;
@@ -293,10 +293,10 @@ function watchedFiles({ resolvConf, hosts }: Settings, { flags, env }: CommandCo
   );
 }
 
-/** The heap does not grow much in a moment. */
+/** The heap grows little in this time. */
 const HEAP_GROWTH_LATER: Milliseconds = 500;
 
-/** How long the last lines may wait for their reader: one that works takes them at once (S5). */
+/** How long the last lines may wait for their reader; a working reader takes them at once (S5). */
 const LAST_LINES: Milliseconds = 100;
 
 interface LogParts {

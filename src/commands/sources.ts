@@ -30,7 +30,7 @@ export function printNotes(notes: readonly Problem[], stderr: Output): void {
   for (const note of notes) stderr.write(`sidestub: note: ${formatProblem(note)}\n`);
 }
 
-/** What the container may have; libuv says 0, or more than any machine has, where nothing bounds it. */
+/** The memory limit of the process. Without one, libuv reports 0 or more than any machine has. */
 function memoryLimit(): number | undefined {
   const limit = process.constrainedMemory();
   return limit > 0 && limit < Number.MAX_SAFE_INTEGER ? limit : undefined;

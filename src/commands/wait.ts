@@ -20,7 +20,7 @@ import { notReady } from './wait/hook.ts';
 import { type NameWait, waitForName } from './wait/name-wait.ts';
 import { strictClients } from './wait/strict-clients.ts';
 
-/** Blocks until names resolve: what five `getent hosts` in a row did. */
+/** Blocks until names resolve, in place of repeated calls of `getent hosts`. */
 export const command: Command = {
   summary: 'wait until names resolve or the daemon is ready, or say why not',
   usage: `sidestub wait [NAME…] [--timeout 30s] [--json]
@@ -46,7 +46,7 @@ and the names of ready.names resolve. A postStart hook that holds a pod's other 
   main,
 };
 
-/** As long as a cluster DNS that is being rescheduled may be away. */
+/** About as long as a cluster DNS pod is away while it is rescheduled. */
 const DEFAULT_TIMEOUT = '30s';
 const LONGEST: Milliseconds = 3_600_000;
 /** Each name has sockets of its own (S1). */

@@ -63,9 +63,9 @@ change. SIGTERM makes it unready, answers for --drain what still comes, and exit
   main,
 };
 
-/** Between two looks at the certificate files. A Secret takes a minute to get here. */
+/** How often the certificate files are checked. Kubelet takes about a minute to update a mounted Secret. */
 const CERTIFICATE_INTERVAL: Milliseconds = 10_000;
-/** For requests that are half here when the server closes. */
+/** For requests that have arrived only in part when the server closes. */
 const CLOSE_GRACE: Milliseconds = 5_000;
 /** How long the last lines may wait for a reader (S5). */
 const LAST_LINES: Milliseconds = 100;
@@ -158,11 +158,11 @@ async function serve(parts: Parts, certificate: Certificate): Promise<number> {
   const second = signalled();
   stopping = true;
   log.info('signal', { signal, drain: formatDuration(drain) });
-  // Endpoints are taken out behind our back: until every API server knows, requests still come.
+  // While this pod terminates, its endpoint is removed; requests still arrive until every API server has noticed.
   const drained = Promise.withResolvers<void>();
   const timer = clock.after(drain, drained.resolve).keepAlive();
   await Promise.race([drained.promise, second]);
-  // After a second signal it must not keep the process alive.
+  // After a second signal the timer must not keep the process alive.
   timer.cancel();
   watch.stop();
   const abandoned = await server.stop(CLOSE_GRACE);
@@ -199,7 +199,7 @@ function followCertificate(
   return { stop: () => timer.cancel() };
 }
 
-/** Its own pod has what every pod with ClusterFirst has, but for the namespace. */
+/** From the webhook pod's own resolv.conf: apart from the namespace, it is the same in every pod with ClusterFirst. */
 function ownClusterDns({ flags }: CommandContext, log: Log): ClusterDns | undefined {
   const path = textFlag(flags, 'resolv-conf') ?? '/etc/resolv.conf';
   try {
@@ -245,7 +245,7 @@ function logFor({ stdout, env }: CommandContext, output: LineOutput): Log {
   });
 }
 
-/** An address in use, a port that is not permitted: the machine's word, and no bug of ours. */
+/** An address in use or a port that is not permitted: an error of the machine's setup, not a bug of ours. */
 function isSystemError(error: unknown): error is Error {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   return error instanceof Error && cause instanceof Error && 'syscall' in cause;

@@ -9,7 +9,7 @@ import { otherClusterDomain, type ReadResolvConf } from './resolv-conf-defaults.
 import type { RouteSettings, UpstreamGroups } from './server-kind.ts';
 import type { Settings } from './settings.ts';
 
-/** Adds the problems of values that are right by themselves and wrong beside another. */
+/** Adds the problems of values that are valid alone and wrong together. */
 export function checkTogether(values: ChosenValues, settings: Settings): void {
   const { listen, cache, publishResolvConf, resolvConf } = settings;
   const seen = new Set<string>();
@@ -35,7 +35,7 @@ export function checkTogether(values: ChosenValues, settings: Settings): void {
   }
 }
 
-/** Adds the problems of upstreams that are not there or are ourselves (U1). */
+/** Adds the problems of upstreams that are missing or are this daemon itself (U1). */
 export function checkUpstreams(
   values: ChosenValues,
   settings: Settings,
@@ -45,7 +45,7 @@ export function checkUpstreams(
   const byDefault = values.isUnset('upstreams');
   if (byDefault && conf.nameservers.length === 0) {
     const reason = failure ?? 'names no nameserver';
-    // What libc passes over in silence is the reason here.
+    // Lines that libc skips silently may be why there is no upstream.
     for (const { line, text } of conf.notes) {
       values.problems.push({ place: `${path}:${line}`, reason: text });
     }

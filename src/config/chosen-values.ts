@@ -27,7 +27,7 @@ export class ChosenValues {
   private readonly failed = new Set<SettingKey>();
   private readonly broken: boolean;
 
-  /** @param layers - In the order in which the later wins. */
+  /** @param layers - In order of precedence: a later layer overrides an earlier one. */
   constructor(layers: readonly Layer[]) {
     this.broken = layers.some(({ broken }) => broken === true);
     for (const layer of layers) {
@@ -62,7 +62,7 @@ export class ChosenValues {
     return !this.broken && !this.chosen.has(key) && !this.failed.has(key);
   }
 
-  /** Whether a layer gives it, rightly. */
+  /** Whether a layer gives a valid value for it. */
   isGiven(key: SettingKey): boolean {
     return this.chosen.has(key);
   }

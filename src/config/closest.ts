@@ -26,7 +26,7 @@ export function didYouMean(word: string, candidates: Iterable<string>): string {
 /** The work grows with the square of a word's length, and a file may hold any word; none of ours is longer. */
 const MAX_WORD = 64;
 
-/** How many letters have to be put in, left out, replaced or swapped with the next (Damerau and Levenshtein). */
+/** How many letters must be inserted, removed, replaced or swapped with the next (Damerau and Levenshtein). */
 function editDistance(a: string, b: string): number {
   const rows = [Array.from({ length: b.length + 1 }, (_, column) => column)];
   const at = (row: number, column: number): number => rows[row]?.[column] ?? MAX_WORD;

@@ -9,8 +9,8 @@ export const CONFIG_FILE_VARIABLE = 'SIDESTUB_CONFIG';
 const PREFIX = 'SIDESTUB_';
 
 /**
- * What Kubernetes sets in every pod of a namespace for a service whose name begins with `sidestub`: no settings of ours,
- * and no reason to refuse to start (Kubernetes, "Accessing the Service", environment variables).
+ * Variables that Kubernetes sets in every pod of a namespace for a service whose name begins with `sidestub`. They are
+ * no settings of ours, and must not prevent the start (Kubernetes, "Accessing the Service", environment variables).
  */
 const SERVICE_LINK =
   /^SIDESTUB_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)$/;

@@ -33,7 +33,7 @@ export function configurationFlags(): Readonly<Record<string, ConfigurationFlag>
   };
 }
 
-/** The settings among the values of flags; other flags are passed over. */
+/** The settings among the values of flags; other flags are ignored. */
 export function flagLayer(values: FlagValues): Layer {
   const entries: Entry[] = [];
   for (const { flag, key } of flagged()) {

@@ -17,7 +17,9 @@ export function readHosts(
   return (qname) => names.get(qname);
 }
 
-/** White space as libc defines it: a byte order mark is not, and a line that begins with one is skipped. */
+/**
+ * White space as libc defines it. The byte order mark is not white space, so a line that begins with one is skipped.
+ */
 const BLANKS = /[ \t\v\f\r]+/;
 
 /**

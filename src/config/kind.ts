@@ -198,7 +198,10 @@ export function listOf<T>(item: Kind<T>, min: number, max: number): Kind<readonl
   };
 }
 
-/** No value of a list has them, and other programs separate by them. */
+/**
+ * Whether a text is one value of a list. No valid value contains a comma or a semicolon; other programs use them as
+ * separators.
+ */
 function isOneValue(input: unknown): boolean {
   return typeof input !== 'string' || !/[,;]/.test(input);
 }
@@ -206,7 +209,7 @@ function isOneValue(input: unknown): boolean {
 const ONE_VALUE =
   'white space separates the values of a list, in YAML they are a list, and a flag is repeated';
 
-/** The words of a text; `off` alone is none, since an empty environment variable counts as not set. */
+/** The words of a text. `off` alone is the empty list, since an empty environment variable counts as not set. */
 export function wordsOf(written: string): string[] {
   if (written === 'off') return [];
   return written.split(/\s+/).filter((word) => word !== '');

@@ -28,7 +28,7 @@ export interface Entry {
 export type Origin =
   | {
       readonly kind: 'default';
-      /** The file or setting that it was derived from, if it is not the table's own. */
+      /** The file or setting that the value was derived from; absent for the table's own default. */
       readonly from?: string;
     }
   | { readonly kind: 'file'; readonly path: string; readonly line: number }

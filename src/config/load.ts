@@ -36,8 +36,8 @@ export interface Sources {
   /** Octets that the process may have; `undefined` where nothing bounds it. */
   readonly memory?: number | undefined;
   /**
-   * False for a command that asks the daemon instead of upstreams: in a job's container resolv.conf names the daemon,
-   * and rightly.
+   * False for a command that asks the daemon instead of upstreams. In a job's container resolv.conf names the daemon,
+   * which would otherwise be refused as a loop.
    */
   readonly needsUpstreams?: boolean;
 }
@@ -79,7 +79,7 @@ export function configFile({ flags, env }: Pick<Sources, 'flags' | 'env'>): stri
   return path === '' ? undefined : path;
 }
 
-/** @throws As {@link Sources.readFile}, in words. */
+/** @throws As {@link Sources.readFile} does, with a message for people. */
 function fileLayer({ flags, env, readFile, yamlLayer }: Sources): Layer {
   const path = configFile({ flags, env });
   if (path === undefined) return { entries: [], problems: [] };

@@ -7,8 +7,8 @@ const MOST_SOCKETS = 8_192;
 const LEAST_FLIGHTS = 256;
 const LEAST_SOCKETS = 4;
 /**
- * Memory for each question: an unanswered one holds some 17 KiB with its three sockets, and those may use a quarter of
- * the memory.
+ * One question may wait for each 64 KiB of memory. A question in flight holds some 17 KiB with its three sockets, so
+ * all of them together use about a quarter of the memory.
  */
 const MEMORY_EACH = 64 * 1_024;
 

@@ -23,7 +23,7 @@ export function readPodRoutes(read: (path: string) => string | undefined): PodRo
   };
 }
 
-/** The type of the only family that leads anywhere; `undefined` where both do, or neither (F5). */
+/** The address type of the only family with a route out; `undefined` if both families have one, or neither (F5). */
 export function onlyRoutable({
   ipv4,
   ipv6,

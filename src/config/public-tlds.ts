@@ -1,6 +1,6 @@
 import tlds from 'tlds' with { type: 'json' };
 
-/** Country codes that are also words of the trade: `app.ai` or `db.in` may well be a service in a namespace (N4). */
+/** Country codes that are also common words: `app.ai` or `db.in` may be a service in a namespace (N4). */
 const words = new Set('ai ci qa me in is it to at be no so us my'.split(' '));
 const generic = ['com', 'net', 'org', 'edu', 'gov', 'info', 'io'];
 

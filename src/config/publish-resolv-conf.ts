@@ -43,7 +43,7 @@ async function putInPlace(temporary: string, path: string): Promise<void> {
   }
 }
 
-/** On disk before the rename is: or a crash could leave the new name with no content. */
+/** Flushed to disk before the rename: otherwise a crash could leave the new name with no content. */
 async function writeThrough(path: string, content: string): Promise<void> {
   const { open } = await files();
   await using file = await open(path, 'wx', MODE);
@@ -53,5 +53,5 @@ async function writeThrough(path: string, content: string): Promise<void> {
   await file.sync();
 }
 
-/** Loaded where something is published: it takes 3 ms. */
+/** Loaded only when something is published: it takes 3 ms. */
 const files = () => import('node:fs/promises');

@@ -5,7 +5,7 @@ import { parseServerAddress, type ServerAddress } from '../upstream/server-addre
 import { isAtOrBelow, labelsOf, type Name } from '../wire/name.ts';
 import { LIBC_NAMESERVERS, parseResolvConf, type ResolvConf } from './resolv-conf.ts';
 
-/** What libc takes for more (M1); glibc caps at the same. */
+/** The value that musl uses for anything larger (M1); glibc caps at the same. */
 const MAX_NDOTS = 15;
 
 /** A resolv.conf that was looked for, found or not. */
@@ -58,7 +58,9 @@ export function ndotsOf({ options }: ResolvConf): number {
   return Number.isNaN(ndots) ? 0 : Math.min(Math.max(ndots, 0), MAX_NDOTS);
 }
 
-/** Settings of the file that do not mean here what they seem to mean. */
+/**
+ * What an operator should know about the file: lines that were skipped, and values that libc would not use as written.
+ */
 export function notesOf({ path, conf, failure }: ReadResolvConf): Problem[] {
   if (failure !== undefined) return [{ place: path, reason: `${failure}: no default search list` }];
   const notes = conf.notes.map(({ line, text }) => ({ place: `${path}:${line}`, reason: text }));

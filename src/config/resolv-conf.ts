@@ -3,7 +3,7 @@ import { type Endpoint, parseEndpoint } from '../endpoint.ts';
 import { type Name, parseName } from '../wire/name.ts';
 import { reachable } from './own-address.ts';
 
-/** What a resolv.conf says, as libc would take it. */
+/** The contents of a resolv.conf, as libc reads them. */
 export interface ResolvConf {
   /** Addresses in their order; all of them, though libc asks only the first {@link LIBC_NAMESERVERS}. */
   readonly nameservers: readonly string[];
@@ -11,7 +11,7 @@ export interface ResolvConf {
   readonly search: readonly Name[];
   /** By name; a switch such as `edns0` has the empty string. The last of several wins, and its value has no blanks. */
   readonly options: ReadonlyMap<string, string>;
-  /** What libc passes over in silence, with its line: never a reason not to start. */
+  /** What libc skips silently, with its line; never a reason not to start. */
   readonly notes: readonly ResolvConfNote[];
 }
 
@@ -87,11 +87,13 @@ class Reader {
     else if (keyword === 'search') this.setSearch(values, line);
     else if (keyword === 'domain') this.setSearch(values.slice(0, 1), line);
     else if (keyword === 'options') this.setOptions(values, line);
-    // `sortlist` orders addresses in glibc's getaddrinfo: no matter of a DNS server.
+    // `sortlist` orders addresses in glibc's getaddrinfo; it does not concern a DNS server.
     else if (keyword !== 'sortlist') this.note(line, `unknown keyword: ${visible(keyword)}`);
   }
 
-  /** libc has no comments after values. A word that begins like one cannot be a suffix, so the line is cut there. */
+  /**
+   * libc has no comments after values. A word that begins like a comment cannot be a suffix, so the line is cut there.
+   */
   private words(text: string, line: number): string[] {
     const words = wordsOf(text);
     const comment = words.findIndex((word) => /^[#;]/.test(word));

@@ -24,7 +24,7 @@ export interface Setting<T> {
   readonly kind: Kind<T>;
   /** One line, lower case, no full stop. */
   readonly meaning: string;
-  /** The rule of the design, or the RFC, that it turns. */
+  /** The design rule or the RFC behind the setting. */
   readonly rule?: string;
   readonly default: DefaultValue;
   /** Without the dashes; most settings have none. */
@@ -325,7 +325,7 @@ export const settingTable = {
 
 export type SettingKey = keyof typeof settingTable;
 
-/** What a setting is once it has been read. */
+/** The type of a setting's value after it was read. */
 export type ValueOf<Key extends SettingKey> =
   (typeof settingTable)[Key] extends Setting<infer T> ? T : never;
 

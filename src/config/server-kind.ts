@@ -85,7 +85,7 @@ function readLaneOrder(written: string): LaneOrder {
     throw new Error(`not serial, auto, staggered:20ms or parallel: ${JSON.stringify(written)}`);
   }
   const span = parseDuration(delay);
-  // Past the retransmission timer's upper clamp (U2) the lane would never wait that long.
+  // A longer delay would have no effect: the retransmission timer never waits longer than this (U2).
   if (span < 1 || span > MAX_STAGGER) {
     throw new Error(`delay must be 1ms to ${formatDuration(MAX_STAGGER)}: ${written}`);
   }
@@ -98,7 +98,10 @@ function server(): Kind<ServerAddress> {
   return text('server URL', readServer, ({ name }) => name);
 }
 
-/** A CA file is read here too: found wrong at the first question, it would look like a server that fails (S3). */
+/**
+ * The CA file is read here too. If a mistake showed only at the first question, it would look like a failing server
+ * (S3).
+ */
 function readServer(written: string): ServerAddress {
   const address = parseServerAddress(written);
   const secure = address.transport === 'tls' || address.transport === 'https';

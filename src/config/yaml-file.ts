@@ -57,7 +57,10 @@ class YamlReader {
       );
   }
 
-  /** What YAML itself finds. Of a text that it could not follow nothing is read: it would be read wrongly. */
+  /**
+   * Reports the syntax errors of the YAML parser. After an error nothing is read from the text, because it could be
+   * misread.
+   */
   private syntax(errors: readonly (yaml.YAMLError | yaml.YAMLWarning)[]): void {
     this.broken = errors.some(({ code }) => code !== 'DUPLICATE_KEY');
     for (const { pos, message } of errors.slice(0, MAX_SYNTAX_ERRORS))
@@ -95,7 +98,7 @@ class YamlReader {
     });
   }
 
-  /** The value of a node; `undefined` where it holds something that is reported here. */
+  /** The value of a node; `undefined` if part of it is reported here as a problem. */
   private written(node: unknown): Written | undefined {
     if (yaml.isSeq(node)) return whole(node.items.map((item) => this.written(item)));
     if (yaml.isMap(node)) {

@@ -1,7 +1,7 @@
 import type { Clock, Milliseconds } from '../clock.ts';
 import type { Responder } from '../listen/responder.ts';
 
-/** As long as the status server takes to load: meanwhile the answer of a distant server is on its way. */
+/** About as long as the status server takes to load. The answer of a more distant server arrives while that loads. */
 const FIRST_ANSWERS: Milliseconds = 10;
 
 /**

@@ -20,7 +20,7 @@ export function resolverTallies(metrics: Metrics): ResolverTallies {
   };
 }
 
-/** Says how the gauges are read. */
+/** Connects the gauges to the parts that they read. */
 export function watch(metrics: Metrics, current: () => Resolver): void {
   metrics.flights.inProgress.readBy(() => current().flights.size);
   for (const part of ['positive', 'negative'] as const) {
@@ -30,7 +30,7 @@ export function watch(metrics: Metrics, current: () => Resolver): void {
   metrics.search.cuts.readBy(() => current().zone?.cutCount ?? 0);
 }
 
-/** What happens to questions at the door. */
+/** Counts the queries, replies and refusals of the listeners. */
 export function responderEvents(
   { listen, limits }: Metrics,
   onBug: (error: unknown) => void,
@@ -48,7 +48,7 @@ export function responderEvents(
   };
 }
 
-/** A hit counts for everything that it would have met on the ordinary way. */
+/** A hit adds to every counter that the stages would have added to. */
 export function countHits({ listen, cache, search }: Metrics): ReadyAnswersOptions['onHits'] {
   return ({ type, rcode, source, isExpansion }, transport, count, took) => {
     listen.queries.add(transport, type, count);

@@ -40,7 +40,7 @@ export interface DaemonParts {
   /** Sockets of a service manager, for those of the addresses that it has bound. */
   readonly passed?: readonly PassedSockets[] | undefined;
   readonly onlyRoutable?: FamiliesOptions['onlyRoutable'];
-  /** Every setting in effect, for the status page; asked anew at each look. */
+  /** Every setting in effect, for the status page; read again for each page. */
   readonly configuration?: (() => readonly ConfiguredValue[]) | undefined;
   /** Where queries are logged, when `queryLog.to` asks for it; the daemon does not close it. */
   readonly queryLog?: LineStream | undefined;
@@ -56,7 +56,7 @@ export interface DaemonParts {
   readonly onFatal: (message: string) => void;
 }
 
-/** S2: a lookup is several questions; the next comes within this, or the last one was the last. */
+/** S2: a lookup is several questions. If no further one arrives within this time, the lookup is over. */
 const QUIET: Milliseconds = 100;
 
 /** A running daemon. */
@@ -66,23 +66,24 @@ export interface Daemon {
   readonly status: Endpoint | undefined;
   readonly metrics: Metrics;
   readonly ready: boolean;
-  /** What keeps it from being ready, a reason each; none once it was. */
+  /** The reasons that keep it from being ready; empty once it has been ready. */
   unready(): readonly string[];
   /** What it has done so far. */
   totals(): Totals;
   /** Logs and counts an unexpected exception. */
   reportBug(error: unknown): void;
   /**
-   * Goes on with other settings, and loses no query: what is in flight is answered by the servers that were asked, and
-   * addresses that stay the same are listened to all the time (S2).
+   * Switches to other settings without losing a query: queries in flight are answered by the servers that were asked,
+   * and the listeners of unchanged addresses stay open (S2).
    *
    * @throws {ListenError} When a new address cannot be bound; then nothing has changed.
    */
   reload(next: Reloadable): Promise<void>;
   /**
-   * Answers as before for `shutdown.lameduck`, then what is in flight for at most `shutdown.grace`; then closes everything (S2).
+   * Answers as before for `shutdown.lameduck`, then waits at most `shutdown.grace` for queries in flight, then closes
+   * everything (S2).
    *
-   * @returns How many queries were given up.
+   * @returns How many queries were abandoned.
    */
   stop(): Promise<number>;
 }
@@ -109,7 +110,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   ) => {
     metrics.conformance.changes.add();
     if (zone !== undefined) metrics.conformance.verdicts.set(zone, verdict);
-    // Proofs of a server that is not, or no longer, believed (N3).
+    // Drops the cuts whose proofs came from a server that is no longer trusted (N3).
     current().replies.dropCuts();
     log[verdict === 'conforming' ? 'info' : 'warn']('conformance', { zone, verdict, reason });
   };
@@ -143,7 +144,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   metrics.daemon.startup.readBy(() => ((state.readyAt ?? clock.now()) - startedAt) / 1_000);
   const lookups = lookupWatch(parts, metrics, current);
   const resolve: Resolve = (query, asker) => current().resolve(query, asker);
-  // A query log that says nothing of hits would not be one.
+  // With a query log every query must go through the stages, or hits would be missing in it.
   const ready =
     parts.queryLog === undefined
       ? new ReadyAnswers({
@@ -194,7 +195,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   try {
     await listeners.change(settings.listen.addresses);
     const { endpoints } = listeners;
-    // Before anything says that it is ready: what waits for that uses what is published here.
+    // Before anything reports readiness: programs that wait for that use the resolv.conf that is published here.
     await parts.onListening?.(endpoints);
     await answerFirst(responder, clock);
     await parts.others?.start(endpoints, metrics);
@@ -239,7 +240,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       stop: async () => {
         state.stop();
         rehearsal.abort();
-        // At the same time: the grace is for all.
+        // At the same time: all threads share one grace period.
         const others = parts.others?.stop();
         const queries = () => totals().queries;
         const { lameduck, grace } = generations.settings.shutdown;
@@ -329,7 +330,7 @@ function lookupWatch(
   });
 }
 
-/** What a person asks about afterwards is said without its name, and each lookup with it at debug (S4). */
+/** Logs every lookup at debug, with its name; slow and failed lookups also as warnings without the name (S4). */
 function logLookup(log: Log, lookup: RecentLookup, qname: string): void {
   const { outcome, took, steps } = lookup;
   const fields = { outcome, ms: Math.round(took), questions: steps.length };
@@ -346,7 +347,7 @@ function queryLogOf({ settings, queryLog: stream }: DaemonParts, { daemon }: Met
   return createQueryLog({ stream, sample, wallClock: Date.now, dropped: daemon.queryLogDropped });
 }
 
-/** `undefined` unless it is the same of all. */
+/** The failure reason that all upstreams share; `undefined` if they differ. */
 function sharedTrouble({ upstream }: Metrics): FailureReason | undefined {
   const [first, ...others] = [...upstream.servers.values()].map(({ trouble }) => trouble);
   return others.every((trouble) => trouble === first) ? first : undefined;

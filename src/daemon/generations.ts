@@ -103,7 +103,8 @@ export class Generations {
       routes,
       onVerdict: (...verdict) => onVerdict(domain, ...verdict),
     });
-    // Not one of its parts: they live as long as it does, and each generation would hold the one before.
+    // The answers are copied, and no part of the old generation is reused: each part would keep its own generation in
+    // memory, and so all earlier ones.
     if (old !== undefined) {
       resolver.cache.adopt(old.resolver.cache, keptNames(old, settings, routes));
     }
@@ -120,7 +121,10 @@ function serversOf({ upstreams, routes, families, cluster }: Settings): string {
   return JSON.stringify([upstreams, routes, families.order, cluster.domain]);
 }
 
-/** Which names are answered by the same servers as before, and believed for as long (C1, C2). */
+/**
+ * Tells which names have the same servers and the same cluster zone as before, so that their answers stay valid (C1,
+ * C2).
+ */
 function keptNames(old: Generation, settings: Settings, routes: Routes): (qname: Name) => boolean {
   if (old.settings.cluster.domain !== settings.cluster.domain) return () => false;
   return (qname) => {

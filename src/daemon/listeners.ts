@@ -13,7 +13,7 @@ export interface ListenersOptions {
   readonly threads: number;
   readonly limits: TcpLimits;
   readonly events: TcpEvents;
-  /** Addresses that a service manager has bound for us: theirs is the socket, also after a reload. */
+  /** Addresses that a service manager has bound for us; a reload keeps these sockets. */
   readonly passed: readonly PassedSockets[];
 }
 

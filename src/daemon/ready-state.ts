@@ -1,7 +1,7 @@
 import type { Clock, Milliseconds } from '../clock.ts';
 import type { Endpoint } from '../endpoint.ts';
 
-/** Holds back readiness until more is there than an upstream that answers. */
+/** A condition for readiness in addition to an upstream that answers. */
 export interface ReadyGate {
   /** Resolves when it is open. @param endpoints - Where the daemon listens. */
   opened(endpoints: readonly Endpoint[]): Promise<void>;
@@ -32,12 +32,12 @@ export class ReadyState {
     return this.since !== undefined && !this.stopping;
   }
 
-  /** When it became so. */
+  /** When the daemon became ready. */
   get readyAt(): Milliseconds | undefined {
     return this.since;
   }
 
-  /** What keeps it from being ready; none where it is. */
+  /** What keeps it from being ready; empty when it is. */
   reasons(): readonly string[] {
     if (this.ready) return [];
     if (this.stopping) return ['it is stopping'];
@@ -47,9 +47,9 @@ export class ReadyState {
   }
 
   /**
-   * Upstream was asked, and this is why that brought no answer.
+   * Records that upstream was asked and gave no answer, with the reason.
    *
-   * @returns Whether it is another reason than before.
+   * @returns Whether the reason differs from the last one.
    */
   fail(reason: string): boolean {
     const isNew = reason !== this.failure;
@@ -57,7 +57,7 @@ export class ReadyState {
     return isNew;
   }
 
-  /** Upstream has answered. The first word counts: a reload does not make jobs wait again. */
+  /** Records that upstream has answered. Only the first answer counts: a reload does not make jobs wait again. */
   async hear(endpoints: readonly Endpoint[]): Promise<void> {
     if (this.heard) return;
     this.heard = true;

@@ -6,22 +6,22 @@ import type { Rr } from '../wire/record.ts';
 import { EMPTY } from '../wire/render.ts';
 import { OWN_MNAME, ownNegative } from '../wire/soa.ts';
 
-/** What a rehearsal looks up: names as a job's, none of them anybody's (RFC 2606 §2). */
+/** What a rehearsal looks up: names like a job's, in domains that are reserved for examples (RFC 2606 §2). */
 export interface RehearsalNames {
-  /** The steps of a walk to the `n`-th name of the outside world, which has both families. */
+  /** The names that the walk to the `n`-th external name asks for, in order; it has A and AAAA. */
   outside(n: number): readonly Name[];
-  /** The `n`-th service next door: the first step finds it, and it has IPv4 alone. */
+  /** The same for the `n`-th service in the job's namespace; the first step finds it, and it has only A. */
   service(n: number): readonly Name[];
   /** A name whose answer is too long for UDP. */
   readonly long: Name;
-  /** What the cluster's DNS says. */
+  /** The answer of the rehearsal's cluster DNS. */
   answer(question: Question): Message;
 }
 
 const OUTSIDE: Name = 'example.com.';
 const LONG: Name = 'long.example.com.';
 const SERVICE = /^s\d+\./;
-/** What the conformance test looks for (N2), so that cuts are rehearsed too. */
+/** The names that the conformance test expects to exist (N2): it must pass, so that cuts are rehearsed too. */
 const PRESENT = /^(kubernetes\.)?(default\.)?svc\./;
 const TTL = 30;
 /** RFC 5737, RFC 3849. */
@@ -58,7 +58,7 @@ function found(qname: Name, type: number): Message {
   return { ...EMPTY, answer: [rr] };
 }
 
-/** A denial that proves something: our own MNAME would say that it does not (N3). */
+/** A denial that counts as a proof: one with our own MNAME would not (N3). */
 function denied(rcode: number, zone: Name): Message {
   const { authority, ...rest } = ownNegative(rcode, zone, TTL);
   return { ...rest, authority: authority.map((soa) => ({ ...soa, rdata: withMname(soa.rdata) })) };

@@ -18,7 +18,7 @@ const LOOPBACK = '127.0.0.1';
 /**
  * Answers over UDP and TCP on the loopback.
  *
- * @param answer - What it says to a question; over UDP it may be told to say no more than that it is too long (TC).
+ * @param answer - The answer to a question; over UDP it may be a truncated one (TC).
  */
 export async function startRehearsalServer(
   answer: (question: Question) => Message,
@@ -51,7 +51,7 @@ export async function startRehearsalServer(
       }
     });
   });
-  // Another program may have the port: then what is too long stays so.
+  // Another program may have the TCP port: truncated answers then cannot be asked for again.
   tcp.on('error', () => undefined);
   tcp.listen(port, LOOPBACK);
   return {

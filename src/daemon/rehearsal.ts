@@ -14,7 +14,7 @@ export interface RehearsalDaemon {
   stop(): Promise<unknown>;
 }
 
-/** What a rehearsal needs of the daemon that is to be quick. */
+/** What a rehearsal needs of the daemon that it warms up. */
 export interface RehearsalParts {
   readonly settings: Settings;
   readonly clock: Clock;
@@ -30,19 +30,19 @@ export interface RehearsalParts {
 }
 
 /**
- * How many rounds of lookups: enough for V8 to know the types at each place of the code, too few for it to compile that
- * with an optimizing compiler, which would build the rehearsal's own functions in and throw its work away at the first
- * real question (docs/decisions/001-rehearsal.md).
+ * How many rounds of lookups. V8 should know the types at each place of the code, but not yet run its optimizing
+ * compiler: that would inline the rehearsal's own functions and discard the result at the first real question
+ * (docs/decisions/001-rehearsal.md).
  */
 const ROUNDS = 3;
 /** After a real question, the next one of the same lookup will come soon. */
 const QUIET: Milliseconds = 50;
 /**
- * After a lookup it rests for so many times as long as that took. Once the daemon is ready, the next container of its pod
- * starts, and on a node with few cores that is on the same ones.
+ * After each lookup the rehearsal pauses for this many times as long as the lookup took. Once the daemon is ready, the
+ * next container of its pod starts, and on a small node it shares the cores.
  */
 const RESTS = 2;
-/** So many names fit in less. */
+/** More than enough for the names of a rehearsal. */
 const CACHE_OCTETS = 1 << 20;
 
 /**
@@ -75,7 +75,7 @@ class Rounds {
   private readonly parts: RehearsalParts;
   private readonly names: RehearsalNames;
   private readonly endpoint: Endpoint;
-  /** How many real questions there were at the last look. */
+  /** How many real questions there were at the last check. */
   private seen: number;
 
   constructor(parts: RehearsalParts, names: RehearsalNames, endpoint: Endpoint) {

@@ -26,7 +26,7 @@ export interface StatusParts {
 
 /** A status server whose first scrape can be made ready. */
 export interface RunningStatus extends StatusServer {
-  /** So that the first scrape holds up no query; it never rejects. */
+  /** Warms up the code of a scrape, so that the first scrape delays no query; never rejects. */
   rehearse(): Promise<void>;
 }
 

@@ -204,7 +204,7 @@ class Member {
     this.gauges = counts.gauges;
   }
 
-  /** A thread that is gone answers nothing any more: the whole must not go on with a part missing. */
+  /** A thread that is gone answers nothing any more. The daemon must not go on without one of its threads. */
   private fail(reason: string): void {
     if (this.ending) return;
     this.ending = true;

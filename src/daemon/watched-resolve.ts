@@ -10,14 +10,14 @@ import { rcodeName, typeName } from '../wire/codes.ts';
 export interface Watchers {
   readonly lookups: LookupWatch;
   readonly queryLog?: QueryLog | undefined;
-  /** What is wrong with every upstream, asked where a question had to be given up without a reason of its own. */
+  /** The failure that all upstreams share; used for a question that was abandoned without a reason of its own. */
   readonly trouble?: (() => FailureReason | undefined) | undefined;
 }
 
 /**
  * Observes questions and their answers without changing them.
  *
- * It wraps the stages and is below the replies from memory: those are counted there, and are never slow.
+ * It sees only questions that reach the stages. Replies from memory are counted by the listeners, and are never slow.
  */
 export function watchedResolve(
   resolve: Resolve,

@@ -52,7 +52,7 @@ function hasAddress({ answer }: Message): boolean {
   return answer.some((rr) => rr.type === RrType.A);
 }
 
-/** A chain this long is a mistake in the world, and would be a loop in a resolver. */
+/** A longer chain is a mistake in the world's records; for a resolver it would be a loop. */
 const MAX_CHAIN = 8;
 
 /**
@@ -110,7 +110,7 @@ function hostRecords(host: Host, question: Question): Rr[] {
   return addressRecords(question, [...(host.a ?? []), ...(host.aaaa ?? [])], ttl);
 }
 
-/** What a TLD's and the root's negative answers live for at most behind a resolver's own cap. */
+/** The negative TTL of the root and of TLDs, as capped by the resolver between. */
 const OUTER_NEGATIVE_TTL = 900;
 
 function soaFor(world: World, qname: Name): Rr {
@@ -120,7 +120,7 @@ function soaFor(world: World, qname: Name): Rr {
     .filter((each) => isAtOrBelow(qname, each))
     .sort((a, b) => b.length - a.length);
   const tld = `${lastLabel(qname)}.`;
-  // A TLD that nothing in the world lies below is not delegated: the root denies it.
+  // A TLD is not delegated if no name of the world lies below it: the root denies it.
   const owner = own ?? (qname !== '.' && isAbove(world, tld) ? tld : '.');
   return soaRecord(owner, OUTER_NEGATIVE_TTL);
 }

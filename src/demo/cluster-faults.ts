@@ -18,11 +18,11 @@ export interface Faults {
    * what conntrack does to the pair behind DNAT.
    */
   raceRatio: number;
-  /** Whether a middlebox drops a datagram whose name it has seen within {@link RACE_WINDOW}, from whatever socket. */
+  /** Whether a middlebox drops a datagram whose name it has seen within {@link RACE_WINDOW}, from any socket. */
   dropsRepeats: boolean;
-  /** What AAAA of a name with A is answered by. */
+  /** How AAAA of a name that has an A record is answered. */
   aaaa: 'pass' | 'nxdomain' | 'servfail' | 'silent';
-  /** What names that do not exist get, by suffix; the first that fits. */
+  /** The answers for names that do not exist, by suffix; the first match counts. */
   missing: readonly MissingUnder[];
   /** In place of every TTL. */
   ttl: Seconds | undefined;
@@ -62,12 +62,12 @@ export function noFaults(): Faults {
 
 /** The two packets of a pair leave within microseconds; a later one finds an established conntrack entry. */
 const RACE_WINDOW: Milliseconds = 20;
-/** nf_conntrack_udp_timeout: a socket that was silent for longer starts anew. */
+/** nf_conntrack_udp_timeout: a socket that was silent for longer gets a new entry. */
 const ENTRY_LIFE: Milliseconds = 30_000;
-/** A story has hundreds of sockets; after an eviction one datagram fewer is dropped. */
+/** A story has hundreds of sockets, so an eviction is rare; then one datagram fewer is dropped. */
 const MAX_ENTRIES = 10_000;
 
-/** Decides which questions never arrive. The same seed and questions meet the same fate. */
+/** Decides which questions never arrive. The same seed and questions give the same result. */
 export class Fate {
   private readonly faults: Faults;
   private readonly chance: () => number;
@@ -75,7 +75,7 @@ export class Fate {
   /** When the middlebox last saw a name. */
   private readonly names = new Map<string, Milliseconds>();
 
-  /** @param faults - Read at each question, `dropNext` written. */
+  /** @param faults - Read at each question; `dropNext` is counted down. */
   constructor(faults: Faults, seed: number) {
     this.faults = faults;
     this.chance = seededChance(seed);
@@ -94,7 +94,7 @@ export class Fate {
     return this.happens(this.faults.lossRatio) ? 'lost' : undefined;
   }
 
-  /** A stream repairs its own losses: only silence is left. */
+  /** TCP repairs its own losses, so only a silent server remains. */
   ofStreamQuestion(now: Milliseconds): DropReason | undefined {
     return now < this.faults.silentUntil ? 'silent' : undefined;
   }
@@ -124,7 +124,7 @@ export class Fate {
   }
 }
 
-/** Mulberry32: uniform in [0, 1), and the same for the same seed on every machine. Luck for tests, not for secrets. */
+/** Mulberry32: uniform in [0, 1), and the same for the same seed on every machine. For tests, not for secrets. */
 export function seededChance(seed: number): () => number {
   let state = seed | 0;
   return () => {

@@ -74,11 +74,11 @@ function withDefaults(namespaces: World['namespaces'] = {}): World['namespaces']
   };
 }
 
-/** The cluster, its corner of the internet and the company's zone, as small as the stories allow. */
+/** The cluster, the company's zone and the few names of the internet that the stories need. */
 export const DEMO_WORLD = worldOf({
   namespaces: { job: { nginx: { addresses: ['10.96.44.7'] } } },
   hosts: {
-    // Without AAAA, like most Git hosts of companies: the stories are about answers to AAAA.
+    // Without AAAA, like most companies' Git hosts: several stories are about the answer to AAAA.
     'git.example.com.': { a: ['198.51.100.7'] },
     'packages.example.com.': { a: ['198.51.100.8'] },
     'wiki.corp.example.': { a: ['203.0.113.5'] },
@@ -86,7 +86,7 @@ export const DEMO_WORLD = worldOf({
   zones: ['example.com.', 'corp.example.'],
 });
 
-/** What kubelet writes into the resolv.conf of a pod in namespace `job`, with the company's suffix behind. */
+/** What kubelet writes into the resolv.conf of a pod in namespace `job`, followed by the company's suffix. */
 export const POD_SEARCH: Pick<ResolverFacts, 'search' | 'ndots'> = {
   search: ['job.svc.cluster.local.', 'svc.cluster.local.', 'cluster.local.', 'corp.example.'],
   ndots: 5,

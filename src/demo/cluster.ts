@@ -35,11 +35,11 @@ export interface Asked {
 export interface ClusterOptions {
   /** Each is served over UDP and TCP; port 0 takes a free one, the same for both. */
   readonly endpoints: readonly Endpoint[];
-  /** Read at each question: in a cluster that runs, things are made and deleted. */
+  /** Read at each question, because services come and go in a running cluster. */
   readonly world: World;
   readonly faults?: Partial<Faults>;
   readonly clock: Clock;
-  /** Which run of luck the ratios among the faults draw from; default 1. */
+  /** The seed of the random numbers behind the fault ratios; default 1. */
   readonly seed?: number;
   /** Called for each question as it arrives. */
   readonly onAsked?: (asked: Asked) => void;
@@ -53,7 +53,7 @@ export interface Cluster {
   readonly asked: Asked[];
   /** Change them between lookups: they hold from the next question on. */
   readonly faults: Faults;
-  /** Answers that are still due never leave. */
+  /** Answers that are still delayed are not sent. */
   close(): Promise<void>;
 }
 
@@ -71,7 +71,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const listeners: Listener[] = [];
   const close = async () => {
     desk.close();
-    // Taken out first: closing again is harmless.
+    // Removed from the list first, so that closing again is harmless.
     await Promise.all(listeners.splice(0).map((listener) => listener.close()));
   };
   try {
@@ -92,7 +92,7 @@ interface Arrival {
   readonly send: (octets: Uint8Array) => void;
 }
 
-/** Takes questions in, writes each down, and sends its answer when its time has come. */
+/** Records each question, and sends its answer after the delay. */
 class Desk {
   readonly asked: Asked[] = [];
   private readonly options: ClusterOptions;

@@ -20,7 +20,7 @@ export interface SidecarOptions {
   readonly clock: Clock;
 }
 
-/** The conformance test takes a round trip; a cluster that says nothing for so long has failed the demo anyhow. */
+/** The conformance test takes a round trip. A cluster that is silent for this long has failed the demo. */
 const STARTING: Milliseconds = 5_000;
 
 /**
@@ -63,7 +63,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   }
 }
 
-/** What `sidestub run` would make of the pod's resolv.conf, with the flags that the demo needs. */
+/** The settings that `sidestub run` would derive from the pod's resolv.conf, with the flags that the demo needs. */
 function podSettings({ upstream, search, ndots }: SidecarOptions): Settings {
   const resolvConf = `search ${search.join(' ')}\noptions ndots:${ndots}\n`;
   return loadSettings({
@@ -78,7 +78,7 @@ function podSettings({ upstream, search, ndots }: SidecarOptions): Settings {
   }).settings;
 }
 
-/** A log that prints nothing: the demo has its own way of telling. */
+/** A log that prints nothing: the demo prints its own report. */
 function eventLog(onEvent: (event: string) => void): Log {
   return { debug: onEvent, info: onEvent, warn: onEvent, error: onEvent };
 }

@@ -13,7 +13,7 @@ export interface Story {
   readonly lookup: string;
   /** Looked up before, in the same process, unmeasured. */
   readonly before?: readonly string[];
-  /** In force from the measured lookup on, with every fault that is not named at rest. */
+  /** The faults from the measured lookup on; those that are not named stay off. */
   readonly faults: Partial<Faults>;
   /** Whether asking directly waits for seconds: such trials run beside the others. */
   readonly stalls: boolean;
@@ -31,7 +31,7 @@ export interface StoryPromise {
 /** No lookup takes longer, whatever happens (the goal of the design). */
 export const LONGEST: Milliseconds = 1_000;
 
-/** What a person takes for a hang: shown as such. */
+/** A person takes a lookup of this length for a hang; it is shown as one. */
 export const STALL: Milliseconds = 1_000;
 
 const GIT = { lookup: 'git.example.com', address: '198.51.100.7' };
@@ -103,7 +103,7 @@ export const STORIES: readonly Story[] = [
     lookup: GIT.lookup,
     faults: { dropNext: 4 },
     stalls: true,
-    // No limit: how much is asked when datagrams are lost depends on timers (N3's own questions, F2's other family).
+    // No limit: with lost datagrams, the number of questions depends on timers (N3's own questions, F2's other family).
     promise: { address: GIT.address, questions: undefined },
   },
   {

@@ -23,7 +23,7 @@ export interface Trial {
   /** Absent where the lookup was given up after `elapsed`: how long it would have taken is not known. */
   readonly walk?: Walk;
   readonly elapsed: Milliseconds;
-  /** What reached cluster DNS from the lookup's begin to its end, with times that count from its begin. */
+  /** The questions that reached cluster DNS during the lookup, with times that count from its start. */
   readonly asked: readonly (Pick<Asked, 'qname' | 'qtype' | 'dropped'> & { at: Milliseconds })[];
 }
 

@@ -5,7 +5,7 @@ import { renderError } from '../wire/render.ts';
 import { type Request, readRequest } from '../wire/request.ts';
 import { WireError } from '../wire/wire-error.ts';
 
-/** What becomes of octets that a client sent (L2). */
+/** The decision about a message from a client (L2). */
 export type Admission =
   | { readonly kind: 'ask'; readonly request: Request }
   /** An error of ours, ready to be sent. */

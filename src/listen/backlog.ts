@@ -1,9 +1,10 @@
 /**
- * Work that waits for its turn, by client. The clients take turns, oldest work first. When there is no room, the client
- * with the most waiting loses its oldest, so that one that floods takes nothing from the others (S1).
+ * Work that waits, in one queue for each client. Clients take turns, and each gives its oldest work first. When there
+ * is no room, the client with the most waiting work loses its oldest, so that a client that floods takes nothing from
+ * the others (S1).
  */
 export class Backlog<T> {
-  /** The client whose turn it is comes first; none is there without something that waits. */
+  /** In the order of their turns; a client without waiting work is not in it. */
   private readonly queues = new Map<string, T[]>();
   /** The bound. After it is lowered, the excess is dropped as more arrives. */
   limit: number;

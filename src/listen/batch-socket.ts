@@ -47,7 +47,7 @@ const VECTOR_LENGTH = 2;
 /** struct sockaddr_in6 has 28 octets, struct sockaddr_in 16. */
 const NAME_OCTETS = 32;
 const NAME_ROOM = 28;
-/** How long {@link BatchSocket.receive} blocks at most, in microseconds; the kernel makes a tick or two of it. */
+/** How long {@link BatchSocket.receive} blocks at most, in microseconds; the kernel rounds it up to a tick or two. */
 const BLOCKED = 1_000;
 
 /** How many datagrams one system call takes: twice as many gain at most 2 %. */
@@ -177,7 +177,7 @@ export class BatchSocket {
     return { address: zone === undefined ? address : `${address}%${zone}`, port };
   }
 
-  /** Has the reply in slot `i` go to `peer`, as if a datagram had come from there. */
+  /** Addresses the reply in slot `i` to `peer`, as if a datagram had come from there. */
   addressTo(i: number, peer: Endpoint): void {
     const { layout, words } = this;
     const length = this.putAddress(layout.names + i * NAME_OCTETS, peer);
@@ -191,7 +191,7 @@ export class BatchSocket {
     this.words[this.layout.received / 4 + i * HEADER_WORDS + LENGTH] = octets.length;
   }
 
-  /** Has the first `length` octets of slot `i` sent back by the next {@link flush}. */
+  /** Marks the first `length` octets of slot `i` to be sent back by the next {@link flush}. */
   stage(i: number, length: number): void {
     const { words, layout } = this;
     const vector = layout.vectors / 4 + (BATCH + this.staged) * VECTOR_WORDS;
@@ -354,7 +354,7 @@ export class BatchSocket {
   }
 }
 
-/** The layout of one piece of memory: first what is written once, then the datagrams. */
+/** The layout of the memory: first what is written once, then the datagrams. */
 function layOut() {
   const received = 0;
   const sent = received + BATCH * HEADER_WORDS * 4;

@@ -6,12 +6,12 @@ import { type Libc, loadLibc } from './libc.ts';
 /** Whether this machine can receive many datagrams in one system call. */
 export type BatchSupport = { readonly libc: Libc } | { readonly reason: string };
 
-/** Longer than the loopback ever takes, on the busiest machine that is of use. */
+/** Longer than the loopback ever takes, even on a very busy machine. */
 const LOOPBACK_WAIT = 1_000;
 
 /**
- * Finds out whether batches work on this machine, by sending some: struct layouts that are not what we think show
- * themselves before a client's datagram is at stake.
+ * Finds out whether batches work on this machine, by sending some. A struct layout other than expected is found here,
+ * before it can affect a client's datagram.
  */
 export function batchSupport(): BatchSupport {
   const { platform, arch } = process;

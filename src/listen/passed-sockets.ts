@@ -32,7 +32,7 @@ export interface PassedFrom {
  */
 export function passedSockets(from: PassedFrom): readonly PassedSockets[] {
   const { LISTEN_PID: pid, LISTEN_FDS: count = '' } = from.env;
-  // Inherited from a service manager that meant another process.
+  // The variables were inherited; the service manager meant another process.
   if (pid !== String(from.pid) || !/^\d{1,4}$/.test(count)) return [];
   const known = boundSockets(from);
   const pairs = new Map<string, { endpoint: Endpoint; udp?: number; tcp?: number }>();
@@ -80,7 +80,9 @@ interface BoundSocket {
   readonly endpoint: Endpoint;
 }
 
-/** Every socket of this network namespace that takes queries, by what a descriptor says of it. */
+/**
+ * Every socket of this network namespace that takes queries, keyed by `socket:[INODE]` as a descriptor's link says it.
+ */
 function boundSockets({ table }: PassedFrom): ReadonlyMap<string, BoundSocket> {
   const tables = ['udp', 'udp6', 'tcp', 'tcp6'] as const;
   return new Map(

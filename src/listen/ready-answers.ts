@@ -19,20 +19,22 @@ export interface ReadyAnswersOptions {
   readonly replies: Replies;
   readonly repeat: Repeat;
   readonly clock: Clock;
-  /** Told of `count` equal hits at once, and how long each of them took. */
+  /** Called with `count` equal hits at once, and how long each of them took. */
   readonly onHits: (hit: Hit, transport: Transport, count: number, took: Milliseconds) => void;
 }
 
-/** The replies that are ready, with what may be one of them and what their hits count for. */
+/**
+ * Replies that are sent without asking the stages. It decides which answers become such replies, and counts their hits.
+ */
 export class ReadyAnswers {
   private readonly options: ReadyAnswersOptions;
   private replies: Replies;
   /** Sum of the epochs of earlier {@link Replies}, so that the epoch never goes back when they are replaced. */
   private past = 0;
-  /** Hits that are counted alike, by the number that is kept with a reply. */
+  /** Hits that are counted alike; the index is the number that is kept with a reply. */
   private readonly kinds: Hit[] = [];
   private readonly kindNumbers = new Map<string, number>();
-  /** Where a reply is made whose query has no room behind it. */
+  /** Room for a reply that cannot be written over its query. */
   private readonly scratch = new Uint8Array(TCP_OCTETS);
 
   constructor(options: ReadyAnswersOptions) {
@@ -40,13 +42,18 @@ export class ReadyAnswers {
     this.replies = options.replies;
   }
 
-  /** Goes on with the replies of another configuration: what was asked under the old one is not repeated (S2). */
+  /**
+   * Switches to the replies of a new configuration: answers to questions asked under the old one are not repeated (S2).
+   */
   replace(replies: Replies): void {
     this.past = this.epoch;
     this.replies = replies;
   }
 
-  /** Taken when a question is asked, for {@link keep}: what was proven then may be proven no longer. */
+  /**
+   * Read when a question is asked and given to {@link keep}: a proof of that time may be dropped before the answer
+   * arrives.
+   */
   get epoch(): number {
     return this.past + this.replies.epoch;
   }
@@ -61,13 +68,13 @@ export class ReadyAnswers {
   /**
    * Answers one query of a batch over UDP in its place.
    *
-   * @returns The reply's length; 0 where the query has to meet the stages.
+   * @returns The reply's length; 0 if the query must go through the stages.
    */
   answer(octets: Uint8Array, at: number, length: number, room: number): number {
     return this.replies.answer(octets, at, length, room, false);
   }
 
-  /** Ends a batch, whose replies have left: tells its hits. */
+  /** Ends a batch whose replies were sent, and reports its hits. */
   end(begun: Milliseconds, transport: Transport): void {
     const { clock, onHits } = this.options;
     const took = clock.now() - begun;
@@ -77,7 +84,7 @@ export class ReadyAnswers {
     });
   }
 
-  /** The reply to one query by itself, in octets of its own; `undefined` where the query has to meet the stages. */
+  /** The reply to a single query, in octets of its own; `undefined` if the query must go through the stages. */
   copy(query: Uint8Array, transport: Transport): Uint8Array | undefined {
     // Longer than any question with an OPT: not a plain one.
     if (query.length > MAX_PLAIN_OCTETS) return undefined;
@@ -91,7 +98,7 @@ export class ReadyAnswers {
     return reply;
   }
 
-  /** Keeps an answer that has been given, where it may be repeated. */
+  /** Keeps an answer that a client was given, if it may be repeated. */
   keep(
     given: {
       readonly request: Request;

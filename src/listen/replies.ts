@@ -2,12 +2,12 @@ import type { Socket, SocketOptions } from 'node:dgram';
 import { type Endpoint, isIpv6Address } from '../endpoint.ts';
 
 /**
- * Replies on their way to the kernel: node hands a datagram over a turn after it was told to, and a socket that is closed
- * in between loses it.
+ * Counts the replies that were not yet handed to the kernel. Node does that one turn after `send`; a socket that is
+ * closed in between would lose them.
  */
 export class Replies {
   private readonly socket: Socket;
-  /** How many have not left. */
+  /** How many were not yet handed to the kernel. */
   leaving = 0;
   private ended: (() => void) | undefined;
 
@@ -24,7 +24,7 @@ export class Replies {
     });
   }
 
-  /** Takes no more; resolves when the last has left. */
+  /** Takes no more; resolves when the last one was handed over. */
   end(): Promise<void> {
     return new Promise((resolve) => {
       this.ended = resolve;

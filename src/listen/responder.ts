@@ -21,7 +21,7 @@ export interface ResponderEvents {
   asked(transport: Transport, qtype: number): void;
   /** A reply was sent: its RCODE, the source of the answer, and how long the client waited in this process. */
   answered(rcode: number, source: Source, elapsed: Milliseconds): void;
-  /** An error of the listener's own left: no resolving was done. */
+  /** The listener sent an error of its own, without resolving anything. */
   rejected(rcode: number): void;
   dropped(reason: 'response' | 'malformed'): void;
   /** A question was dropped before its turn, to make room for another (S1). */
@@ -36,8 +36,8 @@ interface From {
 }
 
 /**
- * How long questions that are new may hold up everything else before they wait for the next turn of the event loop. A
- * flood of them must not keep datagrams waiting that can be answered at once: the kernel holds 30 ms of such a flood.
+ * How long new questions may run in one turn of the event loop; further ones wait for the next turn. A flood of them
+ * must not delay datagrams that can be answered at once: the kernel's buffer holds 30 ms of such a flood.
  */
 const SHARE: Milliseconds = 0.5;
 /** The default for listeners that set none. */
@@ -53,17 +53,17 @@ export class Responder {
   readonly resolveForTool: Resolve;
   readonly clock: Clock;
   readonly events: ResponderEvents;
-  /** For listeners that answer many queries at once. */
+  /** Answers many queries at once from memory, for the listeners that can; `undefined` if there is a query log. */
   readonly ready: ReadyAnswers | undefined;
   /** Which clients may ask; `undefined` for all. A reload sets it again (S2). */
   allows: Allows | undefined;
   /** Addresses that the daemon listens on. A reload sets them anew (S2). */
   ownAddresses: readonly string[] = [];
-  /** Queries whose reply has not left: what shutdown waits for (S2). */
+  /** Queries whose reply was not sent yet: shutdown waits for them (S2). */
   private waiting = 0;
-  /** Questions that arrived when the turn's share was used up. */
+  /** Questions that arrived after the share of the turn was used up. */
   private readonly backlog = new Backlog<ClientQuestion>(BACKLOG);
-  /** When the share began to be used, and when it was used last. */
+  /** When the current share began to be used, and when it was last used. */
   private shareBegan: Milliseconds = Number.NEGATIVE_INFINITY;
   private shareUsed: Milliseconds = Number.NEGATIVE_INFINITY;
   /** Called when the last reply is sent. */
@@ -133,14 +133,15 @@ export class Responder {
   }
 
   /**
-   * Whose the daemon's own business is: the same pod, or a machine whose daemon listens on an address of its own only.
+   * Whether the client is on the daemon's own machine or in its pod: only such a client may ask as one of sidestub's
+   * tools.
    */
   isFromHere(address: string): boolean {
     const client = address.replace(/^::ffff:(?=\d+\.)/i, '');
     return isLoopback(client) || this.ownAddresses.includes(client);
   }
 
-  /** A question has its reply. */
+  /** A question was answered. */
   done(): void {
     this.waiting--;
     if (this.waiting > 0) return;
@@ -175,7 +176,7 @@ export class Responder {
     if (this.backlog.size > 0) setImmediate(this.takeTurn);
   };
 
-  /** REFUSED tells a client not to wait; over UDP it is no larger than the question (no amplification). */
+  /** Sends REFUSED, so that the client does not wait; over UDP it is no larger than the question (no amplification). */
   private refuse(octets: Uint8Array, reply: (octets: Uint8Array) => void): boolean {
     const admission = admit(octets);
     if (admission.kind !== 'ask') {
@@ -193,7 +194,7 @@ class ClientQuestion implements Asker {
   readonly request: Request;
   readonly from: From;
   readonly since: Milliseconds;
-  /** Whether `sidestub wait`, `explain` or `ready.names` asks: that is not counted as a program's lookup. */
+  /** Whether `sidestub wait`, `explain` or `ready.names` asks, which is not counted as a lookup by a program. */
   readonly isTool: boolean;
   private readonly responder: Responder;
   private readonly reply: (octets: Uint8Array) => void;
@@ -263,7 +264,7 @@ class ClientQuestion implements Asker {
     const { request, from, query, epoch } = this;
     const { message, age, ede } = answer;
     const limit = limitOf(request, from);
-    // A reply that names its source is meant only for the client that asked for it.
+    // A reply that names its source is made for this client alone, and is not repeated.
     if (this.isTool) return toolReply(request, answer, limit);
     const remark = ede ?? (message.otherOwner === true ? OTHER_OWNER : undefined);
     const octets = renderReply(request, message, { age, limit, ede: remark });
@@ -294,7 +295,7 @@ function limitOf(request: Request, { transport }: From): number {
   return transport === 'udp' ? udpLimit(request) : TCP_OCTETS;
 }
 
-/** Only what decides the answer is passed on: the options of the client's OPT are hop by hop (U4). */
+/** Only what decides the answer is passed on: the options of the client's OPT apply to its own hop (U4). */
 function queryOf(request: Request, client: string): Query {
   const { qname, qtype, qclass } = request.question;
   return {
@@ -308,7 +309,7 @@ function queryOf(request: Request, client: string): Query {
   };
 }
 
-/** Adds the source of the answer; a reply that is truncated is truncated where it would be without the OPT (L4). */
+/** Adds the source of the answer. A reply that must be truncated is cut where it would be cut without the OPT (L4). */
 function toolReply(request: Request, answer: Answer, limit: number): Uint8Array {
   const { message, age } = answer;
   const ede = { code: SOURCE_INFO, text: sourceText(answer) };
@@ -318,7 +319,9 @@ function toolReply(request: Request, answer: Answer, limit: number): Uint8Array 
   return renderReply({ ...request, edns: undefined }, message, { age, limit });
 }
 
-/** RFC 1035 §4.2.1: what a client without EDNS takes over UDP; the OPT of a tool says so where its model sends none. */
+/**
+ * RFC 1035 §4.2.1: what a client without EDNS takes over UDP. A tool says so in its OPT when it imitates such a client.
+ */
 const PLAIN_UDP_OCTETS = 512;
 
 /** `cut com.svc.cluster.local.`: the source of an answer, and the proof behind it. */

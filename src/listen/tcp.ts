@@ -12,22 +12,22 @@ import type { Responder } from './responder.ts';
 export interface TcpLimits {
   readonly maxConnections: number;
   readonly maxConnectionsPerClient: number;
-  /** Queries of one connection that may wait for answers; past it reading stops until one is answered. */
+  /** How many queries of one connection may wait for answers; after that, nothing is read until one is answered. */
   readonly maxInFlight: number;
-  /** How long a connection may stay without a whole query coming or an answer leaving. */
+  /** How long a connection stays open if no whole query arrives and no answer is sent. */
   readonly idle: Milliseconds;
-  /** How long a connection may stay in all; it closes behind its last answer. */
+  /** How long a connection may exist; it is closed after its last answer. */
   readonly life: Milliseconds;
 }
 
-/** What a connection ran into. */
+/** The limits that a connection can reach. */
 export type TcpLimit = 'tcp_connections' | 'tcp_queries' | 'tcp_idle' | 'tcp_life' | 'tcp_unread';
 
 /** Connections, for the metrics. */
 export interface TcpEvents {
   opened(): void;
   closed(): void;
-  /** Refused because a limit is reached. */
+  /** A connection was refused, because a limit is reached. */
   refused(): void;
   /** Called when a limit is met: a query waits, or a connection is closed. */
   limited(limit: TcpLimit): void;
@@ -49,16 +49,16 @@ const EVICTABLE_AFTER: Milliseconds = 200;
 
 /** How many octets of answers may wait in a connection that its client does not read. */
 const MAX_UNREAD = 256 * 1024;
-/** Replies that are gathered before they leave. */
+/** How many octets of replies are collected before they are sent. */
 const MAX_CORKED = 64 * 1_024;
 
 /**
  * Takes queries over TCP: pipelined, answered in the order in which answers arrive, on connections that stay open (RFC
  * 7766).
  *
- * At the limit, the connection that has been of no use for the longest time is closed for a new one, if that time is
- * 200 ms or more: a client that only holds connections keeps no other out. A connection of the client with the most is
- * closed at once for a client that has fewer (S1).
+ * At the limit a new connection replaces the one that has been unused for the longest time, if that is 200 ms or more,
+ * so that a client that only holds connections keeps no other out. If a client has more connections than the new one's
+ * client, one of its own is closed at once (S1).
  *
  * @param fd - A socket that listens there already.
  * @throws {ListenError} When the address cannot be bound.
@@ -163,7 +163,7 @@ function largest(perClient: ReadonlyMap<string, number>): readonly [string | und
 
 class Connection {
   readonly client: string;
-  /** Called once, when it takes no place any more. */
+  /** Called once, when the connection no longer counts towards the limits. */
   onGone: () => void = () => undefined;
   private readonly socket: Socket;
   private readonly responder: Responder;
@@ -175,9 +175,9 @@ class Connection {
   private lastUsed: Milliseconds;
   private inFlight = 0;
   private ended = false;
-  /** An answer that leaves at once must not begin a second advance inside the first. */
+  /** An answer that is sent at once must not start a second advance inside the first. */
   private advancing = false;
-  /** Messages of the last chunk that have not been taken. */
+  /** Messages of the last chunk that have not been read. */
   private backlog: Generator<Uint8Array, void, undefined> | undefined;
 
   constructor(socket: Socket, client: string, responder: Responder, options: TcpOptions) {
@@ -196,18 +196,18 @@ class Connection {
     socket.once('close', () => this.gone());
   }
 
-  /** How long it has been of no use; 0 while it waits for an answer. */
+  /** How long the connection has been unused; 0 while it waits for an answer. */
   get idleFor(): Milliseconds {
     return this.inFlight > 0 ? 0 : this.options.clock.now() - this.lastUsed;
   }
 
-  /** Makes room for another, at once. */
+  /** Closes the connection at once, to make room for another. */
   evict(): void {
     this.gone();
     this.socket.destroy();
   }
 
-  /** Takes no more queries, and closes behind the last answer. */
+  /** Takes no more queries, and closes the connection after the last answer. */
   end(): void {
     this.ended = true;
     this.backlog = undefined;
@@ -221,11 +221,12 @@ class Connection {
   }
 
   /**
-   * Reads what has arrived while fewer queries than the limit wait; past it the client waits for its own answers (S1).
+   * Reads what has arrived, while fewer queries than the limit wait; after that, the client waits for its own answers
+   * (S1).
    */
   private advance(): void {
     this.advancing = true;
-    // Immediate answers leave in one system call, however many queries a chunk had.
+    // Immediate answers are sent in one system call, however many queries a chunk had.
     this.socket.cork();
     while (this.backlog !== undefined && this.inFlight < this.options.limits.maxInFlight) {
       const { value: message } = this.backlog.next();
@@ -268,10 +269,11 @@ class Connection {
 
   private startIdle(): Timer {
     const { clock, limits } = this.options;
-    // One timer that checks the time of the last use: a new one for each message would cost more than the answer.
+    // One timer that checks when the connection was last used: a new timer for each message would cost more than the
+    // answer.
     return clock.after(this.lastUsed + limits.idle - clock.now(), () => {
-      // A connection that waits for an answer is not idle (RFC 7766 §6.2.3); the answer comes within seconds, if only
-      // SERVFAIL (U2).
+      // A connection that waits for an answer is not idle (RFC 7766 §6.2.3). The answer comes within seconds, if only
+      // as SERVFAIL (U2).
       if (this.inFlight > 0) this.lastUsed = clock.now();
       if (clock.now() - this.lastUsed < limits.idle) this.idle = this.startIdle();
       else this.cut('tcp_idle');

@@ -21,21 +21,22 @@ export interface UdpBatchOptions {
 }
 
 /**
- * How long one wake-up may take datagrams before the event loop goes on: under a flood, upstream replies, timers, TCP
- * and the status server wait this long at most. Node then reads up to 32 datagrams one by one: after shorter turns
- * those would be too many.
+ * How long one wake-up may read datagrams before the event loop continues: under a flood, upstream replies, timers, TCP
+ * and the status server wait this long at most. Node then reads up to 32 datagrams one by one, so shorter turns would
+ * spend most of their time on those.
  */
 const TURN: Milliseconds = 2;
 /**
- * The same while no question is in flight: on each return to the event loop node reads a burst one by one, at ten times
- * the cost (npm run bench -- hits: 3.3 us of CPU per query, 3.8 with turns of 2 ms).
+ * The same while no question is in flight: on each return to the event loop node reads a burst of datagrams one by one,
+ * at ten times the cost (npm run bench -- hits: 3.3 us of CPU per query, 3.8 with turns of 2 ms).
  */
 const LONG_TURN: Milliseconds = 5;
-/** Queries closer together than this: blocking for the next one costs less than going to sleep and being woken. */
+/** If queries are closer together than this, blocking for the next one costs less than sleeping and being woken. */
 const CLOSE: Milliseconds = 0.5;
 /**
- * This many close together are a stream: blocking in `recvmmsg` saves a `poll` for each. The kernel counts the blocked
- * time in ticks, up to 8 ms when the stream ends; for a libc's pair it is `poll`'s one millisecond.
+ * After this many close queries in a row, the process blocks in `recvmmsg`, which saves a `poll` for each. The kernel
+ * counts that time in ticks, so up to 8 ms are lost when the queries stop. After fewer queries, as for a libc's pair,
+ * it blocks in `poll` for one millisecond.
  */
 const STEADY = 8;
 
@@ -43,8 +44,8 @@ const STEADY = 8;
  * Takes queries on one UDP address, many in one system call, with the behaviour of {@link listenUdp} at a third of the
  * cost.
  *
- * This object owns the socket; node:dgram adopts it, signals that a datagram is there, and sends replies that come
- * later. On a wake-up all waiting datagrams are read, and those that memory has a reply for are answered in place.
+ * This object owns the socket. node:dgram adopts it, signals that a datagram has arrived, and sends replies that come
+ * later. On a wake-up all waiting datagrams are read, and those that can be answered from memory are answered in place.
  *
  * @throws {ListenError} When the address cannot be bound.
  */
@@ -56,7 +57,7 @@ export async function listenUdpBatch(
   const batches = bindBatches(endpoint, options);
   const { port } = batches;
   const socket = createSocket({ type: isIpv6Address(endpoint.address) ? 'udp6' : 'udp4', lookup });
-  // Before bind: an adopted socket may tell that it listens at once.
+  // Before bind: an adopted socket may emit `listening` at once.
   const listening = once(socket, 'listening');
   socket.bind({ fd: batches.fd, exclusive: true });
   await listening;
@@ -84,22 +85,22 @@ function bindBatches(endpoint: Endpoint, { libc, threads = 1, fd }: UdpBatchOpti
   }
 }
 
-/** Takes what waits whenever there is something, in turns that leave the event loop its time. */
+/** Reads the waiting datagrams, in turns that leave time to the event loop. */
 class Drain {
   private readonly batches: BatchSocket;
   private readonly responder: Responder;
   private readonly clock: Clock;
   private readonly replies: Replies;
-  /** The turn of the event loop that is under way has had its share. */
+  /** Whether the share of the current turn of the event loop is used up. */
   private spent = false;
   private ended = false;
-  /** Datagrams of the batch that the table does not answer. */
+  /** Datagrams of the batch that are not answered from memory. */
   private readonly misses = new Uint8Array(BATCH);
   /** Datagrams that node has read, in the first slots. */
   private woken = 0;
   /** How many datagrams or batches in a row came close to the previous one. */
   private streak = 0;
-  /** When the last datagram was there. */
+  /** When the last datagram arrived. */
   private last: Milliseconds = Number.NEGATIVE_INFINITY;
 
   constructor(batches: BatchSocket, socket: Socket, responder: Responder, clock: Clock) {
@@ -110,7 +111,7 @@ class Drain {
   }
 
   /**
-   * Takes the datagram that node has read to signal readiness, and then all that wait behind it.
+   * Takes the datagram that node has read to signal readiness, and then all others that wait.
    *
    * Node reads up to 32 datagrams in a turn: those that arrive when the turn's share is used up are answered together
    * at its end.
@@ -134,7 +135,7 @@ class Drain {
     this.drain();
   }
 
-  /** Takes no more; resolves when the last reply has left. */
+  /** Takes no more; resolves when the last reply was handed over. */
   end(): Promise<void> {
     this.takeWoken();
     this.ended = true;
@@ -155,7 +156,7 @@ class Drain {
     this.last = began;
     while (now - began < this.turn) {
       const count = batches.receive();
-      // The stream of datagrams has ended.
+      // No further datagram follows.
       if (count === 0 && batches.blocks) break;
       now = this.take(count);
       if (count > 0) this.last = now;
@@ -170,7 +171,7 @@ class Drain {
 
   /** Blocks for the next datagram, here or in `receive`. @returns Whether there is something to receive. */
   private wait(): boolean {
-    // Blocking is for a thread that has nothing else to do.
+    // Only a thread that has nothing else to do may block.
     if (this.streak === 0 || !this.isAlone()) return false;
     if (this.streak > STEADY && this.batches.block()) return true;
     const isThere = this.batches.wait(1);
@@ -178,12 +179,12 @@ class Drain {
     return isThere;
   }
 
-  /** No reply from upstream is to be taken, nothing to be finished. */
+  /** Whether no reply from upstream is expected and no reply to a client waits to be sent. */
   private isAlone(): boolean {
     return this.responder.inFlight === 0 && this.replies.leaving === 0;
   }
 
-  /** Answers a batch. @returns When its replies had left. */
+  /** Answers a batch. @returns When its replies were sent. */
   private take(count: number): Milliseconds {
     const { batches, responder } = this;
     const { ready } = responder;
@@ -197,7 +198,7 @@ class Drain {
       if (length > 0) batches.stage(i, length);
       else this.misses[misses++] = i;
     }
-    // Known answers go first: they must not wait for the work that the rest causes.
+    // Known answers are sent first: they must not wait for the work that the other queries cause.
     if (misses < count) {
       batches.flush(this.keepReply);
       ready?.end(begun, 'udp');
@@ -207,7 +208,7 @@ class Drain {
   }
 
   private resolveMisses(count: number): void {
-    // From here on node may send by the socket.
+    // From here on node may send on the socket.
     if (count > 0) this.batches.unblock();
     for (let i = 0; i < count; i++) this.resolve(this.misses[i] ?? 0);
   }

@@ -24,8 +24,8 @@ export type ListenUdp = (
 /**
  * Chooses how datagrams are received on this machine.
  *
- * @param onFallback - Called once with the reason when `auto` falls back to single datagrams.
- * @throws {ListenError} When batches are configured and do not work here.
+ * @param onFallback - Called once with the reason if `auto` falls back to single datagrams.
+ * @throws {ListenError} If batches are configured and do not work here.
  */
 export function chooseUdp(
   io: UdpIo,

@@ -49,7 +49,7 @@ export async function listenUdp(
 }
 
 async function bind(socket: Socket, endpoint: Endpoint, fd: number | undefined): Promise<void> {
-  // Before bind: without a look-up it may tell that it listens at once.
+  // Before bind: without an address look-up the socket may emit `listening` at once.
   const listening = once(socket, 'listening');
   if (fd !== undefined) socket.bind({ fd, exclusive: true });
   else socket.bind({ address: endpoint.address, port: endpoint.port, exclusive: true });
@@ -61,11 +61,11 @@ async function bind(socket: Socket, endpoint: Endpoint, fd: number | undefined):
   }
 }
 
-/** A burst must not be lost while a step of the event loop takes its time; the kernel caps the size by itself. */
+/** A burst must not be lost while the event loop is busy; the kernel caps the size by itself. */
 export function growReceiveBuffer(socket: Socket): void {
   try {
     socket.setRecvBufferSize(RECEIVE_BUFFER);
   } catch {
-    // The default stays: a smaller burst fits.
+    // The default size stays: then only a smaller burst fits.
   }
 }

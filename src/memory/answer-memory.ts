@@ -10,20 +10,20 @@ import { type Asked, PlainQuery } from './plain-query.ts';
 export interface AnswerMemoryOptions {
   /** Memory for positive answers, the index included. */
   readonly octets: number;
-  /** Memory for negative answers, likewise. */
+  /** Memory for negative answers, the index included. */
   readonly negativeOctets: number;
-  /** 32 random bits: nobody outside the process can choose names that fall together (HashDoS). */
+  /** 32 random bits, so that nobody outside the process can choose names that collide (HashDoS). */
   readonly seed: number;
   /** Called for each answer that was evicted while it was fresh. */
   readonly onLost?: () => void;
 }
 
 /**
- * All answers, each stored once: the stages read messages from it, and the listeners copy replies from it. Off V8's
- * heap, in two parts of a fixed size, so that a flood of NXDOMAIN evicts no address (C1, C3).
+ * All answers, each stored once: the stages read messages from it, and the listeners copy replies from it. It lies
+ * outside V8's heap, in two parts of a fixed size, so that a flood of NXDOMAIN evicts no address (C1, C3).
  *
- * An entry is a message behind the question that it answers, as on the wire. It is a reply as well from when a client
- * was given one until it may not be repeated any more ({@link Replies}).
+ * An entry is a message with the question that it answers before it, as on the wire. Once a client was given the
+ * message, the entry is also a reply that may be repeated for some time ({@link Replies}).
  */
 export class AnswerMemory {
   readonly parts: EntryParts;
@@ -50,7 +50,7 @@ export class AnswerMemory {
     return at < 0 ? undefined : new KnownAnswer(this.parts.found, at);
   }
 
-  /** Whether addresses, or whatever was asked for, are known that are fresh at `now`. */
+  /** Whether data of the type that was asked for is known and fresh at `now`. */
   hasFreshData(asked: Asked, now: Milliseconds): boolean {
     this.query.asked(asked);
     const { positive } = this.parts;
@@ -61,7 +61,7 @@ export class AnswerMemory {
   }
 
   /**
-   * Keeps what upstream answered, in place of what it answered before.
+   * Keeps the answer of upstream in place of its earlier answer.
    *
    * @returns Whether there is room for it.
    */
@@ -85,7 +85,10 @@ export class AnswerMemory {
     this.parts.delete(this.query, ANSWER);
   }
 
-  /** Takes over what upstream answered for the names that `keeps` wants; their replies are made anew. */
+  /**
+   * Copies upstream's answers for the names that `keeps` accepts. Their replies are not copied: clients must be given
+   * them anew.
+   */
   adopt(other: AnswerMemory, keeps: (qname: Name) => boolean, now: Milliseconds): void {
     const query = new PlainQuery(this.seed);
     for (const part of ['positive', 'negative'] as const) {

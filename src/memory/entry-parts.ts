@@ -4,13 +4,15 @@ import { EntryStore } from './entry-store.ts';
 import type { PlainQuery } from './plain-query.ts';
 
 /**
- * Positive and negative entries, apart, so that a flood of NXDOMAIN evicts no address (C3). A question has an entry of
- * one role in one of them at most.
+ * Positive and negative entries apart, so that a flood of NXDOMAIN evicts no address (C3). For each role, a question
+ * has an entry in one of them at most.
  */
 export class EntryParts {
   readonly positive: EntryStore;
   readonly negative: EntryStore;
-  /** The part that {@link find} or {@link findReply} last found an entry in: a hit allocates nothing. */
+  /**
+   * The part in which {@link find} or {@link findReply} last found an entry. A field, so that a hit allocates nothing.
+   */
   found: EntryStore;
 
   constructor(octets: number, negativeOctets: number, onLost?: () => void) {
@@ -19,7 +21,7 @@ export class EntryParts {
     this.found = this.positive;
   }
 
-  /** As {@link EntryStore.find}; the place is one in {@link found}. */
+  /** As {@link EntryStore.find}; the offset is one in {@link found}. */
   find(query: PlainQuery, role: Role): number {
     this.found = this.positive;
     const at = this.positive.find(query, role);
@@ -28,7 +30,7 @@ export class EntryParts {
     return this.negative.find(query, role);
   }
 
-  /** As {@link EntryStore.findReply}; the place is one in {@link found}. */
+  /** As {@link EntryStore.findReply}; the offset is one in {@link found}. */
   findReply(query: PlainQuery, now: Milliseconds, cutEpoch: number): number {
     this.found = this.positive;
     const at = this.positive.findReply(query, now, cutEpoch);
@@ -37,7 +39,7 @@ export class EntryParts {
     return this.negative.findReply(query, now, cutEpoch);
   }
 
-  /** Where an entry belongs that is data, or is none. */
+  /** The part for entries with data, or the part for entries without. */
   of(isPositive: boolean): EntryStore {
     return isPositive ? this.positive : this.negative;
   }
@@ -47,7 +49,7 @@ export class EntryParts {
     this.negative.delete(query, role);
   }
 
-  /** Ends what may be repeated for the query, and keeps the answers. */
+  /** Stops the repetition of replies to the query, and keeps the answers. */
   unready(query: PlainQuery): void {
     this.positive.unready(query);
     this.negative.unready(query);

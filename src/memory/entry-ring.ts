@@ -2,22 +2,24 @@
 export const RING_WORDS = { size: 0, live: 1 } as const;
 
 /**
- * A queue of entries of different sizes in one region of an arena, oldest first: memory is bounded exactly, never
+ * A queue of entries of different sizes in one region of an arena, oldest first. Its memory is bounded exactly, never
  * fragments, and is touched only as far as it was ever used.
  *
- * Each entry begins with its size in octets (a multiple of 8) and a word that is 0 once it is dead; its owner may kill
- * it in place, and the room comes back when it is the oldest.
+ * Each entry begins with its size in octets (a multiple of 8) and a word that is 0 once the entry is dead. Its owner
+ * may set that word at any time; the room is free again when the entry has become the oldest.
  */
 export class EntryRing {
   private readonly words: Int32Array;
   private readonly start: number;
   private readonly end: number;
-  /** Where the next entry goes, and where the oldest stands. */
+  /** The offset of the next entry, and that of the oldest. */
   private head: number;
   private tail: number;
   private used = 0;
 
-  /** @param start - First octet of the region in the arena that `words` looks at, as `end` a multiple of 8. */
+  /**
+   * @param start - First octet of the region in the arena that `words` covers; `start` and `end` are multiples of 8.
+   */
   constructor(words: Int32Array, start: number, end: number) {
     this.words = words;
     this.start = start;
@@ -32,9 +34,9 @@ export class EntryRing {
   }
 
   /**
-   * Room for an entry of `size` octets behind the youngest, its size already written and the entry dead.
+   * Reserves `size` octets after the youngest entry, writes the size there, and marks the entry as dead.
    *
-   * @returns Where it begins; -1 where the oldest have to go first.
+   * @returns The offset of the entry; -1 if the oldest entries must be removed first.
    */
   append(size: number): number {
     let needed = size;
@@ -58,7 +60,10 @@ export class EntryRing {
     return 2 * size <= this.end - this.start - this.used;
   }
 
-  /** Takes the oldest entry off. @returns Where it stands, its octets whole until the next append; -1 where none is. */
+  /**
+   * Removes the oldest entry.
+   * @returns Its offset, where its octets stay until the next append; -1 if there is none.
+   */
   shift(): number {
     if (this.used === 0) return -1;
     const at = this.tail;
@@ -88,7 +93,7 @@ export class EntryRing {
     return this.words[(at >> 2) + RING_WORDS.size] ?? 0;
   }
 
-  /** Where the entry after this one stands, or would. */
+  /** The offset after this entry, where the next one is or will be. */
   private behind(at: number): number {
     const end = at + this.sizeAt(at);
     return end === this.end ? this.start : end;

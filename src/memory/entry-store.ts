@@ -14,43 +14,44 @@ import {
 import { EntryRing } from './entry-ring.ts';
 import type { PlainQuery } from './plain-query.ts';
 
-/** A bucket is one cache line: eight entries, each a hash and where it stands. */
+/** A bucket is one cache line: eight entries, each with a hash and an offset. */
 const BUCKET_ENTRIES = 8;
 const BUCKET_WORDS = 2 * BUCKET_ENTRIES;
-/** How many there are at first. */
+/** The number of buckets at first. */
 const FIRST_BUCKETS = 8;
 /**
- * How many entries a bucket has on average before there is one more: those that are not split yet have up to twice as
- * many.
+ * The average number of entries in a bucket that causes one more bucket. A bucket that has not been split yet has up to
+ * twice as many.
  */
 const BUCKET_LOAD = 1;
 /**
- * One slot of the index for so many octets, or fewer: entries are about 110 octets (a name of 30 octets with two addresses),
- * so that buckets are half full.
+ * One slot of the index for this many octets, or fewer. Entries have about 110 octets (a name of 30 octets with two
+ * addresses), so that buckets are half full.
  */
 const OCTETS_PER_SLOT = 64;
 /** Octets per slot: eight, and four for a ghost at every other slot. */
 const SLOT_OCTETS = 10;
-/** S3-FIFO §5: the share of the small queue; what nobody asks for again goes no further. */
+/** S3-FIFO §5: the share of the small queue, which evicts entries that are not asked for again. */
 const SMALL_SHARE = 0.1;
 /** S3-FIFO §4.1: two bits of use are enough. */
 const MAX_USES = 3;
-/** How many entries one insertion may move before it takes room regardless: what bounds the time that it takes. */
+/** How many entries one insertion may move before it evicts whatever is in the way: this bounds its time. */
 const MAX_MOVES = 64;
 /** The longest span that a word holds: seven weeks. */
 const MAX_SPAN: Milliseconds = 0xffffffff;
-/** A message of 64 KiB, its name, and where its TTLs stand. */
+/** A message of 64 KiB, its name, and the offsets of its TTLs. */
 const LARGEST_ENTRY = 72 * 1024;
 
 /**
- * Entries by question in one arena of a fixed number of octets, found without allocation, with the eviction of S3-FIFO:
- * a small queue that everything enters and a main one for what was asked again, so that a scan of names that nobody
- * asks twice passes by those in use. Evicted names are remembered by hash; one that comes back enters the main queue.
+ * Entries by question in one arena of a fixed number of octets, found without allocation and evicted as in S3-FIFO.
+ * Every entry begins in a small queue, and moves to the main queue if it is asked for again, so that many names that
+ * are asked for once do not evict the names in use. The hashes of evicted entries are remembered; an entry that returns
+ * goes to the main queue.
  *
  * @see "FIFO queues are all you need for cache eviction", SOSP 2023
  */
 export class EntryStore {
-  /** The arena; places in it are in octets. */
+  /** The arena; offsets of entries count its octets. */
   readonly octets: Uint8Array<ArrayBuffer>;
   readonly words: Int32Array;
   readonly doubles: Float64Array;
@@ -61,9 +62,9 @@ export class EntryStore {
   private readonly index: Int32Array;
   /** Buckets in use: they grow one by one with the entries, so that few entries touch few pages (linear hashing). */
   private buckets = FIRST_BUCKETS;
-  /** The power of two that is above {@link buckets}, or is it, less one. */
+  /** The smallest power of two that is at least {@link buckets}, less one. */
   private mask = FIRST_BUCKETS - 1;
-  /** Hashes of evicted entries, each at its own place, overwritten by the next that falls there. */
+  /** Hashes of evicted entries, each at an index that follows from the hash; a later one overwrites it. */
   private readonly ghosts: Int32Array;
   private readonly largest: number;
   private readonly onLost: () => void;
@@ -71,7 +72,7 @@ export class EntryStore {
 
   /**
    * @param size - Octets for entries, index and ghosts together, at most 2 GiB.
-   * @param onLost - Told of each answer that had to go while it was fresh.
+   * @param onLost - Called for each answer that was evicted while it was fresh.
    */
   constructor(size: number, onLost: () => void = () => undefined) {
     const slots = Math.max(FIRST_BUCKETS * BUCKET_ENTRIES, powerOfTwo(size / OCTETS_PER_SLOT));
@@ -89,7 +90,7 @@ export class EntryStore {
     this.onLost = onLost;
   }
 
-  /** Octets that entries hold; index and ghosts are a fixed sixth of the size beside them, more or less. */
+  /** Octets that entries hold. Index and ghosts have about a sixth of the whole size in addition. */
   get used(): number {
     return this.small.octets + this.main.octets;
   }
@@ -99,7 +100,7 @@ export class EntryStore {
     return this.octets.byteLength + this.index.byteLength + this.ghosts.byteLength;
   }
 
-  /** Where the entry stands that is `role` for the query, alive or not; -1 where there is none. */
+  /** The offset of the query's entry with this role, expired or not; -1 if there is none. */
   find(query: PlainQuery, role: Role): number {
     const { index, octets } = this;
     const { hash } = query;
@@ -112,7 +113,7 @@ export class EntryStore {
     return -1;
   }
 
-  /** Where the entry stands whose reply may be given to the query at `now`, counted as used; -1 where there is none. */
+  /** The offset of the entry whose reply may be given to the query at `now`, counted as used; -1 if there is none. */
   findReply(query: PlainQuery, now: Milliseconds, cutEpoch: number): number {
     const { index } = this;
     const { hash } = query;
@@ -127,7 +128,7 @@ export class EntryStore {
     return -1;
   }
 
-  /** Counts the entry as used once more: what is asked again outlives what is not. */
+  /** Counts one more use of the entry: used entries are evicted later. */
   use(at: number): void {
     const uses = this.octets[at + USES] ?? 0;
     if (uses < MAX_USES) this.octets[at + USES] = uses + 1;
@@ -144,7 +145,7 @@ export class EntryStore {
     };
   }
 
-  /** Where what the owner keeps begins, behind the key. */
+  /** The offset of the octets that the owner keeps, after the key. */
   keptAt(at: number): number {
     return at + 4 * (FIELDS.key + (this.octets[at + KEY_WORDS] ?? 0));
   }
@@ -161,17 +162,17 @@ export class EntryStore {
     this.words[word + FIELDS.cutEpoch] = cutEpoch;
   }
 
-  /** Has what upstream answered not be given as a reply any more. */
+  /** Stops upstream's answer from being repeated as a reply. */
   unready(query: PlainQuery): void {
     const at = this.find(query, ANSWER);
     if (at >= 0) this.words[(at >> 2) + FIELDS.repeat] = 0;
   }
 
   /**
-   * Makes an entry for the query, in place of the one of that role, which is gone in any case.
+   * Makes an entry for the query. An existing one of that role is removed in any case.
    *
-   * @param kept - How many octets the owner keeps behind the key.
-   * @returns Where it stands, for the owner to write its fields and octets; -1 where it is too large.
+   * @param kept - How many octets the owner keeps after the key.
+   * @returns The offset of the entry, whose fields and octets the owner writes; -1 if it is too large.
    */
   insert(query: PlainQuery, role: Role, kept: number, life: Life, now: Milliseconds): number {
     const place = this.find(query, role);
@@ -201,9 +202,9 @@ export class EntryStore {
   }
 
   /**
-   * Makes the same entry as another store has, and as much used, but for its reply.
+   * Copies an entry of another store, with its number of uses, but not its reply.
    *
-   * @param query - To find it by from now on; its key is overwritten.
+   * @param query - The reader whose key is overwritten with that of the entry.
    */
   copy(other: EntryStore, from: number, query: PlainQuery, now: Milliseconds): void {
     query.load(other.words, (from >> 2) + FIELDS.key, other.octets[from + KEY_WORDS] ?? 0);
@@ -222,13 +223,13 @@ export class EntryStore {
     return this.octets[at + ROLE] === ANSWER ? ANSWER : MADE;
   }
 
-  /** Forgets the entry that is `role` for the query. */
+  /** Removes the query's entry with this role. */
   delete(query: PlainQuery, role: Role): void {
     const at = this.find(query, role);
     if (at >= 0) this.kill(at);
   }
 
-  /** Calls `tell` with each entry, oldest first in its queue, those that are used most last. */
+  /** Calls `tell` with each entry: the small queue before the main one, and in each the oldest first. */
   forEach(tell: (at: number) => void): void {
     const live = (at: number): void => {
       if (this.words[(at >> 2) + FIELDS.live] !== 0) tell(at);
@@ -238,7 +239,8 @@ export class EntryStore {
   }
 
   /**
-   * Where in the index the bucket of a hash begins: one that is not there yet is the one that it will be split from.
+   * The index of the first slot of a hash's bucket. If that bucket has not been added yet, it is the bucket from which
+   * it will be split.
    */
   private bucketOf(hash: number): number {
     const bucket = hash & this.mask;
@@ -268,7 +270,7 @@ export class EntryStore {
     const { words } = this;
     const { wordCount } = query;
     const word = at >> 2;
-    // An empty slot is all zeros, and would otherwise seem to mean the entry that stands first.
+    // An empty slot is all zeros, and would otherwise seem to hold the entry at offset 0.
     if (words[word + FIELDS.live] !== slot + 1) return false;
     if (this.octets[at + KEY_WORDS] !== wordCount) return false;
     const key = query.words;
@@ -289,13 +291,13 @@ export class EntryStore {
     return ((at + (this.words[(at >> 2) + FIELDS.size] ?? 0)) >> 2) - TAIL.words;
   }
 
-  /** Whether it is of no use any more, not even in place of an upstream that is silent. */
+  /** Whether the entry is of no use any more, not even as a stale answer for a silent upstream. */
   private isOver(at: number, now: Milliseconds): boolean {
     const { storedAt, fresh, stale } = this.lifeOf(at);
     return now >= storedAt + fresh + stale;
   }
 
-  /** A slot in the bucket of `hash`: an empty one, else that of the entry least worth keeping. */
+  /** A slot in the bucket of `hash`: an empty one, else that of the entry that is worth least. */
   private freeSlot(hash: number, now: Milliseconds): number {
     const first = this.bucketOf(hash);
     let least = first;
@@ -313,13 +315,16 @@ export class EntryStore {
     return least;
   }
 
-  /** Those that are over first, then the small queue before the main one, then by use. */
+  /** Expired entries are worth least, those of the main queue most; within a queue each use counts. */
   private worthOf(at: number, now: Milliseconds): number {
     if (this.isOver(at, now)) return -1;
     return (this.octets[at + USES] ?? 0) + (at >= this.border ? MAX_USES + 1 : 0);
   }
 
-  /** Room at the end of a queue: the oldest go, or move to the end of the main one where they were used. */
+  /**
+   * Makes room at the end of a queue: its oldest entries are evicted, or moved to the end of the main queue if they
+   * were used.
+   */
   private makeRoom(
     queue: EntryRing,
     size: number,
@@ -336,10 +341,10 @@ export class EntryStore {
     }
   }
 
-  /** Whether the oldest of its queue is worth a place in the main one. */
+  /** Whether the oldest entry of a queue should move to the main queue. */
   private stays(at: number, size: number, now: Milliseconds): boolean {
     if (this.isOver(at, now)) return false;
-    // While there is room for all, entries stay though they were not asked for again.
+    // While there is room for all, an entry stays even if it was not asked for again.
     return (this.octets[at + USES] ?? 0) > 0 || (at < this.border && this.main.hasRoom(size));
   }
 
@@ -351,12 +356,13 @@ export class EntryStore {
     const slot = (this.words[word + FIELDS.live] ?? 0) - 1;
     const wasMain = from >= this.border;
     const to = wasMain ? this.main.append(size) : this.makeRoom(this.main, size, now, moves);
-    // Where the region's end is in the way there may be no room yet: rare, and such an entry may go.
+    // There may be no room yet because entries do not cross the end of the region. That is rare, and the entry may be
+    // lost.
     if (to < 0) {
       this.unlink(slot);
       return;
     }
-    // What the append wrote lies outside the entry, or over the words that are written again here.
+    // What the append wrote is outside the entry, or in the words that are written again here.
     this.octets.copyWithin(to, from, from + size);
     this.words[(to >> 2) + FIELDS.size] = size;
     if (wasMain) this.octets[to + USES] = (this.octets[to + USES] ?? 1) - 1;
@@ -383,7 +389,7 @@ export class EntryStore {
     this.words[word + FIELDS.live] = 0;
   }
 
-  /** Ends an entry for want of room, and remembers that it was there. */
+  /** Removes an entry to make room, and remembers its hash. */
   private evict(at: number, now: Milliseconds): void {
     const slot = (this.words[(at >> 2) + FIELDS.live] ?? 0) - 1;
     const hash = this.index[slot] ?? 0;

@@ -2,16 +2,16 @@ import type { Milliseconds } from '../clock.ts';
 import { RING_WORDS } from './entry-ring.ts';
 
 /**
- * Offsets of an entry's fields, in 32-bit words from its start. A hit reads these, the key and what is kept, and nothing
- * behind them: with a million entries each cache line costs more than the copying.
+ * Offsets of an entry's fields, in 32-bit words from its start. A hit reads these, the key and the records, and nothing
+ * after them: with a million entries each cache line costs more than the copying.
  */
 export const FIELDS = {
   ...RING_WORDS,
-  /** A double: two words, a reading of the owner's clock. */
+  /** Two words with a double: a reading of the owner's clock. */
   storedAt: 2,
-  /** Four octets: words of the key, uses, and two of the owner. */
+  /** Four octets: the number of words in the key, the number of uses, and two of the owner. */
   octets: 4,
-  /** RCODE and flags above, octets of the records below. */
+  /** Upper half: RCODE and flags. Lower half: octets of the records. */
   flagsBody: 5,
   answersAuthority: 6,
   additionalTtls: 7,
@@ -27,7 +27,7 @@ export const FIELDS = {
 export const KEY_WORDS = 4 * FIELDS.octets;
 /** How often it was found, up to {@link MAX_USES}. */
 export const USES = KEY_WORDS + 1;
-/** A number of the owner's, told on each hit. */
+/** A number that the owner chose and is given on each hit. */
 export const KIND = KEY_WORDS + 2;
 /** Its role: {@link ANSWER} or {@link MADE}. */
 export const ROLE = KEY_WORDS + 3;
@@ -41,9 +41,7 @@ export type Role = typeof ANSWER | typeof MADE;
 /** The last words of an entry, which no hit reads. */
 export const TAIL = { fresh: 0, alone: 1, stale: 2, words: 3 } as const;
 
-/**
- * How long an entry counts for something. All in milliseconds from `storedAt`, but for `stale`, which follows `fresh`.
- */
+/** How long an entry may be used, in milliseconds from `storedAt`; only `stale` counts from the end of `fresh`. */
 export interface Life {
   readonly storedAt: Milliseconds;
   readonly fresh: Milliseconds;

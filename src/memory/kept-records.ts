@@ -8,7 +8,7 @@ import type { Request } from '../wire/request.ts';
 import { FIELDS } from './entry.ts';
 import type { EntryStore } from './entry-store.ts';
 
-/** An OPT without options and flags: what ends a reply to a client with EDNS, but for its DO bit. */
+/** An OPT without options and flags: the end of a reply to a client with EDNS, except for its DO bit. */
 export const PLAIN_OPT = optRecord({ rcode: 0, dnssecOk: false });
 /** Larger replies are not repeated: they are rare, and to most clients they go over TCP. */
 const MAX_REPEATED_OCTETS = 4_096;
@@ -16,15 +16,17 @@ const MAX_REPEATED_RECORDS = 256;
 /** The length of an entry's records has 16 bits. */
 const MAX_KEPT_OCTETS = 0xffff;
 
-/** The records of a message, away from the question that they answer: names may point into it, as on the wire. */
+/** The records of a message without its question. Names in them may point to that question, as on the wire. */
 export interface KeptRecords {
   readonly octets: Uint8Array;
-  /** Where TTLs stand in it. */
+  /** The offsets of TTLs in `octets`. */
   readonly ttls: readonly number[];
   readonly counts: readonly [answer: number, authority: number, additional: number];
 }
 
-/** The records of a reply that has all of the message, to a question in lower case; `undefined` for any other. */
+/**
+ * The records of a reply that holds the whole message and answers a question in lower case; `undefined` for any other.
+ */
 export function recordsOf(
   request: Request,
   reply: Uint8Array,
@@ -51,8 +53,8 @@ export function recordsOf(
 }
 
 /**
- * The same for a reply that was cut short or has aged, or whose question has capitals: names in the answer are compressed
- * against the question's octets, and that must not depend on how the first client wrote it.
+ * The same for a reply that was cut short or has aged, or whose question has capitals. Names in the answer are
+ * compressed against the question's octets, and the result must not depend on how the first client wrote them.
  */
 export function canonicalRecords(
   request: Request,
@@ -61,22 +63,22 @@ export function canonicalRecords(
 ): KeptRecords | undefined {
   const { question } = request;
   const octets = question.octets.slice();
-  // TYPE and CLASS are no letters.
+  // TYPE and CLASS are not letters.
   for (let at = 0; at < octets.length - 4; at++) octets[at] = fold(octets[at] ?? 0);
   const plain: Request = { ...request, question: { ...question, octets }, edns: undefined };
   const limit = HEADER_OCTETS + octets.length + MAX_REPEATED_OCTETS;
   return recordsOf(plain, renderReply(plain, message, { age, limit }), message);
 }
 
-/** Where messages are packed, one at a time; it grows to the largest that there was. */
+/** Room for packing one message at a time; it grows to the largest message so far. */
 let room = new Uint8Array(4_096);
 
 /**
- * The records of a message as upstream sent it, before any client has been answered: owners that are QNAME point to it, all
- * other names are written out. To most questions that is what a reply has, octet for octet.
+ * The records of a message as upstream sent it, before a client was answered. Owners equal to QNAME point to it, and
+ * all other names are written in full. For most questions a rendered reply has the same octets.
  *
  * @param qname - On the wire, in lower case.
- * @returns Records that the next call overwrites; `undefined` where they are too large.
+ * @returns Records that the next call overwrites; `undefined` if they are too large.
  */
 export function packedRecords(message: Message, qname: Uint8Array): KeptRecords | undefined {
   const { answer, authority, additional } = message;
@@ -100,7 +102,7 @@ const FIXED_OCTETS = 10;
 /** RFC 1035 §4.1.4: a pointer to the question's name. */
 const TO_QNAME = 0xc000 | HEADER_OCTETS;
 
-/** @returns Where the record ends. */
+/** @returns The end of the record. */
 function pack(rr: Rr, qname: Uint8Array, at: number, ttls: number[]): number {
   const { owner, rdata } = rr;
   let fixed = at;
@@ -120,15 +122,15 @@ function pack(rr: Rr, qname: Uint8Array, at: number, ttls: number[]): number {
   return fixed + FIXED_OCTETS + rdata.length;
 }
 
-/** What {@link putRecords} writes behind an entry's key. */
+/** How many octets {@link putRecords} writes after an entry's key. */
 export function keptOctets({ ttls, octets }: KeptRecords): number {
   return 2 * ttls.length + octets.length;
 }
 
-/** No flag of a reply (RFC 1035 §4.1.1: QR): the addresses stood under another name (C1). */
+/** Uses the bit of QR, which is not needed here (RFC 1035 §4.1.1): the addresses had another owner name (C1). */
 const OTHER_OWNER = 0x8000;
 
-/** Writes records into the room of a new entry, and what its message says beside them. */
+/** Writes records into a new entry, with the RCODE and flags of their message. */
 export function putRecords(
   store: EntryStore,
   at: number,
@@ -170,7 +172,7 @@ export function messageOf(store: EntryStore, at: number): Message {
   const keyAt = at + 4 * FIELDS.key;
   const qname = octets.subarray(keyAt, skipName(octets, keyAt));
   const bodyAt = store.keptAt(at) + 2 * (additionalTtls & 0xffff);
-  // As on the wire, since pointers lead to the name of the question and to what stands behind it.
+  // As on the wire, since pointers lead to the question's name and to the records after it.
   let from = HEADER_OCTETS + qname.length + 4;
   const whole = new Uint8Array(from + (flagsBody & 0xffff));
   whole.set(qname, HEADER_OCTETS);

@@ -6,14 +6,14 @@ import type { Question } from '../wire/question.ts';
 import type { Request } from '../wire/request.ts';
 
 /**
- * The QNAME in lower case, zeros up to a whole word, a word of QTYPE, DO and CD, and one of QCLASS where it is not IN (C1):
- * a name says where it ends, so that one key never begins another.
+ * The words of a key: the QNAME in lower case, filled up with zeros to a whole word; a word of QTYPE, DO and CD; and
+ * one of QCLASS if it is not IN (C1). A name contains its own end, so no key is the beginning of another.
  */
 const MAX_KEY_WORDS = Math.ceil(MAX_NAME_OCTETS / 4) + 2;
 const KEY_DO = 1;
 const KEY_CD = 2;
 
-/** What tells a question from others, down in the stages. */
+/** A question as the stages know it: everything that tells it from others. */
 export interface Asked extends Question {
   readonly dnssecOk: boolean;
   readonly checkingDisabled: boolean;
@@ -22,7 +22,7 @@ export interface Asked extends Question {
 const DOT = 0x2e;
 const BACKSLASH = 0x5c;
 
-/** Bits of the second header word that say nothing unusual in a query. */
+/** Bits of the second header word that are usual in a query. */
 const USUAL_FLAGS = Flag.RD | Flag.AD | Flag.CD;
 /** An OPT without options: root owner, type, size, RCODE and version, flags, RDLENGTH (RFC 6891 §6.1.2). */
 const PLAIN_OPT_OCTETS = 11;
@@ -33,16 +33,16 @@ const PLAIN_UDP_OCTETS = 512;
  * Reads the queries that libcs send: one question of class IN, followed at most by an OPT without options.
  *
  * One object reads every query of a listener and allocates nothing. Anything unusual is refused here and takes the
- * ordinary path, which understands it or answers with an error; so a refusal is never wrong, only slower.
+ * ordinary path, which can read it or answers with an error; so a refusal is never wrong, only slower.
  */
 export class PlainQuery {
-  /** The question's identity, {@link wordCount} of them. */
+  /** The key of the question, in the first {@link wordCount} words. */
   readonly words = new Int32Array(MAX_KEY_WORDS);
   wordCount = 0;
-  /** The octets that were read last, and a view of them that is kept: each batch is in the same buffer. */
+  /** The buffer that was read last and a view of it, kept because every batch is in the same buffer. */
   private octets: Uint8Array = new Uint8Array();
   private view: DataView = new DataView(this.octets.buffer);
-  /** Keyed with the seed; all 32 bits, signed. */
+  /** The hash of the key with the seed; all 32 bits, signed. */
   hash = 0;
   /** Where the question ends, from the message's first octet. */
   end = 0;
@@ -53,9 +53,9 @@ export class PlainQuery {
   /** How large a reply may be over UDP (L4). */
   udpLimit = 0;
   private readonly seed: number;
-  /** Where names of {@link asked} are written, their type and class behind them. */
+  /** Room for the name of {@link asked}, followed by its type. */
   private readonly room = new Uint8Array(MAX_NAME_OCTETS + 4);
-  /** The octets of {@link words}, which begin with a name. */
+  /** The octets of {@link words}, which begin with the name. */
   private readonly nameRoom = new Uint8Array(this.words.buffer);
   private readonly last = { qname: '', qtype: -1, qclass: -1, bits: -1 };
 
@@ -67,7 +67,7 @@ export class PlainQuery {
   /**
    * Reads the query at `octets[at, at + length)`.
    *
-   * @returns Whether it is a plain one; otherwise the fields hold nothing useful.
+   * @returns Whether it is a plain one; if not, the fields are not valid.
    */
   read(octets: Uint8Array, at: number, length: number): boolean {
     if (length < HEADER_OCTETS + 5) return false;
@@ -84,7 +84,7 @@ export class PlainQuery {
     return nameEnd !== 0 && this.readRest(octets, at, length, nameEnd, additional);
   }
 
-  /** The key of a question that was read the ordinary way. */
+  /** Sets the key to that of a question that was read the ordinary way. */
   of({ question, edns, checkingDisabled }: Request): void {
     const { octets, qclass } = question;
     this.readName(octets, 0, octets.length - 4);
@@ -93,7 +93,7 @@ export class PlainQuery {
     this.finish(octets, octets.length - 4, qclass);
   }
 
-  /** The key of a question of the stages, which look for it several times in a row. */
+  /** Sets the key to that of a question of the stages, which look up the same question several times in a row. */
   asked({ qname, qtype, qclass, dnssecOk, checkingDisabled }: Asked): void {
     const { last, room } = this;
     const bits = (dnssecOk ? KEY_DO : 0) | (checkingDisabled ? KEY_CD : 0);
@@ -187,7 +187,7 @@ export class PlainQuery {
     return true;
   }
 
-  /** The key of an entry, which another reader made. */
+  /** Sets the key to that of an entry, which another reader made. */
   load(words: Int32Array, from: number, count: number): void {
     for (let i = 0; i < count; i++) this.words[i] = words[from + i] ?? 0;
     this.wordCount = count;
@@ -202,7 +202,7 @@ export class PlainQuery {
   }
 }
 
-/** Writes a canonical name. @returns Where it ends. */
+/** Writes a canonical name. @returns Its end. */
 function writeName(to: Uint8Array, qname: string): number {
   if (qname === '.') {
     to[0] = 0;
@@ -231,7 +231,7 @@ function writeName(to: Uint8Array, qname: string): number {
  */
 function fold(word: number): number {
   const low = word & 0x7f7f7f7f;
-  // The top bit of each octet: from `A` on, not beyond `Z`, and ASCII.
+  // The top bit of each octet: set for octets from `A` to `Z` alone.
   const isUpper = (low + 0x3f3f3f3f) & ~(low + 0x25252525) & ~word & 0x80808080;
   return word | (isUpper >>> 2);
 }

@@ -20,8 +20,8 @@ import {
 import { PlainQuery } from './plain-query.ts';
 
 /**
- * Kinds are 0 up to this: what an octet holds. There are fewer: seven classes of types, two RCODEs, four sources, two
- * more.
+ * One more than the largest kind: kinds are kept in an octet. Fewer are needed: seven classes of types, two RCODEs,
+ * four sources and two more.
  */
 const MAX_KINDS = 256;
 
@@ -38,24 +38,24 @@ export interface Keep {
   readonly kind: number;
   /** Whether it depends on a cut, so that {@link Replies.dropCuts} ends it. */
   readonly isCut: boolean;
-  /** When the memory took the message, where it is what upstream answered; absent for what a stage made. */
+  /** When the memory stored the message, if it is upstream's answer; absent for one that a stage made. */
   readonly storedAt?: Milliseconds | undefined;
 }
 
 /**
- * Replies that are ready to be sent: a question that was answered before is answered in the buffer it came in, behind its
- * own octets, so that ID and case are the client's and nothing is allocated.
+ * Replies that are ready to be sent. A question that was answered before is answered in the buffer in which it arrived,
+ * so that ID and case are the client's and nothing is allocated.
  *
- * It says only what the stages would say: its owner knows for how long that is so. A reply that would not fit, and every
- * query that is not a plain one, is left to the ordinary way.
+ * A reply says only what the stages would say: its owner knows how long that holds. A reply that does not fit, and
+ * every query that is not a plain one, is left to the ordinary path.
  */
 export class Replies {
-  /** The reading of the clock that hits are answered for; set before each batch of them. */
+  /** The time for which hits are answered; set before each batch of them. */
   now: Milliseconds = 0;
   private readonly query: PlainQuery;
   private readonly parts: EntryParts;
   private readonly hits = new Float64Array(MAX_KINDS);
-  /** Kinds from here on were never kept. */
+  /** One more than the largest kind that was ever kept. */
   private kindsEnd = 0;
   private cutEpoch = 1;
 
@@ -64,7 +64,7 @@ export class Replies {
     this.parts = parts;
   }
 
-  /** Changes whenever cuts are dropped: what was found out before must not be kept after. */
+  /** Changes whenever cuts are dropped: an answer from before must not be kept after that. */
   get epoch(): number {
     return this.cutEpoch;
   }
@@ -74,7 +74,7 @@ export class Replies {
    *
    * @param room - How many octets there are from `at` on.
    * @param overTcp - Whether only `room` limits the reply.
-   * @returns The reply's length; 0 where the query has to go the ordinary way, its octets then unchanged.
+   * @returns The reply's length; 0 if the query must go the ordinary way, with its octets unchanged.
    */
   answer(octets: Uint8Array, at: number, length: number, room: number, overTcp: boolean): number {
     const { query, parts } = this;
@@ -103,9 +103,9 @@ export class Replies {
   }
 
   /**
-   * Has what was answered to `request` repeated.
+   * Lets the answer to `request` be repeated from now on.
    *
-   * @param reply - What went to the client; nothing of it is kept but a copy.
+   * @param reply - The reply that the client was sent; it is copied.
    */
   keep(request: Request, reply: Uint8Array, answer: Keep): void {
     const { query, parts } = this;
@@ -117,7 +117,7 @@ export class Replies {
     else this.keepKnown(request, reply, answer, answer.storedAt);
   }
 
-  /** A reply that a stage made, or changed, stands beside what upstream answered. */
+  /** Keeps a reply that a stage made or changed, beside upstream's answer. */
   private keepMade(request: Request, reply: Uint8Array, answer: Keep): void {
     this.parts.unready(this.query);
     const { message, age, agedAt, until } = answer;
@@ -137,7 +137,7 @@ export class Replies {
     const life = store.lifeOf(at);
     if (life.storedAt !== storedAt) return;
     const { message, age } = answer;
-    // TTLs are those of the message: a reply that has aged is rendered once more.
+    // The kept TTLs must be those of the message, so a reply that has aged is rendered once more.
     const whole = age === 0 ? recordsOf(request, reply, message) : undefined;
     const records = whole ?? canonicalRecords(request, message, 0);
     if (records === undefined) return;
@@ -145,7 +145,8 @@ export class Replies {
       this.ready(store, at, answer);
       return;
     }
-    // Names were written out until now; a reply has them compressed. Anything else is no answer to this question.
+    // Until now the stored names were written in full, and a reply has them compressed. If the records differ in any
+    // other way, the message is not the stored answer.
     const packed = packedRecords(message, this.query.name);
     if (packed !== undefined && hasRecords(store, at, packed)) {
       this.insert(store, ANSWER, { records, life, answer });
@@ -168,12 +169,12 @@ export class Replies {
     store.ready(at, until - storedAt, kind, isCut ? this.cutEpoch : 0);
   }
 
-  /** Ends every entry that hangs on a cut: the proofs are gone, or a server contradicted them (N3). */
+  /** Removes every entry that depends on a cut: the proofs are gone, or a server contradicted them (N3). */
   dropCuts(): void {
     this.cutEpoch++;
   }
 
-  /** Header and what stands behind the question; the question is the client's. */
+  /** Writes the header and everything after the question; the question is the client's own. */
   private write(store: EntryStore, entry: number, octets: Uint8Array, at: number): void {
     const { query } = this;
     const { words } = store;
@@ -193,7 +194,7 @@ export class Replies {
     if (query.edns) writeOpt(octets, end, query.dnssecOk);
   }
 
-  /** Copies the records and ages them. @returns Where they end. */
+  /** Copies the records and ages them. @returns The end of the records. */
   private writeBody(store: EntryStore, entry: number, octets: Uint8Array, to: number): number {
     const kept = store.octets;
     const word = entry >> 2;
@@ -213,7 +214,7 @@ export class Replies {
   }
 }
 
-/** RFC 6891 §6.1.2; what `optRecord` makes, in place. */
+/** RFC 6891 §6.1.2; writes in place what `optRecord` makes. */
 function writeOpt(octets: Uint8Array, at: number, dnssecOk: boolean): void {
   for (let i = 0; i < PLAIN_OPT.length; i++) octets[at + i] = PLAIN_OPT[i] ?? 0;
   if (dnssecOk) octets[at + 7] = 0x80;

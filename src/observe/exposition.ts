@@ -17,7 +17,8 @@ export interface Rendering {
 type Format = 'text' | 'openmetrics';
 
 /**
- * The number of rehearsals; after so many, a scrape takes a tenth of the first one's time (npm run bench -- scrape).
+ * The number of rehearsals. After this many, a scrape takes a tenth of the time of the first one (npm run bench --
+ * scrape).
  */
 const REHEARSALS = 6;
 /** What Prometheus asks for, by default and when configured for plain text. */
@@ -108,14 +109,16 @@ function mediaRange(range: string): [type: string, weight: number] {
   return [type, weight >= 0 && weight <= 1 ? weight : 0];
 }
 
-/** Metrics rendered in one turn of the event loop: a query that arrives during a scrape waits for these only. */
+/**
+ * Metrics rendered in one turn of the event loop: a query that arrives during a scrape waits for no more than these.
+ */
 const SLICE = 8;
 
 /** The turns of the event loop for the slices of a scrape, one after the other. */
 class Turns {
   private turns: Promise<void>[] = [];
 
-  /** Has `count` turns taken from now on. */
+  /** Starts `count` turns. */
   begin(count: number): void {
     let last = Promise.resolve();
     this.turns = Array.from({ length: count }, (_, slice) => {
@@ -124,7 +127,7 @@ class Turns {
     });
   }
 
-  /** When the slice that the metric at `index` belongs to has its turn. */
+  /** Resolves at the turn of the slice that the metric at `index` belongs to. */
   of(index: number): Promise<void> {
     return this.turns[Math.floor(index / SLICE)] ?? Promise.resolve();
   }
@@ -152,18 +155,18 @@ function prepare(
 }
 
 /**
- * prom-client's registry alone: the whole package takes 50 ms to load, in which no query would be answered, and 13 MiB;
- * this file of it takes 2 ms and 1 MiB. It has no type declarations of its own.
+ * Only prom-client's registry: the whole package takes 50 ms to load, in which no query is answered, and 13 MiB; this
+ * file takes 2 ms and 1 MiB. It has no type declarations of its own.
  */
 function loadRegistry(): typeof Registry {
   return createRequire(import.meta.url)('prom-client/lib/registry.js');
 }
 
 /**
- * A metric as prom-client's registry uses it: a name that it may change, and `get`.
+ * A metric as prom-client's registry uses it: a name that the registry may change, and `get`.
  *
- * Its own classes can be told counters and gauges by `collect`, but no histogram that is counted already; reading all
- * three in the same way is less than a way for each, and hashes no labels.
+ * prom-client's own counters and gauges can be given values in `collect`, but its histograms cannot be given counts.
+ * Making all three by hand takes less code than two ways, and hashes no labels.
  */
 function collected({ name, help, type, samples }: Metric, turn: () => Promise<void>): PromMetric {
   const metric = {
@@ -171,7 +174,7 @@ function collected({ name, help, type, samples }: Metric, turn: () => Promise<vo
     help,
     type,
     // All values are read in the turn in which the registry starts, so that a scrape shows one moment. The rendering
-    // can wait.
+    // may come later.
     get: () => {
       const values = Array.from(samples(), (sample) => value(metric.name, sample));
       return turn().then(() => ({ name: metric.name, help, type, values }));
@@ -181,7 +184,7 @@ function collected({ name, help, type, samples }: Metric, turn: () => Promise<vo
 }
 
 function value(name: string, { suffix, labels, value: reading }: Sample) {
-  // Without a name of its own a value takes its metric's, and OpenMetrics' `_total` only then.
+  // A value without a name of its own gets its metric's name, and only then the suffix `_total` of OpenMetrics.
   return suffix === ''
     ? { labels, value: reading }
     : { labels, value: reading, metricName: name + suffix };

@@ -1,7 +1,7 @@
 /**
- * A number that goes up and down. Its owner supplies a reader, which is called at the scrape.
+ * A number that goes up and down. Its owner supplies a function that is called at each scrape.
  *
- * Reading instead of setting: no code on the path has to remember to count down.
+ * Reading instead of setting: no code on the path of a query has to remember to count down.
  */
 export class Gauge {
   private source: () => number = () => 0;

@@ -7,7 +7,7 @@ export class Markup {
   }
 }
 
-/** What may stand in a template: text is escaped, markup is not, lists are joined, `undefined` is left out. */
+/** The values that a template takes: text is escaped, markup is not, lists are joined, `undefined` is left out. */
 export type Content = string | number | Markup | undefined | readonly Content[];
 
 /** A template whose values are escaped for text and for quoted attributes. */

@@ -21,7 +21,7 @@ export function typeClass(qtype: number): TypeClass {
   return typeClasses.get(qtype) ?? 'other';
 }
 
-/** The RCODEs that the program sends itself or that mean something to its clients; every other one is `other`. */
+/** The RCODEs that the program itself sends or that clients act upon; every other one is `other`. */
 export type RcodeClass = (typeof RCODE_CLASSES)[number];
 export const RCODE_CLASSES = [
   'NOERROR',
@@ -49,7 +49,7 @@ export function rcodeClass(rcode: number): RcodeClass {
   return rcodeClasses.get(rcode) ?? 'other';
 }
 
-/** What saved an expansion its query upstream: a cut, a pin, an expired cut (N9), or A's denial (F3). */
+/** Why an expansion needed no query upstream: a cut, a pin, an expired cut (N9), or A's denial (F3). */
 export type SavingReason = (typeof SAVING_REASONS)[number];
 export const SAVING_REASONS = ['cut', 'pin', 'stale_cut', 'shared_nxdomain'] as const;
 
@@ -76,7 +76,7 @@ export const LIMITS = [
   'log_output',
 ] as const;
 
-/** What some limits were called up to 0.1: 0.2 counts them under both names. */
+/** The old names of some limits: version 0.2 counts these under both names. */
 export const FORMER_LIMITS: Readonly<Record<string, Limit>> = {
   backlog: 'turn_backlog',
   waiting: 'coalesced_full',

@@ -5,15 +5,15 @@ import type { Clock, Milliseconds, Timer } from '../clock.ts';
 export interface LineOutput {
   /** @param line - With its end. */
   write(line: string): void;
-  /** Octets that wait for a reader. */
+  /** Octets that wait to be written. */
   readonly writableLength: number;
   /** Lines so far. */
   readonly dropped: number;
-  /** Waits until a reader has taken what waits, for so long at most. */
+  /** Waits until everything was written, but no longer than `grace`. */
   end(grace: Milliseconds): Promise<void>;
 }
 
-/** Where lines go: a process's stdout, or something in its place that has no descriptor. */
+/** A destination of lines: a process's stdout, or a replacement that has no descriptor. */
 export interface LineStream {
   write(text: string): unknown;
   readonly fd?: number;
@@ -25,13 +25,13 @@ export interface LineOutputOptions {
   readonly clock: Clock;
   /** Called for each line that was dropped. */
   readonly onDropped?: () => void;
-  /** Writes as `node:fs` does: some of the octets, or an error. */
+  /** Writes as `node:fs` does: returns how many octets were written, or throws. */
   readonly write?: (fd: number, octets: Uint8Array) => number;
 }
 
-/** S1: about 10,000 lines, for a reader that is late. The query log stops at half of it, so that the log still has room. */
+/** S1: about 10,000 lines for a slow reader. The query log stops at half of this, so that the log still has room. */
 const MAX_WAITING = 2 << 20;
-/** How soon a reader that did not keep up is tried again. */
+/** How soon a write is tried again after the reader was too slow. */
 const RETRY: Milliseconds = 10;
 
 /**
@@ -58,7 +58,7 @@ class DescriptorOutput implements LineOutput {
   private readonly clock: Clock;
   private readonly onDropped: () => void;
   private readonly writeSome: (fd: number, octets: Uint8Array) => number;
-  /** Lines in their order; of the first, some may have been written. */
+  /** Lines in their order; the first may be written in part. */
   private readonly waiting: Uint8Array[] = [];
   private waitingOctets = 0;
   private retry: Timer | undefined;
@@ -87,7 +87,7 @@ class DescriptorOutput implements LineOutput {
     }
     this.waiting.push(octets);
     this.waitingOctets += octets.length;
-    // When the reader is slow, one attempt serves all lines that arrive before it.
+    // While the reader is slow, one retry writes all lines that arrive before it.
     if (this.retry === undefined) this.flush();
   }
 
@@ -132,14 +132,17 @@ class DescriptorOutput implements LineOutput {
   }
 }
 
-/** Node has made pipes and sockets non-blocking when it made its own stream of them. */
+/**
+ * Whether a write failed only because it would block: Node makes pipes and sockets non-blocking when it creates its own
+ * stream of them.
+ */
 function isLate(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'EAGAIN';
 }
 
 /**
- * A terminal opened anew, non-blocking: Ctrl-S on the shared descriptor would block the event loop, and making that one
- * non-blocking would change it for the shell as well.
+ * A terminal is opened again, non-blocking: Ctrl-S on the shared descriptor would block the event loop, and setting
+ * that one to non-blocking would change it for the shell as well.
  */
 function terminal(fd: number): number {
   const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;

@@ -45,7 +45,7 @@ const MAX_EVENTS = 256;
 /** A string is cut here, so that a line is bounded. A stack fits. */
 const MAX_TEXT = 4_096;
 
-/** Writes events as lines, each at most ten times in ten seconds; then it says how many it left out. */
+/** Writes events as lines, each event at most ten times in ten seconds; then a line says how many were left out. */
 export function createLog(options: LogOptions): Log {
   const { level, format, write, wallClock } = options;
   const render = { json: jsonLine, text: textLine, coloured: colouredLine }[format];
@@ -65,7 +65,7 @@ export function createLog(options: LogOptions): Log {
 }
 
 /**
- * What `auto` means for a stream: text where a person looks on, in colours unless those are not wanted.
+ * What `auto` means for a stream: text if it is a terminal, in colours unless those are not wanted; else JSON.
  *
  * @see https://no-color.org
  */
@@ -157,7 +157,7 @@ function textLine({ time, level, event }: Head, fields: readonly [string, LogVal
   return words.join(' ');
 }
 
-/** The same, with what is read first in front: severity, then event; the rest is dimmed. */
+/** The same with the most important parts first: severity, then event; the rest is dimmed. */
 function colouredLine(head: Head, fields: readonly [string, LogValue][]): string {
   const { time, level, event } = head;
   const colour = COLOURS[level];
@@ -186,7 +186,7 @@ function word(value: LogValue): string {
 }
 
 /**
- * Characters that JSON leaves alone but that a terminal acts upon or that mislead a reader: DEL and the C1 controls
+ * Characters that JSON does not escape but that a terminal acts upon or that mislead a reader: DEL and the C1 controls
  * (0x9b begins an escape sequence), line separators, and marks that change the direction of text.
  */
 const DECEPTIVE = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;

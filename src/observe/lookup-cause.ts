@@ -4,7 +4,7 @@ import type { LookupStep, RecentLookup } from './lookup-watch.ts';
 
 /**
  * Why a lookup was slow or failed: upstream's SERVFAIL; an upstream that was silent, unreachable or unreadable; a
- * remembered failure; or which part took the time: upstream, the client between its questions, or sidestub.
+ * remembered failure; or what took the time: upstream, the client between its questions, or sidestub.
  */
 export type CauseKind =
   | 'servfail'
@@ -17,9 +17,9 @@ export type CauseKind =
 
 export interface LookupCause {
   readonly kind: CauseKind;
-  /** The step that says so, or the longest of those that do. */
+  /** The step that shows this cause; the longest one if several do. */
   readonly step: LookupStep | undefined;
-  /** How much of the lookup's time that took. */
+  /** How much of the lookup's time the cause took. */
   readonly took: Milliseconds;
 }
 
@@ -27,10 +27,10 @@ type Walked = Pick<RecentLookup, 'took' | 'outcome' | 'steps'>;
 
 /** Answers that needed a question upstream. */
 const WAITED: ReadonlySet<AnswerSource> = new Set(['upstream', 'stale', 'failure']);
-/** What is failed faster than a server can be asked was remembered (C6). */
+/** A failure that comes faster than a server could answer was remembered (C6). */
 const AT_ONCE: Milliseconds = 10;
 
-/** Why a lookup was slow, or failed: what a person would read out of its steps. */
+/** Why a lookup was slow or failed, found from its steps. */
 export function causeOf({ took, outcome, steps }: Walked): LookupCause {
   return (outcome === 'failed' ? causeOfFailure(steps) : undefined) ?? causeOfTime(took, steps);
 }
@@ -49,7 +49,7 @@ function whyFailed({ took, failure = 'timeout' }: LookupStep): CauseKind {
   return failure === 'timeout' ? 'silence' : failure;
 }
 
-/** Which part took the most of the time spent waiting. */
+/** Where most of the time was spent. */
 function causeOfTime(took: Milliseconds, steps: readonly LookupStep[]): LookupCause {
   const waiting = steps.filter(({ source }) => WAITED.has(source));
   const upstream = covered(waiting);
@@ -65,7 +65,7 @@ function causeOfTime(took: Milliseconds, steps: readonly LookupStep[]): LookupCa
   return { kind, step: longest(concerned), took: most };
 }
 
-/** How long at least one of the steps was in progress: the two of a pair overlap. */
+/** How long at least one of the steps was in progress: the two questions of a pair overlap. */
 function covered(steps: readonly LookupStep[]): Milliseconds {
   let sum = 0;
   let until = 0;

@@ -3,7 +3,7 @@ import type { AnswerSource, FailureReason, LookupOutcome } from '../vocabulary.t
 import type { RcodeClass } from './label-sets.ts';
 import type { Histogram, HistogramSet } from './tally.ts';
 
-/** What a client asked, as far as the watch needs it. */
+/** A client's question: what the watch needs to know of it. */
 export interface WatchedQuestion {
   readonly qname: string;
   /** The mnemonic: `AAAA`, `TYPE65280`. */
@@ -15,9 +15,9 @@ export interface WatchedQuestion {
 export interface WatchedAnswer {
   readonly rcode: RcodeClass;
   readonly source: AnswerSource;
-  /** Whether there are records of the type that was asked. */
+  /** Whether there are records of the type that was asked for. */
   readonly hasData: boolean;
-  /** Why upstream has not answered, if it was asked and did not. */
+  /** Why upstream has not answered, if it was asked and did not answer. */
   readonly failure?: FailureReason | undefined;
 }
 
@@ -31,18 +31,18 @@ export interface LookupStep extends WatchedAnswer {
   readonly took: Milliseconds;
 }
 
-/** A lookup that is worth a look: slow, or failed. */
+/** A lookup that an operator should see: slow, or failed. */
 export interface RecentLookup {
   /** Milliseconds of the epoch when it ended. */
   readonly endedAt: number;
   readonly took: Milliseconds;
   readonly outcome: LookupOutcome;
-  /** Absent unless names are asked for (S4). */
+  /** Absent unless the configuration allows names (S4). */
   readonly name?: string;
   readonly steps: readonly LookupStep[];
 }
 
-/** A QNAME as a search list makes it. */
+/** A QNAME that a search list made, in its two parts. */
 interface SplitName {
   readonly base: string;
   readonly suffix: string;
@@ -54,7 +54,7 @@ export interface LookupWatchOptions {
   readonly wallClock: () => number;
   /** Whether a lookup keeps its name (S4). */
   readonly names: boolean;
-  /** Splits a QNAME as the clients' search list made it; `undefined` where no suffix is in it. */
+  /** Splits a QNAME into a name and a suffix of the clients' search list; `undefined` if it ends in none. */
   readonly split: (qname: string) => SplitName | undefined;
   readonly steps: HistogramSet<LookupOutcome>;
   readonly duration: Histogram;
@@ -62,31 +62,34 @@ export interface LookupWatchOptions {
   readonly onEnd?: (lookup: RecentLookup, name: string) => void;
 }
 
-/** Half of what no lookup may take: what a person notices. */
+/** Half of what no lookup may take; a person notices a delay of this length. */
 export const SLOW_LOOKUP: Milliseconds = 500;
-/** Slow and failed lookups that are remembered. */
+/** How many slow and failed lookups are remembered. */
 const MAX_RECENT = 50;
-/** Lookups under way: each waits for its client's next step. */
+/** How many lookups may be under way, each waiting for its client's next step. */
 const MAX_OPEN = 1_024;
-/** Three suffixes of the cluster, some of a company, two families, and a client that repeats itself. */
+/**
+ * How many steps a lookup may have: three suffixes of the cluster, some of a company, two families, and a client that
+ * repeats its questions.
+ */
 const MAX_STEPS = 64;
 /**
- * How long the other family may lag behind: libc sends both at once, and an answer from the cache leaves before the
- * second query is read. Programs that ask for one family never wait for this.
+ * How much later the other family's question may come: libc sends both at once, and an answer from the cache is sent
+ * before the second query is read. Programs that ask for one family never wait for this.
  */
 const GRACE: Milliseconds = 20;
 /**
- * S1: lookups in their grace. In a flood of failures they would live for just as long as V8 needs to take them for old, and the
- * pause to collect them there is longer than a hit may take.
+ * S1: lookups in their grace period. In a flood of failures they would live just long enough for V8 to move them to its
+ * old generation, and the pause to collect them there is longer than a hit may take.
  */
 const MAX_LEAVING = 64;
-/** S1: libc has given up by then, so that the next question is another lookup. */
+/** S1: by then libc has given up, so the next question belongs to another lookup. */
 const IDLE: Milliseconds = 12_000;
 
 /** What has been asked about the last name: one bit for each family, and one for all other types. */
 const Family = { A: 1, AAAA: 2, OTHER: 4 } as const;
 
-/** Kept small: a flood leaves thousands of them a second. */
+/** Kept small: in a flood, thousands of them are made each second. */
 interface OpenLookup {
   readonly key: string;
   readonly base: string;
@@ -97,18 +100,18 @@ interface OpenLookup {
   /** Questions without an answer. */
   waiting: number;
   touchedAt: Milliseconds;
-  /** The outcome of its last name, once that was asked for. */
+  /** The outcome of the last name, once that name was asked for. */
   outcome: LookupOutcome | undefined;
   /** Bits of {@link Family}. */
   families: number;
   /** When the lookup ends, unless another question arrives before. */
   graceEnds: Milliseconds;
-  /** Counted: an answer that comes later changes nothing. */
+  /** Whether it was counted: an answer that comes later changes nothing. */
   isOver: boolean;
 }
 
 /**
- * Groups the questions of one client about one name: one lookup of a program is up to ten questions here.
+ * Groups the questions of one client about one name: one lookup by a program is up to ten questions here.
  *
  * It sees only questions that reach the stages; a reply from memory takes microseconds, which is never slow.
  */
@@ -116,7 +119,7 @@ export class LookupWatch {
   private readonly options: LookupWatchOptions;
   /** In the order of their last question, so that the first is evicted first. */
   private readonly open = new Map<string, OpenLookup>();
-  /** Lookups in their grace period, the earliest end first, with one timer for all. */
+  /** Lookups in their grace period, in the order in which it ends, with one timer for all. */
   private readonly leaving = new Set<OpenLookup>();
   private timer: Timer | undefined;
   private readonly remembered: RecentLookup[] = [];
@@ -130,7 +133,7 @@ export class LookupWatch {
     return this.remembered.toReversed();
   }
 
-  /** Takes note of a question; the function that it gives back takes its answer, once. */
+  /** Records a question. @returns A function to be called once, with the answer. */
   asked(question: WatchedQuestion): (answer: WatchedAnswer) => void {
     const { clock, split } = this.options;
     const now = clock.now();
@@ -161,13 +164,13 @@ export class LookupWatch {
     for (const lookup of this.open.values()) this.end(lookup);
   }
 
-  /** Ends a lookup whose last name is answered for both families, or for the only one that was asked. */
+  /** Ends a lookup whose last name was answered for both families, or for the only one that was asked for. */
   private settle(lookup: OpenLookup, now: Milliseconds): void {
     this.leaving.delete(lookup);
     if (lookup.outcome === undefined || lookup.waiting > 0) return;
     const { families, outcome } = lookup;
     const isHalf = families === Family.A || families === Family.AAAA;
-    // After SERVFAIL musl asks again at once (M4): that is the same lookup still.
+    // After SERVFAIL musl asks again at once (M4); that is still the same lookup.
     if (isHalf || outcome === 'failed') this.leave(lookup, now);
     else this.end(lookup);
   }
@@ -219,7 +222,7 @@ export class LookupWatch {
   private end(lookup: OpenLookup): void {
     const { key, outcome } = lookup;
     this.leaving.delete(lookup);
-    // A lookup that was evicted has made room for another with its name.
+    // An evicted lookup may have been replaced by another of the same name.
     if (this.open.get(key) === lookup) this.open.delete(key);
     if (outcome === undefined || lookup.isOver) return;
     lookup.isOver = true;
@@ -235,7 +238,7 @@ export class LookupWatch {
   }
 }
 
-/** Whether it is worth showing to an operator: it failed or was slow. */
+/** Whether an operator should see it: it failed or was slow. */
 export function isRemarkable({ took, outcome }: Pick<RecentLookup, 'took' | 'outcome'>): boolean {
   return took >= SLOW_LOOKUP || outcome === 'failed';
 }
@@ -257,7 +260,7 @@ function begin(key: string, { base, suffix }: SplitName, now: Milliseconds): Ope
 }
 
 function add(lookup: OpenLookup, step: LookupStep): void {
-  // V8 gives an empty array room for 17 at the first push.
+  // At the first push V8 gives an empty array room for 17 elements.
   if (lookup.steps.length === 0) lookup.steps = [step];
   else lookup.steps.push(step);
 }

@@ -1,17 +1,17 @@
 import { Gauge, GaugeSet } from './gauge.ts';
 import { Histogram, HistogramSet, Tally, TallyGrid, TallySet } from './tally.ts';
 
-/** What a person reads about a metric. */
+/** The texts of a metric for people. */
 export interface MetricText {
-  /** Prometheus' naming: `sidestub_`, base unit, `_total` for what only grows. */
+  /** As Prometheus names metrics: `sidestub_`, base unit, and `_total` for what only grows. */
   readonly name: string;
   /** One line without double quotes, which OpenMetrics would require to be escaped. */
   readonly help: string;
-  /** A PromQL expression that answers a question with it; for docs/metrics.md. */
+  /** A PromQL expression that uses the metric to answer a question; for docs/metrics.md. */
   readonly query: string;
 }
 
-/** A label and the values that it can have; those that the configuration names are known only then. */
+/** A label and the values that it can have; values from the configuration are known only after it was read. */
 export interface MetricLabel {
   readonly name: string;
   readonly values: readonly string[] | 'configured';
@@ -36,10 +36,10 @@ export interface Metric extends MetricText {
 
 type Closed<Value extends string> = readonly [name: string, values: readonly Value[]];
 
-/** By a label that the configuration names, such as an upstream: what there is of it, read at each scrape. */
+/** The values of a label that the configuration names, such as an upstream; read at each scrape. */
 type Configured<Value> = () => Iterable<readonly [label: string, Value]>;
 
-/** More than anyone configures: labels past it have no series (S1). */
+/** More than any configuration has; further label values have no series (S1). */
 const MAX_CONFIGURED = 64;
 
 /**
@@ -50,7 +50,7 @@ const MAX_CONFIGURED = 64;
  */
 export class MetricRegistry {
   private readonly declared = new Map<string, Metric>();
-  /** All that is counted here, in the order of declaration. */
+  /** Everything that is counted here and not read elsewhere, in the order of declaration. */
   readonly counted: (Tally | Histogram)[] = [];
 
   get metrics(): readonly Metric[] {
@@ -102,12 +102,12 @@ export class MetricRegistry {
     return grid;
   }
 
-  /** A counter that something else keeps, such as the kernel. */
+  /** A counter that is kept elsewhere, for example by the kernel. */
   readCounter(text: MetricText, read: () => number): void {
     this.register(text, 'counter', [], () => [plain({}, read())]);
   }
 
-  /** Counters that follow from others; each must only grow. */
+  /** Counters that are computed from others; each must only grow. */
   readCounters<Label extends string>(
     text: MetricText & { readonly label: Closed<Label> },
     read: (label: Label) => number,
@@ -135,7 +135,7 @@ export class MetricRegistry {
     return set;
   }
 
-  /** A gauge of 1 whose labels are the message. */
+  /** A gauge of 1 whose labels carry the information. */
   info(text: MetricText, labels: Readonly<Record<string, string>>): void {
     const described = Object.keys(labels).map(
       (name): MetricLabel => ({ name, values: 'configured' }),
@@ -143,7 +143,7 @@ export class MetricRegistry {
     this.register(text, 'gauge', described, () => [plain(labels, 1)]);
   }
 
-  /** By convention the observed unit is the one that the name ends with: seconds. */
+  /** By convention a metric's name ends with its unit, here seconds. */
   histogramSet<Label extends string>(
     text: MetricText & { readonly label: Closed<Label>; readonly bounds: readonly number[] },
   ): HistogramSet<Label> {

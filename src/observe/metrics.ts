@@ -21,7 +21,7 @@ import { processMetrics } from './process-metrics.ts';
 import { Savings } from './savings.ts';
 import { upstreamMetrics } from './upstream-metrics.ts';
 
-/** Every metric, grouped by the part that counts: a stage gets only the group or tally that it uses. */
+/** Every metric, grouped by the part that counts it: a stage gets only the group or tally that it uses. */
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /**
@@ -140,7 +140,7 @@ function searchMetrics(registry: MetricRegistry) {
   };
 }
 
-/** What the client's search list would have cost: read from the groups that count it. */
+/** What the client's search list would have cost, read from the groups that count it. */
 function savingsMetrics(registry: MetricRegistry, savings: Savings) {
   registry.readCounters(
     {
@@ -199,7 +199,7 @@ function conformanceMetrics(registry: MetricRegistry) {
     () => verdicts,
   );
   return {
-    /** By zone, which the configuration or resolv.conf names: set when the zone is known, and at each verdict. */
+    /** By zone. The configuration or resolv.conf names the zone; set when that is known, and at each verdict. */
     verdicts,
     changes: registry.tally({
       name: 'sidestub_zone_conformance_changes_total',

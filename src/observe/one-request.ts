@@ -12,7 +12,7 @@ export class OneRequest extends Duplex {
   private readonly socket: Socket;
   private held: Buffer = Buffer.alloc(0);
   private busy = false;
-  /** In a head: whether anything but line ends has come, and whether the last octet ended a line. */
+  /** In a head: whether anything but line ends has arrived, and whether the last octet ended a line. */
   private begun = false;
   private atLineEnd = false;
 
@@ -30,7 +30,7 @@ export class OneRequest extends Duplex {
     socket.on('close', () => this.destroy());
   }
 
-  /** The request is answered: the next one may be delivered. */
+  /** The request was answered: the next one may be delivered. */
   release(): void {
     this.busy = false;
     this.handOn();
@@ -77,7 +77,7 @@ export class OneRequest extends Duplex {
     this.push(head);
   }
 
-  /** Behind the empty line that ends the head; line ends before it do not count (RFC 9112 §2.2). */
+  /** The end of the head, after its empty line; line ends before the head do not count (RFC 9112 §2.2). */
   private endOfHead(): number | undefined {
     for (let at = 0; at < this.held.length; at++) {
       const octet = this.held[at];

@@ -17,15 +17,15 @@ export interface LoggedQuery {
   readonly took: Milliseconds;
 }
 
-/** Writes within its allowance, and drops what its stream does not take. */
+/** Writes as many queries as its limits allow, and drops what its stream does not take. */
 export interface QueryLog {
   add(query: LoggedQuery): void;
 }
 
-/** Where lines go: a file's stream, or stdout. */
+/** A destination of lines: a file's stream, or stdout. */
 export interface LineStream {
   write(line: string): unknown;
-  /** Octets that wait to be written, where the stream knows. */
+  /** Octets that wait to be written, if the stream knows. */
   readonly writableLength?: number | undefined;
 }
 

@@ -3,10 +3,10 @@ import type { AnswerSource } from '../vocabulary.ts';
 import type { Metrics } from './metrics.ts';
 import { Histogram } from './tally.ts';
 
-/** What happened between two looks. */
+/** What happened between two readings. */
 export interface Stretch {
   readonly seconds: number;
-  /** Whether it reaches back to the start. */
+  /** Whether it goes back to the start of the program. */
   readonly isWhole: boolean;
   readonly queries: number;
   readonly upstreamQueries: number;
@@ -19,7 +19,7 @@ export interface Stretch {
   readonly rescues: number;
   /** Whole lookups, in seconds. */
   readonly lookups: Histogram;
-  /** By the upstream's configured name. */
+  /** By the upstream's name in the configuration. */
   readonly servers: ReadonlyMap<string, ServerStretch>;
 }
 
@@ -49,9 +49,9 @@ interface ServerReading {
   readonly unanswered: number;
 }
 
-/** What "now" means to a person: long enough for a rate that does not jump. */
+/** The span of the page's current figures: long enough for a rate that does not jump. */
 const NOW: Milliseconds = 10_000;
-/** Readings within this span count as one: many open pages cause no more readings than one. */
+/** Readings within this span count as one, so that many open pages cause no more readings than one. */
 const BETWEEN: Milliseconds = 1_000;
 /** S1: two minutes of a page that renews itself every two seconds. */
 const MAX_READINGS = 60;
@@ -72,7 +72,7 @@ export class RecentPast {
     this.readings = [{ ...read(metrics, startedAt), ...NOTHING }];
   }
 
-  /** What happened in about the last ten seconds, or since the last look if that is longer ago. */
+  /** What happened in about the last ten seconds, or since the last reading if that is longer ago. */
   look(): Stretch {
     const now = read(this.metrics, this.clock.now());
     const from = this.readings.findLast(({ at }) => now.at - at >= NOW) ?? this.readings[0] ?? now;
@@ -83,7 +83,7 @@ export class RecentPast {
     return between(from, now, isWhole, this.metrics);
   }
 
-  /** Queries a second from look to look, the newest last. */
+  /** Queries per second between readings, the newest last. */
   get history(): readonly number[] {
     const rates: number[] = [];
     for (const [index, reading] of this.readings.entries()) {
@@ -142,7 +142,7 @@ function read({ listen, lookups, savings, upstream }: Metrics, at: Milliseconds)
 
 function between(from: Reading, to: Reading, isWhole: boolean, metrics: Metrics): Stretch {
   return {
-    // A page that is asked for in the moment of the start has no rate, and no division by nothing.
+    // At least a second: a page that is requested right after the start would otherwise divide by almost nothing.
     seconds: Math.max(1, to.at - from.at) / 1_000,
     isWhole,
     queries: to.queries - from.queries,

@@ -2,7 +2,7 @@ import type { AnswerSource, ExpansionFate, RepairKind } from '../vocabulary.ts';
 import { type RcodeClass, SAVING_REASONS, type SavingReason } from './label-sets.ts';
 import type { Histogram, TallyGrid, TallySet } from './tally.ts';
 
-/** What savings are read from. */
+/** The counters that savings are computed from. */
 export interface CountedAnswers {
   readonly responses: TallyGrid<RcodeClass, AnswerSource>;
   readonly repairs: TallySet<RepairKind>;
@@ -10,7 +10,7 @@ export interface CountedAnswers {
 }
 
 /**
- * What the proofs have saved, in questions and in time; nothing on the path is counted twice.
+ * What the proofs have saved, in questions and in time; nothing on the path of a query is counted twice.
  *
  * Answers from cuts and pins are read from the counters of responses, since the fastest of them never reach the stages.
  */
@@ -50,8 +50,9 @@ export class Savings {
   /**
    * Estimated seconds that clients did not wait; it never falls.
    *
-   * A client waits one round trip for the pair of a step, so two questions count as one; an AAAA answered by A's denial
-   * would have travelled beside its A without further delay. Savings since the last reading count at the current mean.
+   * A client waits one round trip for the pair of a step, so two questions count as one. AAAA answers from A's denial
+   * do not count: the question would have travelled together with A's. Savings since the last reading count at the
+   * current mean round trip.
    */
   seconds(): number {
     const spared: readonly SavingReason[] = ['cut', 'pin', 'stale_cut'];

@@ -6,18 +6,18 @@ import { quantile, type StatusView } from './status-view.ts';
 export interface Finding {
   readonly level: 'bad' | 'warn' | 'good';
   readonly what: string;
-  /** What to look at next. */
+  /** What the reader should look at next. */
   readonly next: string;
 }
 
-/** Fewer answers say nothing about a share. */
+/** With fewer answers a share says nothing. */
 const ENOUGH = 20;
 /** The bounds of the alerts SidestubErrorsHigh and SidestubUpstreamLossy. */
 const MANY_SERVFAILS = 0.01;
 const MANY_RESENDS = 0.05;
-/** Seconds: what no lookup may exceed. */
+/** Seconds; no lookup may take longer. */
 const SLOW = 1;
-/** Seconds in which a job usually has asked something. */
+/** A job usually asks something within so many seconds. */
 const QUIET = 30;
 
 /** What needs attention at this moment, the worst first; or that nothing does. */

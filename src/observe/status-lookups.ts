@@ -5,7 +5,7 @@ import { SLOW_LOOKUP } from './lookup-watch.ts';
 import { duration } from './status-text.ts';
 import type { StatusView } from './status-view.ts';
 
-/** The last slow and failed lookups, each with why, and with its walk to open. */
+/** The last slow and failed lookups, each with its cause and with its steps in a section to expand. */
 export function lookupList({ recent, names }: StatusView): Markup {
   if (recent.length === 0) {
     return html`<p>None so far: every lookup took less than ${duration(SLOW_LOOKUP / 1_000)} and got an answer.</p>`;
@@ -100,7 +100,7 @@ function row(step: LookupStep, whole: number): Markup {
 <td class="line">${bar(at, took, whole)}</td></tr>`;
 }
 
-/** The figures are beside it, so this is decoration. */
+/** Decoration: the figures are beside it. */
 function bar(at: number, took: number, whole: number): Markup {
   const scale = 100 / Math.max(whole, 1);
   const x = (at * scale).toFixed(2);

@@ -42,7 +42,7 @@ ${sections(view)}
 `.text;
 }
 
-/** What changes from moment to moment, each section with the ID that it has on the page. */
+/** The sections that change from moment to moment, each with its ID on the page. */
 export function statusSections(view: StatusView): string {
   return html`<div id="head">${head(view)}</div>${sections(view)}`.text;
 }
@@ -120,7 +120,7 @@ function fact(title: string, value: string, more?: string): Markup {
   return html`<div><dt>${title}</dt><dd>${value}${small}</dd></div>`;
 }
 
-/** Drawn from readings made while a page was open; the numbers beside it say the same. */
+/** Drawn from readings that were made while a page was open; the same numbers are beside it as text. */
 function sparkline(history: readonly number[]): Content {
   if (history.length < 2) return '';
   const most = Math.max(...history, 1);
@@ -145,7 +145,7 @@ function answers({ answers, stretch, totals }: StatusView): Markup {
   return table(['Answered by', 'now', 'in all', 'share'], rows);
 }
 
-/** The share is beside it in figures. */
+/** The same share is beside it as a number. */
 function shareBar(part: number, whole: number): Markup {
   const width = whole === 0 ? 0 : Math.min(100, (100 * part) / whole);
   return html`<svg class="share" aria-hidden="true" viewBox="0 0 100 4" preserveAspectRatio="none"><rect width="${width.toFixed(1)}" height="4"/></svg>`;
@@ -220,7 +220,7 @@ ${fact('Evicted early', count(evictions))}
 </dl>`;
 }
 
-/** Headers of numeric columns are aligned with their numbers: those in lower case. */
+/** The headers of numeric columns are in lower case; they are aligned with their numbers. */
 function table(headers: readonly string[], rows: readonly Markup[]): Markup {
   const head = headers.map((title) => {
     const isNumber = title === title.toLowerCase();

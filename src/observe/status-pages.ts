@@ -5,8 +5,8 @@ import type { StatusView } from './status-view.ts';
 export interface StatusPagesOptions {
   readonly view: () => StatusView;
   /**
-   * Whether a request may call the server by any name. Where it may not, only `localhost` and addresses are answered: a
-   * web site could otherwise let a name of its own point to 127.0.0.1 and read the page in its visitor's browser.
+   * Whether a request may address the server by any name. If not, only `localhost` and addresses are accepted:
+   * otherwise a web site could point a name of its own to 127.0.0.1 and read the page in its visitor's browser.
    */
   readonly anyHost: boolean;
 }

@@ -22,7 +22,7 @@ function say(text) {
 }
 
 function renew(section, fresh) {
-  // Compared with what was sent, not with the page: sections that the reader has expanded are open there.
+  // Compared with what was last inserted, not with the page: there, sections may be expanded.
   const before = shown.get(section.id) ?? section.innerHTML;
   shown.set(section.id, fresh.innerHTML);
   if (before === fresh.innerHTML) return;

@@ -13,14 +13,14 @@ export interface StatusServerOptions {
   readonly address: Endpoint;
   /** The program's version, sent with every response. */
   readonly version: string;
-  /** What keeps the program from being ready; nothing when it is. Asked at each probe. */
+  /** What keeps the program from being ready; empty when it is. Read at each probe. */
   readonly ready: () => readonly string[];
   readonly exposition: Exposition;
   /** Further pages by path; one of them may replace the index at `/`. */
   readonly pages?: ReadonlyMap<string, PageOf>;
   /** Whether a client may see the pages; others get 404. */
   readonly pagesFor?: (request: IncomingMessage) => boolean;
-  /** Whether a server on a loopback address may be called by any name. */
+  /** Whether a server on a loopback address may be addressed by any name. */
   readonly anyHost?: boolean;
   /** Called when a page failed: the client gets a 500 without the reason. */
   readonly onBug: (error: unknown) => void;
@@ -29,7 +29,7 @@ export interface StatusServerOptions {
   readonly onLimit?: (limit: 'status_connections' | 'status_request') => void;
 }
 
-/** What bounds the clients (S1): Prometheus, kubelet and a person, not the world. */
+/** Limits for clients (S1): only Prometheus, kubelet and a person are expected. */
 export interface StatusLimits {
   readonly connections: number;
   /** Line and headers together. */
@@ -43,7 +43,7 @@ export interface StatusLimits {
 export interface StatusServer {
   /** The address that it listens on, with the port that the kernel chose. */
   readonly address: Endpoint;
-  /** Cuts every connection: what a scrape has not taken by then it does not get. */
+  /** Closes every connection; a scrape that is still being sent is cut. */
   close(): Promise<void>;
 }
 
@@ -54,14 +54,15 @@ const DEFAULT_LIMITS: StatusLimits = {
   idle: 75_000,
 };
 
-/** How late an exceeded time limit may be noticed. Node's default of 30 s would make it no limit. */
+/** How late an exceeded time limit may be noticed. With Node's default of 30 s there would be no real limit. */
 const TIMEOUT_RESOLUTION: Milliseconds = 1_000;
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 const TEXT_TYPE = 'text/plain; charset=utf-8';
 
 /**
- * Serves metrics and health over HTTP: `/metrics`, `/ready`, `/healthz`, and at `/` what there is, or the page for people.
+ * Serves metrics and health over HTTP: `/metrics`, `/ready`, `/healthz`, and at `/` the page for people, or a list of
+ * the others.
  *
  * @throws {Error} When the address cannot be bound; it names the address and the reason.
  */
@@ -98,22 +99,22 @@ export async function startStatusServer(options: StatusServerOptions): Promise<S
   server.on('drop', () => onLimit('status_connections'));
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (TOO_MUCH.has(error.code ?? '')) onLimit('status_request');
-    // As Node answers without a listener.
+    // The same answer as Node's, which sends none if there is a listener.
     if (socket.writable) socket.write(answerTo(error.code));
     socket.destroy();
   });
-  // A client that asks and does not read: the socket is silent, whichever side causes it.
+  // Also for a client that asks and does not read: its socket is idle as well.
   server.timeout = limits.request;
   await listen(server, options.address);
   return { address: boundTo(server, options.address), close: () => close(server) };
 }
 
-/** What a path answers with. */
+/** The response to a path. */
 export interface Page {
   readonly status: number;
   readonly type: string;
   readonly body: string | Uint8Array;
-  /** Beside those that every page has. */
+  /** In addition to the headers of every page. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -121,13 +122,13 @@ export interface Page {
 export type PageOf = (request: IncomingMessage) => Page | Promise<Page>;
 type Pages = ReadonlyMap<string, PageOf>;
 
-/** What a request may meet. */
+/** What the server needs to answer requests. */
 interface Serving {
   /** Pages for programs, served to every client. */
   readonly open: Pages;
   readonly pages: Pages;
   readonly pagesFor: (request: IncomingMessage) => boolean;
-  /** Whether the server may be called by the name that the request has for it. */
+  /** Whether the server may be addressed by the name that the request uses. */
   readonly mayCall: (request: IncomingMessage) => boolean;
 }
 
@@ -175,7 +176,7 @@ async function respond(
 ): Promise<void> {
   const { method } = request;
   if (hasBody(request)) {
-    // No request here has a body; reading one to its end would let its sender hold the connection.
+    // No request here has a body; if one was read to its end, its sender could keep the connection open.
     response.setHeader('connection', 'close');
     send(response, { status: 413, type: TEXT_TYPE, body: 'no request body here\n' });
     return;
@@ -209,7 +210,7 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 }
 
-/** What Node says of a request that is too large or too slow. */
+/** Node's error codes for a request that is too large or too slow. */
 const TOO_MUCH: ReadonlySet<string> = new Set([
   'HPE_HEADER_OVERFLOW',
   'HPE_CHUNK_EXTENSIONS_OVERFLOW',

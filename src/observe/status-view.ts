@@ -11,7 +11,7 @@ import { type Totals, totalsOf } from './totals.ts';
 export interface StatusView {
   readonly version: string;
   readonly ready: boolean;
-  /** What keeps it from being ready. */
+  /** What keeps the program from being ready. */
   readonly reasons: readonly string[];
   readonly totals: Totals;
   /** Counts of the last ten seconds if a page is open, else since the start. */
@@ -42,7 +42,7 @@ export interface StatusView {
 export interface UpstreamView {
   readonly name: string;
   readonly dead: boolean;
-  /** Why the last question that it left without an answer has none; absent once it answers again. */
+  /** Why the server left its last question unanswered; absent once it has answered again. */
   readonly trouble: FailureReason | undefined;
   /** Since the start. */
   readonly answers: number;
@@ -50,7 +50,7 @@ export interface UpstreamView {
   readonly unanswered: number;
   /** Questions that it did not answer, in {@link StatusView.stretch}. */
   readonly unansweredNow: number;
-  /** Response time in the stretch if it answered in it, else since the start. */
+  /** Median response time of the stretch; since the start if the server did not answer in the stretch. */
   readonly median: number | undefined;
   readonly p99: number | undefined;
   readonly isNow: boolean;
@@ -72,11 +72,11 @@ export interface StatusSources {
   readonly ready: () => readonly string[];
   readonly lookups: Pick<LookupWatch, 'recent'>;
   readonly names: boolean;
-  /** Read at each look: a reload changes it. */
+  /** Read for each page, because a reload changes it. */
   readonly configuration: () => readonly ConfiguredValue[];
 }
 
-/** Reads everything again at each call; nothing is kept or timed while no page is open. */
+/** Reads everything again at each call; while no page is open, nothing is kept or timed. */
 export function statusView(sources: StatusSources): () => StatusView {
   const { metrics, clock, startedAt } = sources;
   const past = new RecentPast(metrics, clock, startedAt);

@@ -103,7 +103,7 @@ export class Histogram {
     if (value > this.max) this.max = value;
   }
 
-  /** Adds the counts of another histogram with the same bounds; its largest value is known only by its bucket. */
+  /** Adds the counts of another histogram with the same bounds; of its largest value only the bucket is known. */
   merge(counts: Float64Array, sum: number): void {
     for (const [index, count] of counts.entries()) {
       if (count === 0) continue;

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 
-/** Kubernetes reads no more of it (corev1.Container.terminationMessagePath). */
+/** Kubernetes reads no more octets of it (corev1.Container.terminationMessagePath). */
 const MAX_OCTETS = 4_096;
 
 /**
@@ -11,7 +11,7 @@ const MAX_OCTETS = 4_096;
  * @returns Whether it was written.
  */
 export function writeTerminationMessage(path: string, text: string): boolean {
-  // What is not a plain file is not kubelet's either: opening a named pipe must not wait for its reader.
+  // Only a plain file can be kubelet's, and opening a named pipe must not wait for its reader.
   const flags = constants.O_WRONLY | constants.O_TRUNC | constants.O_NONBLOCK;
   let file: number | undefined;
   try {

@@ -47,11 +47,11 @@ export class CountsReporter {
   }
 }
 
-/** Adds what another thread has counted, whose metrics are declared alike. */
+/** Adds the counts of another thread, whose metrics are declared in the same order. */
 export function addCounts(metrics: Metrics, { declared, servers }: CountsReport): void {
   add(metrics.registry.counted, declared);
   for (const [name, counts] of servers) {
-    // A server that a reload has removed here and not yet there: it is no longer shown.
+    // A reload has removed this server here and not yet there; it is no longer shown.
     const server = metrics.upstream.servers.get(name);
     if (server !== undefined) add([server.latency, server.unanswered], counts);
   }

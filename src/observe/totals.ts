@@ -6,7 +6,7 @@ import type { Metrics } from './metrics.ts';
 /** What the program did from its start to this moment, for a job that was never scraped. It contains no names (S4). */
 export interface Totals {
   readonly uptimeSeconds: number;
-  /** Before upstream had its first word. */
+  /** Until the first answer of upstream. */
   readonly startupSeconds: number;
   /** From clients. */
   readonly queries: number;
@@ -29,7 +29,7 @@ export interface Totals {
 /** The longest that a lookup may take, in seconds. */
 const SLOW = 1;
 
-/** Sums up. */
+/** Computes the totals from the metrics. */
 export function totalsOf(metrics: Metrics, uptimeSeconds: number): Totals {
   const { listen, lookups, savings, upstream, daemon } = metrics;
   return {
@@ -106,7 +106,7 @@ function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
 
-/** Milliseconds are enough for people. */
+/** For people milliseconds are precise enough. */
 function rounded(seconds: number): number {
   return Math.round(seconds * 1_000) / 1_000;
 }

@@ -7,7 +7,7 @@ import {
 import type { MetricRegistry } from './metric-registry.ts';
 import type { Histogram, Tally } from './tally.ts';
 
-/** The counters of one server; the upstream side asks for them when the server is configured. */
+/** The counters of one server, made when the server is configured. */
 interface ServerMetrics {
   /** In seconds. */
   readonly latency: Histogram;

@@ -9,7 +9,7 @@ export function addressesOf(answer: readonly Rr[], qtype: number): string[] {
 }
 
 /**
- * The addresses that belong to `qname`: the owner is the name, or the target of the last CNAME that stood before (G6).
+ * The addresses that belong to `qname`: the owner is the name, or the target of the last CNAME before the record (G6).
  */
 export function ownedAddresses(answer: readonly Rr[], qname: Name, qtype: number): string[] {
   const owned: string[] = [];

@@ -13,7 +13,7 @@ export interface AskTransport {
   tcp(listener: SocketListener, peer: Endpoint): AskSocket;
 }
 
-/** A socket as a client holds it. */
+/** A socket as a client sees it. */
 export interface AskSocket {
   /** Sends one DNS message; over TCP with a length prefix. Never throws: a send that fails counts as lost. */
   send(octets: Uint8Array, to: Endpoint): void;
@@ -21,10 +21,10 @@ export interface AskSocket {
   close(): void;
 }
 
-/** Who waits at a socket. It is never called from inside a call to the socket. */
+/** Receives the events of a socket. It is never called from inside a call to the socket. */
 export interface SocketListener {
   /** @param octets - One DNS message without a length prefix; the listener may keep it. */
   onMessage(octets: Uint8Array, from: Endpoint): void;
-  /** The peer refused, reset or ended it: nothing more will come. */
+  /** The peer refused, reset or ended the connection: nothing more arrives. */
   onClosed(): void;
 }

@@ -6,17 +6,17 @@ import type { Inbox } from './inbox.ts';
 import type { PairQuestion, QuestionPair } from './question-pair.ts';
 import { answersQuestion, type Reply, readReply } from './reply.ts';
 
-/** ARES_DEFAULT_TIMEOUT: until a server's pace is known. */
+/** ARES_DEFAULT_TIMEOUT: used until a server's response times are known. */
 const FIRST_TIMEOUT: Milliseconds = 2_000;
 /** ares_metrics.c: no timeout is shorter, however fast the server. */
 const MIN_TIMEOUT: Milliseconds = 250;
 /** ares_metrics.c: how many replies make an average, and the factor it is multiplied by. */
 const MIN_SAMPLES = 3;
 const AVERAGE_FACTOR = 5;
-/** DEFAULT_TRIES, of each server. */
+/** DEFAULT_TRIES, for each server. */
 const TRIES = 3;
 
-/** How fast a server answers, as the channel has seen it (ares_metrics.c). */
+/** A server's response times, as the channel has measured them (ares_metrics.c). */
 export class ServerPace {
   private samples = 0;
   private total: Milliseconds = 0;
@@ -26,7 +26,7 @@ export class ServerPace {
     this.total += roundTrip;
   }
 
-  /** How long to wait in round `round`, from 0. The source shortens later rounds by chance; the model does not. */
+  /** How long to wait in round `round`, from 0. c-ares shortens later rounds at random; the model does not. */
   timeout(round: number): Milliseconds {
     const average = this.total / this.samples;
     const base =
@@ -41,7 +41,7 @@ interface Slot {
   tries: number;
   sentAt: Milliseconds;
   deadline: Milliseconds;
-  /** Where its answer is awaited: a server's socket, or a stream after TC. */
+  /** The socket on which its answer is expected: a server's socket, or a TCP connection after TC. */
   via: AskSocket | undefined;
   reply?: Reply;
   /** Answered or given up. */
@@ -53,15 +53,15 @@ export interface CaresExchangeOptions {
   readonly clock: Clock;
   readonly inbox: Inbox;
   readonly nameservers: readonly Endpoint[];
-  /** Of each nameserver, by its index; kept by the channel. */
+  /** For each nameserver, by its index; kept by the channel. */
   readonly paces: readonly ServerPace[];
 }
 
 /** The result of a pair. */
 export interface CaresReplies {
-  /** Index 0 is A; error responses too. */
+  /** Index 0 is A; includes error responses. */
   readonly replies: readonly (Reply | undefined)[];
-  /** That of the question that ended last: the search depends on its status. */
+  /** The reply to the question that ended last: the search depends on its status. */
   readonly last: Reply | undefined;
 }
 
@@ -128,7 +128,7 @@ class Exchange {
     for (const slot of waiting) if (slot.deadline <= now) this.sendAgain(slot, undefined);
   }
 
-  /** A server that refuses, or a stream that broke: its questions go on to the next. */
+  /** A server refuses, or a connection broke: its questions go to the next server. */
   private lose(via: AskSocket, waiting: readonly Slot[]): void {
     via.close();
     for (const [server, socket] of this.sockets) if (socket === via) this.sockets.delete(server);

@@ -9,10 +9,11 @@ import type { Client, ClientOptions, Meaning, Walk } from './walk.ts';
 import { type StepResult, WalkLog } from './walk-log.ts';
 
 /**
- * A model of c-ares' `ares_getaddrinfo` (ares_getaddrinfo.c, ares_process.c), which curl and Node's `dns.resolve` are
- * built on: a timeout of two seconds at first, then one derived from the server's response times.
+ * A model of c-ares' `ares_getaddrinfo` (ares_getaddrinfo.c, ares_process.c), which curl and Node's `dns.resolve` use:
+ * a timeout of two seconds at first, then one derived from the server's response times.
  *
- * It is one channel that is used again, so it remembers those times. Its answer cache and cookies are left out.
+ * It models one channel that is used repeatedly, so it remembers those times. The answer cache and cookies of c-ares
+ * are left out.
  */
 export function cares(options: ClientOptions): Client {
   const paces = options.facts.nameservers.map(() => new ServerPace());
@@ -70,7 +71,7 @@ function addressesIn({ replies: [a, aaaa] }: CaresReplies): string[] {
   ];
 }
 
-/** `host_callback`: the status of the question that ended last speaks for the pair. */
+/** `host_callback`: the status of the question that ended last is the status of the pair. */
 function meaningWithout({ last }: CaresReplies): Meaning {
   if (last?.header.rcode === Rcode.NXDOMAIN) return 'no-such-name';
   return last?.header.rcode === Rcode.NOERROR ? 'no-data' : 'failure';

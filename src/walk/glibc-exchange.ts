@@ -6,13 +6,13 @@ import type { Inbox } from './inbox.ts';
 import type { PairQuestion, QuestionPair } from './question-pair.ts';
 import { answersQuestion, isLame, type Reply, readReply } from './reply.ts';
 
-/** G1: RES_TIMEOUT, doubled and shared out from the second nameserver on. */
+/** G1: RES_TIMEOUT; from the second nameserver on it is doubled, and divided by the number of nameservers. */
 const TIMEOUT: Milliseconds = 5_000;
 /** G1: RES_DFLRETRY. */
 const TRIES = 2;
 
 /**
- * How a thread asks pairs: it starts with both at once, and each lost answer moves it to the next mode permanently (G1:
+ * How a thread asks pairs: at first both questions at once; each lost answer moves it to the next mode permanently (G1:
  * `single-request`, `single-request-reopen`).
  */
 export interface GlibcThread {
@@ -25,7 +25,7 @@ export interface GlibcReplies {
   readonly replies: readonly (Reply | undefined)[];
   /** The last RCODE that sent the library to the next nameserver. */
   readonly refusal?: number;
-  /** No nameserver was there at all: the search ends (ECONNREFUSED). */
+  /** No nameserver was reachable: the search ends (ECONNREFUSED). */
   readonly nobodyThere: boolean;
 }
 
@@ -34,7 +34,7 @@ export interface GlibcExchangeOptions {
   readonly clock: Clock;
   readonly inbox: Inbox;
   readonly nameservers: readonly Endpoint[];
-  /** Written when answers are lost. */
+  /** Changed when answers are lost. */
   readonly thread: GlibcThread;
 }
 
@@ -63,7 +63,7 @@ type Replies = readonly (Reply | undefined)[];
 /** One question while a nameserver is asked. */
 interface Slot {
   readonly question: PairQuestion;
-  /** Answered, well or badly: the library waits for the other only. */
+  /** Answered, usefully or not: the library waits only for the other question. */
   done: boolean;
   reply?: Reply;
 }
@@ -87,7 +87,7 @@ class Exchange {
     };
   }
 
-  /** `send_dg`: as often as the mode falls back, each time with the whole timeout (G1). */
+  /** `send_dg`: repeated each time the mode falls back, with the whole timeout again (G1). */
   async askDatagrams(
     nameserver: Endpoint,
     timeout: Milliseconds,
@@ -122,7 +122,7 @@ class Exchange {
     const stream = inbox.tcp(nameserver);
     const replies: (Reply | undefined)[] = [undefined, undefined];
     for (const { octets } of this.pair) stream.send(octets, nameserver);
-    // The library waits as long as TCP does; a model has to end.
+    // The library waits as long as TCP does; a model must end sooner.
     const until = clock.now() + TIMEOUT;
     try {
       while (replies.includes(undefined)) {
@@ -165,9 +165,9 @@ interface RoundOptions {
   readonly reopen: () => AskSocket;
 }
 
-/** One sending of the pair, in one of the three modes. */
+/** One transmission of the pair, in one of the three modes. */
 class Round {
-  /** The RCODE of the last answer that was no use. */
+  /** The RCODE of the last answer that the library could not use. */
   refusal: number | undefined;
   private readonly options: RoundOptions;
   private socket: AskSocket | undefined;
@@ -190,7 +190,7 @@ class Round {
   /**
    * Accepts a reply to one of the pending questions, matched by ID and question (G2); others are ignored.
    *
-   * @returns What the round ends with; `undefined` while it goes on.
+   * @returns How the round ends; `undefined` while it continues.
    */
   take(reply: Reply | undefined): Replies | 'next' | 'truncated' | undefined {
     if (reply === undefined) return undefined;
@@ -226,7 +226,7 @@ function repliesOf(slots: readonly Slot[]): Replies {
   return slots.map(({ reply }) => reply);
 }
 
-/** G2: the next nameserver, or the other family's answer. */
+/** G2: the library asks the next nameserver, or uses the other family's answer. */
 function isRefusal({ header }: Reply): boolean {
   return [Rcode.SERVFAIL, Rcode.NOTIMP, Rcode.REFUSED].some((rcode) => rcode === header.rcode);
 }

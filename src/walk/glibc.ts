@@ -15,7 +15,7 @@ const MAX_NAMESERVERS = 3;
 /**
  * A model of glibc's `getaddrinfo` (resolv/res_query.c, nss_dns/dns-host.c), version 2.26 to 2.40: rules G1 to G6.
  *
- * It is one thread of one process: after a pair has lost an answer, it asks one question after the other (G1).
+ * It models one thread of one process: after a pair has lost an answer, it asks one question after the other (G1).
  */
 export function glibc(options: ClientOptions): Client {
   const thread: GlibcThread = { mode: 'parallel' };
@@ -43,7 +43,7 @@ class Search {
   private readonly thread: GlibcThread;
   private readonly signal: AbortSignal | undefined;
   private readonly log: WalkLog;
-  /** The results of the elements of the list that did not end the search. */
+  /** The results of the search list's candidates that did not end the search. */
   private readonly inList = new Set<Meaning>();
 
   constructor(options: ClientOptions, thread: GlibcThread, signal: AbortSignal | undefined) {
@@ -61,13 +61,13 @@ class Search {
     const asIsFirst = order[0]?.suffix === undefined;
     const first = await this.askEach(asIsFirst ? asIs : list);
     if (first.end === 'search') return this.end(first);
-    // A timeout ends the list, but the name as it is is still tried.
+    // A timeout ends the list, but the name without a suffix is still tried.
     const second = await this.askEach(asIsFirst ? list : asIs);
     if (second.end === 'search') return this.end(second);
-    return this.log.end(outcomeOf(asIsFirst ? first.meaning : this.listWordOr(second.meaning)));
+    return this.log.end(outcomeOf(asIsFirst ? first.meaning : this.resultOfListOr(second.meaning)));
   }
 
-  /** @returns The query that ended the search or the list; else the last. */
+  /** @returns The query that ended the search or the list; else the last one. */
   private async askEach(candidates: readonly Candidate[]): Promise<Query> {
     let query = NOTHING_ASKED;
     for (const candidate of candidates) {
@@ -83,8 +83,11 @@ class Search {
     return this.log.end(outcomeOf(meaning));
   }
 
-  /** Which result is reported when the list came first: its NODATA, its SERVFAIL, else that of the name as it is. */
-  private listWordOr(last: Meaning): Meaning {
+  /**
+   * The reported result if the list came first: NODATA from the list, SERVFAIL from the list, else the result of the
+   * name without a suffix.
+   */
+  private resultOfListOr(last: Meaning): Meaning {
     if (this.inList.has('no-data')) return 'no-data';
     return this.inList.has('failure') ? 'failure' : last;
   }
@@ -116,13 +119,13 @@ function judge({ replies, refusal, nobodyThere }: GlibcReplies, qname: Name): Re
     return without('failure', refusal === Rcode.SERVFAIL ? undefined : 'list');
   }
   if (given.some(hasRecords)) return taken(replies, qname);
-  // The first RCODE that is an error speaks for the pair.
+  // The first error RCODE is the result of the pair.
   const rcode = given.find(({ header }) => header.rcode !== Rcode.NOERROR)?.header.rcode;
   if (rcode === undefined) return without('no-data');
   return rcode === Rcode.NXDOMAIN ? without('no-such-name') : without('failure', 'list');
 }
 
-/** G5: any record in an answer ends the search, were it only a CNAME; the addresses are looked for afterwards (G6). */
+/** G5: any record in an answer ends the search, even a single CNAME; the addresses are looked for afterwards (G6). */
 function taken([a, aaaa]: GlibcReplies['replies'], qname: Name): Reading {
   const addresses = [
     ...ownedAddresses(a?.answer ?? [], qname, RrType.A),

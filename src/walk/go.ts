@@ -16,8 +16,8 @@ const ATTEMPTS = 2;
 const MAX_NAMESERVERS = 3;
 
 /**
- * A model of Go's own resolver (net/dnsclient_unix.go, `goLookupIPCNAMEOrder`): A and AAAA side by side from sockets of
- * their own, every failure goes on, any address wins.
+ * A model of Go's own resolver (net/dnsclient_unix.go, `goLookupIPCNAMEOrder`): A and AAAA at the same time from
+ * sockets of their own; the search continues after every failure, and any address ends it.
  */
 export function go(options: ClientOptions): Client {
   return {
@@ -33,7 +33,7 @@ export function go(options: ClientOptions): Client {
         if (meaning === 'addresses') return log.found(addresses);
         if (candidate.suffix === undefined) asIs = meaning;
       }
-      // The error that is reported is that of the name as it was written.
+      // The reported error is that of the name as it was written.
       return log.end(asIs === 'failure' ? 'try-again' : 'not-found');
     },
   };
@@ -63,14 +63,17 @@ async function askBoth(
   };
 }
 
-/** The error of the second family replaces that of the first, unless only the first has one. */
+/** A failure of either family is the result of the pair; without one, a denial is. */
 function meaningWithout(lanes: readonly Lane[]): Meaning {
   if (lanes.at(-1)?.reply === undefined || lanes[0]?.reply === undefined) return 'failure';
   const denied = lanes.some(({ reply }) => reply?.header.rcode === Rcode.NXDOMAIN);
   return denied ? 'no-such-name' : 'no-data';
 }
 
-/** `tryOneName`: an answer that says something about the name ends it; failures go to the next server, then round again. */
+/**
+ * `tryOneName`: an answer that says something about the name ends it; after a failure the next server is asked, for two
+ * rounds.
+ */
 async function askOne(
   question: PairQuestion,
   { facts, clock, transport }: ClientOptions,
@@ -82,7 +85,7 @@ async function askOne(
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       for (const nameserver of nameservers) {
         const reply = await roundTrip(question, nameserver, inbox, () => clock.now() + TIMEOUT);
-        if (reply !== undefined && isWord(reply)) return { reply, queries: inbox.sent };
+        if (reply !== undefined && isConclusive(reply)) return { reply, queries: inbox.sent };
       }
     }
     return { queries: inbox.sent };
@@ -123,7 +126,7 @@ async function replyTo(
 }
 
 /** `checkHeader`: NOERROR that is not a lame referral, or NXDOMAIN. */
-function isWord(reply: Reply): boolean {
+function isConclusive(reply: Reply): boolean {
   const { rcode } = reply.header;
   return rcode === Rcode.NXDOMAIN || (rcode === Rcode.NOERROR && !isLame(reply));
 }

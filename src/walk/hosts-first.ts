@@ -5,7 +5,7 @@ import { addressText } from '../wire/address.ts';
 import { parseName } from '../wire/name.ts';
 import type { Client } from './walk.ts';
 
-/** What a libc knows of a name before it asks a server: its addresses, or `undefined`. */
+/** The addresses that a libc knows for a name before it asks a server, or `undefined`. */
 export type KnownAddresses = (name: string) => readonly string[] | undefined;
 
 const HOSTS = '/etc/hosts';
@@ -19,8 +19,8 @@ const HOSTS = '/etc/hosts';
 export const knownHere: KnownAddresses = (name) => knownIn(name, readHere());
 
 /**
- * What a hosts file has for a name, looked up as libc does: as it is written, without the search list, so that a name
- * with a final dot is never found. Either family is enough. An address is its own result.
+ * The addresses of a name in a hosts file, looked up as libc does: as it is written, without the search list, so that a
+ * name with a final dot is never found. One family is enough. An address is its own result.
  *
  * @throws {WireError} If `name` is not a domain name.
  */
@@ -30,7 +30,7 @@ export function knownIn(name: string, hosts: string): readonly string[] | undefi
   return parseHostsFile(hosts).get(parseName(name))?.map(addressText);
 }
 
-/** A client that looks at the hosts file before each walk, as every libc does. */
+/** A client that reads the hosts file before each walk, as every libc does. */
 export function hostsFirst(client: Client, known: KnownAddresses): Client {
   return {
     name: client.name,
@@ -42,7 +42,7 @@ export function hostsFirst(client: Client, known: KnownAddresses): Client {
   };
 }
 
-/** Without a file nothing is known, as in libc. */
+/** Without a file no name is known, as in libc. */
 function readHere(): string {
   try {
     return readFileSync(HOSTS, 'utf8');

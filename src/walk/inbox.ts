@@ -5,16 +5,16 @@ import type { AskSocket, AskTransport, SocketListener } from './ask-socket.ts';
 /** An event at one of an inbox's sockets. */
 export interface Arrival {
   readonly via: AskSocket;
-  /** Absent where the socket was closed from the other side. */
+  /** Absent if the peer closed the socket. */
   readonly message?: { readonly octets: Uint8Array; readonly from: Endpoint };
 }
 
 /**
- * The sockets of one exchange and their events: `poll()` for the models, so that each can be compared with the C loop
- * that it follows.
+ * The sockets of one exchange and their events: the models' `poll()`, so that each model can be compared with the C
+ * loop that it follows.
  */
 export class Inbox {
-  /** How many messages went out through its sockets. */
+  /** How many messages were sent through its sockets. */
   sent = 0;
   private readonly clock: Clock;
   private readonly transport: AskTransport;
@@ -40,7 +40,7 @@ export class Inbox {
   /**
    * The next event, or `undefined` once the clock reads `until`. One caller at a time.
    *
-   * An event that has happened already is returned whatever the time, as by `poll()`.
+   * An event that has already happened is returned whatever the time is, as by `poll()`.
    *
    * @throws The signal's reason, when the walk is aborted.
    */

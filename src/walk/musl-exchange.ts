@@ -6,13 +6,13 @@ import type { Arrival, Inbox } from './inbox.ts';
 import type { PairQuestion, QuestionPair } from './question-pair.ts';
 import { type Reply, readReply } from './reply.ts';
 
-/** M1: for everything, not for each try. */
+/** M1: for the whole exchange, not for each attempt. */
 const TIMEOUT: Milliseconds = 5_000;
 /** M1: two attempts share the timeout. */
 const RETRY_INTERVAL: Milliseconds = 2_500;
 /** M4: immediate resends after SERVFAIL, for each question and round. */
 const SERVFAIL_RETRIES = 2;
-/** M7: what fits the buffer of a release without TCP. */
+/** M7: the size of the buffer in a release without TCP. */
 const UDP_OCTETS = 512;
 
 /** The state of a question that has no answer yet. It is not resent while it has an open TCP connection. */
@@ -118,7 +118,7 @@ class Exchange {
     slot.stream.send(slot.question.octets, peer);
   }
 
-  /** A stream that breaks, or an RCODE that is not accepted, ends the whole exchange. */
+  /** A broken connection, or an RCODE that is not accepted, ends the whole exchange. */
   private takeFromStream(via: AskSocket, octets: Uint8Array | undefined): void {
     const slot = this.slots.find(({ stream }) => stream === via);
     if (slot === undefined || slot.reply !== undefined) return;
@@ -129,7 +129,7 @@ class Exchange {
   }
 }
 
-/** M4: SERVFAIL is asked again, everything else is ignored until the time is over. */
+/** M4: after SERVFAIL the question is asked again; other errors are ignored until the time is over. */
 function isAccepted({ header }: Reply): boolean {
   return header.rcode === Rcode.NOERROR || header.rcode === Rcode.NXDOMAIN;
 }

@@ -9,8 +9,8 @@ import type { Client, ClientOptions, Meaning } from './walk.ts';
 import { type StepResult, WalkLog } from './walk-log.ts';
 
 /**
- * The releases between which lookups changed: 1.2.0 stands for all before 1.2.1 (Alpine 3.12 and older), 1.2.3 for 1.2.1
- * to 1.2.3 (to Alpine 3.17, Debian 12), 1.2.5 for 1.2.4 and newer.
+ * The releases between which lookups changed: 1.2.0 stands for all before 1.2.1 (Alpine 3.12 and older), 1.2.3 for
+ * 1.2.1 to 1.2.3 (until Alpine 3.17 and Debian 12), 1.2.5 for 1.2.4 and newer.
  */
 export type MuslVersion = '1.2.0' | '1.2.3' | '1.2.5';
 
@@ -49,7 +49,7 @@ export function musl(options: ClientOptions, version: MuslVersion): Client {
           askPair(candidate.name, options, rules, signal),
         );
         if (meaning === 'addresses') return log.found(addresses);
-        // M6: only a denial moves the search on.
+        // M6: the search continues only after a denial.
         if (meaning !== 'no-such-name') {
           return log.end(meaning === 'failure' ? 'try-again' : 'not-found');
         }
@@ -82,7 +82,7 @@ async function askPair(
 
 type Reading = Pick<StepResult, 'meaning' | 'addresses'>;
 
-/** M5, since 1.2.1: the first of A and AAAA that is not NOERROR decides, whatever the other returned. */
+/** M5, since 1.2.1: the first of A and AAAA that is not NOERROR decides, whatever the other one is. */
 function newMeaning(replies: readonly (Reply | undefined)[]): Reading {
   for (const reply of replies) {
     if (reply === undefined) return without('failure');
@@ -96,7 +96,7 @@ function newMeaning(replies: readonly (Reply | undefined)[]): Reading {
   return addressesOr(addresses, 'no-data');
 }
 
-/** M5, to 1.2.0: any address wins, of whatever family and from whichever answer; else A decides. */
+/** M5, until 1.2.0: any address is enough, of either family and from either answer; without one, A decides. */
 function oldMeaning(replies: readonly (Reply | undefined)[]): Reading {
   const answers = replies.map((reply) => reply?.answer ?? []);
   const addresses = [RrType.A, RrType.AAAA].flatMap((qtype) => addressesOf(answers.flat(), qtype));

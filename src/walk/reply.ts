@@ -3,10 +3,10 @@ import { type Question, type ReadQuestion, readQuestion } from '../wire/question
 import { type Rr, readRecord, spanRecord } from '../wire/record.ts';
 import { WireError } from '../wire/wire-error.ts';
 
-/** An answer as far as any client library looks at it. */
+/** The parts of an answer that any client library reads. */
 export interface Reply {
   readonly header: Header;
-  /** Absent if there is none that can be read. */
+  /** Absent if it cannot be read. */
   readonly question?: Question;
   readonly truncated: boolean;
   /** The answer section up to the first record that is malformed or cut off: the records before it are used (M7). */

@@ -1,19 +1,19 @@
 import { fitsWire, joinNames, type Name, parseName } from '../wire/name.ts';
 import type { ResolverFacts } from './walk.ts';
 
-/** A name to ask for, and the element of the search list that it was made with; none for the name as it is. */
+/** A name to ask for, with the element of the search list that it was made with; without one for the name as it is. */
 export interface Candidate {
   readonly name: Name;
   readonly suffix?: Name;
 }
 
-/** How a library departs from the others in the order of its candidates. */
+/** How a library's order of candidates differs from that of the others. */
 export interface OrderRules {
   /**
    * How a name with `ndots` dots or more is asked: only as it is (M2), or first as it is and then with the list (G5).
    */
   readonly enoughDots: 'as-is-only' | 'as-is-first';
-  /** Whether the root in the search list makes no name and ends the lookup, as in musl before 1.2.4 (M7). */
+  /** Whether the root in the search list adds no name and ends the lookup, as in musl before 1.2.4 (M7). */
   readonly rootEnds?: boolean;
 }
 

@@ -10,7 +10,7 @@ export const socketTransport: AskTransport = {
   tcp: openStream,
 };
 
-/** An unconnected socket, bound at the first send, when the family of its peers is known: musl's (M3). */
+/** An unconnected socket, as musl uses (M3). It is bound at the first send, when the family of its peers is known. */
 function unconnected(listener: SocketListener): AskSocket {
   let socket: AskSocket | undefined;
   return {
@@ -29,13 +29,13 @@ function connected(listener: SocketListener, peer: Endpoint): AskSocket {
 function datagramSocket(listener: SocketListener, peer: Endpoint, connect: boolean): AskSocket {
   const socket = createSocket({
     type: isIPv6(peer.address) ? 'udp6' : 'udp4',
-    // Addresses are literal: going through the libc's resolver would ask the servers that are being looked at.
+    // Addresses are literal: the libc's resolver would ask the very servers that are examined here.
     lookup: (address, _options, done) => done(null, address, isIPv6(address) ? 6 : 4),
   });
   let open = true;
   const ready = Promise.withResolvers<void>();
   let lost = false;
-  // A refusal shows at the socket or at the next send, and often at both.
+  // A refusal is reported on the socket or by the next send, and often by both.
   const onLost = () => {
     if (open && !lost) listener.onClosed();
     lost = true;
@@ -73,7 +73,7 @@ function openStream(listener: SocketListener, peer: Endpoint): AskSocket {
   connection.on('data', (chunk: Uint8Array) => {
     for (const octets of deframer.push(chunk)) if (open) listener.onMessage(octets, peer);
   });
-  // 'close' follows every error and the peer's end; the error itself says nothing that a client would act on.
+  // 'close' follows every error and the peer's end; a client does not need the error itself.
   connection.on('error', () => {});
   connection.on('end', () => connection.destroy());
   connection.on('close', () => {

@@ -10,13 +10,13 @@ export type NoteSource = (qname: string, qtype: number, source: string) => void;
 
 const OPT_OCTETS = 11;
 const OPT_TYPE = 41;
-/** RFC 1035 §4.2.1: what a client without EDNS takes, so that replies are cut where its own would be (L4). */
+/** RFC 1035 §4.2.1: what a client without EDNS takes. Replies must be cut where its own would be (L4). */
 const PLAIN_UDP_OCTETS = 512;
 
 /**
- * Asks sidestub beside each question where its answer comes from.
+ * Asks sidestub with each question where its answer comes from.
  *
- * The models above see their own questions and the answers to them; only the OPT record is more than they sent.
+ * The models see only their own questions and answers; the OPT record is added and removed here.
  */
 export function tellingTransport(transport: AskTransport, note: NoteSource): AskTransport {
   const listening = (listener: SocketListener): SocketListener => ({
@@ -69,7 +69,7 @@ function noteSource(reply: Uint8Array, note: NoteSource): void {
     const source = readEde(reply, opt, SOURCE_INFO);
     if (source !== undefined) note(question.qname, question.qtype, source);
   } catch (error) {
-    // What cannot be read says nothing; the models judge the reply themselves.
+    // An unreadable reply names no source; the models judge it themselves.
     if (!(error instanceof WireError)) throw error;
   }
 }

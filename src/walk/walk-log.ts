@@ -3,7 +3,7 @@ import type { Reply } from './reply.ts';
 import type { Candidate } from './search-order.ts';
 import type { Meaning, Outcome, Step, Walk } from './walk.ts';
 
-/** What a model found out about one candidate. */
+/** The result of one candidate in a model. */
 export interface StepResult {
   /** Index 0 is A; absent where no answer was accepted. */
   readonly replies: readonly (Reply | undefined)[];
@@ -12,7 +12,7 @@ export interface StepResult {
   readonly queries: number;
 }
 
-/** Writes a walk down, step by step, with times that count from its start. */
+/** Records a walk, step by step, with times that count from its start. */
 export class WalkLog {
   private readonly clock: Clock;
   private readonly start: Milliseconds;
@@ -23,7 +23,7 @@ export class WalkLog {
     this.start = clock.now();
   }
 
-  /** Runs a step, and notes its result. @param take - Asks for one candidate. */
+  /** Runs a step and records its result. @param take - Asks for one candidate. */
   async step<R extends StepResult>(candidate: Candidate, take: () => Promise<R>): Promise<R> {
     const started = this.elapsed;
     const result = await take();

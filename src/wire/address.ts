@@ -13,7 +13,7 @@ export function addressOctets(text: string): Uint8Array {
   const [address = ''] = text.split('%');
   if (isIPv4(address)) return Uint8Array.from(address.split('.'), Number);
   const [head = '', tail = ''] = withoutDots(address).split('::');
-  // The zeros between them are there already.
+  // The groups between them are zero already.
   const octets = new Uint8Array(2 * IPV6_GROUPS);
   groupsOf(head).forEach((group, index) => {
     putUint16(octets, 2 * index, group);
@@ -48,7 +48,7 @@ function withoutDots(address: string): string {
   return `${head}${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
 }
 
-/** RFC 5952 §4.2.3: the longest run of zero groups, the first where two are as long. */
+/** RFC 5952 §4.2.3: the longest run of zero groups; the first of two equal ones. */
 function longestZeros(groups: readonly number[]): { start: number; length: number } {
   let best = { start: 0, length: 0 };
   let start = 0;

@@ -2,7 +2,10 @@ import { EdeCode } from './codes.ts';
 import { putUint16, uint16 } from './header.ts';
 import { WireError } from './wire-error.ts';
 
-/** RFC 9715 §3.2 and DNS Flag Day 2020: what passes every path unfragmented; asked for upstream and offered to clients (L4, U4). */
+/**
+ * RFC 9715 §3.2 and DNS Flag Day 2020: a size that passes every path without fragments; asked for upstream and offered
+ * to clients (L4, U4).
+ */
 export const EDNS_UDP_OCTETS = 1232;
 
 /** RFC 6891 §6.1.3: DO, in the second half of the OPT TTL. */
@@ -12,21 +15,20 @@ const OPT_TYPE = 41;
 const EDE_OPTION = 15;
 
 /**
- * RFC 6891 §9: of the options for local use. Empty, it asks the daemon where the answer comes from, which says so in an
- * EDE of {@link SOURCE_INFO}; `sidestub explain` sends it.
+ * An option code from RFC 6891 §9's range for local use. `sidestub explain` sends it empty, to ask the daemon for the
+ * source of an answer; the daemon says it in an EDE with {@link SOURCE_INFO}.
  */
 export const SOURCE_OPTION = 65_310;
-/** RFC 8914 §5.2: of the INFO-CODEs for private use. */
+/** An INFO-CODE from RFC 8914 §5.2's range for private use. */
 export const SOURCE_INFO = 49_310;
 
 /**
- * An option code from RFC 6891 §9's range for local use. Empty, it marks a query that a sidestub sends for a proof of
- * its own and not for a client's walk: another sidestub then answers with upstream's own RCODE (N7). It is valid for
- * one hop.
+ * An option code from RFC 6891 §9's range for local use. Empty, it marks a query that a sidestub sends for a proof and
+ * not for a client. Another sidestub then answers with upstream's own RCODE (N7). It is valid for one hop.
  */
 export const PROBE_OPTION = 65_311;
 
-/** What an OPT record says. Its options are not kept: none is forwarded (U4). */
+/** The contents of an OPT record. Its options are not kept, since none is forwarded (U4). */
 export interface Edns {
   /** The sender's UDP payload size, at least 512 (RFC 6891 §6.2.3). */
   readonly udpOctets: number;
@@ -40,7 +42,7 @@ export interface Edns {
   readonly isProbe?: true;
   /** Whether {@link NODATA_DENIED} is there. */
   readonly nodataDenied?: true;
-  /** Whether an EDE says that the server had no answer from those it asked (RFC 8914 §4.23, §4.24). */
+  /** Whether an EDE says that the server got no answer from the servers that it asked (RFC 8914 §4.23, §4.24). */
   readonly unreached?: true;
   /** Whether its text says that a sidestub could not send the question, see {@link undelivered}. */
   readonly undelivered?: true;
@@ -100,7 +102,7 @@ export function readOpt(
   };
 }
 
-/** What an option says that we understand; most have none. */
+/** The meaning of an option, if we understand it; most have none here. */
 function readOption(octets: Uint8Array, at: number, end: number): Partial<Edns> | undefined {
   switch (uint16(octets, at)) {
     case SOURCE_OPTION:

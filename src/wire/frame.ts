@@ -15,24 +15,24 @@ export function frame(message: Uint8Array): Uint8Array {
   return framed;
 }
 
-/** What a message gets room for at first: nearly every query and most answers fit. */
+/** The room that a message gets at first: nearly every query and most answers fit. */
 const FIRST_ROOM = 512;
 
 /**
- * Cuts a stream into messages, however its octets arrive: a prefix may come one octet at a time (RFC 7766 §8).
+ * Cuts a stream into messages, however its octets arrive: a length prefix may arrive one octet at a time (RFC 7766 §8).
  *
  * Holds at most one incomplete message, in a buffer of at most twice its received octets or 512: ten thousand
- * connections that each announce 65,535 octets and send none cost next to nothing (S1).
+ * connections that each announce 65,535 octets and send none cost almost nothing (S1).
  */
 export class Deframer {
-  /** What has come of the length prefix; -1 while neither octet has. */
+  /** The first octet of the length prefix, if only that has arrived; else -1. */
   private firstOctet = -1;
-  /** What the prefix announced; -1 while it has not come. */
+  /** The length from the prefix; -1 until the prefix has arrived. */
   private length = -1;
   private room = new Uint8Array(0);
   private filled = 0;
 
-  /** Whether a message has begun and is not whole: what a slow sender keeps open. */
+  /** Whether a message has begun and is incomplete, as a slow sender keeps it. */
   get pending(): boolean {
     return this.firstOctet !== -1 || this.length !== -1;
   }
@@ -48,7 +48,7 @@ export class Deframer {
       if (this.length === -1) {
         this.readPrefix(chunk[at] ?? 0);
         at++;
-        // An empty message is whole at once, and answers to nothing: the reader rejects it.
+        // An empty message is complete at once, and the reader rejects it.
         if (this.length === -1) continue;
       }
       at = this.fill(chunk, at);
@@ -81,7 +81,7 @@ export class Deframer {
 
   private grow(needed: number): void {
     if (needed <= this.room.length) return;
-    // The last step ends at the announced length, so that a whole message fills its room exactly.
+    // The last step ends at the announced length, so that a complete message fills its room exactly.
     const larger = new Uint8Array(Math.min(this.length, Math.max(needed, 2 * this.room.length)));
     larger.set(this.room.subarray(0, this.filled));
     this.room = larger;

@@ -3,10 +3,10 @@ import { HEADER_OCTETS, putUint16, putUint32 } from './header.ts';
 import { sameName } from './name.ts';
 import type { Rr, Seconds } from './record.ts';
 
-/** A writer's position, to return to. */
+/** A position of the writer, to which it can return. */
 export type Mark = number;
 
-/** The header fields; the counts are up to the caller. */
+/** The fields of the header; the caller counts the records, without the OPT. */
 export interface HeaderFields {
   readonly id: number;
   readonly flags: number;
@@ -16,7 +16,7 @@ export interface HeaderFields {
 }
 
 /**
- * Writes one message into a buffer of fixed size, with names compressed, and never past its end: work and memory are
+ * Writes one message into a buffer of fixed size, with compressed names, and never past its end: work and memory are
  * bounded by what may be sent, not by what a message claims to hold.
  */
 export class MessageWriter {
@@ -34,8 +34,9 @@ export class MessageWriter {
    */
   constructor(question: Uint8Array, room: number, largest: number) {
     this.room = room;
-    // A record is written before it is known whether compression makes it fit. Not zeroed: every octet up to `at` is
-    // written. Of its own slab: a reply that is kept must not keep its neighbours.
+    // A record is written before it is known whether compression makes it fit. The buffer is not zeroed, since every
+    // octet up to `at` is written. It is not from Node's shared pool: a reply that is kept must not keep others in
+    // memory.
     this.octets = Buffer.allocUnsafeSlow(Math.max(room, HEADER_OCTETS + question.length) + largest);
     this.qname = question.subarray(0, question.length - 4);
     this.rememberSuffixes(this.qname, this.qname.length - 1, this.at);
@@ -49,9 +50,9 @@ export class MessageWriter {
   /**
    * Writes `records` up to the first that does not fit.
    *
-   * After one that did not fit, only {@link finish} may follow: names would point into removed octets.
+   * After one that did not fit, only {@link finish} may follow: later names would point into removed octets.
    *
-   * @param age - Subtracted from each TTL, which never falls below 0 nor grows (C2).
+   * @param age - Subtracted from each TTL, which never falls below 0 and never grows (C2).
    * @returns How many fit.
    */
   section(records: readonly Rr[], age: Seconds): number {
@@ -68,12 +69,12 @@ export class MessageWriter {
     return fit;
   }
 
-  /** Takes back everything behind `mark`; then only {@link finish} may follow. */
+  /** Removes everything after `mark`; then only {@link finish} may follow. */
   rewind(mark: Mark): void {
     this.at = mark;
   }
 
-  /** The message, with `opt` as its last record. The writer is used up. */
+  /** Completes the message with `opt` as its last record. The writer cannot be used again. */
   finish(header: HeaderFields, opt: Uint8Array): Uint8Array {
     putUint16(this.octets, 0, header.id);
     putUint16(this.octets, 2, header.flags);
@@ -98,7 +99,7 @@ export class MessageWriter {
     putUint16(this.octets, rdataAt - 2, this.at - rdataAt);
   }
 
-  /** The QNAME as owner is always written as a pointer to the question, so that it has the client's case. */
+  /** An owner equal to the QNAME is always written as a pointer to the question, so that it has the client's case. */
   private owner(name: Uint8Array): void {
     if (name.length > 1 && sameName(name, this.qname)) this.pointer(HEADER_OCTETS);
     else this.name(name);
@@ -137,7 +138,7 @@ export class MessageWriter {
     this.copy(name);
   }
 
-  /** Notes the suffixes of `name` that start before `until`, `name` standing at `base`. */
+  /** Remembers the suffixes of `name` that start before `until`; the name was written at `base`. */
   private rememberSuffixes(
     name: Uint8Array,
     until: number,

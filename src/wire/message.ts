@@ -12,31 +12,32 @@ export interface Message {
   /** AA as the upstream set it. */
   readonly authoritative: boolean;
   /**
-   * Set when upstream said that the message is incomplete (TC) and nothing better arrived: never cached, and TC for the
-   * client.
+   * Set if upstream said that the message is incomplete (TC) and nothing better arrived. It is never cached, and the
+   * client gets TC.
    */
   readonly truncated?: boolean;
   /**
-   * Set when another sidestub says that it denies a name that exists without addresses, so that a search goes on (N7).
+   * Set if the message is from another sidestub that changed a NODATA to NXDOMAIN: the name exists without addresses,
+   * and the denial only lets the client's search continue (N7).
    */
   readonly nodataDenied?: true;
-  /** Whether the server says that it had no answer from those it asked (F5). */
+  /** Whether the server says that it got no answer from the servers that it asked (F5). */
   readonly unreached?: true;
-  /** Set when another sidestub says that the question did not reach those it asked (F5). */
+  /** Set if another sidestub says that the question did not reach the servers that it asked (F5). */
   readonly undelivered?: true;
-  /** Set where the addresses stood under another name than was asked for: for clients, and no proof of anything (C1). */
+  /** Set if the addresses had another owner name than was asked for: clients get them, but they prove nothing (C1). */
   readonly otherOwner?: true;
-  /** Set when this is the intact part of a damaged reply: never cached, and no proof of anything (U3). */
+  /** Set if this is the intact part of a damaged reply: it is never cached and proves nothing (U3). */
   readonly partial?: true;
-  /** AD as the upstream set it; believed only from an upstream that is trusted (reliability: KeyTrap). */
+  /** AD as the upstream set it. It reaches a client only if the upstream is trusted (reliability: KeyTrap). */
   readonly authenticData: boolean;
   readonly answer: readonly Rr[];
   readonly authority: readonly Rr[];
-  /** Never holds an OPT or a TSIG: those belong to one hop. */
+  /** Never holds an OPT or a TSIG, which belong to one hop. */
   readonly additional: readonly Rr[];
 }
 
-/** Whether upstream sent or meant more than this: it is not cached, and proves nothing (U3, U4). */
+/** Whether a part of the answer is missing: such a message is not cached, and proves nothing (U3, U4). */
 export function isUnfinished({ truncated, partial }: Message): boolean {
   return truncated === true || partial === true;
 }
@@ -51,8 +52,8 @@ export interface Response {
 }
 
 /**
- * How many records one message may claim: 64 KiB hold no more than 5,957 of the smallest (11 octets), and an honest
- * answer never comes near. Past it the message is refused before any record is copied.
+ * How many records one message may claim. 64 KiB hold no more than 5,957 of the smallest (11 octets), and no ordinary
+ * answer has nearly as many. A message that claims more is refused before any record is copied.
  */
 const MAX_RECORDS = 2_000;
 
@@ -60,7 +61,7 @@ const MAX_RECORDS = 2_000;
 const HOP_BY_HOP: ReadonlySet<number> = new Set([RrType.OPT, RrType.TSIG]);
 
 /**
- * Reads a response, every octet of it that a section count claims.
+ * Reads a response with all records that its section counts claim.
  *
  * @param octets - A whole message; no part of it is kept.
  * @param known - Its question, if it has been read already.
@@ -75,7 +76,7 @@ export function readResponse(octets: Uint8Array, known?: ReadQuestion): Response
   const spans = spanSections(octets, header, question?.end ?? HEADER_OCTETS);
   const edns = readEdns(octets, spans.additional);
   for (const span of [...spans.answer, ...spans.authority]) {
-    // RFC 6891 §6.1.1. Copied to a client, it would be an OPT that the client never asked for.
+    // RFC 6891 §6.1.1. If it was copied to a client, the client would get an OPT that it did not ask for.
     if (span.type === RrType.OPT) throw new WireError(`OPT at ${span.start} outside additional`);
   }
   const read = (span: RrSpan) => readRecord(octets, span);

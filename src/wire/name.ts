@@ -1,22 +1,22 @@
 import { WireError } from './wire-error.ts';
 
 /**
- * An absolute name in canonical form, made so that plain string operations are right.
+ * An absolute name in canonical form, so that plain string operations are correct.
  *
- * Lower case (RFC 4343 §3), ends in a dot, the root is `.`; every octet outside `!`..`~`, and a dot or a backslash
- * inside a label, is written `\DDD`: so a dot always separates labels, and equal names are equal strings.
+ * It is in lower case (RFC 4343 §3) and ends in a dot; the root is `.`. Every octet outside `!`..`~`, and a dot or a
+ * backslash inside a label, is written `\DDD`. So a dot always separates labels, and equal names are equal strings.
  */
 export type Name = string;
 
-/** RFC 1035 §3.1: the whole name with its length octets and the root. */
+/** RFC 1035 §3.1: the length of a whole name with its length octets and the root. */
 export const MAX_NAME_OCTETS = 255;
 /** RFC 1035 §2.3.4. */
 export const MAX_LABEL_OCTETS = 63;
 /** RFC 1035 §4.1.4: the two top bits of a length octet that is a pointer. */
 const POINTER = 0xc0;
 /**
- * RFC 1035 §2.3.4: 255 octets hold no more labels, so a name that follows more pointers has some that lead to nothing
- * but a pointer. Without a limit each name of a packet full of pointers costs 8,192 steps.
+ * RFC 1035 §2.3.4: 255 octets hold no more labels, so a name with more pointers has some that lead directly to another
+ * pointer. Without a limit, each name of a packet full of pointers would cost 8,192 steps.
  */
 const MAX_POINTERS = 127;
 
@@ -24,10 +24,10 @@ const MAX_POINTERS = 127;
 const scratch = new Uint8Array(MAX_NAME_OCTETS);
 
 /**
- * Finds where the name that starts at `offset` ends, without decoding it.
+ * Finds the end of the name that starts at `offset`, without decoding it.
  *
- * A compression pointer ends a name, so it is stepped over and never followed: the walk visits each octet at most once,
- * whatever the packet says.
+ * A compression pointer ends a name, so it is never followed: the loop visits each octet at most once, whatever the
+ * packet contains.
  *
  * @param octets - A whole DNS message; offsets count from its first octet.
  * @throws {WireError} If the name runs past the message, is longer than 255 octets, or has a reserved label type.
@@ -49,8 +49,8 @@ export function skipName(octets: Uint8Array, offset: number): number {
 /**
  * The name that starts at `offset`, as wire octets without compression; case is kept.
  *
- * Pointers must lead strictly backwards, each before the part that holds it, so that no packet makes this loop
- * (RFC 9267 §2); and there may be only {@link MAX_POINTERS}, so that no packet makes this slow.
+ * Pointers must lead strictly backwards, each to before the part that contains it, so that no packet causes an endless
+ * loop (RFC 9267 §2). There may be only {@link MAX_POINTERS}, so that no packet causes a slow one.
  *
  * @throws {WireError} As {@link skipName}, for a pointer that does not lead backwards, and for too many of them.
  */
@@ -65,7 +65,7 @@ export function readName(octets: Uint8Array, offset: number): Uint8Array {
       if (written + end - at >= MAX_NAME_OCTETS) {
         throw new WireError(`name at ${offset} is longer than ${MAX_NAME_OCTETS} octets`);
       }
-      // Octet by octet: labels are short, and a view of each would cost more than the copy.
+      // Octet by octet: labels are short, and creating a view of each would cost more than the copy.
       while (at < end) scratch[written++] = octets[at++] ?? 0;
     }
     if (octets[at] === 0) {
@@ -78,13 +78,13 @@ export function readName(octets: Uint8Array, offset: number): Uint8Array {
 }
 
 /**
- * Whether two names in wire octets are equal, ASCII letters without their case and every other octet exactly.
+ * Whether two names in wire octets are equal, ignoring the case of ASCII letters.
  *
  * @see RFC 4343 §3
  */
 export function sameName(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
-  // Length octets are at most 63, below every letter, so folding leaves them alone.
+  // Length octets are at most 63, below every letter, so folding does not change them.
   for (let i = 0; i < a.length; i++) if (fold(a[i] ?? 0) !== fold(b[i] ?? 0)) return false;
   return true;
 }
@@ -92,7 +92,7 @@ export function sameName(a: Uint8Array, b: Uint8Array): boolean {
 /**
  * The canonical form of a name in wire octets.
  *
- * @param octets - Holds an uncompressed name at `offset`, as {@link readName} gives it.
+ * @param octets - Has an uncompressed name at `offset`, as {@link readName} returns it.
  */
 export function canonicalName(octets: Uint8Array, offset = 0): Name {
   let written = 0;
@@ -126,7 +126,7 @@ function writeLabel(octets: Uint8Array, from: number, to: number, start: number)
  */
 export function encodeName(text: string): Uint8Array {
   if (text === '.') return Uint8Array.of(0);
-  // Each octet as a character; ASCII, so nearly every name, is that already.
+  // If each octet is a character, as in nearly every name, the text needs no conversion.
   const isAscii = Buffer.byteLength(text) === text.length;
   const source = isAscii ? text : Buffer.from(text).toString('latin1');
   let lengthAt = 0;
@@ -220,7 +220,7 @@ function escapeOf(octet: number): string {
   return `\\${String(octet).padStart(3, '0')}`;
 }
 
-/** Where {@link canonicalName} writes: put together from characters a name would leave forty strings behind. */
+/** The buffer of {@link canonicalName}: joining characters would create some forty strings for a name. */
 const text = Buffer.alloc(4 * MAX_NAME_OCTETS);
 
 function endOfPointer(octets: Uint8Array, at: number): number {
@@ -237,7 +237,7 @@ function followPointer(octets: Uint8Array, at: number, partStart: number): numbe
   return target;
 }
 
-/** Neither the root nor a pointer. Whether it is a label at all {@link endOfLabel} says. */
+/** Whether the octet is neither the root nor a pointer. {@link endOfLabel} checks that it is a valid label. */
 function isLabel(length: number | undefined): boolean {
   return length === undefined || (length !== 0 && length < POINTER);
 }
@@ -251,7 +251,10 @@ function endOfLabel(octets: Uint8Array, at: number): number {
   return end;
 }
 
-/** Writes the length of the label between its length octet and `end`. Past what a name may have it is not there. */
+/**
+ * Writes the length of the label between its length octet and `end`. In a name that is too long, the octet may be past
+ * the buffer, and nothing is written.
+ */
 function closeLabel(lengthAt: number, end: number, text: string): void {
   const length = end - lengthAt - 1;
   if (length === 0) throw new WireError(`empty label in name: ${text}`);
@@ -268,7 +271,7 @@ function readEscape(source: string, at: number, text: string): { octet: number; 
     return { octet, last: at + 3 };
   }
   const octet = source.charCodeAt(at + 1);
-  // A digit begins \DDD and nothing else (RFC 1035 §5.1).
+  // A digit begins `\DDD` and no other escape (RFC 1035 §5.1).
   if (Number.isNaN(octet) || (octet >= 0x30 && octet <= 0x39)) {
     throw new WireError(`escape cut off in name: ${text}`);
   }

@@ -6,25 +6,25 @@ import type { ReadQuestion } from './question.ts';
 import { type Rr, readRecord, spanRecord } from './record.ts';
 import { WireError } from './wire-error.ts';
 
-/** What can be believed of a damaged response. */
+/** The part of a damaged response that can be used. */
 export interface PartialResponse {
-  /** Only the intact records of the answer section; marked as `partial` unless that is all of the answer. */
+  /** Only the intact records of the answer section; marked as `partial` unless the whole answer is intact. */
   readonly message: Message;
-  /** Nothing of the answer is missing: the damage lies behind it. */
+  /** Whether no answer record is missing: the damage is after the answer section. */
   readonly isAnswerWhole: boolean;
 }
 
-/** As in a whole message: more is an attack. */
+/** The same as for an intact message; more records are an attack. */
 const MAX_RECORDS = 2_000;
 
 /**
- * Reads the intact part of a damaged response (U3): a count that is too high, octets cut off.
+ * Reads the intact part of a damaged response (U3): a count that is too high, or octets that are cut off.
  *
  * An answer needs one intact record of QTYPE on QNAME's chain. A denial needs only its RCODE, and proves nothing. An
- * OPT among the answers shows that the sections are not where they should be: then nothing is believed.
+ * OPT in the answer section shows that the sections are not at their places: then nothing is used.
  *
  * @param octets - A message whose header says that it is a response, and whose question is `question`.
- * @returns `undefined` if nothing can be believed.
+ * @returns `undefined` if nothing can be used.
  */
 export function readPartialResponse(
   octets: Uint8Array,
@@ -48,7 +48,7 @@ export function readPartialResponse(
   return { message, isAnswerWhole: isWhole };
 }
 
-/** The answer section up to the damage. */
+/** The records of the answer section before the damage. */
 function wholeRecords(octets: Uint8Array, { ancount }: Header, start: number) {
   const answer: Rr[] = [];
   let at = start;

@@ -11,7 +11,7 @@ export interface Question {
 
 /** A question together with the octets it was asked in. */
 export interface ReadQuestion extends Question {
-  /** QNAME, QTYPE and QCLASS as they stood in the message; a copy, without compression, case kept (L3). */
+  /** QNAME, QTYPE and QCLASS as in the message; a copy, without compression, case kept (L3). */
   readonly octets: Uint8Array;
   /** Where the question ends in the message. */
   readonly end: number;

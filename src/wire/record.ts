@@ -6,15 +6,15 @@ import { WireError } from './wire-error.ts';
 /** A TTL, or an amount to subtract from one. */
 export type Seconds = number;
 
-/** A resource record that is independent of its message: nothing in it points into one. */
+/** A resource record that is independent of its message: none of its names points into one. */
 export interface Rr {
   /** Wire octets, no compression, the sender's case. */
   readonly owner: Uint8Array;
   readonly type: number;
   readonly klass: number;
-  /** Seconds; the top bit set has been read as 0 (RFC 2181 §8). */
+  /** Seconds; a TTL with the top bit set was read as 0 (RFC 2181 §8). */
   readonly ttl: number;
-  /** Names in it are written out, if the type may hold compressed ones (RFC 3597 §4). */
+  /** Names in it are written in full, if the type may have compressed ones (RFC 3597 §4). */
   readonly rdata: Uint8Array;
 }
 
@@ -23,7 +23,7 @@ export interface RrSpan {
   readonly start: number;
   readonly type: number;
   readonly klass: number;
-  /** As on the wire: OPT keeps flags here. */
+  /** As on the wire: in an OPT this holds flags. */
   readonly ttl: number;
   readonly rdataAt: number;
   readonly rdlength: number;
@@ -75,13 +75,13 @@ interface Layout {
 
 const oneName: Layout = { before: 0, strings: 0, names: 1, after: 0 };
 const twoNames: Layout = { ...oneName, names: 2 };
-/** A preference, or the like, and a name. */
+/** A preference or a similar number, and a name. */
 const numberAndName: Layout = { ...oneName, before: 2 };
 
 /**
  * Types whose RDATA holds names. RFC 3597 §4 allows compression for those of RFC 1035 and asks receivers to understand
- * it in the others up to SRV. From KX on it was never allowed, but a pointer that is there anyway has to be resolved:
- * copied into another message it would point at something else.
+ * it in the others up to SRV. From KX on it was never allowed; a pointer that appears anyway has to be resolved, since
+ * in another message it would point at something else.
  */
 const layouts = new Map<number, Layout>([
   [RrType.NS, oneName],
@@ -140,7 +140,7 @@ function readRdata(octets: Uint8Array, span: RrSpan): Uint8Array {
   return concat(parts);
 }
 
-/** Octets left over after the last field are malformed too: clients refuse them. */
+/** Octets after the last field are malformed too: clients refuse them. */
 function checkEnd(span: RrSpan, at: number, after: number | undefined): void {
   const rest = span.end - at;
   if (rest < 0) throw new WireError(`name in RDATA at ${span.rdataAt} runs past it`);

@@ -9,7 +9,7 @@ import { shortenAnswer } from './truncation.ts';
 
 /** How a message is written for one client. */
 export interface RenderOptions {
-  /** Seconds since the message was fresh: taken off each TTL, never below 0. */
+  /** Seconds since the message was fresh: subtracted from each TTL, never below 0. */
   readonly age: number;
   /** The most octets the reply may have. */
   readonly limit: number;
@@ -22,7 +22,10 @@ const PLAIN_UDP_OCTETS = 512;
 /** Over TCP the two-octet length is the limit. */
 export const TCP_OCTETS = 0xffff;
 
-/** How large a UDP reply to this client may be: its own size, but never past what every path carries (L4). */
+/**
+ * How large a UDP reply to this client may be: the size that it asked for, but no more than what every path carries
+ * (L4).
+ */
 export function udpLimit(request: Request): number {
   return Math.min(request.edns?.udpOctets ?? PLAIN_UDP_OCTETS, EDNS_UDP_OCTETS);
 }
@@ -30,8 +33,8 @@ export function udpLimit(request: Request): number {
 /**
  * The octets that answer `request`: its ID, question and flags, RA set (L3), names compressed.
  *
- * What is too large loses the EDE (RFC 8914 §3), then additional records, then authority, then whole RRsets from the end
- * of the answer; only the loss of an answer sets TC (L4, RFC 2181 §9).
+ * From a message that is too large the EDE is removed (RFC 8914 §3), then additional records, then authority, then
+ * whole RRsets from the end of the answer. TC is set only if answer records are missing (L4, RFC 2181 §9).
  */
 export function renderReply(
   request: Request,
@@ -46,13 +49,13 @@ export function renderReply(
   return truncate(request, message, bare, draft.fit);
 }
 
-/** A reply without records: an RCODE of ours to a question that was understood. */
+/** A reply without records: one of our own RCODEs for a question that was understood. */
 export function renderError(request: Request, rcode: number): Uint8Array {
   const options = { age: 0, limit: PLAIN_UDP_OCTETS };
   return write(request, { ...EMPTY, rcode }, options).octets;
 }
 
-/** An empty NOERROR, to build on. */
+/** An empty NOERROR, from which other messages are made. */
 export const EMPTY: Message = {
   rcode: 0,
   authoritative: false,
@@ -62,16 +65,16 @@ export const EMPTY: Message = {
   additional: [],
 };
 
-/** A message as far as it fits. */
+/** As much of a message as fits. */
 interface Draft {
   readonly octets: Uint8Array;
   /** Whether everything is in it, within the limit. */
   readonly whole: boolean;
-  /** How many answer records are. */
+  /** How many answer records fit. */
   readonly fit: number;
 }
 
-/** Writes sections in their order; authority and additional go in whole or not at all. */
+/** Writes the sections in order; authority and additional are written whole or not at all. */
 function write(request: Request, message: Message, options: RenderOptions): Draft {
   const opt = optFor(request, message, options);
   const { header, question } = request;
@@ -98,7 +101,7 @@ function write(request: Request, message: Message, options: RenderOptions): Draf
   return { octets: writer.finish(fields, opt), whole: additional && room >= empty, fit };
 }
 
-/** Shortens the answer until it fits; each round has fewer records than the one before. */
+/** Shortens the answer until it fits; each round has fewer records than the last. */
 function truncate(
   request: Request,
   message: Message,
@@ -131,7 +134,7 @@ function replyFlags(request: Request, message: Message): number {
   const { recursionDesired, checkingDisabled, header, edns } = request;
   // RFC 6840 §5.8: AD goes only to a client that shows that it understands it.
   const wantsAd = (header.flags & Flag.AD) !== 0 || edns?.dnssecOk === true;
-  // Without OPT there is no place for the upper bits, and the lower four alone would be another RCODE.
+  // Without an OPT there is no place for the upper bits, and the lower four alone would be another RCODE.
   const rcode = edns === undefined && message.rcode > 0xf ? Rcode.SERVFAIL : message.rcode & 0xf;
   return (
     Flag.QR |
@@ -148,7 +151,7 @@ function replyFlags(request: Request, message: Message): number {
 /** RFC 1035 §4.1.3: TYPE, CLASS, TTL and RDLENGTH. */
 const RR_FIXED_OCTETS = 10;
 
-/** How many octets the records have with no name compressed: all of them, and the largest. */
+/** How many octets the records have without compression: all of them, and the largest. */
 function sizes(message: Message): { sum: number; largest: number } {
   let sum = 0;
   let largest = 0;

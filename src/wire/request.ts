@@ -5,7 +5,7 @@ import { readEdns, spanSections } from './message.ts';
 import { encodeName } from './name.ts';
 import { type Question, type ReadQuestion, readQuestion } from './question.ts';
 
-/** A client's query, as far as anyone acts on it. */
+/** A client's query: the parts that the program uses. */
 export interface Request {
   readonly header: Header;
   readonly question: ReadQuestion;
@@ -60,7 +60,7 @@ export function buildQuery(question: Question, options: QueryOptions): Uint8Arra
   return octets;
 }
 
-/** An unpredictable message ID (RFC 5452 §4.3; CVE-2019-19794 is what a weak generator costs). */
+/** An unpredictable message ID (RFC 5452 §4.3; for the danger of a weak generator see CVE-2019-19794). */
 export function randomId(): number {
   return randomUint16();
 }

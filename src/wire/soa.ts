@@ -5,23 +5,23 @@ import { canonicalName, encodeName, isAtOrBelow, type Name } from './name.ts';
 import type { Rr, Seconds } from './record.ts';
 import { EMPTY } from './render.ts';
 
-/** What a negative answer says of itself. @see RFC 2308 §3, §5 */
+/** The parts of a negative answer's SOA that proofs and caching need. @see RFC 2308 §3, §5 */
 export interface NegativeProof {
-  /** The zone that denies. */
+  /** The zone that the denial comes from. */
   readonly zone: Name;
-  /** The server that the zone names first; it changes when another server answers (N2). */
+  /** The primary server of the zone, as the SOA names it; it changes when another server answers (N2). */
   readonly mname: Name;
   /** min(SOA TTL, SOA MINIMUM). */
   readonly ttl: Seconds;
 }
 
-/** The MNAME of our own negative answers: no server of a zone has it, so that they prove nothing (N3). */
+/** The MNAME of our own negative answers. No real zone has it, so that our answers never count as proofs (N3). */
 export const OWN_MNAME: Name = 'sidestub.invalid.';
 
-/** MINIMUM is the last of five 32-bit numbers behind two names (RFC 1035 §3.3.13). */
+/** MINIMUM is the last of five 32-bit numbers after two names (RFC 1035 §3.3.13). */
 const NUMBERS_OCTETS = 20;
 
-/** The SOA of a negative answer to `qname`; `undefined` if there is none for a zone that contains the name. */
+/** The SOA of a negative answer to `qname`; `undefined` if the message has none of a zone that contains the name. */
 export function negativeProof(message: Message, qname: Name): NegativeProof | undefined {
   for (const rr of message.authority) {
     if (rr.type !== RrType.SOA || rr.rdata.length < NUMBERS_OCTETS + 2) continue;
@@ -33,9 +33,9 @@ export function negativeProof(message: Message, qname: Name): NegativeProof | un
   return undefined;
 }
 
-/** An SOA record of ours, for a negative answer that no server gave: it tells the client how long to believe it. */
+/** An SOA record of our own, for a negative answer that no server gave: it tells the client how long to cache it. */
 export function ownSoa(owner: Name, ttl: Seconds): Rr {
-  // SERIAL 1; REFRESH, RETRY and EXPIRE are as short as the answer lives: this zone is never transferred.
+  // SERIAL 1; REFRESH, RETRY and EXPIRE are as short as the answer's life, since this zone is never transferred.
   const numbers = new Uint8Array(NUMBERS_OCTETS);
   const view = new DataView(numbers.buffer);
   [1, ttl, ttl, ttl, ttl].forEach((value, index) => {
@@ -51,7 +51,7 @@ export function ownSoa(owner: Name, ttl: Seconds): Rr {
   };
 }
 
-/** A negative answer of ours: NODATA for NOERROR, or NXDOMAIN, to be believed for `ttl`. */
+/** A negative answer of our own: NODATA for NOERROR, or NXDOMAIN, with `ttl` as its time to live. */
 export function ownNegative(rcode: number, owner: Name, ttl: Seconds): Message {
   return { ...EMPTY, rcode, authority: [ownSoa(owner, ttl)] };
 }

@@ -4,11 +4,12 @@ import type { Rr } from './record.ts';
 import type { Request } from './request.ts';
 
 /**
- * What is left of an answer when only the first `fit` records have room (L4): always fewer records than there were.
+ * The part of an answer that is sent when only its first `fit` records have room (L4): always fewer records than
+ * before.
  *
- * Whole RRsets for a client with EDNS (RFC 2181 §9). A client without may be a musl before 1.2.4, which has no TCP and
- * uses what fits: it gets as many addresses as there is room for, and if their CNAME chain leaves no room for one,
- * addresses under the QNAME itself.
+ * A client with EDNS gets whole RRsets (RFC 2181 §9). A client without it may be a musl before 1.2.4, which has no TCP
+ * and uses what fits. It gets as many addresses as there is room for; if their CNAME chain leaves no room for one, it
+ * gets addresses with the QNAME as owner.
  */
 export function shortenAnswer(request: Request, answer: readonly Rr[], fit: number): readonly Rr[] {
   const { qtype } = request.question;
@@ -21,21 +22,21 @@ export function shortenAnswer(request: Request, answer: readonly Rr[], fit: numb
   return wholeRrsets(answer, fit);
 }
 
-/** The first `fit` records without those of an RRset that lost one, wherever in the section they are. */
+/** The first `fit` records, without those of an RRset of which any record is missing. */
 function wholeRrsets(answer: readonly Rr[], fit: number): readonly Rr[] {
   const lost = new Set(answer.slice(fit).map(rrsetKey));
   return answer.slice(0, fit).filter((rr) => !lost.has(rrsetKey(rr)));
 }
 
-/** RFC 2181 §5: one owner, whatever its case, one class, one type. */
+/** RFC 2181 §5: the same owner in any case, the same class and the same type. */
 function rrsetKey({ type, klass, owner }: Rr): string {
   return `${type} ${klass} ${canonicalName(owner)}`;
 }
 
-/** The addresses that were asked for, as if the QNAME had them itself. */
+/** The addresses that were asked for, with the QNAME as their owner. */
 function flatten({ question }: Request, answer: readonly Rr[]): Rr[] {
   const owner = question.octets.slice(0, question.octets.length - 4);
-  // No link of the chain may live longer than its TTL (C2).
+  // An address must not live longer than any link of the chain (C2).
   const ttl = answer.reduce((lowest, rr) => Math.min(lowest, rr.ttl), Number.POSITIVE_INFINITY);
   return answer.filter((rr) => rr.type === question.qtype).map((rr) => ({ ...rr, owner, ttl }));
 }

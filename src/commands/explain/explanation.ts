@@ -73,13 +73,13 @@ export async function explainName(name: string, options: ExplainOptions): Promis
 
 /** Whether any server replied at all. */
 export function wasAnswered({ walk }: Lookup): boolean {
-  const isWord = ({ rcodeA, rcodeAAAA }: Step) => (rcodeA ?? rcodeAAAA) !== undefined;
-  return walk?.steps.some(isWord) === true;
+  const isReplied = ({ rcodeA, rcodeAAAA }: Step) => (rcodeA ?? rcodeAAAA) !== undefined;
+  return walk?.steps.some(isReplied) === true;
 }
 
 type MakeClient = (options: Parameters<typeof glibc>[0]) => Client;
 
-/** musl since 1.2.1 comes first, because it finds the least (M5, M6). */
+/** musl since 1.2.1 comes first, because it resolves the fewest names (M5, M6). */
 const CLIENTS: readonly MakeClient[] = [(options) => musl(options, '1.2.3'), glibc, go, cares];
 
 async function through(name: string, make: MakeClient, options: ExplainOptions): Promise<Lookup> {

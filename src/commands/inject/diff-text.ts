@@ -1,6 +1,6 @@
 import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff';
 
-/** How many lines of what stayed are shown around what changed. */
+/** How many unchanged lines are shown around each change. */
 const CONTEXT = 3;
 
 /**

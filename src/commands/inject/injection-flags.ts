@@ -109,7 +109,7 @@ export const injectionFlags: CommandOptions = {
 /**
  * What the flags say.
  *
- * @param version - Of this package: the sidecar is of the same unless the image is named.
+ * @param version - Of this package; the default image has the same version.
  * @throws {UsageError} For a value that makes no sense.
  */
 export function injectionOptions(flags: Flags, version: string): InjectionOptions {
@@ -205,7 +205,7 @@ function nodeDnsOf(flags: Flags): string | undefined {
   return address;
 }
 
-/** What is known of the cluster where `--cluster-dns` does not say: enough for mode `node`. */
+/** What is known of the cluster's DNS without `--cluster-dns`: enough for mode `node`. */
 export function clusterZoneOf(flags: Flags): ClusterDns {
   const zone = textFlag(flags, 'cluster-domain') ?? 'cluster.local';
   if (!isDomainName(zone)) throw new UsageError(`--cluster-domain is not a domain name: ${zone}`);

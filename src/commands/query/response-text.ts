@@ -96,7 +96,7 @@ function flagNames(flags: number): string[] {
 /** RFC 8914 §2. */
 const EDE_OPTION = 15;
 
-/** The wire keeps no EDNS options, because none is passed on (U4); these are for eyes. */
+/** `wire/` drops EDNS options, because none is forwarded (U4); they are read here only to be shown. */
 function extendedErrors(
   octets: Uint8Array,
   start: number,

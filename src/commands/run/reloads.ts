@@ -11,8 +11,8 @@ export interface ReloadsOptions {
 }
 
 /**
- * How often files are looked at. Asked by a timer and not by inotify: kubelet swaps a symbolic link two folders above a
- * ConfigMap's file, and what watches the file sees nothing of it.
+ * How often files are checked. By a timer and not by inotify: kubelet replaces a symbolic link two folders above a
+ * ConfigMap's file, which a watch on the file does not see.
  */
 const EVERY_MS = 1_000;
 

@@ -9,9 +9,10 @@ import { ExitCode } from '../command.ts';
 const HOOK_TIMEOUT: Milliseconds = 30_000;
 
 /**
- * `sidestub wait --metrics ADDR:PORT` and no word more: what kubelet runs in every pod while the job waits for it.
+ * Recognises `sidestub wait --metrics ADDR:PORT` without further arguments, which kubelet runs in every pod while the
+ * job waits for it.
  *
- * It needs no setting beside its flag, so the configuration is not loaded: that is half of what the process takes.
+ * It needs no other setting, so the configuration is not loaded, which would double the time that the process takes.
  *
  * @param words - Of the command line.
  * @returns Where to ask; `undefined` for every other command line.
@@ -19,14 +20,14 @@ const HOOK_TIMEOUT: Milliseconds = 30_000;
 export function hookServer(words: readonly string[]): Endpoint | undefined {
   const [command, flag, value = '', ...more] = words;
   if (command !== 'wait' || flag !== '--metrics' || more.length > 0) return undefined;
-  // Without a port it is for the settings to say what is meant.
+  // An address without a port is left to the full command, which knows the default port.
   return /:\d+$/.test(value) ? parseEndpoint(value, 0) : undefined;
 }
 
 /**
  * Waits for the daemon, as the command does without names.
  *
- * @param of - Its `stderr` is looked at only where there is something to say: making a stream takes a millisecond.
+ * @param of - Its `stderr` is read only when there is something to print: creating the stream takes a millisecond.
  */
 export async function waitAsHook(
   server: Endpoint,

@@ -26,15 +26,21 @@ export interface NameWait {
   readonly reason?: string;
 }
 
-/** A daemon answers from memory most of the time: a service that appears is noticed within this. */
+/**
+ * Short, because a daemon answers most of these questions from memory; a service that appears is noticed within this
+ * time.
+ */
 const FIRST_PAUSE: Milliseconds = 100;
-/** What is not there after some seconds is being started: a question a second is enough. */
+/**
+ * A name that is still missing after some seconds belongs to a service that is starting: one question a second is
+ * enough.
+ */
 const LONGEST_PAUSE: Milliseconds = 1_000;
 
 /**
  * Waits until every client finds a name, asking again and again; it ends at the timeout whatever servers do.
  *
- * @throws {WireError} If `name` is none.
+ * @throws {WireError} If `name` is not a domain name.
  */
 export async function waitForName(
   name: string,
@@ -76,7 +82,7 @@ export async function waitForName(
   }
 }
 
-/** `undefined` where time ran out before all had come to an end. */
+/** `undefined` if time ran out before every walk had ended. */
 async function walkAll(
   name: string,
   clients: readonly Client[],
@@ -108,7 +114,7 @@ function whatWasSaid({ name, rcodeA, rcodeAAAA, meaning }: Step): string {
     return rcode === 0 ? 'no data' : rcodeName(rcode);
   };
   const shown = name === '.' ? name : name.slice(0, -1);
-  // When one family has addresses, the other one ended the walk.
+  // One family has addresses, so the answer for the other one is why the lookup failed.
   if (meaning === 'addresses') return `${shown} has addresses`;
   const [a, aaaa] = [word(rcodeA), word(rcodeAAAA)];
   return a === aaaa ? `${shown}: ${a}` : `${shown}: A ${a}, AAAA ${aaaa}`;

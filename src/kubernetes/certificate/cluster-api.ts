@@ -14,10 +14,10 @@ export interface ClusterAccess {
   readonly namespace: string;
 }
 
-/** The API server did not do as it was asked, or could not be asked. */
+/** The API server refused a request, or could not be reached. */
 export class ClusterApiError extends Error {}
 
-/** A request that says nothing for so long is over. */
+/** A request without a response for this long has failed. */
 const TIMEOUT = 10_000;
 
 /**

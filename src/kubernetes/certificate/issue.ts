@@ -89,7 +89,10 @@ function publicKey(key: KeyObject): Buffer {
   return key.export({ type: 'spki', format: 'der' });
 }
 
-/** keyUsage: keyCertSign, and of a server digitalSignature; the second octet of each is the bits unused. */
+/**
+ * keyUsage: keyCertSign for the authority, digitalSignature for the server. The first octet of each counts its unused
+ * bits.
+ */
 const MAY_SIGN_CERTIFICATES = der(0x03, Buffer.of(2, 0x04));
 const MAY_SIGN = der(0x03, Buffer.of(7, 0x80));
 

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { type Issued, issueCertificate } from './issue.ts';
 
-/** What the Secret holds, decoded; a key that it has not is not there. */
+/** The decoded entries of a Secret; one that it does not have is absent. */
 export type SecretData = Readonly<Record<string, string>>;
 
 /** What has to be written, in this order, so that every API server and every pod agree at every moment. */

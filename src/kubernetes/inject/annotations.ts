@@ -24,8 +24,8 @@ const MODE = 'sidestub.dev/mode';
 const LISTEN = 'sidestub.dev/listen';
 
 /**
- * How the pod's programs come to ask sidestub: a published resolv.conf over theirs, or `dnsPolicy: None`, with a sidecar
- * behind it or, in mode `node`, the daemon of the node.
+ * How the pod's programs reach sidestub. `overlay` mounts a published resolv.conf over theirs and `none` sets
+ * `dnsPolicy: None`, both with a sidecar; `node` sets `dnsPolicy: None` with the daemon of the node.
  */
 export type Mode = 'overlay' | 'none' | 'node';
 export const MODES: readonly Mode[] = ['overlay', 'none', 'node'];
@@ -41,7 +41,8 @@ export interface Choices {
   /** `ready.names`: names that must resolve before other containers start. */
   readonly readyNames: readonly string[];
   /**
-   * One `--upstream` each: a group of equals separated by commas (U1). None: the nameservers of the pod's resolv.conf.
+   * One `--upstream` each: a group of equals separated by commas (U1). If empty, the nameservers of the pod's
+   * resolv.conf.
    */
   readonly upstreams: readonly string[];
   readonly listen: Listen;

@@ -1,6 +1,6 @@
 import type { DnsConfig, DnsOption, Pod } from './pod.ts';
 
-/** What kubelet gives a pod with `ClusterFirst`, but for the pod's namespace. */
+/** The DNS settings that kubelet gives every pod with `ClusterFirst`, apart from the pod's namespace. */
 export interface ClusterDns {
   readonly nameservers: readonly string[];
   /** The cluster zone, such as `cluster.local`. */
@@ -9,7 +9,7 @@ export interface ClusterDns {
   readonly hostSearches: readonly string[];
 }
 
-/** Where sidestub answers when the pod's only nameserver is it. */
+/** The address of sidestub when it is the pod's only nameserver. */
 export const LOOPBACK = '127.0.0.1';
 
 /** Kubelet's option for `ClusterFirst`. */
@@ -18,8 +18,8 @@ const CLUSTER_OPTIONS: readonly DnsOption[] = [{ name: 'ndots', value: '5' }];
 /**
  * Reads the cluster's DNS from the resolv.conf of a pod with `ClusterFirst`: a webhook's own.
  *
- * @throws {Error} When it is none: no search domain `NAMESPACE.svc.ZONE`, or a loopback nameserver, as a pod has that
- * was injected itself.
+ * @throws {Error} If it is not from such a pod: it has no search domain `NAMESPACE.svc.ZONE`, or it names the loopback,
+ * as in a pod that was injected itself.
  */
 export function clusterDnsFrom(resolvConf: string): ClusterDns {
   const lines = resolvConf.split('\n').map((line) => line.trim().split(/\s+/));
@@ -36,7 +36,10 @@ export function clusterDnsFrom(resolvConf: string): ClusterDns {
   return { nameservers, zone, hostSearches };
 }
 
-/** What `dnsPolicy: None` needs to mean the same as before, with the servers that sidestub then asks. */
+/**
+ * The dnsConfig that means the same with `dnsPolicy: None` as the pod's own settings did, and the servers that sidestub
+ * then asks.
+ */
 export interface ExplicitDns {
   readonly upstreams: readonly string[];
   readonly config: DnsConfig;

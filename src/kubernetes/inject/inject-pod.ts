@@ -26,14 +26,14 @@ import {
   sidecarContainer,
 } from './sidecar.ts';
 
-/** What injection knows beside the pod. */
+/** What injection needs to know besides the pod. */
 export interface InjectionOptions extends Choices {
   readonly image: string;
   readonly pullPolicy?: string | undefined;
   /** Image pull secrets for sidestub's image, added to the pod's own. */
   readonly pullSecrets: readonly string[];
   readonly runAsUser?: number | 'none' | undefined;
-  /** Where the pod is to run: a pod made by a controller does not say. */
+  /** The namespace that the pod will run in: a pod made by a controller does not name it. */
   readonly namespace: string | undefined;
   /** Modes `none` and `node` need it. */
   readonly clusterDns: ClusterDns | undefined;
@@ -92,7 +92,7 @@ export function injectPod(value: unknown, options: InjectionOptions): Injection 
 function injectionFor(found: Pod, options: InjectionOptions): Injection {
   const inTheWay = unwanted(found);
   if (inTheWay !== undefined) return notInjected(inTheWay);
-  // A manifest belongs to its author; an update moves the sidecar to the front by itself.
+  // A manifest is not repaired: its author decides, and an update moves the sidecar to the front anyway.
   const untouched = { pod: found, patch: [], warnings: [] };
   const repair = options.restorable ? untouched : repairSidecar(found);
   const { pod, patch: repairs, warnings: repaired } = repair;
@@ -163,7 +163,7 @@ const DNS_WAS_ABSENT: readonly (readonly [pointer: string, was: Restored])[] = [
   ['/spec/dnsConfig', {}],
 ];
 
-/** A pull secret that we added cannot be told from one of the pod's own. */
+/** The pull secrets that we add: nothing in the pod tells them from its own. */
 function addedSecrets(patch: JsonPatch): (readonly [pointer: string, was: Restored])[] {
   return patch.flatMap((operation) => {
     if (operation.op !== 'add' || operation.path !== `${PULL_SECRETS}/-`) return [];
@@ -274,7 +274,7 @@ function pullSecrets(
   { imagePullSecrets, initContainers }: Pod,
   options: InjectionOptions,
 ): AddOperation[] {
-  // A user chose those of an existing sidecar.
+  // The user who wrote the existing sidecar also chose its pull secrets.
   if (initContainers?.some(({ name }) => name === SIDECAR) === true) return [];
   const missing = options.pullSecrets.filter((name) => imagePullSecrets?.includes(name) !== true);
   return [
@@ -285,7 +285,7 @@ function pullSecrets(
   ];
 }
 
-/** Ephemeral containers have none: the API forbids them a subPath, and they come when the pod runs. */
+/** Ephemeral containers get no mount: the API forbids a subPath for them, and they are added while the pod runs. */
 function mounts(pod: Pod): AddOperation[] {
   const present = pod.initContainers?.some(({ name }) => name === SIDECAR) === true;
   const shift = present ? 0 : 1;

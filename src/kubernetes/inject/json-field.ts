@@ -30,7 +30,7 @@ export class JsonField {
     return this.value;
   }
 
-  /** This place, if it has a value. */
+  /** This field, which must have a value. */
   required(): JsonField {
     if (this.present) return this;
     throw new PodError(`${this.path}: null, not an object`);

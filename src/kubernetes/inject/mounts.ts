@@ -12,12 +12,12 @@ export function mountsPublished(container: Container): boolean {
   return ownMount(container)?.volume === SIDECAR;
 }
 
-/** Whether an init container starts before a sidecar that is there already: no file is published by then. */
+/** Whether an init container starts before an existing sidecar, when no file has been published yet. */
 export function isBefore({ initContainers }: Pod, index: number): boolean {
   return index < (initContainers ?? []).findIndex(({ name }) => name === SIDECAR);
 }
 
-/** What of the pod will not ask sidestub, and why. */
+/** A warning for each part of the pod that will not ask sidestub, with the reason. */
 export function mountWarnings(pod: Pod): string[] {
   const init = pod.initContainers ?? [];
   const early = init
@@ -33,8 +33,8 @@ export function mountWarnings(pod: Pod): string[] {
 }
 
 /**
- * A mount that the container already has at /etc/resolv.conf or at a folder above it: inside a volume of the pod's,
- * ours would leave an empty file.
+ * A mount that the container already has at /etc/resolv.conf or at a folder above it. Ours inside it would leave an
+ * empty file in the pod's own volume.
  */
 function ownMount({ mounts }: Pick<Container, 'mounts'>): Mount | undefined {
   return mounts?.find(({ path }) => {

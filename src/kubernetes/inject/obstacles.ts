@@ -21,11 +21,11 @@ export type Reason =
 export interface Skip {
   readonly reason: Reason;
   readonly message: string;
-  /** Not an error: the pod opted out, or a sidecar is of no use to pods like it. */
+  /** Whether this is intended: the pod opted out, or a sidecar is of no use to pods like it. */
   readonly meant: boolean;
 }
 
-/** What keeps a sidecar out of a pod, the first of it; `undefined` where nothing does. */
+/** The first reason that keeps a sidecar out of a pod; `undefined` if there is none. */
 export function sidecarObstacle(pod: Pod, version: ClusterVersion | undefined): Skip | undefined {
   return tooOld(version) ?? taken(pod) ?? portTaken(pod) ?? sysctlTaken(pod) ?? captured(pod);
 }
@@ -108,9 +108,9 @@ function sysctlTaken({ sysctls }: Pod): Skip | undefined {
 const EXCLUDED_PORTS = 'traffic.sidecar.istio.io/excludeOutboundPorts';
 
 /**
- * With DNS capture, Istio's CNI plugin redirects all of port 53 to its own agent before any container runs: what we ask
- * upstream as well, and the agent then asks us. Without the plugin its rules are for the nameservers of istio-init's
- * resolv.conf alone, which is ours.
+ * With DNS capture, Istio's CNI plugin redirects everything to port 53 to Istio's agent, before any container runs.
+ * That includes our queries to upstream, and the agent's own upstream is sidestub. Without the plugin Istio redirects
+ * only what goes to the nameservers in istio-init's resolv.conf, which names sidestub alone.
  */
 function captured({ annotations, containers, initContainers = [] }: Pod): Skip | undefined {
   const proxy = [...initContainers, ...containers].find(({ name }) => name === 'istio-proxy');

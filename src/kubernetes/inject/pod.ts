@@ -3,12 +3,14 @@ import type { Json } from './json-patch.ts';
 import { type QosClass, qosClassOf } from './resources.ts';
 import { SIDECAR } from './sidecar.ts';
 
-/** What injection reads of a pod. `undefined` lists are not there, and have to be made before something is added. */
+/**
+ * What injection reads of a pod. A list that is `undefined` is missing, and must be created before something is added.
+ */
 export interface Pod {
   /** `metadata.name`, or the name that it will be generated from. */
   readonly name: string;
   readonly hasMetadata: boolean;
-  /** The parts that are missing: a patch for a pod, or for a part of one. */
+  /** False for a patch, which gives only some fields of a pod. */
   readonly hasContainers: boolean;
   readonly annotations: ReadonlyMap<string, string> | undefined;
   readonly labels: ReadonlyMap<string, string>;
@@ -23,7 +25,7 @@ export interface Pod {
   readonly initContainers: readonly Container[] | undefined;
   readonly containers: readonly Container[];
   readonly imagePullSecrets: readonly string[] | undefined;
-  /** Without what sidestub adds. */
+  /** The class without what sidestub adds. */
   readonly qosClass: QosClass;
 }
 

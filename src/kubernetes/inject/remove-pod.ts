@@ -12,7 +12,7 @@ import { PodError } from './pod-error.ts';
 import { namedTokens, RESTORE, type RestoreRecord, readRecord } from './restore-record.ts';
 import { PORT_SYSCTL, PUBLISH_FLAG, RESOLV_CONF, SIDECAR } from './sidecar.ts';
 
-/** What taking sidestub out of a pod comes to. */
+/** The result of removing sidestub from a pod. */
 export type Removal =
   | {
       readonly outcome: 'removed' | 'unchanged';
@@ -76,7 +76,8 @@ class PodRemoval {
       ['spec', 'dnsConfig'],
     ];
     if (!places.some((place) => this.record.has(pointerTo(place)))) {
-      // Version 0.1.0 kept no record; a sidecar written by hand goes with the DNS settings of its author.
+      // Version 0.1.0 kept no record, so the pod gets the default. DNS settings beside a sidecar that was written by
+      // hand are its author's.
       const sidecar = this.elements(['spec', 'initContainers']).find(isSidecar);
       const isTheirs = this.record.has(pointerTo(['spec', 'initContainers', SIDECAR]));
       if (sidecar === undefined || isTheirs || publishes(sidecar)) return;
@@ -91,7 +92,7 @@ class PodRemoval {
     }
   }
 
-  /** Takes elements out of a list, but for those that were there before. Returns whether there were any. */
+  /** Removes elements from a list, except those that were there before. Returns whether there were any. */
   private list(tokens: Tokens, isOurs: (element: Element) => boolean): boolean {
     const ours = [...this.elements(tokens).entries()].filter(([, element]) => {
       const place = [...namedTokens(this.pod, tokens), String(element['name'])];
@@ -102,7 +103,7 @@ class PodRemoval {
     return ours.length > 0;
   }
 
-  /** What is empty now was made by us, unless the record says otherwise. */
+  /** Removes what is empty now: injection created it, unless the record says otherwise. */
   private settle(tokens: Tokens): void {
     const found = this.at(tokens);
     if (typeof found !== 'object' || found === null || Object.keys(found).length > 0) return;

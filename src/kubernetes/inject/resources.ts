@@ -2,7 +2,7 @@ import type { JsonField } from './json-field.ts';
 import type { Json } from './json-patch.ts';
 import { PodError } from './pod-error.ts';
 
-/** The sidecar's requests and limits as chosen: a quantity, or `none` to leave one out. */
+/** The sidecar's requests and limits as chosen: a quantity, or `none` for no request or limit. */
 export interface ResourceChoices {
   readonly cpuRequest?: string;
   readonly memoryRequest?: string;
@@ -12,7 +12,7 @@ export interface ResourceChoices {
   readonly qos?: 'keep' | 'burstable';
 }
 
-/** By the names that flags and annotations have for them. */
+/** The names that flags and annotations have for them. */
 export const RESOURCE_NAMES = {
   'cpu-request': 'cpuRequest',
   'memory-request': 'memoryRequest',
@@ -30,7 +30,7 @@ const DEFAULTS = { cpuRequest: '10m', memoryRequest: '64Mi', memoryLimit: '96Mi'
 /** A Guaranteed pod needs a limit: it starts in half a second with a quarter of a CPU. */
 const GUARANTEED_CPU = '250m';
 
-/** Whether the API server takes a text for a quantity that makes sense here. */
+/** Whether a text is a quantity that the API server accepts and that makes sense here. */
 export function isQuantity(text: string): boolean {
   return (
     text === NONE ||
@@ -123,7 +123,7 @@ function amount(quantity: string): number {
 /** The QoS class that kubelet gives a pod, by its spec. @see k8s.io/kubernetes/pkg/apis/core/v1/helper/qos */
 export function qosClassOf(spec: JsonField, containers: readonly JsonField[]): QosClass {
   const own = spec.member('resources');
-  // Resources of the pod as a whole decide alone.
+  // If the pod as a whole has resources, they alone decide.
   const all = own.present ? [own] : containers.map((container) => container.member('resources'));
   const classes = all.map(classOf);
   if (classes.every((each) => each === 'BestEffort')) return 'BestEffort';

@@ -4,7 +4,7 @@ import { PodError } from './pod-error.ts';
 /** An annotation that records what to restore when sidestub is removed from a manifest. */
 export const RESTORE = 'sidestub.dev/restore';
 
-/** What stood at a place before. */
+/** The value that a place had before injection. */
 export interface Restored {
   /** Absent if there was nothing, and that cannot be seen from the result. */
   readonly is?: Json;
@@ -55,7 +55,7 @@ export function recordText(record: RestoreRecord): string {
   return JSON.stringify(Object.fromEntries(record));
 }
 
-/** The tokens with the names of elements in place of their numbers, where they have names. */
+/** The tokens with list indexes replaced by the names of those elements that have one. */
 export function namedTokens(value: unknown, tokens: readonly (string | number)[]): string[] {
   let current = value;
   return tokens.map((token) => {

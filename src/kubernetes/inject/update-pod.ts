@@ -30,7 +30,7 @@ export interface Updated extends Omit<Injected, 'outcome'> {
   readonly changes: readonly string[];
 }
 
-/** The pod with sidestub as the options say, also where another version put it in. Never throws. */
+/** The pod with sidestub as the options say, even if another version injected it. Never throws. */
 export function updatePod(value: unknown, options: InjectionOptions): Update {
   const injection = injectPod(value, options);
   if (injection.outcome === 'refused' && injection.reason === 'invalid') return injection;
@@ -91,7 +91,7 @@ function listDifference(
 ): JsonPatch[number][] {
   const [was, is] = [byKey(before), byKey(after)];
   if (was === undefined || is === undefined) return [replace(tokens, after as Json)];
-  // What starts behind the sidecar asks it, so its place counts; no other element moves.
+  // Containers after the sidecar use it, so its position counts; no other element moves.
   const moves = !isDeepStrictEqual(common(was, is), common(is, was));
   const stays = (key: unknown): boolean => is.has(key) && !(moves && key === SIDECAR);
   const removed = [...was.keys()].flatMap((key, index) => (stays(key) ? [] : [index]));

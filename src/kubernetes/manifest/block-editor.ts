@@ -34,22 +34,25 @@ export class BlockEditor extends CollectionEditor {
     const [pair, next] = [map.items[index], map.items[index + 1]];
     if (pair === undefined) return;
     const from = startOf(pair.key as Node);
-    // After a dash, the next pair moves up to this place.
+    // A pair behind a dash: the next pair moves up to its place.
     if (this.standsAlone(from)) this.edits.removeLines(from, endOf(pair));
     else if (next !== undefined) this.edits.replace(from, startOf(next.key as Node), '');
     else throw new EditError(from, 'it shares its line with something else');
   }
 
-  /** A text that ends in a block scalar without a line break: a line break after it would become part of the scalar. */
+  /**
+   * Whether the text ends in a block scalar without a line break: one that is added there would become part of the
+   * scalar.
+   */
   private isOpen(last: Node | Pair): boolean {
     const isEnd = endOf(last) === this.text.length && !this.text.endsWith('\n');
     return isEnd && isBlockScalar(leafOf(last));
   }
 
   /**
-   * Elements come and go.
+   * Inserts and removes elements.
    *
-   * @param pair - Whose value the list is: a comment over the first element stays over it.
+   * @param pair - The pair whose value the list is: a comment above the first element stays above it.
    */
   elements(list: YAMLSeq, changes: readonly ListChange[], pair: Pair | undefined): void {
     const column = columnOf(this.text, startOf(list));
@@ -81,7 +84,7 @@ export class BlockEditor extends CollectionEditor {
     this.edits.replace(startOf(node), this.endOfText(node), lines.trimStart());
   }
 
-  /** The lines of a collection below a key that has no value. */
+  /** Writes the lines of a collection below a key that has no value. */
   fill(pair: Pair, value: object): void {
     const column = columnOf(this.text, startOf(pair.key as Node));
     const step = Array.isArray(value) ? this.style.listStep : this.style.step;
@@ -149,7 +152,7 @@ export function startOf({ range }: Node): number {
   return range?.[0] ?? 0;
 }
 
-/** Where the text of a node ends: that of the last thing in it. */
+/** The end of a node's text, which is that of its last descendant. */
 export function endOf(node: Node | Pair): number {
   return leafOf(node).range?.[1] ?? 0;
 }

@@ -188,7 +188,7 @@ export function keyOf({ key }: Pair, map: Node): string {
 function scalarValue({ value, source, type }: Scalar): unknown {
   if (typeof value === 'string') return value;
   const text = source ?? '';
-  // Text by a tag, such as `!!binary`, and what else JSON has no word for.
+  // Text with a tag such as `!!binary`, and everything else that JSON cannot say, stays text.
   if (typeof value === 'object' && value !== null) return text;
   if (type !== 'PLAIN') return value;
   return JSON.stringify(value) === text ? value : new RawScalar(value, text);

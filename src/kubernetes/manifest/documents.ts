@@ -2,7 +2,7 @@
 export interface DocumentText {
   readonly text: string;
   readonly format: 'yaml' | 'json';
-  /** In the file, from 1, of the first character of {@link text}. */
+  /** The line of the first character of {@link text} in the file, from 1. */
   readonly line: number;
 }
 
@@ -68,7 +68,7 @@ function isBlankFrom(text: string, start: number): boolean {
   return blank.test(text);
 }
 
-/** Where the object or list ends that comes next in the text; `undefined` where something else does. */
+/** The end of the object or list that comes next in the text; `undefined` if something else comes next. */
 function endOfValue(text: string, start: number): number | undefined {
   const opening = /\s*[{[]/y;
   opening.lastIndex = start;

@@ -28,7 +28,7 @@ export interface Spelling {
 /** A document that was changed. */
 export interface EditedDocument {
   readonly text: string;
-  /** What was written over, by pointer, with names of elements in place of their numbers. */
+  /** The values that were replaced, by pointer, with the names of elements in place of their indexes. */
   readonly overwritten: ReadonlyMap<string, Spelling>;
 }
 
@@ -56,7 +56,7 @@ export function editDocument(
 
 interface NodeContext {
   readonly path: readonly string[];
-  /** Whose value it is. */
+  /** The pair that the node is the value of. */
   readonly pair?: Pair;
   /** Whether that pair is in a block map. */
   readonly inBlock?: boolean;
@@ -209,7 +209,7 @@ class DocumentEditor {
     else this.flow.elements(list, changes);
   }
 
-  /** A collection in lines that has none any more. */
+  /** Writes a collection that has no members any more: on one line, in place of its lines. */
   private empty(node: Node, text: string, { pair }: NodeContext): void {
     if (pair === undefined) throw new EditError(startOf(node), 'nothing would be left here');
     this.clearBlock(node, pair, ` ${text}`);
@@ -233,7 +233,7 @@ class DocumentEditor {
     }
   }
 
-  /** A value as it was written once. */
+  /** Writes a value in its former spelling. */
   private respell(node: Node, source: string, { pair }: NodeContext): void {
     const [from, to] = this.span(node);
     if (source !== '' || pair === undefined) this.edits.replace(from, to, source);
@@ -248,7 +248,7 @@ class DocumentEditor {
     } else throw new EditError(startOf(node), 'nothing would be left here');
   }
 
-  /** A value behind a colon that has none. */
+  /** Writes a value after a colon that has none. */
   private fill(pair: Pair, value: unknown, { inBlock, isJson }: NodeContext): void {
     if (inBlock === true && isFilled(value)) this.block.fill(pair, value);
     else {

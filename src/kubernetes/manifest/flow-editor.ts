@@ -24,7 +24,7 @@ export class FlowEditor extends CollectionEditor {
     this.insert(map, spans, spans.length, texts);
   }
 
-  /** Elements come and go. */
+  /** Inserts and removes elements. */
   elements(list: YAMLSeq, changes: readonly ListChange[]): void {
     const spans = list.items.map((item) => nodeSpan(item as Node));
     const inner = this.innerIndent(list, spans);

@@ -1,6 +1,6 @@
 import { isSame } from './raw-scalar.ts';
 
-/** What becomes of a list, by the places of its elements before. */
+/** One change of a list; indexes are those before any change. */
 export type ListChange =
   | { readonly kind: 'keep' | 'replace'; readonly index: number; readonly value: unknown }
   | { readonly kind: 'remove'; readonly index: number }
@@ -8,9 +8,9 @@ export type ListChange =
   | { readonly kind: 'insert'; readonly index: number; readonly value: unknown };
 
 /**
- * Compares two lists whose elements change, come and go, and do not change places.
+ * Compares two lists whose elements are changed, inserted and removed, but never reordered.
  *
- * @param originOf - What an element was before it was changed.
+ * @param originOf - Returns an element as it was before the change.
  */
 export function listChanges(
   before: readonly unknown[],

@@ -19,7 +19,7 @@ import { styleOf, type TextStyle } from './text-style.ts';
 export interface Change {
   readonly path: readonly (string | number)[];
   readonly patch: JsonPatch;
-  /** Whether the change restores what the pod's record holds. */
+  /** Whether the change removes sidestub and restores what the pod's record holds. */
   readonly isRemoval: boolean;
 }
 
@@ -35,7 +35,7 @@ export function patchText(tree: DocumentTree, changes: readonly Change[]): strin
   const style = styleOf(tree.text, [...changes.map(({ path }) => nodeAt(tree, path)), tree.root]);
   try {
     const written = write(tree, changes, style);
-    // How a value was spelled that is written over is known by then, and has to be in the record.
+    // Only now is it known how replaced values were spelled, and the record must say so.
     const recorded = withSpellings(tree, changes, written.overwritten);
     const text = recorded === changes ? written.text : write(tree, recorded, style).text;
     const found = readTree(text);
@@ -74,7 +74,7 @@ function spellingsOf(
   );
 }
 
-/** The changes, with the spelling of replaced values added to the records of their pods. */
+/** The changes; the restore record of each pod now says how its replaced values were spelled. */
 function withSpellings(
   tree: DocumentTree,
   changes: readonly Change[],

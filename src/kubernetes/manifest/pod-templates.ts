@@ -14,10 +14,10 @@ export interface PodTemplate {
   readonly warnings: readonly string[];
 }
 
-/** What looks like the template of a pod in an object of a kind that is not known. */
+/** Something in an object of unknown kind that looks like a pod template. */
 export interface UnknownTemplate {
   readonly label: string;
-  /** What `--template-path` takes to reach it. */
+  /** The argument of `--template-path` that would find it. */
   readonly templatePath: string;
 }
 
@@ -95,7 +95,7 @@ function placesOf(value: unknown, tokens: TemplatePath['tokens']): Path[] {
 /** No real template is nested deeper than this. */
 const MAX_DEPTH = 12;
 
-/** Where an object has something with `spec.containers` in it, below itself; lists as `*`. */
+/** The paths inside an object at which something has `spec.containers`; list elements are `*`. */
 function unknownTemplates(object: unknown): string[][] {
   const found = new Map<string, string[]>();
   const look = (value: unknown, path: readonly string[]): void => {

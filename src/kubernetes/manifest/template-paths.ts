@@ -78,7 +78,7 @@ export function parseTemplatePath(text: string): KnownKind | undefined {
   return tokens.includes('') ? undefined : known(kind, [group], tokens);
 }
 
-/** The same the other way. */
+/** The inverse of {@link parseTemplatePath}. */
 export function templatePathText(
   kind: string,
   group: string | undefined,

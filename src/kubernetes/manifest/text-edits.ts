@@ -19,12 +19,12 @@ export class TextEdits {
     this.newline = newline;
   }
 
-  /** Text in place of a part. */
+  /** Replaces a part of the text. */
   replace(from: number, to: number, text: string): void {
     this.replacements.push({ from, to, text });
   }
 
-  /** Lines behind the line that a node ends in. */
+  /** Inserts lines after the line in which a node ends. */
   insertLines(offset: number, lines: readonly string[]): void {
     const at = nextLine(this.text, offset);
     const text = lines.join(this.newline);
@@ -33,7 +33,7 @@ export class TextEdits {
     this.replace(at, at, unfinished ? this.newline + text : text + this.newline);
   }
 
-  /** Removes the lines from the one with `from` to the one in which a node ends. */
+  /** Removes whole lines: from the line that contains `from` to the line in which a node ends. */
   removeLines(from: number, offset: number): void {
     this.removals.push({ from: lineStart(this.text, from), to: nextLine(this.text, offset) });
   }
@@ -52,7 +52,9 @@ export class TextEdits {
     return result + this.text.slice(at);
   }
 
-  /** Whole lines; at an end without a line break, with the line break before them in place of the one after them. */
+  /**
+   * The removed lines as parts of the text. If the text ends without a line break, the one before them is removed too.
+   */
   private removedParts(): TextEdit[] {
     const parts: TextEdit[] = [];
     for (const { from, to } of this.removals.toSorted((some, other) => some.from - other.from)) {

@@ -3,13 +3,13 @@ import type { JsonPatch } from '../inject/json-patch.ts';
 import { PodError } from '../inject/pod-error.ts';
 import { isNestedDeeper } from './json-depth.ts';
 
-/** What the API server asks: an AdmissionReview of `admission.k8s.io/v1`, as far as it matters here. */
+/** A request of the API server: what matters here of an AdmissionReview of `admission.k8s.io/v1`. */
 export interface AdmissionRequest {
-  /** Comes back in the response. */
+  /** Must be repeated in the response. */
   readonly uid: string;
   readonly kind: string;
   readonly operation: string;
-  /** Where the object is to be: a pod made by a controller does not say so itself. */
+  /** The namespace of the object: a pod made by a controller does not name it. */
   readonly namespace: string | undefined;
   readonly object: unknown;
 }
@@ -34,7 +34,7 @@ const KIND = 'AdmissionReview';
 /**
  * Reads a review.
  *
- * @throws {ReviewError} When it is none of version v1; says where.
+ * @throws {ReviewError} If it is not a review of version v1; the message says where.
  */
 export function readReview(text: string): AdmissionRequest {
   const review = new JsonField(parse(text), '');
@@ -88,7 +88,7 @@ export function renderReview(uid: string, answer: AdmissionAnswer): string {
   return JSON.stringify({ apiVersion: API_VERSION, kind: KIND, response });
 }
 
-/** The API server cuts a warning at 256 characters and would rather have 120. */
+/** The API server cuts a warning at 256 characters and recommends 120. */
 const MAX_WARNING = 240;
 
 /** Names in it were not validated yet: a warning travels as an HTTP header. */

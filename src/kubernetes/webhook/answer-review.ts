@@ -2,7 +2,7 @@ import { type InjectionOptions, injectPod } from '../inject/inject-pod.ts';
 import type { AdmissionAnswer, AdmissionRequest } from './admission-review.ts';
 import type { Outcome } from './webhook-metrics.ts';
 
-/** What a review comes to, for its sender and for the metrics. */
+/** The result of a review, for its sender and for the metrics. */
 export interface Verdict extends AdmissionAnswer {
   readonly outcome: Outcome;
 }

@@ -9,7 +9,7 @@ export interface Certificate {
   readonly notAfter: number;
 }
 
-/** Where they are. */
+/** The paths of the two files. */
 export interface CertificateFiles {
   readonly cert: string;
   readonly key: string;
@@ -69,10 +69,10 @@ export interface CertificateWatchOptions {
 }
 
 /**
- * Looks whether the files have changed, each time it is called.
+ * Checks whether the files have changed, each time the returned function is called.
  *
- * Asked by a timer and not by inotify: kubelet swaps a symbolic link two folders up, a minute after the Secret changed,
- * and a look costs two reads.
+ * By a timer and not by inotify: kubelet replaces a symbolic link two folders up, a minute after the Secret changed,
+ * and a check costs two reads.
  */
 export function watchCertificate(options: CertificateWatchOptions): () => Promise<void> {
   let { current } = options;

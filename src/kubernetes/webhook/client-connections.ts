@@ -8,7 +8,10 @@ type State = 'silent' | 'idle' | 'busy';
  */
 export class ClientConnections {
   private readonly max: number;
-  /** By the client's address and port: TLS hides the socket that it reads from. In the order of their last change. */
+  /**
+   * Keyed by the client's address and port, because TLS hides the socket that it reads from; in the order of their last
+   * change.
+   */
   private readonly states = new Map<string, { readonly socket: Socket; readonly state: State }>();
 
   constructor(max: number) {

@@ -1,6 +1,6 @@
 import { MetricRegistry } from '../../observe/metric-registry.ts';
 
-/** What became of a review; `failed` is a bug of ours that the pod does not suffer from. */
+/** The result of a review; `failed` is a bug of ours, and the pod is created without sidestub. */
 export type Outcome = 'injected' | 'unchanged' | 'skipped' | 'refused' | 'ignored' | 'failed';
 export const OUTCOMES: readonly Outcome[] = [
   'injected',
@@ -18,7 +18,7 @@ const REJECTIONS: readonly Rejection[] = ['path', 'method', 'type', 'size', 'mal
 export type ReloadResult = 'success' | 'failure';
 const RELOAD_RESULTS: readonly ReloadResult[] = ['success', 'failure'];
 
-/** Seconds. A review takes below a millisecond; 50 ms is the goal at 500 a second, 5 s the API server's patience. */
+/** Seconds. A review takes below a millisecond; 50 ms is the goal at 500 a second, 5 s the API server's timeout. */
 const LATENCY_BOUNDS: readonly number[] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5];
 
 export type WebhookMetrics = ReturnType<typeof createWebhookMetrics>;

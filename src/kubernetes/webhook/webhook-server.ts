@@ -36,9 +36,12 @@ export interface WebhookLimits {
   readonly connections: number;
   /** Of a request's body: etcd takes objects up to 1.5 MiB, and a review has the object once or twice. */
   readonly bodyOctets: number;
-  /** Of all bodies that are on their way: reviews are some 20 KiB and whole in a moment. */
+  /** Of all bodies that are still arriving: a review is some 20 KiB and arrives within milliseconds. */
   readonly allBodyOctets: number;
-  /** Milliseconds for a TLS handshake, and for a request to come whole; the API server's own patience is 5 s (k8s/injector). */
+  /**
+   * Milliseconds for a TLS handshake, and for a request to arrive whole; the API server itself waits 5 s
+   * (k8s/injector).
+   */
   readonly request: number;
   /** Milliseconds for the next request on a connection: Go's client keeps its own for 90 s. */
   readonly idle: number;
@@ -55,7 +58,7 @@ const DEFAULT_LIMITS: WebhookLimits = {
 export interface WebhookServer {
   /** With the port that the kernel chose. */
   readonly port: number;
-  /** For connections from now on. */
+  /** Used for new connections. */
   setCertificate(certificate: Certificate): void;
   /**
    * Accepts no more connections, answers requests in flight, and ends.
@@ -174,7 +177,7 @@ function review(body: string, { injection, metrics, now, onReview, onBug }: Serv
   return text;
 }
 
-/** What is left of the request is not read: its sender may not hold the connection by it. */
+/** The rest of the request is not read, so that its sender cannot keep the connection open with it. */
 function reject(response: ServerResponse, status: number, message: string): void {
   if (response.headersSent || response.destroyed) return;
   response.setHeader('connection', 'close');
