@@ -80,6 +80,8 @@ for (const { name, pod: written } of podFiles()) {
     tried.made++;
     const made = patched(pod, patchBy(mutating, pod, params));
     t.same(made, patched(pod, injection.patch));
+    t.equal(unmetCondition(mutating, made), undefined, 'it is applied again after webhooks');
+    t.same(patched(made, patchBy(mutating, made, params)), made, 'twice is once');
     t.strictSame(await schemaProblems(made as unknown as KubernetesObject), []);
     // What is put back is not said: a policy that validates does not know what was there.
     const said = injection.warnings.filter((warning) => !warning.includes('was put back'));
