@@ -4,16 +4,10 @@ import type { Message } from '../wire/message.ts';
 import type { AskListener, AskParts } from './ask-parts.ts';
 import { type Outgoing, UpstreamError, type UpstreamFailure } from './exchange.ts';
 import { FallbackReply } from './fallback-reply.ts';
-import { AGAIN, DEADLINE, SILENCE, TCP_SILENCE, UDP_EVICTABLE_AFTER } from './patience.ts';
+import { AGAIN, DEADLINE, LATE, SILENCE, TCP_SILENCE, UDP_EVICTABLE_AFTER } from './patience.ts';
 import { RefusedSends } from './refused-sends.ts';
 import { asTruncated, type Reply, refusesEdns, saysSomething } from './reply.ts';
-import {
-  LATE,
-  MAX_SENDS,
-  RESEND_WITHOUT_TOKEN,
-  type RoundTrips,
-  TCP_RESEND,
-} from './retransmission.ts';
+import { MAX_SENDS, RESEND_WITHOUT_TOKEN, type RoundTrips, TCP_RESEND } from './retransmission.ts';
 import { Send, type SendOwner, Sends } from './send.ts';
 import type { Suspicion } from './transport.ts';
 import { Unanswered } from './unanswered.ts';
@@ -256,7 +250,8 @@ export class Ask implements SendOwner {
     const isBack = this.rounds > 2 && this.betterWait === undefined && !this.sends.isOut('tcp');
     this.startTcp(cause, isBack ? MAX_SENDS + this.sends.refusedConnections : 1);
     this.betterWait ??= this.parts.clock.after(this.fallback.wait, () => this.conclude('timeout'));
-    if (!this.sends.isOut('tcp') && !this.mayStillCome) this.conclude('network');
+    const isItsWord = this.fallback.malformedOverTcp && this.isItsWord(undefined);
+    if (!this.sends.isOut('tcp') && (isItsWord || !this.mayStillCome)) this.conclude('network');
   }
 
   /** U3: a malformed datagram may be forged; without TCP the true reply can still arrive on the same socket. */
@@ -264,10 +259,13 @@ export class Ask implements SendOwner {
     return this.fallback.truncated === undefined && this.sends.isOut('udp');
   }
 
-  /** Over TCP only the server can have sent it; but the query without an OPT may bring a readable reply soon (U4). */
-  private get mayBeRead(): boolean {
-    if (this.betterWait === undefined) return false;
-    return this.fallback.partial !== undefined || this.sends.awaitsPlain('udp');
+  /**
+   * Over TCP only the server can have sent it, so what is whole of it counts (U3). Where nothing is, UDP may still bring
+   * something better: the query without an OPT, or what follows a damaged reply (U4).
+   */
+  private isItsWord(partial: Message | undefined): boolean {
+    if (partial !== undefined || this.betterWait === undefined) return true;
+    return this.fallback.partial === undefined && !this.sends.awaitsPlain('udp');
   }
 
   private startTcp(cause: TcpFallback, limit = 1): void {
@@ -281,7 +279,7 @@ export class Ask implements SendOwner {
     const reason = error instanceof UpstreamError ? error.reason : undefined;
     if (reason === undefined || reason === 'closed') this.fail(error);
     else if (reason === 'malformed' && this.onMalformed(send)) return;
-    else if (send.transport !== 'udp') this.onStreamFailure(reason, error);
+    else if (send.transport !== 'udp') this.onStreamFailure(send, reason, error);
     else if (reason === 'full') this.onNoSocket(send, error);
     else this.onRefused(reason, error);
   }
@@ -314,9 +312,12 @@ export class Ask implements SendOwner {
     else this.conclude('full', error);
   }
 
-  private onStreamFailure(reason: UpstreamFailure, error: Error): void {
+  private onStreamFailure({ partial }: Send, reason: UpstreamFailure, error: Error): void {
     if (reason === 'refused') this.sends.refusedConnections++;
-    if (this.mayStillCome && !(reason === 'malformed' && !this.mayBeRead)) return;
+    this.fallback.malformedOverTcp ||= reason === 'malformed';
+    const isItsWord = reason === 'malformed' && this.isItsWord(partial);
+    if (this.mayStillCome && !isItsWord) return;
+    this.fallback.partial = partial ?? this.fallback.partial;
     const spoken = this.fallback.truncated !== undefined || this.fallback.malformed;
     const hasRescue = this.parts.transports.udp !== undefined && this.sends.count('udp') === 0;
     if (reason === 'network' && hasRescue) this.rescue();

@@ -12,6 +12,8 @@ export class FallbackReply {
   partial: Message | undefined;
   /** The server's own octets could not be read. */
   malformed = false;
+  /** So it was over TCP, where nobody else can have sent it. */
+  malformedOverTcp = false;
   /** Its reply to EDNS; from then on the question is sent without an OPT (U4). */
   refusal: Reply | undefined;
 

@@ -16,3 +16,9 @@ export const UDP_EVICTABLE_AFTER: Milliseconds = 200;
 
 /** L5: how old the last datagram is when a client's next query adds one. */
 export const AGAIN: Milliseconds = 1_000;
+
+/**
+ * When an outage is asked into for the last time: late, so that it finds a server that was away for three seconds, and
+ * early enough for the answer to be back before the deadline (U2).
+ */
+export const LATE: Milliseconds = 3_600;

@@ -108,12 +108,6 @@ export const RESEND_WITHOUT_TOKEN: Milliseconds = 400;
 export const MAX_SENDS = 3;
 
 /**
- * When an outage is asked into for the last time: late, so that it finds a server that was away for three seconds, and
- * early enough for the answer to be back before the deadline (U2).
- */
-export const LATE: Milliseconds = 3_600;
-
-/**
  * U3: how long a damaged reply waits for a sound one: long enough for TCP and its handshake, or for the true reply
  * after a forged one.
  */

@@ -531,6 +531,21 @@ test('a damaged reply over TCP counts with what is whole of it, where UDP was tr
   t.end();
 });
 
+test('a damaged reply over TCP counts at once, though one over UDP was damaged as well (U3)', (t) => {
+  const [overUdp, overTcp] = [
+    { ...truth, partial: true as const, answer: [] },
+    { ...truth, partial: true as const },
+  ];
+  const { clock, udp, tcp, server } = scriptedServer();
+  const { heard } = begin(server);
+  udp.nth(0).suspect('malformed', overUdp);
+  tcp.nth(0).failWithPart(overTcp);
+  t.equal(heard.error, undefined);
+  t.same(heard.answer, overTcp, 'nobody else can have sent it');
+  t.equal(clock.timers, 0);
+  t.end();
+});
+
 test('malformed without an OPT, which an outage had lost before: over with TCP, at once (U3)', async (t) => {
   const { clock, udp, tcp, server } = scriptedServer();
   const { heard, again } = begin(server);
@@ -550,6 +565,18 @@ test('malformed with an OPT, without one and over TCP: over at once, the other f
   udp.nth(1).suspect('malformed');
   tcp.nth(0).fail('malformed');
   t.equal(reasonOf(heard.error), 'malformed');
+  t.end();
+});
+
+test('malformed with an OPT, over TCP and then without one: over at once, in whatever order they come (U3)', (t) => {
+  const { clock, udp, tcp, server } = scriptedServer();
+  const { heard } = begin(server);
+  udp.nth(0).suspect('malformed');
+  tcp.nth(0).fail('malformed');
+  t.equal(heard.error, undefined, 'without an OPT it may be readable');
+  udp.nth(1).suspect('malformed');
+  t.equal(reasonOf(heard.error), 'malformed');
+  t.equal(clock.timers, 0);
   t.end();
 });
 
