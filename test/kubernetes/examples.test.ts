@@ -7,6 +7,7 @@ import { sidecarContainer } from '../../src/kubernetes/inject/sidecar.ts';
 import { documents, K8S, tool } from './chart/helm.ts';
 import { type KubernetesObject, schemaProblems } from './inject/kubernetes-schema.ts';
 import { testOptions } from './inject/pod-files.ts';
+import { type Evaluated, kyvernoPolicy } from './mesh/kyverno.ts';
 
 const example = (file: string) => parse(readFileSync(join(K8S, file), 'utf8'));
 
@@ -48,26 +49,18 @@ test('Argo CD leaves alone what the certificate job writes, and each of it is in
   t.end();
 });
 
-/** Kyverno's `+(key)`: added where the resource has none. */
-function labelled(
-  labels: Readonly<Record<string, string>>,
-  patch: Readonly<Record<string, string>>,
-) {
-  const added = Object.entries(patch).flatMap(([key, value]) => {
-    const [, name = key] = /^\+\((.*)\)$/.exec(key) ?? [];
-    return name === key || labels[name] === undefined ? [[name, value]] : [];
-  });
-  return { ...labels, ...Object.fromEntries(added) };
-}
-
-test("Kyverno's labels are the ones that the webhook selects by, and a refusal stays", (t) => {
-  const [rule] = example('kyverno/opt-in.yaml').spec.rules;
-  const patch = rule.mutate.patchStrategicMerge.metadata.labels;
-  const { matchLabels } = rule.match.any[0].resources.selector;
+test('Kyverno opts the namespaces of CI in, and a refusal stays', (t) => {
+  const file = new URL('mesh/kyverno.yaml', import.meta.url);
+  const { policy, namespaces } = parse(readFileSync(file, 'utf8')) as Evaluated;
+  t.strictSame(policy, kyvernoPolicy(), 'npm run meshes has evaluated the policy as it is');
   const webhook = example('injector/base/webhook.yaml');
-  const [{ key, values }] = webhook.webhooks[0].namespaceSelector.matchExpressions;
-  t.strictSame(values, [labelled(matchLabels, patch)[key]], 'opted in');
-  t.equal(labelled({ ...matchLabels, [key]: 'false' }, patch)[key], 'false', 'opted out');
+  const [{ key, operator, values }] = webhook.webhooks[0].namespaceSelector.matchExpressions;
+  t.equal(operator, 'In');
+  for (const { labels, made } of namespaces) {
+    const wanted = labels['purpose'] === 'ci' && labels[key] !== 'false';
+    t.equal(values.includes(made[key]), wanted, JSON.stringify(labels));
+    t.match(made, labels, 'what was there stays');
+  }
   t.end();
 });
 

@@ -16,7 +16,7 @@ test('a sidecar that starts behind others comes to the front, or they would find
   };
   t.strictSame(
     spec.initContainers.map(({ name }) => name),
-    ['sidestub', 'istio-init', 'istio-proxy'],
+    ['sidestub', 'istio-init', 'istio-proxy', 'fetch'],
   );
   t.end();
 });

@@ -1,18 +1,8 @@
-import { createHash } from 'node:crypto';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-} from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { command } from '../../cluster/command.ts';
-import { go, writeKubernetesModule } from '../../cluster/go-modules.ts';
+import { writeKubernetesModule } from '../../cluster/go-modules.ts';
+import { buildGoProgram, type GoProgram } from '../../cluster/go-program.ts';
 import { VERSIONS } from '../../cluster/places.ts';
 import { isOnPath } from '../../support/lab-requirements.ts';
 import type { KubernetesObject } from '../inject/kubernetes-schema.ts';
@@ -58,35 +48,16 @@ export async function podMaker(t: Test): Promise<MakePods | undefined> {
 
 /** The same, where there is no test to skip. @throws {Error} With what Go said, when it cannot be built. */
 export async function buildPodMaker(): Promise<MakePods> {
-  const program = await build();
+  const program = await buildGoProgram(PROGRAM);
   return async (cases) => {
     const { stdout } = await command([program], { input: JSON.stringify(cases) });
     return JSON.parse(stdout);
   };
 }
 
-const SOURCE = join(import.meta.dirname, 'go/main.go');
-
-async function build(): Promise<string> {
-  const { XDG_CACHE_HOME: cache = join(homedir(), '.cache') } = process.env;
-  const root = join(cache, 'sidestub-pod-maker');
-  const key = createHash('sha256')
-    .update(JSON.stringify(VERSIONS))
-    .update(readFileSync(SOURCE))
-    .digest('hex')
-    .slice(0, 12);
-  const program = join(root, `pod-maker-${key}`);
-  if (existsSync(program)) return program;
-  mkdirSync(root, { recursive: true });
-  // Two test files may build at the same time; the last rename wins, and both programs are the same.
-  const folder = mkdtempSync(join(root, 'build-'));
-  try {
-    copyFileSync(SOURCE, join(folder, 'main.go'));
-    await writeKubernetesModule(folder, 'pod-maker');
-    await go(folder, 'build', '-ldflags', '-s -w', '-o', 'pod-maker', '.');
-    renameSync(join(folder, 'pod-maker'), program);
-    return program;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
+const PROGRAM: GoProgram = {
+  name: 'pod-maker',
+  source: join(import.meta.dirname, 'go/main.go'),
+  versions: VERSIONS,
+  module: (folder) => writeKubernetesModule(folder, 'pod-maker'),
+};

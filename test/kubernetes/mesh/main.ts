@@ -1,0 +1,46 @@
+// `npm run meshes [-- istio | kyverno]`: has their own code make what the tests hold sidestub against.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Document, isScalar, visit } from 'yaml';
+import { ISTIO, Istio } from './istio.ts';
+import { evaluateKyverno, KYVERNO } from './kyverno.ts';
+import { needed, rendered, renderings } from './renderings.ts';
+
+const PODS = join(import.meta.dirname, '../inject/pods');
+
+const chosen = process.argv.slice(2);
+for (const render of [istio, kyverno]) {
+  if (chosen.length === 0 || chosen.includes(render.name)) await render();
+}
+
+async function istio(): Promise<void> {
+  const injector = await Istio.build();
+  for (const rendering of renderings) {
+    const head = [
+      `# ${rendering.says}.`,
+      `# Rendered by \`npm run meshes\` with istio.io/istio ${ISTIO}; its containers are shortened.`,
+    ];
+    const pod = needed(await rendered(injector, rendering));
+    write(join(PODS, `${rendering.name}.yaml`), head, pod);
+  }
+  injector.end();
+}
+
+async function kyverno(): Promise<void> {
+  const head = [
+    '# What k8s/kyverno/opt-in.yaml makes of namespaces.',
+    `# Rendered by \`npm run meshes\` with github.com/kyverno/kyverno ${KYVERNO}.`,
+  ];
+  write(join(import.meta.dirname, 'kyverno.yaml'), head, await evaluateKyverno());
+}
+
+function write(file: string, head: readonly string[], value: unknown): void {
+  const document = new Document(value, { aliasDuplicateObjects: false });
+  visit(document, {
+    Map: (key, map) => {
+      if (typeof key === 'number') map.flow = map.items.every(({ value: each }) => isScalar(each));
+    },
+  });
+  writeFileSync(file, `${head.join('\n')}\n${document.toString({ lineWidth: 0 })}`);
+  process.stdout.write(`${file}\n`);
+}
