@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
-// The old Node that this replaces loads this file: nothing here may be newer than Node 18.
+// A Node that is too old for the program loads this file to find a newer one: no syntax here may be newer than Node 18.
 
 /** A Node that npm has installed beside us. */
 export interface PinnedNode {

@@ -69,7 +69,7 @@ export function routes(): Kind<readonly RouteSettings[]> {
 /** Keys of a route, to suggest one for a mistyped key. */
 export const ROUTE_KEYS = ['zone', 'upstreams'] as const;
 
-/** How a pair goes upstream (F2). */
+/** When the two queries of a pair are sent upstream (F2). */
 export function laneOrder(): Kind<LaneOrder> {
   return text('serial, auto, staggered:DELAY or parallel', readLaneOrder, (order) =>
     order.kind === 'staggered' ? `staggered:${formatDuration(order.delay)}` : order.kind,

@@ -40,8 +40,8 @@ interface Generation {
 const RETIREMENT: Milliseconds = 5_000;
 
 /**
- * The parts that answer questions, one generation for each configuration: a reload puts the next in place of the last,
- * whose questions in flight are still answered by the servers that were asked (S2).
+ * The parts that answer questions, one generation for each configuration. After a reload, new questions go to the new
+ * generation; questions in flight are still answered by the servers that were asked (S2).
  */
 export class Generations {
   private readonly options: GenerationsOptions;

@@ -38,7 +38,7 @@ export function readRequest(octets: Uint8Array): Request {
 export interface QueryOptions {
   readonly id: number;
   readonly checkingDisabled: boolean;
-  /** `undefined` leaves OPT away, for a server that knows no EDNS (RFC 6891 §7). */
+  /** `undefined` omits the OPT, for a server without EDNS (RFC 6891 §7). */
   readonly edns: { readonly dnssecOk: boolean; readonly probe?: boolean | undefined } | undefined;
 }
 

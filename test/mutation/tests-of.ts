@@ -26,7 +26,9 @@ const STORIES: ReadonlyMap<string, readonly string[]> = new Map([
 
 /** Files that another file's tests show as well, by their names. */
 const SHOWN_BY: ReadonlyMap<string, readonly string[]> = new Map([
+  ['kept-records', ['replies']],
   ['message-writer', ['render', 'truncation']],
+  ['plain-query', ['replies']],
 ]);
 
 /** What the stages keep and read back: the only tests that read whole messages out of the memory. */

@@ -6,7 +6,7 @@ import { decodeManifest, type ManifestText } from '../../kubernetes/manifest/man
 
 /** A file with manifests, as it was read. */
 export interface ManifestFile extends ManifestText {
-  /** What to call it: its path, or `stdin`. */
+  /** Its name in messages: its path, or `stdin`. */
   readonly name: string;
 }
 

@@ -25,7 +25,7 @@ export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort';
 
 const NONE = 'none';
 
-/** What the sidecar needs for the lookups of a job, and no CPU limit: throttled, it would delay each of them. */
+/** Enough for the lookups of a job. There is no CPU limit, because throttling would delay every lookup. */
 const DEFAULTS = { cpuRequest: '10m', memoryRequest: '64Mi', memoryLimit: '96Mi' };
 /** A Guaranteed pod needs a limit: it starts in half a second with a quarter of a CPU. */
 const GUARANTEED_CPU = '250m';

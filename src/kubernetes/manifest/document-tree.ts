@@ -117,7 +117,7 @@ class TreeReader {
     const target = this.anchors.get(alias.source);
     const read = target && this.done.get(target);
     if (target === undefined || read === undefined) {
-      throw new TreeError(offsetOf(alias), `*${alias.source} stands inside what it stands for`);
+      throw new TreeError(offsetOf(alias), `*${alias.source} refers to a value that contains it`);
     }
     this.targets.set(alias, target);
     return read;

@@ -209,7 +209,7 @@ class DocumentEditor {
     else this.flow.elements(list, changes);
   }
 
-  /** Writes a collection that has no members any more: on one line, in place of its lines. */
+  /** Writes a collection that has become empty as `text` on the line of its key. */
   private empty(node: Node, text: string, { pair }: NodeContext): void {
     if (pair === undefined) throw new EditError(startOf(node), 'nothing would be left here');
     this.clearBlock(node, pair, ` ${text}`);

@@ -7,7 +7,7 @@ export interface TextEdit {
   readonly text: string;
 }
 
-/** Collects the changes of a text, by their places in the text as it was. */
+/** Collects the changes of a text; all offsets are those of the original text. */
 export class TextEdits {
   private readonly text: string;
   private readonly newline: string;

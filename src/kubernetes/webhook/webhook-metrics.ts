@@ -23,7 +23,7 @@ const LATENCY_BOUNDS: readonly number[] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.
 
 export type WebhookMetrics = ReturnType<typeof createWebhookMetrics>;
 
-/** Declares every metric of `sidestub webhook`, each at 0: a process of its own, with a registry of its own. */
+/** Declares every metric of `sidestub webhook`, each at 0, in the registry of that process. */
 export function createWebhookMetrics(version: string) {
   const registry = new MetricRegistry();
   registry.info(
