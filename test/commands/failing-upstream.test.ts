@@ -1,9 +1,12 @@
 // What a daemon says of an upstream whose replies cannot be read: a process of its own, by the machine's clock.
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { type Test, test } from 'tap';
+import tap, { type Test, test } from 'tap';
 import { freePort } from '../support/free-port.ts';
 import { run, start } from './started.ts';
+
+// Most of their time is waiting.
+tap.jobs = 3;
 
 type Reply = (query: Uint8Array) => Uint8Array;
 
@@ -46,7 +49,9 @@ async function daemonBehind(t: Test, reply: Reply) {
 }
 
 for (const [what, reply] of Object.entries(unreadable)) {
-  test(`U3: after it was ready, ${what} is not called silence by the log, the page or the client`, async (t) => {
+  test(`U3: after it was ready, ${what} is not called silence by the log, the page or the client`, {
+    buffered: true,
+  }, async (t) => {
     const { upstream, daemon, listen, get } = await daemonBehind(t, denial);
     await daemon.printed(/"event":"ready".*\n/);
     upstream.reply = reply;
@@ -73,7 +78,9 @@ for (const [what, reply] of Object.entries(unreadable)) {
   });
 }
 
-test('U3: an upstream whose replies cannot be read is not called silent before it is ready either', async (t) => {
+test('U3: an upstream whose replies cannot be read is not called silent before it is ready either', {
+  buffered: true,
+}, async (t) => {
   const { daemon, get } = await daemonBehind(t, (query) => query.subarray(0, 5));
   await daemon.printed(/"upstream_failing".*malformed.*\n/);
   t.match(await get('/ready'), /no answer from .*: malformed/);

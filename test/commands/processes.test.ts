@@ -1,17 +1,22 @@
 // Every command as users start it: a process of its own, by the machine's clock. What it prints and how it ends when all
 // is well, when it fails, and when nobody answers. `wait` and lost output have files of their own.
 import { join } from 'node:path';
-import { test } from 'tap';
+import tap, { test } from 'tap';
 import { makeCertificate } from '../kubernetes/webhook/test-certificates.ts';
 import { freePort } from '../support/free-port.ts';
 import { daemonWords, flagsFor, health, server, silence } from './servers.ts';
 import { run, start } from './started.ts';
 
+// Most of their time is waiting.
+tap.jobs = 3;
+
 const POD = join(import.meta.dirname, '..', 'kubernetes', 'inject', 'pods', 'bare.yaml');
 
 const LISTENING = /"event":"listening"/;
 
-test('query: an answer, NXDOMAIN too, is 0; silence and refusal are 1', async (t) => {
+test('query: an answer, NXDOMAIN too, is 0; silence and refusal are 1', {
+  buffered: true,
+}, async (t) => {
   const { address } = await server(t);
   const [found, denied, silentUdp, silentTcp, refused, wrong] = await Promise.all([
     run(t, ['query', 'git.example.com', '--server', address]),
@@ -29,7 +34,9 @@ test('query: an answer, NXDOMAIN too, is 0; silence and refusal are 1', async (t
   t.match(wrong, { code: 64, stdout: '', stderr: /--timeout: must be at most 24d: 25d/ });
 });
 
-test('explain: 0 however the lookups end, 1 where the daemon says nothing', async (t) => {
+test('explain: 0 however the lookups end, 1 where the daemon says nothing', {
+  buffered: true,
+}, async (t) => {
   const { flags } = await server(t);
   const { address: upstream } = await server(t);
   const silent = flagsFor(t, await silence(t));
@@ -41,7 +48,9 @@ test('explain: 0 however the lookups end, 1 where the daemon says nothing', asyn
   t.match(lost, { code: 1, stderr: '', stdout: /198\.51\.100\.7/ }, 'directly it is found');
 });
 
-test('health: 0 when /ready says so, 1 with its reasons, 1 when nobody answers in time', async (t) => {
+test('health: 0 when /ready says so, 1 with its reasons, 1 when nobody answers in time', {
+  buffered: true,
+}, async (t) => {
   const silent = await health(t, 'silent');
   const [ready, not, late] = await Promise.all([
     run(t, ['health', '--metrics', await health(t, 200)]),
@@ -53,7 +62,9 @@ test('health: 0 when /ready says so, 1 with its reasons, 1 when nobody answers i
   t.match(late, { code: 1, stdout: '', stderr: /^not ready: .*silent for 900 ms\n$/ });
 });
 
-test('config and inject: 0 with the result, 78 with each problem', async (t) => {
+test('config and inject: 0 with the result, 78 with each problem', {
+  buffered: true,
+}, async (t) => {
   const [good, bad, pod, none] = await Promise.all([
     run(t, ['config', '--upstream', '192.0.2.1']),
     run(t, ['config', '--upstream', 'nonsense', '--listen', 'x']),
@@ -70,13 +81,15 @@ test('config and inject: 0 with the result, 78 with each problem', async (t) => 
   t.match(none, { code: 78, stdout: '', stderr: /nothing\.yaml: no such file/ });
 });
 
-test('demo: 0 where sidestub keeps its promises', async (t) => {
+test('demo: 0 where sidestub keeps its promises', { buffered: true }, async (t) => {
   const { code, stdout, stderr } = await run(t, ['demo', '--json', '--patience', '2s']);
   t.equal(stderr, '');
   t.equal(code, JSON.parse(stdout).kept === true ? 0 : 1);
 });
 
-test('run: SIGTERM is 0, also with a silent upstream; what is wrong is 78', async (t) => {
+test('run: SIGTERM is 0, also with a silent upstream; what is wrong is 78', {
+  buffered: true,
+}, async (t) => {
   const daemon = start(t, await daemonWords(t));
   await daemon.printed(LISTENING);
   const asked = performance.now();
@@ -88,7 +101,9 @@ test('run: SIGTERM is 0, also with a silent upstream; what is wrong is 78', asyn
   t.match(await run(t, ['run', '--upstream', 'x']), { code: 78, stdout: '', stderr: /--upstream/ });
 });
 
-test('webhook: SIGTERM is 0 after its drain; without a certificate 78', async (t) => {
+test('webhook: SIGTERM is 0 after its drain; without a certificate 78', {
+  buffered: true,
+}, async (t) => {
   const { files } = makeCertificate(t.testdir({}), 'tls');
   const own = ['--address', '127.0.0.1:0', '--metrics', '127.0.0.1:0', '--drain', '100ms'];
   const webhook = start(t, ['webhook', '--tls-cert', files.cert, '--tls-key', files.key, ...own]);

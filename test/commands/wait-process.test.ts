@@ -1,10 +1,13 @@
 // `wait` as users start it: a process of its own, by the machine's clock, behind a daemon that is a process too.
-import { type Test, test } from 'tap';
+import tap, { type Test, test } from 'tap';
 import type { Asked } from '../../src/demo/cluster.ts';
 import { RrType } from '../../src/wire/codes.ts';
 import { freePort } from '../support/free-port.ts';
 import { flagsFor, server, silence } from './servers.ts';
 import { run, start } from './started.ts';
+
+// Most of their time is waiting.
+tap.jobs = 4;
 
 /** A daemon with its negative cache in front of that server, and the flags with which a command asks it. */
 async function daemonBefore(t: Test, onAsked?: (asked: Asked) => void) {
@@ -16,7 +19,9 @@ async function daemonBefore(t: Test, onAsked?: (asked: Asked) => void) {
   return { services, flags };
 }
 
-test('wait: a name that the daemon denies is 1 at the timeout, with the reason on stderr too', async (t) => {
+test('wait: a name that the daemon denies is 1 at the timeout, with the reason on stderr too', {
+  buffered: true,
+}, async (t) => {
   const { flags } = await daemonBefore(t);
   // Long enough for one round on a loaded machine: without a round there is no reason but the timeout.
   const timeout = 3_000;
@@ -35,7 +40,9 @@ const DELAY = 2_000;
 /** Of type A for the name: a round has two clients, and each asks once, so that two rounds have come before. */
 const DENIALS = 4;
 
-test('wait: a name that appears after some denials is 0 soon after, behind a negative cache', async (t) => {
+test('wait: a name that appears after some denials is 0 soon after, behind a negative cache', {
+  buffered: true,
+}, async (t) => {
   let first: number | undefined;
   let made: number | undefined;
   let denials = 0;
@@ -70,7 +77,9 @@ test('wait: a name that appears after some denials is 0 soon after, behind a neg
   t.ok(found.waited < denied + 2 * DELAY, `${found.waited} of ${denied} ms`);
 });
 
-test('wait: nobody answers, at the name or at /ready: 1 at the timeout', async (t) => {
+test('wait: nobody answers, at the name or at /ready: 1 at the timeout', {
+  buffered: true,
+}, async (t) => {
   const silent = await silence(t);
   const [name, daemon, absent] = await Promise.all([
     run(t, ['wait', 'late', '--timeout', '600ms', ...flagsFor(t, silent)]),
@@ -83,7 +92,9 @@ test('wait: nobody answers, at the name or at /ready: 1 at the timeout', async (
   t.ok(absent.took >= 400, 'it went on asking');
 });
 
-test('wait: the hook of a pod is 0 when the daemon is ready, and loads no configuration', async (t) => {
+test('wait: the hook of a pod is 0 when the daemon is ready, and loads no configuration', {
+  buffered: true,
+}, async (t) => {
   const { address } = await server(t);
   const status = `127.0.0.1:${await freePort()}`;
   const flags = flagsFor(t, `127.0.0.1:${await freePort()}`);
