@@ -32,6 +32,13 @@ function at(path: string, value: unknown): object {
     .reduceRight<unknown>((inner, name) => ({ [name]: inner }), value) as object;
 }
 
+/** The values with one more. */
+function withAt(values: object, path: string, value: unknown): object {
+  const [name = '', ...rest] = path.split('.');
+  const old = (values as Record<string, object>)[name] ?? {};
+  return { ...values, [name]: rest.length === 0 ? value : withAt(old, rest.join('.'), value) };
+}
+
 const ON = { policy: { enabled: true }, node: { enabled: true }, monitoring: { enabled: true } };
 
 /** A value for each that has one, and what of the rendered objects shows it. */
@@ -98,28 +105,24 @@ test('each value that is set is in the objects, and changes them', async (t) => 
     .map(([path]) => path)
     .filter((path) => !path.startsWith('injector.certificate.secret.'));
   t.strictSame(Object.keys(SET).sort(), leaves.sort());
-  for (const [path, [value, shown]] of Object.entries(SET)) {
-    // Beside everything else that can be on.
-    const values = [...Object.keys(ON)].includes(path.split('.')[0] ?? '')
-      ? { ...ON, ...merged(ON, at(path, value)) }
-      : { ...ON, ...at(path, value) };
-    t.match(JSON.stringify(render(helm, values)), shown, path);
+  // Beside everything else that can be on. What replaces or hides another value is rendered by itself.
+  const isAlone = (path: string) => path.startsWith('image.') || SET[path]?.[0] === false;
+  const others = Object.keys(SET).filter((path) => !isAlone(path));
+  for (const paths of [
+    others,
+    ...Object.keys(SET)
+      .filter(isAlone)
+      .map((path) => [path]),
+  ]) {
+    const values = paths.reduce<object>((to, path) => withAt(to, path, SET[path]?.[0]), ON);
+    const text = JSON.stringify(render(helm, values));
+    for (const path of paths) t.match(text, SET[path]?.[1], path);
   }
   const text = JSON.stringify(render(helm, SECRET));
   t.match(text, /"secretName":"own"/);
   t.equal(text.match(/"caBundle":"QUJD"/g)?.length, 2);
   t.notMatch(text, /cert-manager/);
 });
-
-/** The sections of both. */
-function merged(base: object, more: object): object {
-  return Object.fromEntries(
-    Object.entries(more).map(([name, section]) => [
-      name,
-      { ...(base as Record<string, object>)[name], ...section },
-    ]),
-  );
-}
 
 test('a priority class that is empty is left out, and on OpenShift the user', async (t) => {
   const helm = tool(t, 'helm');
@@ -152,7 +155,11 @@ function wrong({ type }: Schema): unknown {
 test('a value of the wrong type is refused with its place', async (t) => {
   const helm = tool(t, 'helm');
   if (helm === undefined) return;
-  for (const [path, node] of every) {
+  const leaves = every.filter(([, { properties }]) => properties === undefined);
+  const all = leaves.reduce<object>((to, [path, node]) => withAt(to, path, wrong(node)), {});
+  const said = refusal(() => render(helm, all));
+  for (const [path] of leaves) t.match(said, placeOf(path), path);
+  for (const [path, node] of every.filter((each) => !leaves.includes(each))) {
     t.throws(() => render(helm, at(path, wrong(node))), { message: placeOf(path) }, path);
   }
 });
@@ -162,12 +169,23 @@ test('an unknown key is refused with its place, in every section', async (t) => 
   if (helm === undefined) return;
   const sections = every.filter(([, node]) => node.additionalProperties === false);
   t.ok(sections.length > 8, `${sections.length} sections`);
+  const all = sections.reduce<object>((to, [path]) => withAt(to, `${path}.replica`, 1), {});
+  const said = refusal(() => render(helm, all));
   for (const [path] of sections) {
-    const message = new RegExp(`${placeOf(path).source}[^\\n]*'replica'`);
-    t.throws(() => render(helm, at(`${path}.replica`, 1)), { message }, path);
+    t.match(said, new RegExp(`${placeOf(path).source}[^\\n]*'replica'`), path);
   }
   t.throws(() => render(helm, { replica: 1 }), { message: /'replica'/ });
 });
+
+/** What helm says of values that it refuses: every place at once. @throws {Error} If it takes them. */
+function refusal(take: () => unknown): string {
+  try {
+    take();
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  throw new Error('not refused');
+}
 
 /** As helm tells it: `at '/image/tag'`. */
 function placeOf(path: string): RegExp {
