@@ -75,8 +75,8 @@ class MonotonicTimer implements Timer {
 }
 
 /**
- * `setTimeout` would wait for a millisecond. It keeps the process alive for its one turn: an immediate without a
- * reference would run only when something else wakes the loop.
+ * For a delay of 0, for which `setTimeout` would wait a millisecond. The timer keeps the process alive for its one turn:
+ * an immediate without a reference would run only when something else wakes the loop.
  */
 class NextTurn implements Timer {
   private readonly handle: NodeJS.Immediate;

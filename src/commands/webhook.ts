@@ -24,7 +24,7 @@ import { type Command, type CommandContext, ExitCode, textFlag, UsageError } fro
 import { durationFlag } from './duration-flag.ts';
 import { injectionFlags, injectionOptions } from './inject/injection-flags.ts';
 
-/** Injects every pod that is made, as the API server asks. */
+/** Serves the admission webhook that injects sidestub into new pods. */
 export const command: Command = {
   summary: 'put sidestub into pods as they are made (admission webhook)',
   usage: `sidestub webhook --tls-cert FILE --tls-key FILE [options]

@@ -48,7 +48,7 @@ export interface DaemonParts {
   readonly onListening?: ((endpoints: readonly Endpoint[]) => Promise<void>) | undefined;
   /** What has to happen between upstream's first answer and being ready. */
   readonly gate?: ReadyGate | undefined;
-  /** Called once, when it is ready: what waits for the daemon may begin. */
+  /** Called once, when the daemon is ready: programs that wait for it may start. */
   readonly onReady?: (() => void) | undefined;
   /** Called when the daemon must not go on, with what to tell the operator. */
   /** The threads beside this one, where there are more (`threads: N`). */

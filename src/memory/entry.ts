@@ -9,7 +9,7 @@ export const FIELDS = {
   ...RING_WORDS,
   /** Two words with a double: a reading of the owner's clock. */
   storedAt: 2,
-  /** Four octets: the number of words in the key, the number of uses, and two of the owner. */
+  /** Four octets: the number of words in the key, the number of uses, and two that the owner defines. */
   octets: 4,
   /** Upper half: RCODE and flags. Lower half: octets of the records. */
   flagsBody: 5,

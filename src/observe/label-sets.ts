@@ -7,14 +7,9 @@ import { Rcode, RrType } from '../wire/codes.ts';
 export type TypeClass = (typeof TYPE_CLASSES)[number];
 export const TYPE_CLASSES = ['A', 'AAAA', 'PTR', 'SRV', 'HTTPS', 'TXT', 'other'] as const;
 
-const typeClasses = new Map<number, TypeClass>([
-  [RrType.A, 'A'],
-  [RrType.AAAA, 'AAAA'],
-  [RrType.PTR, 'PTR'],
-  [RrType.SRV, 'SRV'],
-  [RrType.HTTPS, 'HTTPS'],
-  [RrType.TXT, 'TXT'],
-]);
+const typeClasses = new Map<number, TypeClass>(
+  TYPE_CLASSES.flatMap((name) => (name === 'other' ? [] : [[RrType[name], name]])),
+);
 
 /** The label for a question's type. */
 export function typeClass(qtype: number): TypeClass {
@@ -34,15 +29,9 @@ export const RCODE_CLASSES = [
   'other',
 ] as const;
 
-const rcodeClasses = new Map<number, RcodeClass>([
-  [Rcode.NOERROR, 'NOERROR'],
-  [Rcode.NXDOMAIN, 'NXDOMAIN'],
-  [Rcode.SERVFAIL, 'SERVFAIL'],
-  [Rcode.FORMERR, 'FORMERR'],
-  [Rcode.NOTIMP, 'NOTIMP'],
-  [Rcode.REFUSED, 'REFUSED'],
-  [Rcode.BADVERS, 'BADVERS'],
-]);
+const rcodeClasses = new Map<number, RcodeClass>(
+  RCODE_CLASSES.flatMap((name) => (name === 'other' ? [] : [[Rcode[name], name]])),
+);
 
 /** The label for a response's RCODE, extended by OPT's octet if there is one (RFC 6891 §6.1.3). */
 export function rcodeClass(rcode: number): RcodeClass {

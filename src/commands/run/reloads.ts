@@ -4,7 +4,7 @@ import type { ReloadResult } from '../../observe/label-sets.ts';
 import type { Log } from '../../observe/log.ts';
 
 export interface ReloadsOptions {
-  /** Loads the settings anew and puts them in place. @returns Those that only a restart can change. */
+  /** Loads the settings again and applies them. @returns The changed ones that only a restart can apply. */
   readonly apply: () => Promise<readonly string[]>;
   readonly log: Log;
   readonly counted: { add(result: ReloadResult): void };

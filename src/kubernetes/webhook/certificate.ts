@@ -61,7 +61,7 @@ function attempt<T>(file: string, parse: () => T): T {
 
 export interface CertificateWatchOptions {
   readonly files: CertificateFiles;
-  /** What is in use at first. */
+  /** The certificate that is in use until the files change. */
   readonly current: Certificate;
   readonly onChange: (certificate: Certificate) => void;
   /** What is wrong with new files; the old certificate stays in use. Called once for each reason. */
