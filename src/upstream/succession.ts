@@ -45,9 +45,9 @@ export interface SuccessionOptions<Server extends Askable = Askable> {
 /**
  * Asks servers in their order (U1).
  *
- * The next one is asked after 1 s of silence, when a datagram is refused, on SERVFAIL or REFUSED, 100 ms after a reply
- * that cannot be read, and at once if the one before is known to be dead; never because it is faster, since a public
- * second server would win with its NXDOMAIN.
+ * The next one is asked after 1 s of silence, when a datagram is refused, on an RCODE that is no answer (SERVFAIL,
+ * REFUSED, FORMERR, …), 100 ms after a reply that cannot be read, and at once if the one before is known to be dead; never
+ * because it is faster, since a public second server would win with its NXDOMAIN.
  * A silent server may still answer. If the next one fails too, the first error response is returned.
  */
 export function succession<Server extends Askable>({
@@ -217,7 +217,8 @@ class Walk implements Expiring {
 
   onAnswer(place: number, message: Message): void {
     this.close(place);
-    if (message.rcode !== Rcode.SERVFAIL && message.rcode !== Rcode.REFUSED) {
+    // Any other RCODE speaks of the server and not of the name: libc asks its next nameserver then.
+    if (message.rcode === Rcode.NOERROR || message.rcode === Rcode.NXDOMAIN) {
       this.answer(message);
       return;
     }

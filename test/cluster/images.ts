@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { command } from './command.ts';
 import { BIN, HERE, IMAGES, REPOSITORY, ROOT } from './places.ts';
 import type { Progress } from './progress.ts';
+import { BUSYBOX } from './requirements.ts';
 
 const CLIENTS = ['getent', 'gai', 'drip', 'until'];
 const LIBRARIES = ['libc.so.6', 'libnss_dns.so.2', 'libnss_files.so.2', 'libresolv.so.2'];
@@ -103,8 +104,8 @@ async function layOutClients(
     mkdirSync(join(root, each), { recursive: true });
   }
   chmodSync(join(root, 'tmp'), 0o1777);
-  copyFileSync('/bin/busybox', join(root, 'bin/busybox'));
-  const { stdout } = await command(['/bin/busybox', '--list']);
+  copyFileSync(BUSYBOX, join(root, 'bin/busybox'));
+  const { stdout } = await command([BUSYBOX, '--list']);
   for (const applet of stdout.trim().split('\n')) {
     if (applet !== 'getent' && applet !== 'busybox')
       symlinkSync('busybox', join(root, 'bin', applet));

@@ -142,6 +142,13 @@ export const CASES: readonly Case[] = [
       clients: ['Go', 'c-ares'],
     },
   },
+  ...(['FORMERR', 'NOTIMP'] as const).map((rcode) => ({
+    name: `of two servers the first says ${rcode} to all that exists`,
+    draw: {
+      ...one({}),
+      servers: [{ ...SOUND, says: { rcode, family: 'both', names: 'existing' } as const }, SOUND],
+    },
+  })),
   { name: 'addresses under another owner', draw: one({ reply: 'foreign owner' }) },
   {
     name: 'SERVFAIL for AAAA',

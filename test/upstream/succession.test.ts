@@ -144,13 +144,15 @@ test('a late answer of the first wins when the second fails (U1)', async (t) => 
   t.same(await answer, truth);
 });
 
-test('the second is asked at once on refusal, SERVFAIL or REFUSED (U1)', async (t) => {
+test('the second is asked at once on refusal, or an RCODE that is no answer (U1)', async (t) => {
   const words: ((server: FakeServer | undefined) => void)[] = [
     (server) => server?.fail('refused'),
     (server) => server?.fail('network'),
     (server) => server?.fail('malformed'),
     (server) => server?.answer(servfail),
     (server) => server?.answer(refused),
+    (server) => server?.answer(message({ rcode: Rcode.FORMERR })),
+    (server) => server?.answer(message({ rcode: Rcode.NOTIMP })),
   ];
   for (const say of words) {
     const { servers, counts, ask } = setup(1, 1);
@@ -159,6 +161,16 @@ test('the second is asked at once on refusal, SERVFAIL or REFUSED (U1)', async (
     t.same(counts(), [1, 1]);
     servers[1]?.answer(truth);
     t.same(await answer, truth);
+  }
+});
+
+test('NOERROR and NXDOMAIN are answers, and no other server is asked (U1)', async (t) => {
+  for (const word of [message(), nxdomain('example.')]) {
+    const { servers, counts, ask } = setup(1, 1);
+    const answer = ask();
+    servers[0]?.answer(word);
+    t.same(await answer, word);
+    t.same(counts(), [1, 0]);
   }
 });
 
