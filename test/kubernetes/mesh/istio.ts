@@ -29,11 +29,14 @@ const PROGRAM: GoProgram = {
   name: 'istio',
   source: join(import.meta.dirname, 'go/istio/main.go'),
   versions: { istio: ISTIO },
-  module: async (folder) => {
-    writeFileSync(join(folder, 'go.mod'), 'module sidestub.test/istio\n\ngo 1.26.0\n');
-    await go(folder, 'get', `istio.io/istio@${ISTIO}`);
-  },
+  module: (folder) => istioModule(folder, 'istio'),
 };
+
+/** Makes a folder a module that can import Istio's packages. */
+export async function istioModule(folder: string, name: string): Promise<void> {
+  writeFileSync(join(folder, 'go.mod'), `module sidestub.test/${name}\n\ngo 1.26.0\n`);
+  await go(folder, 'get', `istio.io/istio@${ISTIO}`);
+}
 
 /** Istio's injection webhook, in a process of its own: pkg/kube/inject with what Istio's charts make of settings. */
 export class Istio {

@@ -1,10 +1,11 @@
 // `npm run meshes [-- istio | kyverno]`: has their own code make what the tests hold sidestub against.
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { Document, isScalar, visit } from 'yaml';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { Document, isScalar, type Pair, visit } from 'yaml';
 import { ISTIO, Istio } from './istio.ts';
 import { evaluateKyverno, KYVERNO } from './kyverno.ts';
 import { needed, rendered, renderings } from './renderings.ts';
+import { istioRules } from './rules.ts';
 
 const PODS = join(import.meta.dirname, '../inject/pods');
 
@@ -23,6 +24,12 @@ async function istio(): Promise<void> {
     const pod = needed(await rendered(injector, rendering));
     write(join(PODS, `${rendering.name}.yaml`), head, pod);
   }
+  for (const [file, rules] of await istioRules(injector)) {
+    const head = `# The rules of the test pod ${basename(file, '.rules')}, by istio.io/istio ${ISTIO}.\n`;
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, `${head}${rules}`);
+    process.stdout.write(`${file}\n`);
+  }
   injector.end();
 }
 
@@ -35,7 +42,7 @@ async function kyverno(): Promise<void> {
 }
 
 function write(file: string, head: readonly string[], value: unknown): void {
-  const document = new Document(value, { aliasDuplicateObjects: false });
+  const document = new Document(value, { aliasDuplicateObjects: false, sortMapEntries: nameFirst });
   visit(document, {
     Map: (key, map) => {
       if (typeof key === 'number') map.flow = map.items.every(({ value: each }) => isScalar(each));
@@ -43,4 +50,10 @@ function write(file: string, head: readonly string[], value: unknown): void {
   });
   writeFileSync(file, `${head.join('\n')}\n${document.toString({ lineWidth: 0 })}`);
   process.stdout.write(`${file}\n`);
+}
+
+/** Go's maps have another order each time. */
+function nameFirst(a: Pair, b: Pair): number {
+  const rank = ({ key }: Pair) => (String(key) === 'name' ? '' : String(key));
+  return rank(a) < rank(b) ? -1 : 1;
 }
