@@ -91,20 +91,16 @@ class Failures {
     if (verdictOf(message, attempt.query) !== 'failure') this.failures.delete(attempt.key);
     else if (!isSilencePassedOn(message)) {
       this.note(attempt, { message, wasRefused: false, wasSaid: true });
-      // A sidestub upstream remembers what it could not send.
-    } else if (message.undelivered !== true) this.onSilence(attempt, false);
+    }
+    // Else a forwarder upstream had no answer. It remembers its own failures, and knows better when they are over.
   }
 
   onFailure(attempt: Attempt, error: unknown): void {
     if (!(error instanceof UpstreamError) || isOurDoing(error)) return;
-    this.onSilence(attempt, isRefusal(error));
-  }
-
-  private onSilence(attempt: Attempt, wasRefused: boolean): void {
     // A question that was sent into a silence that has since ended failed for a reason that is over.
     if (attempt.intoSilence) return;
     const message = { ...EMPTY, rcode: Rcode.SERVFAIL };
-    this.note(attempt, { message, wasRefused, wasSaid: false });
+    this.note(attempt, { message, wasRefused: isRefusal(error), wasSaid: false });
   }
 
   private note(

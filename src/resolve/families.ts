@@ -7,6 +7,7 @@ import type { RepairKind } from '../vocabulary.ts';
 import { EdeCode, Rcode, RrType } from '../wire/codes.ts';
 import type { Name } from '../wire/name.ts';
 import { ownNegative } from '../wire/soa.ts';
+import { FailedHalves, FailedWith, STILL_SILENT } from './failed-halves.ts';
 import {
   type Answer,
   type Asker,
@@ -20,7 +21,7 @@ import {
   siblingOf,
   tell,
 } from './stage.ts';
-import { isSilencePassedOn, verdictOf } from './verdict.ts';
+import { verdictOf } from './verdict.ts';
 
 export interface FamiliesOptions {
   readonly clock: Clock;
@@ -49,15 +50,12 @@ const PATIENCE: Milliseconds = 700;
  * stays silent is given up (F5) within a second of the question.
  */
 const HEAD_START: Milliseconds = 200;
-/** F3: how long a denial waits for the other family where that is out as well: until just before the client's deadline. */
+/** F3, F5: until when what says nothing of the other family waits for it, where that is out as well: just before the deadline. */
 const AWAITED: Milliseconds = DEADLINE - 100;
 /** F5: how long a family that failed is taken to have nothing. */
 const REPAIR_TTL = 5;
 /** Pairs whose addresses are remembered, for those 700 ms; a cached pair needs no memory. */
 const MAX_PAIRS = 4_096;
-/** F5: libc sends both questions in one go; a busy daemon may read the second a little later. */
-const SAME_MOMENT: Milliseconds = 50;
-
 /**
  * Keeps the two families of a name from contradicting each other (F3, F4, F5).
  *
@@ -83,14 +81,14 @@ class Pairs {
   private readonly askSibling: (query: Query) => Promise<Answer>;
   /** When each question's addresses arrived: silence of the other family is counted from there (F5). */
   private readonly arrivals = lruMap<string, Milliseconds>(MAX_PAIRS);
-  /** How each question without an answer ended (F5). */
-  private readonly failures = lruMap<string, Failure>(MAX_PAIRS);
+  readonly failures: FailedHalves;
 
   constructor(next: Resolve, options: FamiliesOptions) {
     this.next = next;
     this.options = options;
     this.patiences = new Deadlines(options.clock, PATIENCE);
     this.headStarts = new Deadlines(options.clock, HEAD_START);
+    this.failures = new FailedHalves(options.clock);
     this.askSibling = asking(next);
   }
 
@@ -115,16 +113,10 @@ class Pairs {
     return this.options.repair && this.options.onlyRoutable !== qtype;
   }
 
-  /** Takes note of a question that has no answer. What upstream says itself is passed on beside what it says of the other. */
-  failed(query: Query, outcome: Answer | FailedWith): void {
-    if (wasSaid(outcome)) return;
-    this.failures.set(queryKey(query), { at: this.options.clock.now(), outcome });
-  }
-
   /** F5: whether the other half of a pair that came at `came` may have failed, or may still fail. */
   mayHaveFailed(query: Query, came: Milliseconds): boolean {
     const sibling = siblingOf(query);
-    return this.failureSince(sibling, came) !== undefined || this.isOut(sibling);
+    return this.failures.since(sibling, came) !== undefined || this.isOut(sibling);
   }
 
   private isOut(query: Query): boolean {
@@ -140,17 +132,18 @@ class Pairs {
   /** F5: NODATA, or the failure of the other half: nothing is known of the name's addresses then. */
   async besideFailure(query: Query, own: Answer, came: Milliseconds): Promise<Answer> {
     const sibling = siblingOf(query);
-    if (this.isOut(sibling)) await this.within(PATIENCE, this.fromSibling(query));
-    const outcome = this.failureSince(sibling, came);
+    if (this.isOut(sibling)) await this.within(this.untilDeadline(came), this.fromSibling(query));
+    const isSilent = this.isOut(sibling);
+    const outcome = isSilent ? STILL_SILENT : this.failures.since(sibling, came);
     if (outcome === undefined) return own;
     this.options.repairs.add('nodata_beside_failure');
     if (outcome instanceof FailedWith) throw outcome.error;
     return outcome;
   }
 
-  private failureSince(query: Query, came: Milliseconds): Answer | FailedWith | undefined {
-    const failure = this.failures.peek(queryKey(query));
-    return failure !== undefined && failure.at >= came - SAME_MOMENT ? failure.outcome : undefined;
+  /** How long a question that came at `came` may wait for the other family, where its client waits for both. */
+  private untilDeadline(came: Milliseconds): Milliseconds {
+    return AWAITED - (this.options.clock.now() - came);
   }
 
   /** F3 and F4: NXDOMAIN waits for the other family, and beside addresses it becomes NODATA. */
@@ -158,7 +151,7 @@ class Pairs {
     // A client that has asked for both waits for both. Were this told before addresses that come late, musl would deny a
     // name for which it has them.
     const isAwaited = this.isOut(siblingOf(query));
-    const span = isAwaited ? AWAITED - (this.options.clock.now() - came) : PATIENCE;
+    const span = isAwaited ? this.untilDeadline(came) : PATIENCE;
     const other = await this.within(span, this.fromSibling(query));
     if (other === undefined || verdictOf(other.message, siblingOf(query)) !== 'data') return own;
     this.options.repairs.add('nxdomain_beside_addresses');
@@ -220,27 +213,6 @@ class Pairs {
   }
 }
 
-/** How a question without an answer ended, and when. */
-interface Failure {
-  readonly at: Milliseconds;
-  readonly outcome: Answer | FailedWith;
-}
-
-/** An error in the place of an answer. */
-class FailedWith {
-  readonly error: unknown;
-
-  constructor(error: unknown) {
-    this.error = error;
-  }
-}
-
-/** Whether SERVFAIL is upstream's own. A forwarder that passes on the silence behind it says so in an EDE. */
-function wasSaid(outcome: Answer | FailedWith): boolean {
-  if (outcome instanceof FailedWith || isSilencePassedOn(outcome.message)) return false;
-  return outcome.source !== 'failure' || outcome.wasSaid === true;
-}
-
 /** One question of a pair on its way: what every question passes is here, what few of them need is in {@link Pairs}. */
 class Half implements Asker, Expiring {
   private readonly pairs: Pairs;
@@ -285,7 +257,7 @@ class Half implements Asker, Expiring {
 
   private onFailed(answer: Answer): void {
     const { pairs, query, asker } = this;
-    pairs.failed(query, answer);
+    pairs.failures.note(query, answer);
     const wasRefused = answer.wasRefused === true || answer.message.undelivered === true;
     const mayRepair = pairs.mayRepair(query) && !wasRefused;
     if (mayRepair) tell(asker, pairs.repaired(query, answer));
@@ -296,7 +268,7 @@ class Half implements Asker, Expiring {
     const { pairs, query, asker } = this;
     if (!this.close()) return;
     const failed = new FailedWith(error);
-    pairs.failed(query, failed);
+    pairs.failures.note(query, failed);
     const mayRepair = pairs.mayRepair(query) && !isRefusal(error);
     if (mayRepair) tell(asker, pairs.repaired(query, failed));
     else asker.onFailure(error);

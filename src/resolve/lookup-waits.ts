@@ -20,14 +20,16 @@ const NEXT_STEP: Milliseconds = 1_000;
 const LATER_STEP: Milliseconds = 100;
 /** A failure that took so long was waited for. */
 const LONG: Milliseconds = 1_000;
+/** S1: names that one lookup waits for at once; of more, the last ones count. */
+const MAX_NAMES = 4;
 /** S1: lookups that have waited in vain; the steps of one that is forgotten wait again. */
 const MAX_WAITS = 4_096;
 
 interface Wait {
   /** When it was over. */
   readonly at: Milliseconds;
-  /** The step that was waited for. */
-  readonly qname: Name;
+  /** The names that were waited for: the step, and what a sidecar in front of its client asks beside it (N4). */
+  readonly names: readonly Name[];
 }
 
 /**
@@ -60,9 +62,14 @@ export class LookupWaits {
     if (query.client === undefined) return;
     const at = this.options.clock.now();
     const key = this.keyOf(query);
-    const before = this.isLaterStep(query) ? this.waits.peek(key) : undefined;
-    if (before !== undefined) this.waits.set(key, { ...before, at });
-    else if (at - came >= LONG) this.waits.set(key, { at, qname: query.qname });
+    const before = this.waits.peek(key);
+    const isRecent = before !== undefined && at - before.at < NEXT_STEP;
+    const names = isRecent ? before.names : [];
+    const wasWaitedFor = at - came >= LONG;
+    if (wasWaitedFor) {
+      const others = names.filter((name) => name !== query.qname);
+      this.waits.set(key, { at, names: [...others, query.qname].slice(-MAX_NAMES) });
+    } else if (isRecent && this.isLaterStep(query)) this.waits.set(key, { at, names });
   }
 
   /** Whether it is a step, but the first, of a lookup that has just waited in vain for the step before. */
@@ -71,7 +78,7 @@ export class LookupWaits {
     if (this.waits.size === 0 || query.client === undefined) return false;
     const wait = this.waits.peek(this.keyOf(query));
     // glibc asks for each step twice.
-    if (wait === undefined || wait.qname === query.qname) return false;
+    if (wait === undefined || wait.names.includes(query.qname)) return false;
     if (clock.now() - wait.at >= NEXT_STEP) return false;
     const expansion = list.expansionOf(query.qname);
     if (expansion !== undefined) return !list.isFirstStep(expansion);

@@ -176,6 +176,15 @@ test('U2: so where a forwarder says after a while that it has no answer itself',
   t.equal(await step(stub, second), 100);
 });
 
+test('U2: what is asked beside a step and waits as long is no later step: a sidecar asks for the name early', async (t) => {
+  const stub = setup(below().next);
+  const [first = '', , second = ''] = GLIBC;
+  void stub.resolve(query(NAME));
+  t.equal(await step(stub, first), 4_500);
+  t.equal(await step(stub, second), 100, 'a step that was not waited for');
+  t.equal(await step(stub, NAME), 4_500, 'asked again');
+});
+
 test('U2: a name that is asked as it is alone waits each time', async (t) => {
   const stub = setup(below().next);
   for (const qname of [NAME, NAME, NAME]) t.equal(await step(stub, qname), 4_500);
