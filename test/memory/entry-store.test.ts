@@ -1,242 +1,239 @@
-import fc from 'fast-check';
+// What an entry of the store has, by itself; entry-store.property.test.ts has many of them.
 import { test } from 'tap';
-import { FIELDS, MADE } from '../../src/memory/entry.ts';
+import { ANSWER, FIELDS, KIND, type Life, MADE, type Role, USES } from '../../src/memory/entry.ts';
 import { EntryStore } from '../../src/memory/entry-store.ts';
 import { PlainQuery } from '../../src/memory/plain-query.ts';
 import { request } from '../support/messages.ts';
 
-const LARGEST = 512;
-/** What an entry of these tests takes: 40 octets of fields, a key of 24, 8 that are kept, 12 more; and its two slots. */
-const SMALL = 108;
-
-/** A store with names instead of queries, whose entries hold one number each. */
-function startStore(size: number, seed = 1, onLost?: () => void) {
-  const store = new EntryStore(size, onLost);
-  const query = new PlainQuery(seed);
+/** A store of 64 KiB with entries of either role, told by their offsets. */
+function startRoles(size = 1 << 16) {
+  let lost = 0;
+  const store = new EntryStore(size, () => {
+    lost++;
+  });
+  const query = new PlainQuery(1);
+  const keyed = (name: string): PlainQuery => {
+    query.of(request(name));
+    return query;
+  };
   return {
     store,
-    put: (name: string, value: number, { until = 1e9, octets = 8, now = 0 } = {}): boolean => {
-      query.of(request(name));
-      const fresh = until - now;
-      const life = { storedAt: now, fresh, alone: fresh, stale: 0 };
-      const at = store.insert(query, MADE, octets, life, now);
-      if (at < 0) return false;
-      store.ready(at, fresh, 0, 0);
-      store.words[(at >> 2) + FIELDS.answersAuthority] = value;
-      return true;
+    keyed,
+    lost: () => lost,
+    put: (
+      name: string,
+      {
+        role = ANSWER,
+        octets = 8,
+        now = 0,
+        ...more
+      }: Partial<Life> & { role?: Role; octets?: number; now?: number } = {},
+    ) => {
+      const life = { storedAt: 0, fresh: 1_000, alone: 1_000, stale: 0, ...more };
+      return store.insert(keyed(name), role, octets, life, now);
     },
-    get: (name: string, now = 0): number | undefined => {
-      query.of(request(name));
-      const at = store.findReply(query, now, 1);
-      return at < 0 ? undefined : store.words[(at >> 2) + FIELDS.answersAuthority];
-    },
-    drop: (name: string): void => {
-      query.of(request(name));
-      store.delete(query, MADE);
-    },
+    find: (name: string, role: Role = ANSWER) => store.find(keyed(name), role),
+    reply: (name: string, now = 0, cutEpoch = 1) => store.findReply(keyed(name), now, cutEpoch),
+    /** Where the main queue begins: an eighth of a small arena, a tenth of a large one. */
+    isMain: (at: number) => at >= Math.floor(store.octets.byteLength / 64) * 8,
   };
 }
 
-/** The store and a Map side by side. */
-class Twin {
-  readonly subject;
-  readonly model = new Map<string, { value: number; until: number }>();
-  private now = 0;
-  private value = 0;
-
-  constructor(size: number, seed: number) {
-    this.subject = startStore(size, seed);
-  }
-
-  put(name: string, life: number, octets: number): void {
-    const until = this.now + life;
-    const value = this.value++;
-    const kept = this.subject.put(name, value, { until, octets, now: this.now });
-    this.model.delete(name);
-    if (kept) this.model.set(name, { value, until });
-  }
-
-  /** @param mayForget - Whether the store is too small to know all. */
-  get(name: string, mayForget = false): void {
-    const known = this.model.get(name);
-    const expected = known !== undefined && this.now < known.until ? known.value : undefined;
-    const found = this.subject.get(name, this.now);
-    if (found === expected || (mayForget && found === undefined)) return;
-    throw new Error(`${name} at ${this.now}: ${found}, not ${expected}`);
-  }
-
-  drop(name: string): void {
-    this.subject.drop(name);
-    this.model.delete(name);
-  }
-
-  wait(span: number): void {
-    this.now += span;
-  }
-}
-
-type Step = (twin: Twin) => void;
-
-function stepsOver(names: number): fc.Arbitrary<Step> {
-  const name = fc.nat(names).map((i) => `n${i}.example`);
-  const put = fc.tuple(name, fc.nat(50), fc.nat(LARGEST));
-  return fc.oneof(
-    {
-      weight: 6,
-      arbitrary: put.map(
-        (args): Step =>
-          (twin) =>
-            twin.put(...args),
-      ),
-    },
-    {
-      weight: 8,
-      arbitrary: name.map(
-        (one): Step =>
-          (twin) =>
-            twin.get(one, names > 100),
-      ),
-    },
-    {
-      weight: 2,
-      arbitrary: name.map(
-        (one): Step =>
-          (twin) =>
-            twin.drop(one),
-      ),
-    },
-    {
-      weight: 1,
-      arbitrary: fc.nat(20).map(
-        (span): Step =>
-          (twin) =>
-            twin.wait(span),
-      ),
-    },
-  );
-}
-
-test('with room for all it is a Map with ends of life', (t) => {
-  const property = fc.property(
-    fc.array(stepsOver(60), { maxLength: 200 }),
-    fc.integer(),
-    (steps, seed) => {
-      const twin = new Twin(1 << 20, seed);
-      for (const take of steps) {
-        take(twin);
-        const { entries } = twin.subject.store;
-        if (entries !== twin.model.size) throw new Error(`${entries} entries`);
-      }
-    },
-  );
-  t.doesNotThrow(() => fc.assert(property, { numRuns: 300 }));
+test('a question has an entry of each role, each found and deleted by itself', (t) => {
+  const { store, keyed, put, find } = startRoles();
+  const [answer, made] = [put('a.example'), put('a.example', { role: MADE })];
+  t.same([find('a.example'), find('a.example', MADE)], [answer, made]);
+  t.same([store.roleOf(answer), store.roleOf(made)], [ANSWER, MADE]);
+  t.equal(store.entries, 2);
+  store.delete(keyed('a.example'), ANSWER);
+  store.delete(keyed('b.example'), ANSWER);
+  t.same([find('a.example'), find('a.example', MADE)], [-1, made]);
+  t.equal(store.entries, 1);
   t.end();
 });
 
-test('with too little room it forgets, and never says anything else (C3)', (t) => {
-  const size = 8_192;
-  const steps = fc.array(stepsOver(400), { maxLength: 1_500, size: 'max' });
-  const property = fc.property(steps, fc.integer(), (all, seed) => {
-    const twin = new Twin(size, seed);
-    const { store } = twin.subject;
-    for (const take of all) {
-      take(twin);
-      if (store.used > size) throw new Error(`${store.used} octets`);
-    }
-    // A value that was overwritten or dropped must not come back with the room.
-    for (const name of twin.model.keys()) twin.get(name, true);
-    if (store.entries > twin.model.size) throw new Error(`${store.entries} entries`);
+test('a life is kept to the millisecond, up to seven weeks', (t) => {
+  const { store, put } = startRoles();
+  const life = { storedAt: 12_345.5, fresh: 3_000_000_000, alone: 2_999_999_999, stale: 7 };
+  t.same(store.lifeOf(put('a.example', life)), life);
+  const long = { fresh: 5e9, alone: 6e9, stale: 7e9 };
+  const most = 0xffffffff;
+  t.match(store.lifeOf(put('b.example', long)), { fresh: most, alone: most, stale: most });
+  t.end();
+});
+
+test('a reply is sent from when it is ready until its end, while its cut holds', (t) => {
+  const { store, put, reply } = startRoles();
+  const at = put('a.example', { storedAt: 100 });
+  t.equal(reply('a.example', 100), -1, 'not ready yet');
+  store.ready(at, 50.9, 3, 0);
+  t.equal(store.octets[at + KIND], 3);
+  t.same(
+    [149, 150].map((now) => reply('a.example', now)),
+    [at, -1],
+  );
+  t.equal(reply('a.example', 100, 9), at, 'it depends on no cut');
+  store.ready(at, 50, 3, 7);
+  t.same(
+    [6, 7, 8].map((epoch) => reply('a.example', 100, epoch)),
+    [-1, at, -1],
+  );
+  store.ready(at, -1, 3, 0);
+  t.equal(reply('a.example', 90), -1);
+  store.ready(at, 5e9, 3, 0);
+  t.equal(reply('a.example', 3e9), at, 'a span that takes all of its word');
+  t.end();
+});
+
+test('what upstream answered can stop being a reply, and what a stage made goes on', (t) => {
+  const { store, keyed, put, reply } = startRoles();
+  store.ready(put('a.example'), 1_000, 0, 0);
+  store.unready(keyed('a.example'));
+  store.unready(keyed('b.example'));
+  t.equal(reply('a.example'), -1);
+  const made = put('a.example', { role: MADE });
+  store.ready(made, 1_000, 0, 0);
+  store.unready(keyed('a.example'));
+  t.equal(reply('a.example'), made);
+  t.end();
+});
+
+test('uses are counted by replies and by the owner, up to three', (t) => {
+  const { store, put, reply } = startRoles();
+  const at = put('a.example');
+  store.ready(at, 1_000, 0, 0);
+  const uses = [1, 2, 3, 4].map((turn) => {
+    if (turn % 2 === 0) store.use(at);
+    else reply('a.example');
+    return store.octets[at + USES];
   });
-  t.doesNotThrow(() => fc.assert(property, { numRuns: 100 }));
+  t.same(uses, [1, 2, 3, 3]);
   t.end();
 });
 
-const hot = Array.from({ length: 100 }, (_, i) => `hot${i}.example`);
+test('what the owner keeps is between the key and the life, and is whole', (t) => {
+  const { store, put } = startRoles();
+  const life = { fresh: 1, alone: 2, stale: 3 };
+  const [first, second] = [put('a.example', { ...life, octets: 21 }), put('b.example', life)];
+  // Ten words of fields, and a key of 11 octets with a word for the type.
+  t.equal(store.keptAt(first), first + 4 * (10 + 4));
+  store.octets.fill(0xff, store.keptAt(first), store.keptAt(first) + 21);
+  t.match(store.lifeOf(first), life);
+  t.match(store.lifeOf(second), life);
+  t.equal(second % 8, 0, 'a double is read there');
+  t.end();
+});
 
-/** Asks for a name as a client of a cache does: what is not there is put there. */
-function asking({ put, get }: ReturnType<typeof startStore>): (name: string) => boolean {
-  return (name) => {
-    if (get(name) !== undefined) return true;
-    put(name, 0);
-    return false;
-  };
+test('an evicted entry that returns, and one that is renewed in the main queue, belong there', (t) => {
+  const { store, put, find, isMain } = startRoles();
+  t.notOk(isMain(put('a.example', { fresh: 1 })));
+  // Over, so that they are no use in the main queue.
+  for (let i = 0; i < 1_000 && find('a.example') >= 0; i++)
+    put(`n${i}.example`, { fresh: 1, now: 1 });
+  t.equal(find('a.example'), -1);
+  t.ok(isMain(put('a.example')), 'it was remembered');
+  t.ok(isMain(put('a.example')), 'renewed in its place');
+  t.notOk(isMain(put('b.example')));
+  t.equal(store.entries, [...entriesOf(store)].length);
+  t.end();
+});
+
+function* entriesOf(store: EntryStore): Generator<number> {
+  const found: number[] = [];
+  store.forEach((at) => {
+    found.push(at);
+  });
+  yield* found;
 }
 
-test('names in use outlive a scan of names that nobody asks again', (t) => {
-  const ask = asking(startStore(1_000 * SMALL));
-  for (const name of [...hot, ...hot]) ask(name);
-  let hits = 0;
-  let asked = 0;
-  for (let i = 0; i < 50_000; i++) {
-    ask(`cold${i}.example`);
-    // Each hot name once in 5,000 cold ones: an LRU of a thousand has forgotten it by then.
-    if (i % 50 !== 0) continue;
-    asked++;
-    if (ask(hot[(i / 50) % hot.length] ?? '')) hits++;
-  }
-  t.ok(hits / asked > 0.97, `hits: ${hits} of ${asked}`);
+test('only an answer that is evicted while it is fresh is told as lost', (t) => {
+  const fill = (more: object, now = 0): number => {
+    const { store, put, lost, find } = startRoles(1 << 14);
+    put('a.example', more);
+    // Used, so that they go on to the main queue and push out what is there.
+    for (let i = 0; i < 1_000; i++) store.use(put(`n${i}.example`, { role: MADE, now }));
+    t.same([find('a.example'), find('a.example', MADE)], [-1, -1]);
+    return lost();
+  };
+  t.equal(fill({ fresh: 1_000 }), 1);
+  t.equal(fill({ fresh: 1_000, role: MADE }), 0);
+  t.equal(fill({ fresh: 500 }, 500), 0);
+  t.equal(fill({ fresh: 501 }, 500), 1);
   t.end();
 });
 
-test('among names that come back, those in use outlive the others', (t) => {
-  const ask = asking(startStore(1_000 * SMALL));
-  let hits = 0;
-  let asked = 0;
-  for (let i = 0; i < 30_000; i++) {
-    ask(`cold${i}.example`);
-    // Its ghost is known: it enters the main queue, and moves that on.
-    ask(`cold${i - 300}.example`);
-    if (i % 10 !== 0) continue;
-    if (i > 5_000) asked++;
-    if (ask(hot[(i / 10) % hot.length] ?? '') && i > 5_000) hits++;
-  }
-  t.ok(hits / asked > 0.9, `hits: ${hits} of ${asked}`);
+test('entries are told by queue, the oldest first, and dead ones not at all', (t) => {
+  const { store, keyed, put } = startRoles();
+  const [a, b, c] = [put('a.example'), put('b.example'), put('c.example')];
+  store.delete(keyed('b.example'), ANSWER);
+  t.same([...entriesOf(store)], [a, c]);
+  t.ok((b ?? 0) > (a ?? 0));
   t.end();
 });
 
-test('names that fall into one bucket push each other out, and cost no more', (t) => {
-  const query = new PlainQuery(7);
-  const { store, put, get } = startStore(1 << 16, 7);
-  const together: string[] = [];
-  for (let i = 0; together.length < 40; i++) {
-    query.of(request(`n${i}.example`));
-    if ((query.hash & 0x7f) === 0) together.push(`n${i}.example`);
-  }
-  for (const [i, name] of together.entries()) put(name, i);
-  t.equal(get(together.at(-1) ?? ''), 39, 'the last is there');
-  const found = together.filter((name) => get(name) !== undefined);
-  t.equal(found.length, store.entries);
-  t.ok(found.length >= 8 && found.length < 40, `found: ${found.length}`);
+test('a copy has the life, the uses and the records, and is no reply yet', (t) => {
+  const { store, put } = startRoles();
+  const life = { storedAt: 5, fresh: 100, alone: 90, stale: 80 };
+  const from = put('a.example', { ...life, octets: 20 });
+  store.ready(from, 1_000, 3, 0);
+  for (const [i, field] of [
+    FIELDS.flagsBody,
+    FIELDS.answersAuthority,
+    FIELDS.additionalTtls,
+  ].entries())
+    store.words[(from >> 2) + field] = 0x10001 * (i + 1);
+  store.octets.fill(7, store.keptAt(from), store.keptAt(from) + 20);
+  store.use(from);
+  const other = new EntryStore(1 << 15);
+  const reader = new PlainQuery(9);
+  other.copy(store, from, reader, 0);
+  reader.of(request('a.example'));
+  const at = other.find(reader, ANSWER);
+  t.ok(at >= 0);
+  t.same(other.lifeOf(at), life);
+  t.equal(other.octets[at + USES], 1);
+  t.same(
+    [5, 6, 7].map((field) => other.words[(at >> 2) + field]),
+    [0x10001, 0x20002, 0x30003],
+  );
+  t.same(other.octets.slice(other.keptAt(at), other.keptAt(at) + 20), new Uint8Array(20).fill(7));
+  t.equal(other.findReply(reader, 10, 1), -1);
+  const tiny = new EntryStore(1 << 10);
+  tiny.copy(store, put('big.example', { octets: 400 }), reader, 0);
+  t.equal(tiny.entries, 0, 'too large for the other');
   t.end();
 });
 
-test('as the index grows with the entries, all that is there is found', (t) => {
-  const lost: string[] = [];
-  const { store, put, get } = startStore(4 << 20);
-  const names = Array.from({ length: 20_000 }, (_, i) => `n${i}.example`);
-  for (const [i, name] of names.entries()) put(name, i);
-  for (const [i, name] of names.entries()) {
-    const value = get(name);
-    if (value === undefined) lost.push(name);
-    else if (value !== i) throw new Error(`${name}: ${value}`);
+test('in a full bucket the entry that is worth least goes: over, then small, then little used', (t) => {
+  const names: string[] = [];
+  const probe = new PlainQuery(1);
+  for (let i = 0; names.length < 9; i++) {
+    probe.of(request(`n${i}.example`));
+    if ((probe.hash & 0xff) === 0) names.push(`n${i}.example`);
   }
-  t.equal(lost.length, names.length - store.entries);
-  t.ok(lost.length < names.length / 2_000, `names whose bucket was full: ${lost.length}`);
-  t.end();
-});
-
-test('an entry that is too large is refused, and the old one is gone', (t) => {
-  const { put, get } = startStore(1 << 16);
-  t.ok(put('a.example', 1));
-  t.notOk(put('a.example', 2, { octets: 1 << 13 }));
-  t.equal(get('a.example'), undefined, 'it would contradict what is true now');
-  t.end();
-});
-
-test('C3: entries, index and ghosts take no more than was given for them', (t) => {
-  for (const size of [16_384, 65_536, 100_000, 4 << 20, 16 << 20, (16 << 20) + 8, 500_000_000]) {
-    const { taken } = new EntryStore(size);
-    t.ok(taken <= size && taken > size - 8, `${size}: ${taken}`);
-  }
+  const [last = '', ...eight] = names;
+  /** Which of the eight is gone after a ninth has come. */
+  const gone = (
+    change: (at: number, i: number, store: EntryStore) => void,
+    fresh: (i: number) => number = () => 1_000,
+  ) => {
+    const { store, put, find } = startRoles();
+    for (const [i, name] of eight.entries()) change(put(name, { fresh: fresh(i) }), i, store);
+    put(last, { now: 500 });
+    t.ok(find(last) >= 0);
+    return eight.findIndex((name) => find(name) < 0);
+  };
+  const useAllBut = (least: number) => (at: number, i: number, store: EntryStore) => {
+    if (i !== least) store.use(at);
+  };
+  t.equal(gone(useAllBut(3)), 3, 'the one that was not used');
+  t.equal(gone(useAllBut(7)), 7);
+  t.equal(
+    gone(() => undefined),
+    0,
+    'of equals the first',
+  );
+  const isOld = (i: number) => (i === 5 ? 500 : 1_000);
+  t.equal(gone(useAllBut(2), isOld), 5, 'what is over goes before what was never used');
   t.end();
 });
