@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Metric, MetricLabel } from '../../src/observe/metric-registry.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
+import { serverTallies } from '../../src/upstream/upstream-tallies.ts';
 
 const file = new URL('../../docs/metrics.md', import.meta.url);
 const BEGIN = '<!-- begin of the table: made from src/observe/metrics.ts -->\n';
@@ -13,7 +14,16 @@ export function metricsDoc(): { readonly found: string; readonly expected: strin
   const after = rest?.split(END)[1];
   if (before === undefined || after === undefined) throw new Error('docs/metrics.md: no markers');
   const table = metricsTable(createMetrics().registry.metrics);
-  return { found, expected: `${before}${BEGIN}\n${table}\n${END}${after}` };
+  const counted = before.replace(/has \d+ series/, `has ${seriesOfSidecar()} series`);
+  return { found, expected: `${counted}${BEGIN}\n${table}\n${END}${after}` };
+}
+
+/** How many series a sidecar with one upstream and one cluster zone has. */
+function seriesOfSidecar(): number {
+  const metrics = createMetrics();
+  serverTallies(metrics.upstream, 'udp://10.96.0.10');
+  metrics.conformance.verdicts.set('cluster.local.', 'conforming');
+  return metrics.registry.metrics.flatMap(({ samples }) => [...samples()]).length;
 }
 
 /** The metrics as a Markdown table, ending in a line break. */
@@ -44,5 +54,5 @@ function cell(text: string): string {
   return text.replaceAll('|', '\\|');
 }
 
-// `npx node test/observe/metrics-doc.ts` writes the table anew.
+// `npx node test/observe/metrics-doc.ts` writes the table and the number of series.
 if (import.meta.main) writeFileSync(file, metricsDoc().expected);
