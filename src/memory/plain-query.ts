@@ -93,7 +93,10 @@ export class PlainQuery {
     this.finish(octets, octets.length - 4, qclass);
   }
 
-  /** Sets the key to that of a question of the stages, which look up the same question several times in a row. */
+  /**
+   * Sets the key to that of a question of the stages, which look up the same question several times in a row. The last
+   * one is remembered, so a reader for the stages' questions is used for nothing else.
+   */
   asked({ qname, qtype, qclass, dnssecOk, checkingDisabled }: Asked): void {
     const { last, room } = this;
     const bits = (dnssecOk ? KEY_DO : 0) | (checkingDisabled ? KEY_CD : 0);

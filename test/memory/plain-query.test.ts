@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'tap';
 import { type Asked, PlainQuery } from '../../src/memory/plain-query.ts';
 import { RrType } from '../../src/wire/codes.ts';
+import { Flag, putUint16 } from '../../src/wire/header.ts';
 import { encodeName } from '../../src/wire/name.ts';
 import { readRequest } from '../../src/wire/request.ts';
 import { queryOctets } from '../support/messages.ts';
@@ -114,5 +115,155 @@ test('C1: type, DO and CD are part of the key', (t) => {
     queryOctets('git.example', RrType.A, { edns: { dnssecOk: true }, checkingDisabled: true }),
   ];
   t.equal(new Set(queries.map((octets) => keyOf(octets))).size, queries.length);
+  t.end();
+});
+
+/** A reader that has read the query, somewhere in a larger buffer. */
+function readerOf(octets: Uint8Array, seed = 7): PlainQuery {
+  const reader = new PlainQuery(seed);
+  const room = new Uint8Array(1_024).fill(0xee);
+  room.set(octets, 5);
+  assert.ok(reader.read(room, 5, octets.length));
+  return reader;
+}
+
+const keyIn = (reader: PlainQuery): string =>
+  `${reader.words.subarray(0, reader.wordCount)} ${reader.hash}`;
+
+test('what a reply depends on is read: its flags, its OPT, its size, and where the question ends', (t) => {
+  const plain = queryOctets('git.example', RrType.A, { checkingDisabled: true });
+  putUint16(plain, 2, Flag.AD | Flag.CD);
+  t.match(readerOf(plain), {
+    flags: Flag.AD | Flag.CD,
+    edns: false,
+    dnssecOk: false,
+    udpLimit: 512,
+    end: plain.length,
+  });
+  for (const dnssecOk of [false, true]) {
+    const query = queryOctets('git.example', RrType.A, { edns: { dnssecOk } });
+    const end = query.length - 11;
+    for (const [size, udpLimit] of [
+      [0, 512],
+      [512, 512],
+      [513, 513],
+      [1_232, 1_232],
+      [4_096, 1_232],
+    ] as const) {
+      putUint16(query, end + 3, size);
+      t.match(readerOf(query), { flags: Flag.RD, edns: true, dnssecOk, udpLimit, end });
+    }
+  }
+  t.end();
+});
+
+test('after a query with DO one without OPT is read as such', (t) => {
+  const reader = readerOf(queryOctets('git.example', RrType.A, { edns: { dnssecOk: true } }));
+  const plain = queryOctets('git.example');
+  t.ok(reader.read(plain, 0, plain.length));
+  t.match(reader, { edns: false, dnssecOk: false, udpLimit: 512 });
+  t.equal(keyIn(reader), keyOf(plain));
+  t.end();
+});
+
+/** A query for labels of these lengths. */
+function withLabels(...lengths: readonly number[]): Uint8Array {
+  const name = lengths.flatMap((length) => [length, ...Array.from({ length }, () => 0x78)]);
+  const header = queryOctets('.').slice(0, 12);
+  return Uint8Array.from([...header, ...name, 0, 0, 1, 0, 1]);
+}
+
+test('a name of 255 octets is plain, a longer one is not, nor is what ends too early', (t) => {
+  const reads = (query: Uint8Array, length = query.length) =>
+    new PlainQuery(7).read(query, 0, length);
+  t.ok(reads(withLabels(63, 63, 63, 61)));
+  t.notOk(reads(withLabels(63, 63, 63, 62)), '256 octets');
+  t.notOk(reads(withLabels(63, 63, 63, 60, 1)));
+  t.ok(reads(withLabels(63, 63, 63, 59, 1)));
+  t.ok(reads(withLabels()), 'the root');
+  const cut = withLabels(3, 3);
+  // The buffer has more octets than the query.
+  for (let length = 0; length < cut.length; length++) t.notOk(reads(cut, length), `${length}`);
+  t.end();
+});
+
+test('C1: the key of a question of the stages follows each of its fields', (t) => {
+  const first = {
+    qname: 'git.example.',
+    qtype: 1,
+    qclass: 1,
+    dnssecOk: false,
+    checkingDisabled: false,
+  };
+  const changes = [
+    { qname: 'gitx.example.' },
+    { qtype: 28 },
+    { qtype: 257 },
+    { qclass: 3 },
+    { qclass: 4 },
+    { dnssecOk: true },
+    { checkingDisabled: true },
+    { dnssecOk: true, checkingDisabled: true },
+  ];
+  const reader = new PlainQuery(7);
+  const keyFor = (asked: Asked) => {
+    reader.asked(asked);
+    return keyIn(reader);
+  };
+  const known = keyFor(first);
+  const others = changes.map((change) => {
+    t.equal(keyFor(first), known);
+    t.equal(keyFor(first), known, 'asked twice');
+    return keyFor({ ...first, ...change });
+  });
+  t.equal(new Set([known, ...others]).size, 1 + changes.length);
+  t.end();
+});
+
+test('C1: a question that was read the ordinary way has the same key', (t) => {
+  for (const edns of [undefined, { dnssecOk: false }, { dnssecOk: true }]) {
+    for (const checkingDisabled of [false, true]) {
+      const query = queryOctets('Git.Example', RrType.TXT, { edns, checkingDisabled });
+      const reader = new PlainQuery(7);
+      reader.of(readRequest(query));
+      t.equal(keyIn(reader), keyOf(query));
+      t.same(reader.name, encodeName('git.example'));
+    }
+  }
+  t.end();
+});
+
+test('the key of an entry can be loaded into another reader', (t) => {
+  const from = readerOf(queryOctets('git.example'));
+  const words = Int32Array.from([1, 2, ...from.words.subarray(0, from.wordCount), 3]);
+  const reader = readerOf(queryOctets('a.much.longer.name.than.the.other.example'));
+  reader.load(words, 2, from.wordCount);
+  t.equal(keyIn(reader), keyIn(from));
+  t.same(reader.name, encodeName('git.example'));
+  t.end();
+});
+
+/** MurmurHash3 (x86, 32 bits) of whole words, with their number in place of their octets. */
+function murmur(words: Int32Array, seed: number): number {
+  const mask = 0xffffffffn;
+  const rotated = (x: bigint, by: bigint) => ((x << by) | (x >> (32n - by))) & mask;
+  let hash = BigInt.asUintN(32, BigInt(seed));
+  for (const word of words) {
+    const mixed = rotated((BigInt.asUintN(32, BigInt(word)) * 0xcc9e2d51n) & mask, 15n);
+    hash = (rotated(hash ^ ((mixed * 0x1b873593n) & mask), 13n) * 5n + 0xe6546b64n) & mask;
+  }
+  hash ^= BigInt(words.length);
+  hash = ((hash ^ (hash >> 16n)) * 0x85ebca6bn) & mask;
+  hash = ((hash ^ (hash >> 13n)) * 0xc2b2ae35n) & mask;
+  return Number(BigInt.asIntN(32, hash ^ (hash >> 16n)));
+}
+
+test('keys are hashed by MurmurHash3 with the secret seed', (t) => {
+  for (const seed of [0, 7, 0xffffffff, 0x80000000]) {
+    for (const name of ['.', 'a', 'git.example', 'www.git.example.com']) {
+      const reader = readerOf(queryOctets(name), seed);
+      t.equal(reader.hash, murmur(reader.words.subarray(0, reader.wordCount), seed), name);
+    }
+  }
   t.end();
 });
