@@ -1,14 +1,19 @@
 // What a command and a daemon do as processes of their own when their output is lost: nobody reads it, the disk is full,
 // or the process ends without a result. And what Node itself says.
 import { join } from 'node:path';
-import { test } from 'tap';
+import tap, { test } from 'tap';
 import { freePort } from '../support/free-port.ts';
 import { daemonWords, health, server } from './servers.ts';
 import { run, start } from './started.ts';
 
+// Most of their time is waiting.
+tap.jobs = 3;
+
 const POD = join(import.meta.dirname, '..', 'kubernetes', 'inject', 'pods', 'bare.yaml');
 
-test('a reader that has gone changes no exit code, and is no reason to complain', async (t) => {
+test('a reader that has gone changes no exit code, and is no reason to complain', {
+  buffered: true,
+}, async (t) => {
   const { flags, address } = await server(t);
   const ends = await Promise.all([
     run(t, ['config', '--upstream', '192.0.2.1'], 'closed'),
@@ -27,12 +32,14 @@ test('a reader that has gone changes no exit code, and is no reason to complain'
   for (const { stderr } of ends) t.notMatch(stderr, /EPIPE|bug|at /);
 });
 
-test('demo ends when its reader has gone: no result, no success', async (t) => {
+test('demo ends when its reader has gone: no result, no success', { buffered: true }, async (t) => {
   const { code, stderr } = await run(t, ['demo', '--patience', '2s'], 'closed');
   t.same([code, stderr], [1, '']);
 });
 
-test('a disk without room: the result did not arrive, and the exit code says so', async (t) => {
+test('a disk without room: the result did not arrive, and the exit code says so', {
+  buffered: true,
+}, async (t) => {
   const { flags, address } = await server(t);
   const ends = await Promise.all([
     run(t, ['config', '--upstream', '192.0.2.1'], 'full'),
@@ -47,7 +54,7 @@ test('a disk without room: the result did not arrive, and the exit code says so'
   for (const { stderr } of ends) t.match(stderr, /^sidestub: stdout cannot be written: ENOSPC/m);
 });
 
-test('S5: a daemon goes on without its log, and ends with 0', async (t) => {
+test('S5: a daemon goes on without its log, and ends with 0', { buffered: true }, async (t) => {
   for (const stdout of ['closed', 'full'] as const) {
     const port = await freePort();
     const words = await daemonWords(t);
@@ -63,7 +70,9 @@ test('S5: a daemon goes on without its log, and ends with 0', async (t) => {
   }
 });
 
-test('a command that waits for what nothing will bring about is a bug, and no success', async (t) => {
+test('a command that waits for what nothing will bring about is a bug, and no success', {
+  buffered: true,
+}, async (t) => {
   const never = 'Promise.withResolvers=()=>({promise:new Promise(()=>{}),resolve(){},reject(){}});';
   const unref =
     "import{Socket}from'node:dgram';const c=Socket.prototype.connect;Socket.prototype.connect=function(...a){this.unref();return c.apply(this,a)};";
@@ -77,7 +86,7 @@ test('a command that waits for what nothing will bring about is a bug, and no su
   t.match(stderr, /this is a bug: the command ended without a result/);
 });
 
-test("Node's own warnings are events of the log, and bugs", async (t) => {
+test("Node's own warnings are events of the log, and bugs", { buffered: true }, async (t) => {
   const warn = "process.emitWarning('early');setTimeout(()=>process.emitWarning('late'),700)";
   const daemon = start(t, await daemonWords(t), { imports: [warn] });
   const text = await daemon.printed(/"bug".*Warning: late.*\n/);

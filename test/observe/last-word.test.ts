@@ -1,13 +1,19 @@
 // A job that lives 30 s is scraped by nobody: what its sidestub did stands in the last line and in kubelet's file.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'tap';
+import tap, { test } from 'tap';
 import { productEnv } from '../support/product-env.ts';
 import { scratch, startSidestub } from './running-sidestub.ts';
 
-test('the last line and the termination message have the totals, and no name (S2, S4)', async (t) => {
+// Most of their time is waiting.
+tap.jobs = 3;
+
+test('the last line and the termination message have the totals, and no name (S2, S4)', {
+  buffered: true,
+}, async (t) => {
   const folder = scratch(t);
   const message = join(folder, 'termination-log');
   writeFileSync(message, 'what was there before, and is longer than nothing');
@@ -43,7 +49,9 @@ test('the last line and the termination message have the totals, and no name (S2
   t.notMatch(text + JSON.stringify(sidestub.log), /example\.com/, 'user data');
 });
 
-test('what keeps it from starting stands in the termination message', async (t) => {
+test('what keeps it from starting stands in the termination message', {
+  buffered: true,
+}, async (t) => {
   const folder = scratch(t);
   const message = join(folder, 'termination-log');
   const taken = createSocket('udp4');
@@ -59,13 +67,13 @@ test('what keeps it from starting stands in the termination message', async (t) 
     writeFileSync(message, '');
     const env = { ...productEnv(), ...settings, SIDESTUB_SHUTDOWN_MESSAGE: message };
     const cli = join(import.meta.dirname, '../../src/cli.ts');
-    const { status } = spawnSync(process.execPath, [cli, 'run'], { env });
+    const [status] = await once(spawn(process.execPath, [cli, 'run'], { env }), 'close');
     t.equal(status, 78);
     t.match(readFileSync(message, 'utf8'), reason);
   }
 });
 
-test('failures stand there by reason', async (t) => {
+test('failures stand there by reason', { buffered: true }, async (t) => {
   const sidestub = await startSidestub(t);
   sidestub.cluster.faults.silentUntil = Number.POSITIVE_INFINITY;
   const walk = await sidestub.lookup('wiki.corp.example.');
@@ -82,7 +90,9 @@ test('failures stand there by reason', async (t) => {
   t.ok(Number(last['slowest_ms']) >= 1_000);
 });
 
-test('the query log has the names, and its owner alone may read it (S4)', async (t) => {
+test('the query log has the names, and its owner alone may read it (S4)', {
+  buffered: true,
+}, async (t) => {
   const folder = scratch(t);
   const to = join(folder, 'queries.jsonl');
   const sidestub = await startSidestub(t, { folder, settings: { queryLog: { to } } });
@@ -99,7 +109,7 @@ test('the query log has the names, and its owner alone may read it (S4)', async 
   t.notMatch(JSON.stringify(sidestub.log), /example\.com/);
 });
 
-test('at debug each lookup has its name (S4)', async (t) => {
+test('at debug each lookup has its name (S4)', { buffered: true }, async (t) => {
   const sidestub = await startSidestub(t, { settings: { log: { level: 'debug' } } });
   await sidestub.lookup('git.example.com');
   await sidestub.stop();
