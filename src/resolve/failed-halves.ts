@@ -30,9 +30,12 @@ export class FailedHalves {
     this.clock = clock;
   }
 
-  /** Takes note of a question that has no answer. What upstream says itself is passed on beside what it says of the other. */
+  /**
+   * Takes note of a question that has no answer. What upstream says itself of an expansion is passed on beside what it says
+   * of the other family: some clients go on with the search then.
+   */
   note(query: Query, outcome: Answer | FailedWith): void {
-    if (wasSaid(outcome)) return;
+    if (query.expansion !== undefined && wasSaid(outcome)) return;
     this.failures.set(queryKey(query), { at: this.clock.now(), outcome });
   }
 

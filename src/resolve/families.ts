@@ -123,6 +123,13 @@ class Pairs {
     return this.options.outSince(query) !== undefined;
   }
 
+  /** F5: since when a question has been in flight that this one joins and that was refused: its patience counts from there. */
+  refusedSince(query: Query): Milliseconds | undefined {
+    const { outSince, refusedAt } = this.options;
+    const since = outSince(query);
+    return since !== undefined && refusedAt(query.qname) >= since ? since : undefined;
+  }
+
   /** F5: whether a datagram was refused on its way since the question, which came at `started`, or another that it joined. */
   wasRefused(query: Query, started: Milliseconds): boolean {
     const { outSince, refusedAt } = this.options;
@@ -237,9 +244,12 @@ class Half implements Asker, Expiring {
     // Denied by A while it was held back.
     if (!this.isOpen) return;
     const { pairs, query } = this;
-    this.started = pairs.options.clock.now();
+    const now = pairs.options.clock.now();
+    this.started = pairs.refusedSince(query) ?? now;
     pairs.next(query, this);
-    if (this.isOpen && pairs.mayRepair(query)) this.timer = pairs.patiences.set(this);
+    if (!this.isOpen || !pairs.mayRepair(query)) return;
+    if (now - this.started < PATIENCE) this.timer = pairs.patiences.set(this);
+    else this.onDeadline();
   }
 
   onAnswer(answer: Answer): void {

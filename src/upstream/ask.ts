@@ -249,7 +249,8 @@ export class Ask implements SendOwner {
     // Connections that were refused during an outage say nothing about a server that is back: that is asked once more.
     const isBack = this.rounds > 2 && this.betterWait === undefined && !this.sends.isOut('tcp');
     this.startTcp(cause, isBack ? MAX_SENDS + this.sends.refusedConnections : 1);
-    this.betterWait ??= this.parts.clock.after(this.fallback.wait, () => this.conclude('timeout'));
+    const wait = this.fallback.waitAfter(this.parts.clock.now() - this.startedAt);
+    this.betterWait ??= this.parts.clock.after(wait, () => this.conclude('timeout'));
     const isItsWord = this.fallback.malformedOverTcp && this.isItsWord(undefined);
     if (!this.sends.isOut('tcp') && (isItsWord || !this.mayStillCome)) this.conclude('network');
   }

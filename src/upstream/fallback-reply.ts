@@ -4,6 +4,9 @@ import { SILENCE } from './patience.ts';
 import { asTruncated, type Reply, saysSomething } from './reply.ts';
 import { PARTIAL_WAIT } from './retransmission.ts';
 
+/** A TCP handshake and a round trip, where an earlier datagram's loss has taken the time already. */
+const LEAST_WAIT: Milliseconds = 100;
+
 /** A server's reply that is not yet accepted: it is used if nothing better arrives. */
 export class FallbackReply {
   /** A reply with TC. */
@@ -17,9 +20,10 @@ export class FallbackReply {
   /** Its reply to EDNS; from then on the question is sent without an OPT (U4). */
   refusal: Reply | undefined;
 
-  /** How long a better reply is waited for. */
-  get wait(): Milliseconds {
-    return this.partial === undefined ? SILENCE : PARTIAL_WAIT;
+  /** How long a better reply is waited for, where the question was sent so long ago. */
+  waitAfter(elapsed: Milliseconds): Milliseconds {
+    if (this.partial === undefined) return SILENCE;
+    return Math.max(PARTIAL_WAIT - elapsed, LEAST_WAIT);
   }
 
   /** The best of it; nothing where none of it is an answer. */

@@ -149,6 +149,13 @@ export const CASES: readonly Case[] = [
       servers: [{ ...SOUND, says: { rcode, family: 'both', names: 'existing' } as const }, SOUND],
     },
   })),
+  {
+    name: 'the own kernel refuses the questions for AAAA for 2.4 s, and there is no TCP',
+    draw: one(
+      { tcp: 'refused', refused: { from: 0, to: 2_400, family: 'AAAA' } },
+      { name: 'elsewhere', warm: true },
+    ),
+  },
   { name: 'addresses under another owner', draw: one({ reply: 'foreign owner' }) },
   {
     name: 'SERVFAIL for AAAA',

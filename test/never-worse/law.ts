@@ -37,9 +37,8 @@ const FAMILY_SILENT: Milliseconds = 700;
  *
  * - A first server that is silent: 1.1 s (U1). Where it does not answer, and something is wrong with the second as well,
  *   that second decides whether anything is found; then only what is said of denials holds.
- * - One family that is silent: the other's addresses, after 700 ms (F5). Where the kernel refuses it, F5 is SERVFAIL: Go asks
- *   once more after that and c-ares twice, 700 ms each. The only family that the pod can route is waited for as long as it
- *   is refused, and until it is sent again: without it, the other's addresses lead nowhere.
+ * - One family that is silent: the other's addresses, after 700 ms (F5). The only family that the pod can
+ *   route is waited for as long as it is refused, and until it is sent again: without it, the other's addresses lead nowhere.
  * - An upstream that is away for longer than 4.0 s: SERVFAIL, never NXDOMAIN. Of SERVFAIL some clients make a denial
  *   themselves (see {@link makesDenial}): where they find nothing directly within 4.0 s either, and nowhere else.
  */
@@ -57,14 +56,14 @@ function brokenBy(draw: Draw, pair: Pair): string[] {
   return [late, denial].filter((each) => each !== undefined);
 }
 
-function whatIsLost(draw: Draw, { client, direct, through }: Pair): string | undefined {
+function whatIsLost(draw: Draw, { direct, through }: Pair): string | undefined {
   const found = `${direct.addresses.length} addresses after ${Math.round(direct.ms)} ms directly`;
   if (through.outcome !== 'found') return `${found}, ${told(through)}`;
   const missing = direct.addresses.filter(
     (each) => !through.addresses.includes(each) && !isOfSilentFamily(draw, each),
   );
   if (missing.length > 0) return `${found}, ${missing.join(' ')} not through sidestub`;
-  const isLate = through.ms > direct.ms + LATER + patience(draw, client);
+  const isLate = through.ms > direct.ms + LATER + patience(draw);
   return isLate ? `${found}, ${Math.round(through.ms)} ms through sidestub` : undefined;
 }
 
@@ -119,10 +118,10 @@ function isOfSilentFamily({ servers }: Draw, address: string): boolean {
 }
 
 /** How much later the exceptions allow an address to be. */
-function patience(draw: Draw, client: string): Milliseconds {
+function patience(draw: Draw): Milliseconds {
   const [first, second] = draw.servers;
   const afterFirst = second !== undefined && isSilent(first) ? FIRST_SILENT : 0;
-  return afterFirst + Math.max(untilRoutable(draw), FAMILY_SILENT * familyWaits(draw, client));
+  return afterFirst + Math.max(untilRoutable(draw), waitsForFamily(draw) ? FAMILY_SILENT : 0);
 }
 
 /** How long the kernel refuses the only family that the pod can route, and one interval between two tries more (U2). */
@@ -142,16 +141,13 @@ function isUnread({ reply }: Faults): boolean {
   return reply.includes('COUNT');
 }
 
-/** How often one family may be waited for. */
-function familyWaits({ servers, name }: Draw, client: string): number {
-  const isRefused = servers.some(
+/** Whether one family may be waited for. */
+function waitsForFamily({ servers, name }: Draw): boolean {
+  const isOneRefused = servers.some(
     ({ refused }) => refused !== undefined && refused.family !== 'both',
   );
-  if (isRefused) return ASKS_AFTER_SERVFAIL[client] ?? 1;
   const isOneSilent = servers.some(({ mute }) => mute !== undefined && mute.family !== 'both');
   // A second server is asked for what the first has said in a way that cannot be read, and may be silent as well.
   const isOneUnread = servers.length > 1 && ONE_FAMILY.has(name) && servers.some(isUnread);
-  return isOneSilent || isOneUnread ? 1 : 0;
+  return isOneRefused || isOneSilent || isOneUnread;
 }
-
-const ASKS_AFTER_SERVFAIL: Readonly<Record<string, number>> = { Go: 2, 'c-ares': 3 };

@@ -37,13 +37,21 @@ const UNREPAIRED: Readonly<Record<Outcome, Told>> = {
   silence: 'silence',
 };
 
+const WITHOUT_WORD = { timeout: 'error', silence: 'error' } as const;
+/** F5: what NODATA becomes beside a failure. */
+const NODATA_BESIDE: Readonly<Record<'base' | 'expansion', Partial<Record<Outcome, Told>>>> = {
+  base: { ...WITHOUT_WORD, servfail: 'servfail' },
+  expansion: WITHOUT_WORD,
+};
+
 /** What F3, F4 and F5 make of one family beside the other. */
 function expected(kind: 'base' | 'expansion', own: Outcome, other: Outcome, isA: boolean): Told {
   // F3: for an expansion A's NXDOMAIN answers AAAA unasked, and stands whatever AAAA would have said.
   if (kind === 'expansion' && isA && own === 'nxdomain') return 'nxdomain';
   if (kind === 'expansion' && !isA && other === 'nxdomain') return 'nxdomain';
   // F5: what is to come of the other family is waited for.
-  if (own === 'nodata' && (other === 'timeout' || other === 'silence')) return 'error';
+  const beside = own === 'nodata' ? NODATA_BESIDE[kind][other] : undefined;
+  if (beside !== undefined) return beside;
   if (other !== 'addresses') return UNREPAIRED[own];
   // F4.
   if (own === 'nxdomain') return 'nodata';
@@ -588,25 +596,56 @@ function besideNothing() {
 }
 
 /** What AAAA is told, which has none upstream, after A has failed. */
-async function nodataBeside(failure: Answer): Promise<Answer> {
+async function nodataBeside(failure: Answer, more: Partial<Query> = {}): Promise<Answer> {
   const stage = besideNothing();
   const resolve = stage(async ({ qtype }) =>
     qtype === RrType.A ? failure : answer(nodata('corp.example.')),
   );
-  await resolve(query(NAME, RrType.A));
-  return resolve(query(NAME, RrType.AAAA));
+  await resolve(query(NAME, RrType.A, more));
+  return resolve(query(NAME, RrType.AAAA, more));
 }
 
-test('F5: what upstream says itself of one family is told beside NODATA of the other, at first and from memory', async (t) => {
+test('F5: NODATA beside a failure is no answer; of an expansion it is, where upstream says the failure itself', async (t) => {
   for (const wasSaid of [true, false]) {
-    const remembered = {
-      ...answer({ rcode: Rcode.SERVFAIL }),
-      source: 'failure' as const,
-      wasSaid,
-    };
+    const failure = answer({ rcode: Rcode.SERVFAIL });
+    const remembered = { ...failure, source: 'failure' as const, wasSaid };
     const { message: told } = await nodataBeside(remembered);
-    t.equal(told.rcode, wasSaid ? Rcode.NOERROR : Rcode.SERVFAIL, `said by upstream: ${wasSaid}`);
+    t.equal(told.rcode, Rcode.SERVFAIL, 'glibc would take the two for a name without addresses');
+    const step = await nodataBeside(remembered, { expansion: EXPANSION });
+    t.equal(step.message.rcode, wasSaid ? Rcode.NOERROR : Rcode.SERVFAIL, `said: ${wasSaid}`);
   }
+});
+
+test('F5: a client that asks again for a family that is refused is told at once, and not 700 ms later', async (t) => {
+  const clock = new HandClock();
+  const stage = families({
+    clock,
+    repair: true,
+    repairs: new TallySet(REPAIR_KINDS),
+    refusedAt: () => 10,
+    outSince: ({ qtype }) => (qtype === RrType.AAAA ? 0 : undefined),
+  });
+  let source: Answer['source'] = 'upstream';
+  const resolve = stage(({ qtype }) =>
+    qtype === RrType.A
+      ? Promise.resolve(answer({ answer: [a(NAME, '192.0.2.1')] }, { source }))
+      : new Promise(() => undefined),
+  );
+  await resolve(query(NAME, RrType.A));
+  source = 'cache';
+  const waits: number[] = [];
+  for (let turn = 0; turn < 3; turn++) {
+    const asked = clock.now();
+    const told = t.rejects(resolve(query(NAME, RrType.AAAA)), {
+      name: 'UpstreamError',
+      reason: 'local',
+    });
+    void told.then(() => waits.push(clock.now() - asked));
+    await clock.advance(turn === 0 ? 700 : 1);
+    await clock.advance(1);
+    await told;
+  }
+  t.ok((waits[0] ?? 0) >= 700 && waits.slice(1).every((each) => each <= 2), `${waits}`);
 });
 
 test('F5: what another sidestub could not send is passed on beside addresses, and never NODATA', async (t) => {

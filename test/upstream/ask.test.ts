@@ -910,18 +910,26 @@ test('a server that drops what has an OPT is asked without after three questions
   t.equal(udp.sends.at(-1)?.edns, true);
 });
 
-test('a damaged reply counts after 250 ms, with what is whole of it, if nothing better comes (U3)', async (t) => {
+test('a damaged reply counts 250 ms after the question, with what is whole of it, if nothing better comes (U3)', async (t) => {
   const part = { ...truth, partial: true as const };
   const late = scriptedServer();
   const first = begin(late.server);
   await late.clock.advance(10);
   late.udp.nth(0).suspect('malformed', part);
   late.tcp.nth(0).fail('refused');
-  await late.clock.advance(249);
+  await late.clock.advance(239);
   t.equal(first.heard.answer, undefined);
   await late.clock.advance(1);
   t.same(first.heard.answer, part);
   t.equal(late.clock.timers, 0);
+  const resent = scriptedServer();
+  const plain = begin(resent.server);
+  await resent.clock.advance(200);
+  resent.udp.nth(1).suspect('malformed', part);
+  await resent.clock.advance(99);
+  t.equal(plain.heard.answer, undefined, 'TCP has 100 ms at least');
+  await resent.clock.advance(1);
+  t.same(plain.heard.answer, part);
   for (const better of ['udp', 'tcp'] as const) {
     const script = scriptedServer();
     const { heard } = begin(script.server);
