@@ -17,7 +17,6 @@ import {
 import { failureMemory } from './resolve/failure-memory.ts';
 import { type FamiliesOptions, families } from './resolve/families.ts';
 import { forward, type Router } from './resolve/forward.ts';
-import { LastWords } from './resolve/last-word.ts';
 import { type HostsLookup, localNames } from './resolve/local-names.ts';
 import { LookupWaits } from './resolve/lookup-waits.ts';
 import { LoopProbe } from './resolve/loop-probe.ts';
@@ -32,6 +31,7 @@ import { serveStale } from './resolve/serve-stale.ts';
 import { servfail } from './resolve/servfail.ts';
 import { type Flights, type SingleFlightOptions, singleFlight } from './resolve/single-flight.ts';
 import { pipeline, queryKey, type Resolve, type Stage } from './resolve/stage.ts';
+import { StaleAnswers } from './resolve/stale-answers.ts';
 import { wildcardGuard } from './resolve/wildcard-guard.ts';
 import { AUTO_DELAY } from './upstream/lanes.ts';
 import { RrType } from './wire/codes.ts';
@@ -128,9 +128,9 @@ export function assembleResolver(parts: ResolverParts): Resolver {
     list,
     clock,
     ndots: settings.search.ndots,
-    heardAt: (qname) => silence.heardAt(qname),
+    lastReplyAt: (qname) => silence.lastReplyAt(qname),
   });
-  const lastWords = new LastWords({ cache, list, zone });
+  const staleAnswers = new StaleAnswers({ cache, list, zone });
   const onRefused = (qname: string) => silence.noteRefusal(qname);
   const { repairs } = tallies;
   const upstream = silence.stage()(forward(routes, settings.cache, { onRefused, repairs }));
@@ -192,7 +192,8 @@ export function assembleResolver(parts: ResolverParts): Resolver {
             ? AUTO_DELAY
             : undefined,
         refusedAt: (qname) => silence.refusedAt(qname),
-        isUnheard: (query, since) => silence.heardAt(query.qname) < since && !cache.hasData(query),
+        isUnheard: (query, since) =>
+          silence.lastReplyAt(query.qname) < since && !cache.hasData(query),
         outSince: (query) => flights.get(queryKey(query))?.since,
         repairs: tallies.repairs,
       }),
@@ -203,7 +204,7 @@ export function assembleResolver(parts: ResolverParts): Resolver {
       // cache.
       serveStale({
         clock,
-        lastWord: (query) => lastWords.of(query),
+        staleAnswer: (query) => staleAnswers.of(query),
         isSilent: (qname) => silence.isSilent(qname),
         quietFrom: (qname) => silence.quietFrom(qname),
       }),
@@ -223,7 +224,7 @@ export function assembleResolver(parts: ResolverParts): Resolver {
       // Last, so that the stages above treat a remembered failure like one that upstream returned at once.
       failureMemory({
         clock,
-        heardAt: (qname) => silence.heardAt(qname),
+        lastReplyAt: (qname) => silence.lastReplyAt(qname),
         isSilent: (qname) => silence.isSilent(qname),
         hasAddresses: (query) => cache.hasData(query),
       }),

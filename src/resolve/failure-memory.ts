@@ -21,7 +21,7 @@ import { isSilencePassedOn, verdictOf } from './verdict.ts';
 export interface FailureMemoryOptions {
   readonly clock: Clock;
   /** When the route of this name last replied, to a question about any name. */
-  readonly heardAt: (qname: Name) => Milliseconds;
+  readonly lastReplyAt: (qname: Name) => Milliseconds;
   /** Whether the route of this name is known to be silent at the moment. */
   readonly isSilent: (qname: Name) => boolean;
   /** Whether the cache has addresses of this question's name. */
@@ -107,7 +107,7 @@ class Failures {
     { key, query, started }: Attempt,
     what: Pick<Failure, 'message' | 'wasRefused' | 'wasSaid'>,
   ): void {
-    if (this.options.heardAt(query.qname) < started) return;
+    if (this.options.lastReplyAt(query.qname) < started) return;
     const at = this.options.clock.now();
     const before = this.failures.peek(key);
     // In a row: asked again about when the last one was forgotten.

@@ -2,7 +2,7 @@ import type { Clock, Milliseconds } from '../clock.ts';
 import { Deadlines, type Expiring, type Waiting } from '../deadlines.ts';
 import { lruMap } from '../lru-map.ts';
 import { isRefusal, UpstreamError } from '../upstream/exchange.ts';
-import { DEADLINE } from '../upstream/patience.ts';
+import { DEADLINE } from '../upstream/timeouts.ts';
 import type { RepairKind } from '../vocabulary.ts';
 import { EdeCode, Rcode, RrType } from '../wire/codes.ts';
 import type { Name } from '../wire/name.ts';
@@ -44,7 +44,7 @@ export interface FamiliesOptions {
 }
 
 /** F3, F5: how long one family waits for the other. Well under the 1 s that no lookup may exceed. */
-const PATIENCE: Milliseconds = 700;
+const FAMILY_WAIT: Milliseconds = 700;
 /**
  * F3: how long an expansion's AAAA waits for A's denial: past the resend of a lost A, and short enough that an A which
  * stays silent is given up (F5) within a second of the question.
@@ -76,7 +76,7 @@ class Pairs {
   readonly next: Resolve;
   readonly options: FamiliesOptions;
   /** Of the questions that are out: how long each may stay silent beside the other. */
-  readonly patiences: Deadlines;
+  readonly familyWaits: Deadlines;
   readonly headStarts: Deadlines;
   private readonly askSibling: (query: Query) => Promise<Answer>;
   /** When each question's addresses arrived: silence of the other family is counted from there (F5). */
@@ -86,7 +86,7 @@ class Pairs {
   constructor(next: Resolve, options: FamiliesOptions) {
     this.next = next;
     this.options = options;
-    this.patiences = new Deadlines(options.clock, PATIENCE);
+    this.familyWaits = new Deadlines(options.clock, FAMILY_WAIT);
     this.headStarts = new Deadlines(options.clock, HEAD_START);
     this.failures = new FailedHalves(options.clock);
     this.askSibling = asking(next);
@@ -123,7 +123,7 @@ class Pairs {
     return this.options.outSince(query) !== undefined;
   }
 
-  /** F5: since when a question has been in flight that this one joins and that was refused: its patience counts from there. */
+  /** F5: since when a question has been in flight that this one joins and that was refused: the wait counts from there. */
   refusedSince(query: Query): Milliseconds | undefined {
     const { outSince, refusedAt } = this.options;
     const since = outSince(query);
@@ -158,7 +158,7 @@ class Pairs {
     // A client that has asked for both waits for both. Were this told before addresses that come late, musl would deny a
     // name for which it has them.
     const isAwaited = this.isOut(siblingOf(query));
-    const span = isAwaited ? this.untilDeadline(came) : PATIENCE;
+    const span = isAwaited ? this.untilDeadline(came) : FAMILY_WAIT;
     const other = await this.within(span, this.fromSibling(query));
     if (other === undefined || verdictOf(other.message, siblingOf(query)) !== 'data') return own;
     this.options.repairs.add('nxdomain_beside_addresses');
@@ -170,7 +170,7 @@ class Pairs {
    * family may stay silent until the client's deadline (U2).
    */
   async repaired(query: Query, own: Answer | FailedWith): Promise<Answer> {
-    if ((await this.within(PATIENCE, this.siblingAddresses(query))) !== undefined) {
+    if ((await this.within(FAMILY_WAIT, this.siblingAddresses(query))) !== undefined) {
       this.options.repairs.add('failure_beside_addresses');
       return nothingInsteadOfFailure(query);
     }
@@ -191,7 +191,7 @@ class Pairs {
     // (C4).
     if (addresses === undefined || addresses.source === 'stale') return undefined;
     const arrived = before >= started ? before : (this.arrivals.get(sibling) ?? started);
-    return Math.max(arrived, started) + PATIENCE;
+    return Math.max(arrived, started) + FAMILY_WAIT;
   }
 
   private async siblingAddresses(query: Query): Promise<Answer | undefined> {
@@ -248,7 +248,7 @@ class Half implements Asker, Expiring {
     this.started = pairs.refusedSince(query) ?? now;
     pairs.next(query, this);
     if (!this.isOpen || !pairs.mayRepair(query)) return;
-    if (now - this.started < PATIENCE) this.timer = pairs.patiences.set(this);
+    if (now - this.started < FAMILY_WAIT) this.timer = pairs.familyWaits.set(this);
     else this.onDeadline();
   }
 
@@ -297,7 +297,7 @@ class Half implements Asker, Expiring {
     // While upstream answers no question at all, this family is not the broken one, and asking for the other would only
     // double the queries.
     if (pairs.options.isUnheard?.(siblingOf(query), started) === true) {
-      this.timer = pairs.patiences.set(this);
+      this.timer = pairs.familyWaits.set(this);
       return;
     }
     void this.giveUpSoon().catch((bug: unknown) => this.asker.onFailure(bug));

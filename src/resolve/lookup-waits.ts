@@ -1,6 +1,6 @@
 import type { Clock, Milliseconds } from '../clock.ts';
 import { lruMap } from '../lru-map.ts';
-import { DEADLINE } from '../upstream/patience.ts';
+import { DEADLINE } from '../upstream/timeouts.ts';
 import { labelsOf, type Name } from '../wire/name.ts';
 import type { SearchList } from './search-list.ts';
 import type { Query } from './stage.ts';
@@ -11,7 +11,7 @@ export interface LookupWaitsOptions {
   /** The clients' ndots: a name with so many dots is asked as it is before the list. */
   readonly ndots: number;
   /** When the route of this name last replied, to a question about any name. */
-  readonly heardAt: (qname: Name) => Milliseconds;
+  readonly lastReplyAt: (qname: Name) => Milliseconds;
 }
 
 /** A client goes on to its next step as soon as one has failed. */
@@ -54,7 +54,7 @@ export class LookupWaits {
   /** Whether upstream has said something since the lookup waited in vain. */
   isOver(query: Query): boolean {
     const wait = this.waits.peek(this.keyOf(query));
-    return wait === undefined || this.options.heardAt(query.qname) >= wait.at;
+    return wait === undefined || this.options.lastReplyAt(query.qname) >= wait.at;
   }
 
   /** Takes note that a question has failed. @param came - When it was asked. */

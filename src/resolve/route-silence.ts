@@ -3,8 +3,8 @@ import type { Clock, Milliseconds } from '../clock.ts';
 import { Deadlines } from '../deadlines.ts';
 import { lruMap } from '../lru-map.ts';
 import { isOurDoing, noAnswer, UpstreamError } from '../upstream/exchange.ts';
-import { DEADLINE } from '../upstream/patience.ts';
 import type { TimerClass } from '../upstream/retransmission.ts';
+import { DEADLINE } from '../upstream/timeouts.ts';
 import type { Name } from '../wire/name.ts';
 import { ClientCounts } from './client-counts.ts';
 import type { Router } from './forward.ts';
@@ -49,12 +49,12 @@ const CROWDED = new UpstreamError('full', 'enough questions wait for an answer a
 const UNHEARD = noAnswer('the route', 'timeout');
 const ANY_CLIENT = (): boolean => true;
 
-interface Hearing {
+interface RouteState {
   readonly quiet: Quiet;
-  heardAt: Milliseconds;
+  lastReplyAt: Milliseconds;
   refusedAt: Milliseconds;
   /** The first question since then. */
-  owedSince: Milliseconds;
+  unansweredSince: Milliseconds;
   askedAt: Milliseconds;
   unanswered: number;
   /** Questions that are out. */
@@ -84,7 +84,7 @@ export class RouteSilence {
   private readonly pauses: Deadlines;
   private readonly deadlines: Deadlines;
   /** By route, so that one which a reload took away is forgotten with it. */
-  private readonly routes = new WeakMap<object, Hearing>();
+  private readonly routes = new WeakMap<object, RouteState>();
 
   /** @param crowded - Told of each question that is held or refused since too many are out to a silent route already. */
   constructor(
@@ -104,89 +104,92 @@ export class RouteSilence {
   /** Listens at the end of the path: what passes here goes upstream. */
   stage(): Stage {
     return (next) => (query, asker) => {
-      const hearing = this.hearingOf(query.qname);
-      if (query.client !== undefined && this.isPaused(hearing, query)) {
-        const go = (): void => this.admit(hearing, next, query, asker, true);
-        hearing.paused.hold({ client: query.client, go, onTimeOver: go }, this.pauses);
-      } else this.admit(hearing, next, query, asker);
+      const state = this.stateOf(query.qname);
+      if (query.client !== undefined && this.isPaused(state, query)) {
+        const go = (): void => this.admit(state, next, query, asker, true);
+        state.paused.hold({ client: query.client, go, onTimeOver: go }, this.pauses);
+      } else this.admit(state, next, query, asker);
     };
   }
 
   private admit(
-    hearing: Hearing,
+    state: RouteState,
     next: Resolve,
     query: Query,
     asker: Asker,
     wasHeld = false,
   ): void {
     const now = this.clock.now();
-    if (hearing.unanswered === 0) hearing.owedSince = now;
-    if (isCrowded(hearing, query.client, now)) {
+    if (state.unanswered === 0) state.unansweredSince = now;
+    if (isCrowded(state, query.client, now)) {
       this.crowded.add();
       // Nobody waits yet for what was asked early, and our own questions have a pace of their own.
       if (query.client === undefined || query.speculative === true) asker.onFailure(CROWDED);
       else {
-        const go = (): void => this.admit(hearing, next, query, asker, true);
+        const go = (): void => this.admit(state, next, query, asker, true);
         const onTimeOver = (): void => asker.onFailure(UNHEARD);
-        hearing.held.hold({ client: query.client, go, onTimeOver }, this.deadlines);
+        state.held.hold({ client: query.client, go, onTimeOver }, this.deadlines);
       }
       return;
     }
-    hearing.unanswered++;
-    hearing.waiting.add(query.client);
-    if (wasHeld) hearing.released++;
-    hearing.askedAt = now;
+    state.unanswered++;
+    state.waiting.add(query.client);
+    if (wasHeld) state.released++;
+    state.askedAt = now;
     const timerClass = this.classOf(query.qname);
-    hearing.quiet.asked(timerClass, now);
+    state.quiet.asked(timerClass, now);
     next(
       query,
-      new Heard({ clock: this.clock, hearing, query, wasHeld, timerClass, askedAt: now }, asker),
+      new SentQuestion(
+        { clock: this.clock, state, query, wasHeld, timerClass, askedAt: now },
+        asker,
+      ),
     );
   }
 
   /** C6: whether upstream left it without an answer a moment ago, and has said nothing to any question since. */
-  private isPaused({ unheard, heardAt }: Hearing, query: Query): boolean {
+  private isPaused({ unheard, lastReplyAt }: RouteState, query: Query): boolean {
     if (unheard.size === 0) return false;
     const failedAt = unheard.get(queryKey(query));
-    return failedAt !== undefined && heardAt < failedAt && this.clock.now() - failedAt < PAUSE;
+    return failedAt !== undefined && lastReplyAt < failedAt && this.clock.now() - failedAt < PAUSE;
   }
 
   /** Whether the route of this name has been silent for so long that no question waits for it. */
   isSilent(qname: Name): boolean {
-    const { unanswered, owedSince, askedAt } = this.hearingOf(qname);
+    const { unanswered, unansweredSince, askedAt } = this.stateOf(qname);
     const now = this.clock.now();
-    return unanswered >= QUESTIONS && now - owedSince >= SILENCE && now - askedAt < MEMORY;
+    return unanswered >= QUESTIONS && now - unansweredSince >= SILENCE && now - askedAt < MEMORY;
   }
 
   /** From when on the route of this name counts as away unless it replies first; for questions in flight. */
   quietFrom(qname: Name): Milliseconds {
-    return this.hearingOf(qname).quiet.from(this.classOf(qname), this.clock.now());
+    return this.stateOf(qname).quiet.from(this.classOf(qname), this.clock.now());
   }
 
   /** When the route of this name last replied, to a question about any name. */
-  heardAt(qname: Name): Milliseconds {
-    return this.hearingOf(qname).heardAt;
+  lastReplyAt(qname: Name): Milliseconds {
+    return this.stateOf(qname).lastReplyAt;
   }
 
   /** A datagram to the route of this name was refused on its way. */
   noteRefusal(qname: Name): void {
-    this.hearingOf(qname).refusedAt = this.clock.now();
+    this.stateOf(qname).refusedAt = this.clock.now();
   }
 
   /** When that last happened, for whatever name. */
   refusedAt(qname: Name): Milliseconds {
-    return this.hearingOf(qname).refusedAt;
+    return this.stateOf(qname).refusedAt;
   }
 
-  private hearingOf(qname: Name): Hearing {
+  private stateOf(qname: Name): RouteState {
     const route = this.router.routeOf(qname);
     const known = this.routes.get(route);
     if (known !== undefined) return known;
-    const hearing = {
+    const state = {
       quiet: new Quiet(),
-      heardAt: Number.NEGATIVE_INFINITY,
+      lastReplyAt: Number.NEGATIVE_INFINITY,
       refusedAt: Number.NEGATIVE_INFINITY,
-      owedSince: 0,
+      unansweredSince: 0,
       askedAt: 0,
       unanswered: 0,
       waiting: new ClientCounts(),
@@ -195,15 +198,15 @@ export class RouteSilence {
       released: 0,
       unheard: lruMap<string, Milliseconds>(MAX_PAUSES),
     };
-    this.routes.set(route, hearing);
-    return hearing;
+    this.routes.set(route, state);
+    return state;
   }
 }
 
 /** What a question that is out is known by. */
-interface OutQuestion {
+interface SentQuestionParts {
   readonly clock: Clock;
-  readonly hearing: Hearing;
+  readonly state: RouteState;
   readonly query: Query;
   readonly wasHeld: boolean;
   readonly timerClass: TimerClass;
@@ -211,18 +214,18 @@ interface OutQuestion {
 }
 
 /** A question that is out: it tells its route what it hears. */
-class Heard implements Asker {
-  private readonly question: OutQuestion;
+class SentQuestion implements Asker {
+  private readonly question: SentQuestionParts;
   private readonly asker: Asker;
   private isOut = true;
 
-  constructor(question: OutQuestion, asker: Asker) {
+  constructor(question: SentQuestionParts, asker: Asker) {
     this.question = question;
     this.asker = asker;
   }
 
   onAnswer(answer: Answer): void {
-    const { clock, hearing, timerClass, askedAt } = this.question;
+    const { clock, state, timerClass, askedAt } = this.question;
     this.land();
     if (isSilencePassedOn(answer.message)) {
       this.noteSilence();
@@ -232,13 +235,13 @@ class Heard implements Asker {
     }
     // Any other reply counts: the server is there.
     const now = clock.now();
-    hearing.unanswered = 0;
-    hearing.heardAt = now;
-    hearing.quiet.heard(timerClass, now, now - askedAt);
+    state.unanswered = 0;
+    state.lastReplyAt = now;
+    state.quiet.heard(timerClass, now, now - askedAt);
     this.asker.onAnswer(answer);
-    const most = hearing.released < WINDOW ? RELEASED_BY_ANSWER : 1;
-    hearing.paused.release(most, ANY_CLIENT);
-    hearing.held.release(most, ANY_CLIENT);
+    const most = state.released < WINDOW ? RELEASED_BY_ANSWER : 1;
+    state.paused.release(most, ANY_CLIENT);
+    state.held.release(most, ANY_CLIENT);
   }
 
   onFailure(error: unknown): void {
@@ -249,31 +252,31 @@ class Heard implements Asker {
   }
 
   private noteSilence(): void {
-    const { clock, hearing, query, askedAt } = this.question;
-    if (hearing.heardAt < askedAt) hearing.unheard.set(queryKey(query), clock.now());
+    const { clock, state, query, askedAt } = this.question;
+    if (state.lastReplyAt < askedAt) state.unheard.set(queryKey(query), clock.now());
   }
 
   /** One may be out in its place. */
   private releaseOne(): void {
-    const { clock, hearing } = this.question;
-    hearing.held.release(1, (client) => !isCrowded(hearing, client, clock.now()));
+    const { clock, state } = this.question;
+    state.held.release(1, (client) => !isCrowded(state, client, clock.now()));
   }
 
   /** Once, though a bug above may have an answer followed by a failure. */
   private land(): void {
     if (!this.isOut) return;
     this.isOut = false;
-    const { hearing, query, wasHeld } = this.question;
-    hearing.waiting.remove(query.client);
-    if (wasHeld) hearing.released--;
+    const { state, query, wasHeld } = this.question;
+    state.waiting.remove(query.client);
+    if (wasHeld) state.released--;
   }
 }
 
 function isCrowded(
-  { waiting, owedSince }: Hearing,
+  { waiting, unansweredSince }: RouteState,
   client: string | undefined,
   now: Milliseconds,
 ): boolean {
-  if (now - owedSince < CROWD_PATIENCE) return false;
+  if (now - unansweredSince < CROWD_PATIENCE) return false;
   return waiting.total >= CROWD || waiting.of(client) >= CROWD_OF_ONE;
 }

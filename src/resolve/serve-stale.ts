@@ -1,14 +1,14 @@
 import type { Clock, Milliseconds, Timer } from '../clock.ts';
 import { lruMap } from '../lru-map.ts';
 import type { Name } from '../wire/name.ts';
-import type { LastWord } from './last-word.ts';
 import { type Answer, type Asker, asking, type Query, type Resolve, type Stage } from './stage.ts';
+import type { StaleAnswer } from './stale-answers.ts';
 import { verdictOf } from './verdict.ts';
 
 export interface ServeStaleOptions {
   readonly clock: Clock;
   /** An answer whose life is over, where there is one that may still be told. */
-  readonly lastWord: (query: Query) => LastWord | undefined;
+  readonly staleAnswer: (query: Query) => StaleAnswer | undefined;
   /** Whether the route of this name is silent at the moment. */
   readonly isSilent: (qname: Name) => boolean;
   /** From when on upstream counts as away for a question that is out, if it says nothing before. */
@@ -38,7 +38,7 @@ export function serveStale(options: ServeStaleOptions): Stage {
   return (next) => {
     const renewals = new Renewals(next, options);
     return (query, asker) => {
-      const last = query.speculative === true ? undefined : options.lastWord(query);
+      const last = query.speculative === true ? undefined : options.staleAnswer(query);
       if (last === undefined) next(query, asker);
       else renewals.answer(query, last, asker);
     };
@@ -59,7 +59,7 @@ class Renewals {
     this.options = options;
   }
 
-  answer(query: Query, last: LastWord, asker: Asker): void {
+  answer(query: Query, last: StaleAnswer, asker: Asker): void {
     const { clock } = this.options;
     let timer: Timer | undefined;
     let isWaiting = true;
@@ -97,7 +97,7 @@ class Renewals {
   }
 
   /** When the stale answer is due; infinity while only an answer or a failure of upstream can decide. */
-  private dueAt({ qname }: Query, { when }: LastWord): Milliseconds {
+  private dueAt({ qname }: Query, { when }: StaleAnswer): Milliseconds {
     const { clock, isSilent, quietFrom } = this.options;
     const now = clock.now();
     if (isSilent(qname)) return now;

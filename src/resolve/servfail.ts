@@ -1,7 +1,7 @@
 import type { Clock, Milliseconds } from '../clock.ts';
 import { Deadlines, type Expiring, type Waiting } from '../deadlines.ts';
 import { UpstreamError, type UpstreamFailure } from '../upstream/exchange.ts';
-import { DEADLINE } from '../upstream/patience.ts';
+import { DEADLINE } from '../upstream/timeouts.ts';
 import { EdeCode, Rcode, rcodeName } from '../wire/codes.ts';
 import { type Ede, undelivered } from '../wire/edns.ts';
 import { EMPTY } from '../wire/render.ts';
@@ -60,7 +60,7 @@ class WaitingClient implements Asker, Expiring {
 
   onAnswer(answer: Answer): void {
     if (isSilencePassedOn(answer.message)) this.options.waits.failed(this.query, this.came);
-    this.tell(understood(this.query, answer));
+    this.tell(forLibc(this.query, answer));
   }
 
   onFailure(error: unknown): void {
@@ -89,11 +89,11 @@ class WaitingClient implements Asker, Expiring {
 }
 
 /** The RCODEs that every libc takes for a server's word; all others make musl wait for 5 s (L3, M4). */
-const UNDERSTOOD: ReadonlySet<number> = new Set([Rcode.NOERROR, Rcode.NXDOMAIN, Rcode.SERVFAIL]);
+const LIBC_RCODES: ReadonlySet<number> = new Set([Rcode.NOERROR, Rcode.NXDOMAIN, Rcode.SERVFAIL]);
 
-function understood(query: Query, answer: Answer): Answer {
+function forLibc(query: Query, answer: Answer): Answer {
   const { rcode } = answer.message;
-  if (UNDERSTOOD.has(rcode) || !isAddressQuery(query)) return answer;
+  if (LIBC_RCODES.has(rcode) || !isAddressQuery(query)) return answer;
   const text = `upstream answered ${rcodeName(rcode)}`;
   return { ...failure({ code: EdeCode.OTHER, text }), source: answer.source };
 }

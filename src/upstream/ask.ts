@@ -4,11 +4,11 @@ import type { Message } from '../wire/message.ts';
 import type { AskListener, AskParts } from './ask-parts.ts';
 import { type Outgoing, UpstreamError, type UpstreamFailure } from './exchange.ts';
 import { FallbackReply } from './fallback-reply.ts';
-import { AGAIN, DEADLINE, LATE, SILENCE, TCP_SILENCE, UDP_EVICTABLE_AFTER } from './patience.ts';
 import { RefusedSends } from './refused-sends.ts';
 import { asTruncated, type Reply, refusesEdns, saysSomething } from './reply.ts';
 import { MAX_SENDS, RESEND_WITHOUT_TOKEN, type RoundTrips, TCP_RESEND } from './retransmission.ts';
 import { Send, type SendOwner, Sends } from './send.ts';
+import { AGAIN, DEADLINE, LATE, SILENCE, TCP_SILENCE, UDP_EVICTABLE_AFTER } from './timeouts.ts';
 import type { Suspicion } from './transport.ts';
 import { Unanswered } from './unanswered.ts';
 

@@ -1,8 +1,8 @@
 import type { Milliseconds } from '../clock.ts';
 import type { Message } from '../wire/message.ts';
-import { SILENCE } from './patience.ts';
 import { asTruncated, type Reply, saysSomething } from './reply.ts';
 import { PARTIAL_WAIT } from './retransmission.ts';
+import { SILENCE } from './timeouts.ts';
 
 /** A TCP handshake and a round trip, where an earlier datagram's loss has taken the time already. */
 const LEAST_WAIT: Milliseconds = 100;

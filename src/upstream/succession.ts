@@ -12,12 +12,12 @@ import {
   type UpstreamListener,
   type Waited,
 } from './exchange.ts';
-import { DEADLINE, SILENCE } from './patience.ts';
 import { type Candidate, type Selectable, Selection } from './selection.ts';
+import { DEADLINE, SILENCE } from './timeouts.ts';
 import type { UpstreamTallies } from './upstream-tallies.ts';
 
 /** What a succession asks: a server, or a script in its place. */
-export interface Askable extends Selectable {
+export interface FailoverServer extends Selectable {
   /** Nothing of `listener` is called before this returns. */
   begin(question: Outgoing, listener: AskListener): { again(): void; cancel(): void };
   /** Has `listener` called whenever the server is found dead. */
@@ -28,13 +28,13 @@ export interface Askable extends Selectable {
 }
 
 /** Servers in their order. */
-export interface Succession<Server extends Askable> extends Upstream {
+export interface Succession<Server extends FailoverServer> extends Upstream {
   /** The one that would be asked first. */
   firstFor(question: Outgoing): Server | undefined;
 }
 
 /** What a succession is made of. */
-export interface SuccessionOptions<Server extends Askable = Askable> {
+export interface SuccessionOptions<Server extends FailoverServer = FailoverServer> {
   readonly name: string;
   /** Ordered groups of equals, none of them empty. */
   readonly groups: readonly (readonly Server[])[];
@@ -50,18 +50,18 @@ export interface SuccessionOptions<Server extends Askable = Askable> {
  * because it is faster, since a public second server would win with its NXDOMAIN.
  * A silent server may still answer. If the next one fails too, the first error response is returned.
  */
-export function succession<Server extends Askable>({
+export function succession<Server extends FailoverServer>({
   name,
   groups,
   clock,
   tallies,
 }: SuccessionOptions<Server>): Succession<Server> {
   const selection = new Selection(groups, clock);
-  const walks = new Set<Walk>();
-  const shared = { name, clock, tallies, walks, silences: new Deadlines(clock, SILENCE) };
+  const underWay = new Set<Failover>();
+  const shared = { name, clock, tallies, underWay, silences: new Deadlines(clock, SILENCE) };
   for (const server of groups.flat()) {
     server.onDeath(() => {
-      for (const walk of walks) walk.leaveDead();
+      for (const failover of underWay) failover.leaveDead();
     });
   }
   let closed = false;
@@ -72,12 +72,12 @@ export function succession<Server extends Askable>({
       // A question that goes on after a failure must not reopen what was closed: its sockets would keep the process
       // alive.
       if (closed) listener.onFailure(closedError());
-      else new Walk(question, selection.candidates(question), shared, listener).begin(waited);
+      else new Failover(question, selection.candidates(question), shared, listener).begin(waited);
     },
     firstFor: (question) => selection.candidates(question)[0]?.server,
     close(): void {
       closed = true;
-      for (const walk of walks) walk.fail(closedError());
+      for (const failover of underWay) failover.fail(closedError());
       for (const server of groups.flat()) server.close();
     },
   };
@@ -87,41 +87,41 @@ export function succession<Server extends Askable>({
 const UNREAD: Milliseconds = 100;
 
 /** A server's answer that is used only if no server has a better one. */
-interface Word {
+interface ErrorReply {
   readonly message: Message;
   /** Its place among the candidates. */
   readonly place: number;
 }
 
 /** What the questions of one succession share. */
-interface WalkParts extends Pick<SuccessionOptions, 'name' | 'clock' | 'tallies'> {
+interface FailoverParts extends Pick<SuccessionOptions, 'name' | 'clock' | 'tallies'> {
   /** Those under way. */
-  readonly walks: Set<Walk>;
+  readonly underWay: Set<Failover>;
   /** How long each of them waits before it asks on. */
   readonly silences: Deadlines;
 }
 
 /** One question on its way through the candidates. */
-class Walk implements Expiring {
+class Failover implements Expiring {
   private readonly question: Outgoing;
-  private readonly candidates: readonly Candidate<Askable>[];
-  private readonly parts: WalkParts;
+  private readonly candidates: readonly Candidate<FailoverServer>[];
+  private readonly parts: FailoverParts;
   /** Those that have not answered, in the order they were asked. */
-  private readonly open: Asking[] = [];
+  private readonly open: ServerQuestion[] = [];
   private readonly listener: UpstreamListener;
   private deadlineAt: Milliseconds = 0;
   private deadline: Timer | undefined;
-  private patience: Waiting | undefined;
+  private silence: Waiting | undefined;
   private asked = 0;
-  private word: Word | undefined;
+  private errorReply: ErrorReply | undefined;
   private error: Error | undefined;
   private slow = false;
   private hedged = false;
 
   constructor(
     question: Outgoing,
-    candidates: readonly Candidate<Askable>[],
-    parts: WalkParts,
+    candidates: readonly Candidate<FailoverServer>[],
+    parts: FailoverParts,
     listener: UpstreamListener,
   ) {
     this.question = question;
@@ -131,14 +131,14 @@ class Walk implements Expiring {
   }
 
   begin(waited: Waited | undefined): void {
-    this.parts.walks.add(this);
+    this.parts.underWay.add(this);
     if (this.question.again !== undefined) this.question.again.send = () => this.again();
     const now = this.parts.clock.now();
     this.deadlineAt = (waited?.since ?? now) + DEADLINE;
     // How long the first server has been silent already: it owes an answer to the other question of the pair.
-    const patience = SILENCE - (now - (waited?.silentSince ?? now));
-    if (this.deadlineAt - now <= patience) this.watchDeadline();
-    this.askNext(patience);
+    const left = SILENCE - (now - (waited?.silentSince ?? now));
+    if (this.deadlineAt - now <= left) this.watchDeadline();
+    this.askNext(left);
   }
 
   fail(error: Error): void {
@@ -158,48 +158,48 @@ class Walk implements Expiring {
   }
 
   /** Asks the next candidate, and with it those behind it, as long as what was asked is known dead. */
-  private askNext(patience = SILENCE): void {
+  private askNext(silence = SILENCE): void {
     if (this.asked > 0) this.parts.tallies.failovers.add();
     while (this.askOne()?.dead === true);
-    this.beginPatience(patience);
+    this.watchSilence(silence);
   }
 
-  private beginPatience(patience = SILENCE): void {
-    this.patience?.cancel();
+  private watchSilence(span = SILENCE): void {
+    this.silence?.cancel();
     const { clock, silences } = this.parts;
-    const isWhole = patience === SILENCE;
-    this.patience = isWhole ? silences.set(this) : clock.after(patience, () => this.onDeadline());
+    const isWhole = span === SILENCE;
+    this.silence = isWhole ? silences.set(this) : clock.after(span, () => this.onDeadline());
   }
 
-  /** From the first silence or failure on: before, patience ends sooner, and a timer is no small part of a question. */
+  /** From the first silence or failure on: before, the silence ends sooner, and a timer is no small part of a question. */
   private watchDeadline(): void {
     const { clock } = this.parts;
     this.deadline ??= clock.after(this.deadlineAt - clock.now(), () => this.giveUp());
   }
 
-  private get latest(): Candidate<Askable> | undefined {
+  private get latest(): Candidate<FailoverServer> | undefined {
     return this.candidates[this.asked - 1];
   }
 
-  private get next(): Candidate<Askable> | undefined {
+  private get next(): Candidate<FailoverServer> | undefined {
     return this.candidates[this.asked];
   }
 
   /** @returns The server that is asked now; `undefined` if all have been asked. */
-  private askOne(): Askable | undefined {
+  private askOne(): FailoverServer | undefined {
     const place = this.asked;
     const candidate = this.candidates[place];
     if (candidate === undefined) return undefined;
     this.asked++;
     const { server, group } = candidate;
-    const asking = new Asking(this, place, group);
-    asking.ask = server.begin(this.question, asking);
-    this.open.push(asking);
+    const serverQuestion = new ServerQuestion(this, place, group);
+    serverQuestion.ask = server.begin(this.question, serverQuestion);
+    this.open.push(serverQuestion);
     return server;
   }
 
   private close(place: number): void {
-    const at = this.open.findIndex((asking) => asking.place === place);
+    const at = this.open.findIndex((serverQuestion) => serverQuestion.place === place);
     if (at >= 0) this.open.splice(at, 1);
   }
 
@@ -210,7 +210,7 @@ class Walk implements Expiring {
     if (next.server.dead || next.server.doubtful) return false;
     if (place !== this.asked - 1 || next.group !== group) return false;
     this.hedged = true;
-    // The silence of the group counts from its first question, so patience runs on.
+    // The silence of the group counts from its first question, so that time runs on.
     this.askOne();
     return true;
   }
@@ -222,7 +222,8 @@ class Walk implements Expiring {
       this.answer(message);
       return;
     }
-    if (this.word === undefined || place < this.word.place) this.word = { message, place };
+    if (this.errorReply === undefined || place < this.errorReply.place)
+      this.errorReply = { message, place };
     this.moveOn(place);
   }
 
@@ -237,10 +238,10 @@ class Walk implements Expiring {
     if (this.nextWorthAsking) {
       // Where a later one was asked already, silence has moved on before this one spoke.
       if (place === this.asked - 1 || this.allRefused) this.askNext();
-    } else if (this.open.length === 0 || (this.word !== undefined && this.allRefused)) {
+    } else if (this.open.length === 0 || (this.errorReply !== undefined && this.allRefused)) {
       this.giveUp();
-    } else if (this.word !== undefined) {
-      this.beginPatience();
+    } else if (this.errorReply !== undefined) {
+      this.watchSilence();
     }
   }
 
@@ -251,9 +252,9 @@ class Walk implements Expiring {
     if (place === this.asked - 1 && this.nextWorthAsking) this.askNext();
   }
 
-  /** The next server is asked soon: over TCP this one may still say what it means, and its word comes first (U1). */
+  /** The next server is asked soon: over TCP this one may still say what it means, and its errorReply comes first (U1). */
   onUnread(place: number): void {
-    if (place === this.asked - 1 && this.nextWorthAsking) this.beginPatience(UNREAD);
+    if (place === this.asked - 1 && this.nextWorthAsking) this.watchSilence(UNREAD);
   }
 
   /** None of the servers that were asked has answered: the wait for them is over. */
@@ -261,18 +262,21 @@ class Walk implements Expiring {
     this.watchDeadline();
     this.reportSlow();
     if (this.nextWorthAsking) this.askNext();
-    else if (this.word !== undefined && !this.hasOpenBefore(this.word.place)) this.giveUp();
+    else if (this.errorReply !== undefined && !this.hasOpenBefore(this.errorReply.place))
+      this.giveUp();
   }
 
   /** A server that is known to be dead will not answer better than the error response at hand. */
   private get nextWorthAsking(): boolean {
     const { next } = this;
-    return next !== undefined && !(next.server.dead && this.word !== undefined);
+    return next !== undefined && !(next.server.dead && this.errorReply !== undefined);
   }
 
   /** Whether an earlier server is still silent: with that server alone, the client would wait for it too. */
   private hasOpenBefore(place: number): boolean {
-    return this.open.some((asking) => !asking.refused && asking.place < place);
+    return this.open.some(
+      (serverQuestion) => !serverQuestion.refused && serverQuestion.place < place,
+    );
   }
 
   private get allRefused(): boolean {
@@ -287,7 +291,7 @@ class Walk implements Expiring {
 
   /** No server has an answer: the first error response is returned, else the first failure. */
   private giveUp(): void {
-    if (this.word !== undefined) this.answer(this.word.message);
+    if (this.errorReply !== undefined) this.answer(this.errorReply.message);
     else this.fail(this.error ?? noAnswer(this.parts.name, this.whyNone));
   }
 
@@ -302,52 +306,52 @@ class Walk implements Expiring {
   }
 
   private end(): void {
-    this.parts.walks.delete(this);
+    this.parts.underWay.delete(this);
     if (this.question.again !== undefined) this.question.again.send = undefined;
     this.deadline?.cancel();
-    this.patience?.cancel();
+    this.silence?.cancel();
     for (const { ask } of this.open.splice(0)) ask?.cancel();
   }
 }
 
-/** A walk's question at one candidate. */
-class Asking implements AskListener {
+/** A failover's question at one candidate. */
+class ServerQuestion implements AskListener {
   readonly place: number;
   /** Absent only while it begins. */
   ask: { again(): void; cancel(): void } | undefined;
   /** Its datagrams are refused: it is not waited for once another server has spoken. */
   refused = false;
-  private readonly walk: Walk;
+  private readonly failover: Failover;
   private readonly group: number;
 
-  constructor(walk: Walk, place: number, group: number) {
-    this.walk = walk;
+  constructor(failover: Failover, place: number, group: number) {
+    this.failover = failover;
     this.place = place;
     this.group = group;
   }
 
   onAnswer(message: Message): void {
-    this.walk.onAnswer(this.place, message);
+    this.failover.onAnswer(this.place, message);
   }
 
   onFailure(error: Error): void {
-    this.walk.onFailure(this.place, error);
+    this.failover.onFailure(this.place, error);
   }
 
   onSlow(): void {
-    this.walk.reportSlow();
+    this.failover.reportSlow();
   }
 
   onRefused(): void {
     this.refused = true;
-    this.walk.onRefused(this.place);
+    this.failover.onRefused(this.place);
   }
 
   onUnread(): void {
-    this.walk.onUnread(this.place);
+    this.failover.onUnread(this.place);
   }
 
   takeResend(): boolean {
-    return this.walk.hedge(this.place, this.group);
+    return this.failover.hedge(this.place, this.group);
   }
 }

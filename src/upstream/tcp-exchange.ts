@@ -1,8 +1,8 @@
 import { connect } from 'node:net';
 import type { Clock } from '../clock.ts';
-import { TCP_SILENCE } from './patience.ts';
 import type { ServerAddress } from './server-address.ts';
 import { streamTransport } from './stream-transport.ts';
+import { TCP_SILENCE } from './timeouts.ts';
 import type { Transport } from './transport.ts';
 import type { UpstreamTallies } from './upstream-tallies.ts';
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
-import { SILENCE } from './patience.ts';
 import type { TlsAddress } from './server-address.ts';
 import { streamTransport } from './stream-transport.ts';
+import { SILENCE } from './timeouts.ts';
 import { TlsDialer } from './tls-dialer.ts';
 import type { Transport } from './transport.ts';
 import type { UpstreamTallies } from './upstream-tallies.ts';

@@ -4,10 +4,10 @@ import { isIpv6Address } from '../endpoint.ts';
 import type { Message } from '../wire/message.ts';
 import { buildQuery, randomId } from '../wire/request.ts';
 import { type Outgoing, UpstreamError } from './exchange.ts';
-import { UDP_EVICTABLE_AFTER } from './patience.ts';
 import { judgeReply, type Verdict } from './reply.ts';
 import type { ServerAddress } from './server-address.ts';
 import { socketError } from './socket-error.ts';
+import { UDP_EVICTABLE_AFTER } from './timeouts.ts';
 import type { Exchange, ReplyListener, Suspicion, Transport } from './transport.ts';
 import type { UpstreamTallies } from './upstream-tallies.ts';
 

@@ -147,7 +147,7 @@ test('the messages of ours that people search for are what the program says', (t
     ['names no nameserver', 'src/config/checks.ts', 'names no nameserver'],
     [
       'denied within the last five minutes',
-      'src/resolve/last-word.ts',
+      'src/resolve/stale-answers.ts',
       'denied within the last five',
     ],
     ['no upstream answered in time', 'src/resolve/servfail.ts', 'no upstream answered in time'],

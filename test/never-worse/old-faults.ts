@@ -19,7 +19,7 @@ export const OLD_FAULTS: readonly OldFault[] = [
         broken: 'if (when !== undefined) return now + 1;',
       },
       {
-        file: 'src/resolve/last-word.ts',
+        file: 'src/resolve/stale-answers.ts',
         old: "return isDeniable ? { answer, when: 'away' } : undefined;",
         broken: "return { answer, when: 'away' };",
       },

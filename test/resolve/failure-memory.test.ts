@@ -15,14 +15,14 @@ function setup() {
   const clock = new HandClock();
   const below = {
     says: REFUSED as Answer | Error,
-    heardAt: Number.POSITIVE_INFINITY,
+    lastReplyAt: Number.POSITIVE_INFINITY,
     silent: false,
     addresses: [] as number[],
   };
   let asked = 0;
   const stage = failureMemory({
     clock,
-    heardAt: () => below.heardAt,
+    lastReplyAt: () => below.lastReplyAt,
     isSilent: () => below.silent,
     hasAddresses: ({ qname, qtype }) => qname === NAME && below.addresses.includes(qtype),
   });
@@ -173,11 +173,11 @@ test('C6: where the whole route was silent meanwhile nothing is told from memory
   await clock.advance(5_000);
   for (const says of [TIMEOUT, REFUSED]) {
     below.says = says;
-    below.heardAt = clock.now() - 1;
+    below.lastReplyAt = clock.now() - 1;
     await ask();
-    below.heardAt = clock.now();
+    below.lastReplyAt = clock.now();
     t.ok((await ask()).wasAsked, 'asked again at once');
-    below.heardAt = Number.POSITIVE_INFINITY;
+    below.lastReplyAt = Number.POSITIVE_INFINITY;
     await clock.advance(60_000);
   }
 });
@@ -185,9 +185,9 @@ test('C6: where the whole route was silent meanwhile nothing is told from memory
 test('C6: an answer to any name in the very moment of the question is one', async (t) => {
   const { ask, below, clock, pause } = setup();
   await clock.advance(5_000);
-  below.heardAt = clock.now();
+  below.lastReplyAt = clock.now();
   await ask();
-  below.heardAt = Number.POSITIVE_INFINITY;
+  below.lastReplyAt = Number.POSITIVE_INFINITY;
   await pause();
   t.equal(await pause(), onGrid(2_000), 'no silence, so that the memory grows');
 });
@@ -201,7 +201,7 @@ test('C6: what was asked into a silence is not remembered, any other failure is'
     await clock.advance(5_000);
     below.says = TIMEOUT;
     below.silent = silent;
-    below.heardAt = clock.now();
+    below.lastReplyAt = clock.now();
     await ask();
     t.equal((await ask()).wasAsked, !isRemembered, `silent ${silent}`);
   }

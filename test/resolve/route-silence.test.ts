@@ -56,7 +56,7 @@ test('U1: any word ends the silence, and it counts from the first question after
   asked[1]?.resolve(answer({ rcode: Rcode.SERVFAIL }));
   await settle();
   t.equal(silence.isSilent(NAME), false);
-  t.equal(silence.heardAt(NAME), 53_000);
+  t.equal(silence.lastReplyAt(NAME), 53_000);
   await clock.advance(20_000);
   ask(3);
   t.equal(silence.isSilent(NAME), false, 'owed since now');
@@ -71,7 +71,7 @@ test('an error is no word', async (t) => {
   asked[0]?.reject(new Error('timeout'));
   await settle();
   t.equal(silence.isSilent(NAME), true);
-  t.equal(silence.heardAt(NAME), Number.NEGATIVE_INFINITY, 'never heard');
+  t.equal(silence.lastReplyAt(NAME), Number.NEGATIVE_INFINITY, 'never heard');
 });
 
 test('who has not been asked for ten seconds may be back', async (t) => {
@@ -91,7 +91,7 @@ test('U1: each route is judged by itself', async (t) => {
   await clock.advance(3_000);
   t.equal(silence.isSilent('other.example.net.'), true, 'whatever the name');
   t.equal(silence.isSilent('git.corp.example.'), false);
-  t.equal(silence.heardAt('git.corp.example.'), 50_000);
+  t.equal(silence.lastReplyAt('git.corp.example.'), 50_000);
 });
 
 test('S1: of 512 questions without an answer for 150 ms one more is held, until any is answered', async (t) => {
@@ -112,7 +112,7 @@ test('S1: of 512 questions without an answer for 150 ms one more is held, until 
   ask(1);
   t.equal(asked.length, 604);
   t.equal(refused.value, 1);
-  t.equal(silence.heardAt(NAME), clock.now());
+  t.equal(silence.lastReplyAt(NAME), clock.now());
 });
 
 test('S1: beyond it our own questions are refused, and those that nobody waits for yet', async (t) => {
@@ -288,7 +288,7 @@ test('U2, C6: SERVFAIL of a forwarder that had no answer itself is no answer', a
   ask(3);
   await clock.advance(3_000);
   asked[0]?.resolve(unreached);
-  t.equal(silence.heardAt(NAME), Number.NEGATIVE_INFINITY);
+  t.equal(silence.lastReplyAt(NAME), Number.NEGATIVE_INFINITY);
   t.equal(silence.isSilent(NAME), true);
   ask(1);
   t.equal(asked.length, 3, 'held for a second, as after silence');

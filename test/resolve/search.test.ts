@@ -1,11 +1,11 @@
 import { test } from 'tap';
 import { Tally, TallySet } from '../../src/observe/tally.ts';
 import { ClusterZone } from '../../src/resolve/cluster-zone.ts';
-import { LastWords } from '../../src/resolve/last-word.ts';
 import { type SearchOptions, search } from '../../src/resolve/search.ts';
 import { SearchList } from '../../src/resolve/search-list.ts';
 import { serveStale } from '../../src/resolve/serve-stale.ts';
 import type { Answer } from '../../src/resolve/stage.ts';
+import { StaleAnswers } from '../../src/resolve/stale-answers.ts';
 import { UpstreamError } from '../../src/upstream/exchange.ts';
 import { EXPANSION_FATES } from '../../src/vocabulary.ts';
 import { EdeCode, Rcode, RrType } from '../../src/wire/codes.ts';
@@ -49,10 +49,10 @@ async function setup({
   const list = new SearchList({ suffixes: SUFFIXES, zone: ZONE, routedZones: [] });
   // What stands in for an upstream that fails is below, and is the zone's old cuts alone.
   const cache = { has: () => false, hasData: () => false, stale: () => undefined };
-  const lastWords = new LastWords({ cache, list, zone });
+  const staleAnswers = new StaleAnswers({ cache, list, zone });
   const next = serveStale({
     clock,
-    lastWord: (asked) => lastWords.of(asked),
+    staleAnswer: (asked) => staleAnswers.of(asked),
     isSilent,
     quietFrom: () => Number.POSITIVE_INFINITY,
   })(over(upstream));

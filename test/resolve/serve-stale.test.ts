@@ -1,9 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { test } from 'tap';
 import { type Clock, monotonicClock } from '../../src/clock.ts';
-import type { LastWord } from '../../src/resolve/last-word.ts';
 import { serveStale } from '../../src/resolve/serve-stale.ts';
 import type { Answer, Query } from '../../src/resolve/stage.ts';
+import type { StaleAnswer } from '../../src/resolve/stale-answers.ts';
 import { Rcode, RrType } from '../../src/wire/codes.ts';
 import { HandClock, settle } from '../support/hand-clock.ts';
 import { a, nxdomain } from '../support/messages.ts';
@@ -19,15 +19,15 @@ const never = () => Number.POSITIVE_INFINITY;
 interface Setup {
   readonly stale?: Answer;
   readonly silent?: boolean;
-  readonly when?: LastWord['when'];
+  readonly when?: StaleAnswer['when'];
   readonly quietFrom?: () => number;
 }
 
 function setup({ stale = STALE, silent = false, when = 'slow', quietFrom = never }: Setup = {}) {
   const clock = new HandClock();
   const { next, asked } = below();
-  const lastWord = () => ({ answer: stale, when });
-  const options = { clock, lastWord, isSilent: () => silent, quietFrom };
+  const staleAnswer = () => ({ answer: stale, when });
+  const options = { clock, staleAnswer, isSilent: () => silent, quietFrom };
   const resolve = promised(serveStale(options)(next));
   /** How long the client waits, and for what. */
   const ask = (more: Partial<Query> = {}) => {
@@ -117,8 +117,8 @@ test('C4: a name made since its denial is found on the real clock, with no timer
     },
   };
   const { next, asked } = below();
-  const lastWord = () => ({ answer: denied, when: 'away' as const });
-  const stage = serveStale({ clock, lastWord, isSilent: () => false, quietFrom: never });
+  const staleAnswer = () => ({ answer: denied, when: 'away' as const });
+  const stage = serveStale({ clock, staleAnswer, isSilent: () => false, quietFrom: never });
   const resolve = promised(stage(next));
   const told = resolve(query(NAME, RrType.A));
   // Real time: a real timer of Infinity fires after 1 ms, one of a clock wound by hand never does.

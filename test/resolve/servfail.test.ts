@@ -22,7 +22,7 @@ function setup(next: Resolve) {
 
 function waitsOf(clock: HandClock, heard = { at: Number.NEGATIVE_INFINITY }): LookupWaits {
   const list = new SearchList({ suffixes: SUFFIXES, zone: 'cluster.local.', routedZones: [] });
-  return new LookupWaits({ list, clock, ndots: 5, heardAt: () => heard.at });
+  return new LookupWaits({ list, clock, ndots: 5, lastReplyAt: () => heard.at });
 }
 
 test('an answer passes as it is, and leaves no timer', async (t) => {

@@ -159,10 +159,10 @@ export const BREAKS: readonly Break[] = [
   {
     rule: 'N9',
     what: 'what may be a service is denied from memory, whatever the walk leads to',
-    file: 'src/resolve/last-word.ts',
+    file: 'src/resolve/stale-answers.ts',
     old: "query.denialKind === 'tld' || this.leadsOn(query, denial)",
     broken: 'query.denialKind !== undefined',
-    tests: ['test/resolve/last-word.test.ts', 'test/scenario/made-now.test.ts'],
+    tests: ['test/resolve/stale-answers.test.ts', 'test/scenario/made-now.test.ts'],
   },
   {
     rule: 'N9',

@@ -6,7 +6,7 @@ import {
   UpstreamError,
   type UpstreamFailure,
 } from '../../src/upstream/exchange.ts';
-import { type Askable, succession } from '../../src/upstream/succession.ts';
+import { type FailoverServer, succession } from '../../src/upstream/succession.ts';
 import { FAILURE_REASONS } from '../../src/vocabulary.ts';
 import { Rcode, RrType } from '../../src/wire/codes.ts';
 import type { Message } from '../../src/wire/message.ts';
@@ -17,7 +17,7 @@ import { outgoing } from './loopback.ts';
 import { promised } from './promised.ts';
 
 /** A server whose words are the test's. */
-class FakeServer implements Askable {
+class FakeServer implements FailoverServer {
   dead = false;
   doubtful = false;
   isClosed = false;

@@ -8,7 +8,7 @@ import { type Answer, isAddressQuery, type Query, siblingOf } from './stage.ts';
 import { verdictOf } from './verdict.ts';
 
 /** Upstream's last answer about a name, past its life. */
-export interface LastWord {
+export interface StaleAnswer {
   readonly answer: Answer;
   /**
    * When it may be told. `slow`: upstream takes too long, whatever else it answers. `quiet`: it has stopped answering.
@@ -17,7 +17,7 @@ export interface LastWord {
   readonly when: 'slow' | 'quiet' | 'away';
 }
 
-export interface LastWordsOptions {
+export interface StaleAnswersOptions {
   readonly cache: Pick<AnswerCache, 'has' | 'hasData' | 'stale'>;
   readonly list: SearchList;
   readonly zone: Pick<ClusterZone, 'lastKnown'> | undefined;
@@ -30,14 +30,14 @@ export interface LastWordsOptions {
  * is one of the outside world, in the cluster zone; or a later step of the walk leads to known addresses, so that the
  * walk ends at them and not at the denial.
  */
-export class LastWords {
-  private readonly options: LastWordsOptions;
+export class StaleAnswers {
+  private readonly options: StaleAnswersOptions;
 
-  constructor(options: LastWordsOptions) {
+  constructor(options: StaleAnswersOptions) {
     this.options = options;
   }
 
-  of(query: Query): LastWord | undefined {
+  of(query: Query): StaleAnswer | undefined {
     const own = this.options.cache.stale(query);
     if (own !== undefined && verdictOf(own.message, query) === 'data') {
       return { answer: own, when: 'slow' };

@@ -1,7 +1,7 @@
 import { test } from 'tap';
-import { LastWords } from '../../src/resolve/last-word.ts';
 import { SearchList } from '../../src/resolve/search-list.ts';
 import type { Answer, DenialKind, Query } from '../../src/resolve/stage.ts';
+import { StaleAnswers } from '../../src/resolve/stale-answers.ts';
 import { verdictOf } from '../../src/resolve/verdict.ts';
 import { EdeCode, RrType, typeName } from '../../src/wire/codes.ts';
 import { a, nodata, nxdomain } from '../support/messages.ts';
@@ -32,7 +32,7 @@ function setup({ stale = {}, fresh = {}, cut }: Known) {
     },
     stale: (asked: Query) => stale[keyOf(asked)],
   };
-  const words = new LastWords({ cache, list, zone: { lastKnown: () => cut } });
+  const words = new StaleAnswers({ cache, list, zone: { lastKnown: () => cut } });
   return (qname: string, denialKind: DenialKind | undefined, more: Partial<Query> = {}) => {
     const expansion = list.expansionOf(qname);
     const known = {
@@ -46,9 +46,9 @@ function setup({ stale = {}, fresh = {}, cut }: Known) {
 const FIRST = `${BASE}job.svc.cluster.local.`;
 
 test('C4: addresses are told where upstream is slow', (t) => {
-  const lastWord = setup({ stale: { [`${FOUND} A`]: ADDRESS } });
-  t.same(lastWord(FOUND, 'brief'), { answer: ADDRESS, when: 'slow' });
-  t.equal(lastWord('other.example.com.', undefined), undefined);
+  const staleAnswer = setup({ stale: { [`${FOUND} A`]: ADDRESS } });
+  t.same(staleAnswer(FOUND, 'brief'), { answer: ADDRESS, when: 'slow' });
+  t.equal(staleAnswer('other.example.com.', undefined), undefined);
   t.end();
 });
 
@@ -72,8 +72,8 @@ test('N9: what may be a service is denied from memory only where the walk goes o
 test('N9: a step before leads nowhere, and neither does a denial', (t) => {
   const last = `${BASE}cluster.local.`;
   const stale = { [`${last} A`]: DENIED, [`${BASE} A`]: DENIED };
-  const lastWord = setup({ stale, fresh: { [`${FOUND} A`]: ADDRESS } });
-  t.equal(lastWord(last, 'brief'), undefined);
+  const staleAnswer = setup({ stale, fresh: { [`${FOUND} A`]: ADDRESS } });
+  t.equal(staleAnswer(last, 'brief'), undefined);
   t.end();
 });
 
@@ -103,9 +103,9 @@ test('N9: an old cut stands in for names of the world outside, and for others wh
 test('N9: outside the zone a denial is told when upstream is away for long, and sooner where the walk goes on', (t) => {
   const step = 'git.example.com.corp.example.';
   const stale = { [`${step} A`]: DENIED };
-  const lastWord = setup({ stale })(step, undefined);
-  t.equal(lastWord?.when, 'away');
-  t.equal(lastWord?.answer.message.authority[0]?.ttl, 30);
+  const staleAnswer = setup({ stale })(step, undefined);
+  t.equal(staleAnswer?.when, 'away');
+  t.equal(staleAnswer?.answer.message.authority[0]?.ttl, 30);
   const base = answer({ answer: [a('git.example.com', '192.0.2.1')] });
   const fresh = { 'git.example.com. A': base };
   t.equal(setup({ stale, fresh })(step, undefined)?.when, 'quiet');
