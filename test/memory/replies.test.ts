@@ -1,77 +1,11 @@
-import fc from 'fast-check';
 import { test } from 'tap';
 import { AnswerMemory } from '../../src/memory/answer-memory.ts';
-import { type Keep, Replies } from '../../src/memory/replies.ts';
+import { Replies } from '../../src/memory/replies.ts';
 import { Rcode, RrClass, RrType } from '../../src/wire/codes.ts';
-import { Flag, putUint16, uint16 } from '../../src/wire/header.ts';
+import { Flag, putUint16, uint16, uint32 } from '../../src/wire/header.ts';
 import type { Message } from '../../src/wire/message.ts';
-import type { Rr } from '../../src/wire/record.ts';
-import { renderReply, TCP_OCTETS, udpLimit } from '../../src/wire/render.ts';
-import { readRequest } from '../../src/wire/request.ts';
-import {
-  a,
-  aaaa,
-  cname,
-  message,
-  nxdomain,
-  queryOctets,
-  record,
-  soa,
-} from '../support/messages.ts';
-
-const ROOM = 4_096;
-
-function startReplies(octets = 1 << 20, negativeOctets = 1 << 18): Replies {
-  return new Replies(new AnswerMemory({ octets, negativeOctets, seed: 0x5eed }));
-}
-
-/** Renders as the responder does, and keeps it for a minute. */
-function keep(
-  replies: Replies,
-  query: Uint8Array,
-  reply: Message,
-  more: Partial<Omit<Keep, 'message'>> = {},
-): void {
-  const request = readRequest(query);
-  const age = more.age ?? 0;
-  const octets = renderReply(request, reply, { age, limit: udpLimit(request) });
-  const defaults = {
-    message: reply,
-    age,
-    agedAt: replies.now,
-    until: replies.now + 60_000,
-    kind: 0,
-  };
-  replies.keep(request, octets, { ...defaults, isCut: false, ...more });
-}
-
-/** The reply that is ready; `undefined` where it leaves the query to the stages. */
-function ask(replies: Replies, query: Uint8Array, overTcp = false): Uint8Array | undefined {
-  const buffer = new Uint8Array(ROOM).fill(0xaa);
-  const at = 7;
-  buffer.set(query, at);
-  const length = replies.answer(buffer, at, query.length, ROOM - at, overTcp);
-  return length === 0 ? undefined : buffer.slice(at, at + length);
-}
-
-/** What the stages' answer looks like to this client, where it fits whole; names are compressed as for lower case. */
-function slowly(
-  query: Uint8Array,
-  reply: Message,
-  age: number,
-  overTcp: boolean,
-): Uint8Array | undefined {
-  const plain = readRequest(query);
-  const lower = query.map((octet, at) =>
-    at >= 12 && at < plain.question.end - 4 && octet >= 0x41 && octet <= 0x5a ? octet + 32 : octet,
-  );
-  const request = readRequest(lower);
-  const limit = overTcp ? TCP_OCTETS : udpLimit(request);
-  const octets = renderReply(request, reply, { age, limit: TCP_OCTETS });
-  if (octets.length > limit) return undefined;
-  octets.set(query.subarray(12, plain.question.end), 12);
-  return octets;
-}
+import { a, cname, message, nodata, nxdomain, queryOctets, record } from '../support/messages.ts';
+import { ask, keep, ROOM, slowly, startReplies } from './ready-replies.ts';
 
 test('a hit has the ID, the case and the flags of its client (L3)', (t) => {
   const replies = startReplies();
@@ -321,123 +255,134 @@ test('hits are counted by kind, once', (t) => {
   t.end();
 });
 
-const label = fc.stringMatching(/^[a-zA-Z0-9_-]{1,12}$/);
-const qname = fc.array(label, { minLength: 1, maxLength: 6 }).map((labels) => labels.join('.'));
-const ttl = fc.nat(100_000);
-const rr = (owner: string): fc.Arbitrary<Rr> =>
-  fc.oneof(
-    ttl.map((seconds) => a(owner, '192.0.2.1', seconds)),
-    ttl.map((seconds) => aaaa(owner, '2001:db8::1', seconds)),
-    fc.tuple(qname, ttl).map(([target, seconds]) => cname(owner, target, seconds)),
-    fc
-      .tuple(fc.uint8Array({ maxLength: 300 }), ttl)
-      .map(([rdata, seconds]) => record(owner, 65_280, rdata, seconds)),
-  );
-const world = qname.chain((name) => {
-  const parent = name.split('.').slice(1).join('.') || '.';
-  const section = fc.array(fc.oneof(rr(name), rr(parent), qname.chain(rr)), { maxLength: 5 });
-  return fc.record({
-    name: fc.constant(name),
-    asked: fc.mixedCase(fc.constant(name)),
-    first: fc.mixedCase(fc.constant(name)),
-    type: fc.constantFrom(RrType.A, RrType.AAAA, 65, 97),
-    reply: fc.record({
-      rcode: fc.constantFrom(Rcode.NOERROR, Rcode.NXDOMAIN),
-      authoritative: fc.boolean(),
-      authenticData: fc.boolean(),
-      answer: section,
-      authority: fc.oneof(
-        section,
-        ttl.map((seconds) => [soa(parent, { minimum: seconds })]),
-      ),
-      additional: section,
-    }),
-  });
-});
-const client = fc.record({
-  edns: fc.option(fc.record({ dnssecOk: fc.boolean() }), { nil: undefined }),
-  size: fc.constantFrom(0, 512, 600, 1_232, 4_096),
-  checkingDisabled: fc.boolean(),
-  wantsAd: fc.boolean(),
-  wantsRecursion: fc.boolean(),
-});
-
-function queryOf(
-  name: string,
-  type: number,
-  id: number,
-  from: typeof client extends fc.Arbitrary<infer T> ? T : never,
-): Uint8Array {
-  const { edns, checkingDisabled } = from;
-  const query = queryOctets(name, type, { id, checkingDisabled, edns });
-  const flags = uint16(query, 2) & ~(Flag.RD | Flag.AD);
-  putUint16(query, 2, flags | (from.wantsAd ? Flag.AD : 0) | (from.wantsRecursion ? Flag.RD : 0));
-  if (edns !== undefined) putUint16(query, query.length - 8, from.size);
-  return query;
-}
-
-test('a hit says what the stages would say, octet for octet (L3, L4, C2)', (t) => {
-  let hits = 0;
-  const property = fc.property(
-    world,
-    client,
-    client,
-    fc.nat(50),
-    fc.nat(100),
-    fc.boolean(),
-    ({ asked, first, type, reply }, one, other, age, later, overTcp) => {
-      const replies = startReplies();
-      const again = { ...other, edns: one.edns, checkingDisabled: one.checkingDisabled };
-      // Another client may have EDNS or not, where DO is not set.
-      const query = queryOf(
-        asked,
-        type,
-        0x7777,
-        one.edns?.dnssecOk ? again : { ...again, edns: other.edns && { dnssecOk: false } },
-      );
-      const until = 1_000_000_000;
-      keep(replies, queryOf(first, type, 1, one), reply, { age, agedAt: 0, until });
-      replies.now = later * 1_000;
-      const hit = ask(replies, query, overTcp);
-      if (hit === undefined) return;
-      hits++;
-      const expected = slowly(query, reply, age + later, overTcp);
-      if (expected === undefined) throw new Error('larger than the client takes');
-      if (Buffer.compare(hit, expected) !== 0) {
-        throw new Error(
-          `${Buffer.from(hit).toString('hex')}\n${Buffer.from(expected).toString('hex')}`,
-        );
-      }
-    },
-  );
-  t.doesNotThrow(() => fc.assert(property, { numRuns: 1_000 }));
-  t.ok(hits > 300, `hits among them: ${hits}`);
+test('a reply takes all of its room, or goes the ordinary way', (t) => {
+  const replies = startReplies();
+  const query = queryOctets('a.example', RrType.A, { edns: { dnssecOk: false } });
+  keep(replies, query, message({ answer: [a('a.example', '192.0.2.1')] }));
+  const size = query.length + 16;
+  for (const [room, length] of [
+    [size, size],
+    [size - 1, 0],
+  ] as const) {
+    const buffer = new Uint8Array(ROOM);
+    buffer.set(query);
+    t.equal(replies.answer(buffer, 0, query.length, room, true), length);
+  }
+  putUint16(query, query.length - 8, 600);
+  const text = (octets: number) =>
+    message({ answer: [record('a.example', RrType.TXT, new Uint8Array(octets).fill(7))] });
+  // Question and OPT, and twelve octets before the RDATA.
+  const free = 600 - query.length - 12;
+  keep(replies, query, text(free));
+  t.equal(ask(replies, query)?.length, 600, 'as much as the client takes');
+  keep(replies, query, text(free + 1));
+  t.equal(ask(replies, query), undefined);
+  t.equal(ask(replies, query, true)?.length, 601);
   t.end();
 });
 
-test('no octets make it throw or write behind its room', (t) => {
+test('DO of the client comes back with the reply, and no other EDNS flag', (t) => {
   const replies = startReplies();
-  const known = queryOctets('a.example', RrType.A, { edns: { dnssecOk: false } });
-  keep(replies, known, message({ answer: [a('a.example', '192.0.2.1')] }));
-  const octets = fc.oneof(
-    fc.uint8Array({ maxLength: 300 }),
-    fc
-      .tuple(fc.nat(known.length - 1), fc.nat(255), fc.nat(known.length))
-      .map(([at, octet, length]) => {
-        const copy = known.slice(0, length);
-        if (at < length) copy[at] = octet;
-        return copy;
-      }),
-  );
-  const property = fc.property(octets, fc.nat(80), (query, more) => {
-    const buffer = new Uint8Array(1_024).fill(0xaa);
-    buffer.set(query);
-    const room = query.length + more;
-    const length = replies.answer(buffer, 0, query.length, room, false);
-    if (length > room) throw new Error(`reply of ${length} in ${room}`);
-    const behind = buffer.subarray(Math.max(length, query.length));
-    if (behind.some((octet) => octet !== 0xaa)) throw new Error('wrote behind the reply');
+  const query = queryOctets('a.example', RrType.A, { edns: { dnssecOk: true } });
+  keep(replies, query, message({ answer: [a('a.example', '192.0.2.1')] }));
+  t.same(ask(replies, query)?.slice(-11), [0, 0, 41, 4, 208, 0, 0, 0x80, 0, 0, 0]);
+  t.end();
+});
+
+test('a clock that stands before the answer adds nothing to its TTLs (C2)', (t) => {
+  const replies = startReplies();
+  replies.now = 50_000;
+  const query = queryOctets('a.example');
+  keep(replies, query, message({ answer: [a('a.example', '192.0.2.1', 60)] }));
+  const ttl = (now: number) => {
+    replies.now = now;
+    const reply = ask(replies, query) ?? new Uint8Array(16);
+    return uint32(reply, reply.length - 10);
+  };
+  t.same([40_000, 50_000, 51_000].map(ttl), [60, 60, 59]);
+  t.end();
+});
+
+test('a TTL of more than 16 bits ages as a whole', (t) => {
+  const replies = startReplies();
+  const query = queryOctets('a.example');
+  keep(replies, query, message({ answer: [a('a.example', '192.0.2.1', 0x20000)] }));
+  replies.now = 1_000;
+  const reply = ask(replies, query) ?? new Uint8Array(16);
+  t.equal(uint32(reply, reply.length - 10), 0x1ffff);
+  t.end();
+});
+
+test('every kind that fits an octet is counted, and none twice', (t) => {
+  const replies = startReplies();
+  const told: number[][] = [];
+  const take = () => replies.takeHits((kind, count) => told.push([kind, count]));
+  for (const [name, kind] of [
+    ['a.example', 255],
+    ['b.example', 0],
+    ['c.example', 7],
+  ] as const) {
+    keep(replies, queryOctets(name), message({ answer: [a(name, '192.0.2.1')] }), { kind });
+    ask(replies, queryOctets(name));
+  }
+  ask(replies, queryOctets('b.example'));
+  take();
+  t.same(told, [
+    [0, 2],
+    [7, 1],
+    [255, 1],
+  ]);
+  take();
+  t.equal(told.length, 3);
+  t.end();
+});
+
+test('a reply that a stage made is kept by what it says: data, or none (C3)', (t) => {
+  const cases: [reply: Message, part: 'positive' | 'negative'][] = [
+    [message({ answer: [a('a.example', '192.0.2.1')] }), 'positive'],
+    [nodata('example'), 'negative'],
+    [nxdomain('example'), 'negative'],
+    [message({ rcode: Rcode.NXDOMAIN, answer: [cname('a.example', 'gone.example')] }), 'negative'],
+  ];
+  for (const [reply, part] of cases) {
+    const memory = new AnswerMemory({ octets: 1 << 20, negativeOctets: 1 << 18, seed: 1 });
+    keep(new Replies(memory), queryOctets('a.example'), reply);
+    const { positive, negative } = memory.sizes;
+    t.same([positive.entries, negative.entries], part === 'positive' ? [1, 0] : [0, 1]);
+  }
+  t.end();
+});
+
+test('what is over before it is kept, and what upstream did not say, is no reply', (t) => {
+  const replies = startReplies();
+  const query = queryOctets('a.example');
+  const reply = message({ answer: [a('a.example', '192.0.2.1')] });
+  keep(replies, query, reply, { agedAt: 1_000, until: 999 });
+  t.equal(ask(replies, query), undefined);
+  keep(replies, query, reply, { storedAt: 0 });
+  t.equal(ask(replies, query), undefined, 'the memory has no such answer');
+  t.end();
+});
+
+test('an answer that is too large to be repeated ends the reply before it', (t) => {
+  const { give, at, store, asked, memory } = startKnown(CHAIN);
+  give(WWW, CHAIN, 0);
+  t.ok(at(WWW, 0));
+  const large = message({
+    answer: Array.from({ length: 300 }, (_, i) => a('www.example.', `192.0.2.${i % 250}`, 60)),
   });
-  t.doesNotThrow(() => fc.assert(property, { numRuns: 2_000 }));
+  store(large, 1_000);
+  give(WWW, large, 1_000, 1_000);
+  t.equal(at(WWW, 1_000), undefined);
+  t.equal(memory.find(asked)?.message.answer.length, 300, 'the stages have it');
+  t.end();
+});
+
+test('a reply to a client with capitals, or one that has aged, has the TTLs of the answer', (t) => {
+  const { give, at } = startKnown(CHAIN);
+  const capitals = queryOctets('WWW.Example');
+  give(capitals, CHAIN, 7_000);
+  t.same(at(WWW, 8_000), slowly(WWW, CHAIN, 8, false));
+  t.same(at(capitals, 8_000), slowly(capitals, CHAIN, 8, false));
   t.end();
 });

@@ -29,6 +29,7 @@ const SHOWN_BY: ReadonlyMap<string, readonly string[]> = new Map([
   ['kept-records', ['replies']],
   ['message-writer', ['render', 'truncation']],
   ['plain-query', ['replies']],
+  ['replies', ['replies.property']],
 ]);
 
 /** What the stages keep and read back: the only tests that read whole messages out of the memory. */
