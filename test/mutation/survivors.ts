@@ -512,6 +512,24 @@ export const SURVIVORS: readonly Survivor[] = [
     code: 'if (size > room.length) room = new Uint8Array(size);',
     why: 'new room does as well; keeping what is large enough only saves making it',
   },
+  {
+    file: 'src/memory/kept-records.ts',
+    code: 'export const PLAIN_OPT = optRecord({ rcode: 0, dnssecOk: false });',
+    becomes: '{}',
+    why: 'without a value the RCODE is 0 and DO is not set',
+  },
+  {
+    file: 'src/memory/kept-records.ts',
+    code: 'for (let at = 0; at < octets.length - 4; at++) octets[at]',
+    becomes: 'at <= octets.length - 4',
+    why: 'the type stands before the records, and no name points to it',
+  },
+  {
+    file: 'src/memory/kept-records.ts',
+    code: 'for (let at = 0; at < octets.length - 4; at++) octets[at]',
+    becomes: 'octets.length + 4',
+    why: 'type and class stand before the records, and no name points to them',
+  },
 ];
 
 /**
