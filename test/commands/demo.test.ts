@@ -1,4 +1,4 @@
-import { test } from 'tap';
+import tap, { test } from 'tap';
 import { type CommandContext, type Flags, UsageError } from '../../src/commands/command.ts';
 import { command } from '../../src/commands/demo.ts';
 import { jsonReport } from '../../src/demo/json-report.ts';
@@ -10,6 +10,7 @@ import { brokenPromise } from '../../src/demo/trials.ts';
 import { bar, waterfall } from '../../src/demo/waterfall.ts';
 import { paintFor, spanText } from '../../src/terminal.ts';
 import type { Walk } from '../../src/walk/walk.ts';
+import { run } from './started.ts';
 
 const PLAIN = paintFor({ write: () => true }, {});
 
@@ -63,7 +64,18 @@ function contextOf(flags: Flags = {}): CommandContext & { readonly printed: stri
   return { flags, positionals: [], env: {}, version: '0', stdout, stderr: stdout, printed };
 }
 
-test('every story is told: rightly through sidestub, and directly as clients.md says', async (t) => {
+// Both wait for timeouts most of the time.
+tap.jobs = 2;
+
+test('as a process it is 0 where sidestub keeps its promises', { buffered: true }, async (t) => {
+  const { code, stdout, stderr } = await run(t, ['demo', '--json', '--patience', '2s']);
+  t.equal(stderr, '');
+  t.equal(code, JSON.parse(stdout).kept === true ? 0 : 1);
+});
+
+test('every story is told: rightly through sidestub, and directly as clients.md says', {
+  buffered: true,
+}, async (t) => {
   const context = contextOf({ json: true, patience: '2s' });
   const code = await command.main(context);
   const report = JSON.parse(context.printed.join(''));

@@ -1,5 +1,5 @@
 // Every command as users start it: a process of its own, by the machine's clock. What it prints and how it ends when all
-// is well, when it fails, and when nobody answers. `wait` and lost output have files of their own.
+// is well, when it fails, and when nobody answers. `demo`, `wait` and lost output have files of their own.
 import { join } from 'node:path';
 import tap, { test } from 'tap';
 import { makeCertificate } from '../kubernetes/webhook/test-certificates.ts';
@@ -79,12 +79,6 @@ test('config and inject: 0 with the result, 78 with each problem', {
   });
   t.match(pod, { code: 0, stdout: /name: sidestub/ });
   t.match(none, { code: 78, stdout: '', stderr: /nothing\.yaml: no such file/ });
-});
-
-test('demo: 0 where sidestub keeps its promises', { buffered: true }, async (t) => {
-  const { code, stdout, stderr } = await run(t, ['demo', '--json', '--patience', '2s']);
-  t.equal(stderr, '');
-  t.equal(code, JSON.parse(stdout).kept === true ? 0 : 1);
 });
 
 test('run: SIGTERM is 0, also with a silent upstream; what is wrong is 78', {
