@@ -205,12 +205,8 @@ export class PlainQuery {
   }
 }
 
-/** Writes a canonical name. @returns Its end. */
+/** Writes a canonical name. @returns Its end; the root is followed by one more zero, which no reader of names sees. */
 function writeName(to: Uint8Array, qname: string): number {
-  if (qname === '.') {
-    to[0] = 0;
-    return 1;
-  }
   let lengthAt = 0;
   for (let i = 0; i < qname.length; i++) {
     const octet = qname.charCodeAt(i);

@@ -181,9 +181,43 @@ test('a name of 255 octets is plain, a longer one is not, nor is what ends too e
   t.notOk(reads(withLabels(63, 63, 63, 60, 1)));
   t.ok(reads(withLabels(63, 63, 63, 59, 1)));
   t.ok(reads(withLabels()), 'the root');
+  t.notOk(reads(withLabels(64)), 'a label of 64 octets');
   const cut = withLabels(3, 3);
   // The buffer has more octets than the query.
   for (let length = 0; length < cut.length; length++) t.notOk(reads(cut, length), `${length}`);
+  t.end();
+});
+
+test('what is not plain is not read', (t) => {
+  const plain = queryOctets('git.example');
+  const edns = queryOctets('git.example', RrType.A, { edns: { dnssecOk: false } });
+  const changed = (query: Uint8Array, at: number, octet: number) =>
+    query.map((old, i) => (i === at ? octet : old));
+  const odd = {
+    'class CH': withClass(plain, 3),
+    'more octets': Uint8Array.from([...plain, 0]),
+    'more octets behind an OPT': Uint8Array.from([...edns, 0]),
+    'an EDNS version': changed(edns, edns.length - 5, 1),
+    '256 additional records': changed(plain, 10, 1),
+    'two additional records that are not there': changed(plain, 11, 2),
+    'an OPT that is not there': changed(plain, 11, 1),
+    'an OPT that is not counted': changed(edns, 11, 0),
+  };
+  for (const [what, query] of Object.entries(odd))
+    t.notOk(new PlainQuery(7).read(query, 0, query.length), what);
+  t.end();
+});
+
+test('C1: the longest name has keys of its own for each type, in the stages as well', (t) => {
+  const query = withLabels(63, 63, 63, 61);
+  const { question } = readRequest(query);
+  const reader = new PlainQuery(7);
+  const keyFor = (qtype: number) => {
+    reader.asked({ ...question, qtype, dnssecOk: false, checkingDisabled: false });
+    return keyIn(reader);
+  };
+  t.equal(keyFor(RrType.A), keyOf(query));
+  t.not(keyFor(RrType.AAAA), keyOf(query));
   t.end();
 });
 
