@@ -2,10 +2,11 @@ import type { Milliseconds, Timer } from '../clock.ts';
 import type { TcpFallback, UpstreamTransport } from '../vocabulary.ts';
 import type { Message } from '../wire/message.ts';
 import type { AskListener, AskParts } from './ask-parts.ts';
+import { EarliestTimer } from './earliest-timer.ts';
 import { type Outgoing, UpstreamError, type UpstreamFailure } from './exchange.ts';
 import { FallbackReply } from './fallback-reply.ts';
 import { RefusedSends } from './refused-sends.ts';
-import { asTruncated, type Reply, refusesEdns, saysSomething } from './reply.ts';
+import { asTruncated, type Reply, refusesEdns, saysSomething, withoutAd } from './reply.ts';
 import { MAX_SENDS, RESEND_WITHOUT_TOKEN, type RoundTrips, TCP_RESEND } from './retransmission.ts';
 import { Send, type SendOwner, Sends } from './send.ts';
 import { AGAIN, DEADLINE, LATE, SILENCE, TCP_SILENCE, UDP_EVICTABLE_AFTER } from './timeouts.ts';
@@ -32,7 +33,8 @@ export class Ask implements SendOwner {
   private deadline: Timer | undefined;
   private silence: Timer | undefined;
   private round: Timer | undefined;
-  private betterWait: Timer | undefined;
+  /** What is malformed twice is not waited for like what is so once. */
+  private betterWait: EarliestTimer | undefined;
   private rounds = 1;
   private original: Send | undefined;
   private originalAnswered = false;
@@ -189,7 +191,7 @@ export class Ask implements SendOwner {
     if (send.transport === this.first) this.roundTrips.sample(elapsed, now);
     serverTallies.latency.observe(elapsed / 1000);
     if (send.edns && !refusesEdns(reply)) this.parts.edns.answered();
-    if (reply.truncated && send.transport === 'udp') this.onTruncated(reply.message);
+    if (reply.truncated && send.transport === 'udp') this.onTruncated(send, reply.message);
     else if (send.edns && refusesEdns(reply)) this.onEdnsRefused(send, reply);
     else if (reply.truncated && !saysSomething(reply.message)) this.conclude('malformed');
     else this.onAnswer(send, reply);
@@ -214,9 +216,11 @@ export class Ask implements SendOwner {
     if (this.sends.out === 0) this.answer(reply.message);
   }
 
-  private onTruncated(message: Message): void {
+  private onTruncated(send: Send, message: Message): void {
     this.fallback.truncated ??= message;
-    this.leaveUdp('truncated');
+    // What is silent to an OPT over UDP may be so over TCP as well (U4).
+    if (!send.edns && this.sends.hasSilentOpt('udp')) this.sends.uselessOpt = true;
+    this.leaveUdp('truncated', send);
   }
 
   onSuspicion(send: Send, suspicion: Suspicion): void {
@@ -229,28 +233,28 @@ export class Ask implements SendOwner {
     this.heard = true;
     this.parts.health.heard();
     this.onMalformed(send);
-    this.leaveUdp('malformed');
+    this.leaveUdp('malformed', send);
     if (!this.settled && this.fallback.message === undefined) this.listener.onUnread();
   }
 
   /** Some servers put their answer after the query's OPT: those are asked without (U4). @returns Whether this was. */
   private onMalformed({ edns, transport, partial }: Send): boolean {
     this.fallback.partial ??= partial;
-    this.fallback.malformed = true;
-    if (edns) this.sends.malformedOpt = true;
+    this.fallback.malformedReplies++;
+    if (edns) this.sends.uselessOpt = true;
     if (!edns || this.wantsOpt(transport) || this.sends.hasPlainOut(transport)) return false;
     return this.send(transport) !== undefined;
   }
 
   /** The server has spoken, and over UDP it will not say anything better: no more datagrams, TCP or nothing. */
-  private leaveUdp(cause: TcpFallback): void {
+  private leaveUdp(cause: TcpFallback, { at }: Send): void {
     this.stopRounds();
     this.reportSlow();
     // Connections that were refused during an outage say nothing about a server that is back: that is asked once more.
     const isBack = this.rounds > 2 && this.betterWait === undefined && !this.sends.isOut('tcp');
     this.startTcp(cause, isBack ? MAX_SENDS + this.sends.refusedConnections : 1);
-    const wait = this.fallback.waitAfter(this.parts.clock.now() - this.startedAt);
-    this.betterWait ??= this.parts.clock.after(wait, () => this.conclude('timeout'));
+    this.betterWait ??= new EarliestTimer(this.parts.clock, () => this.conclude('timeout'));
+    this.betterWait.set(this.fallback.waitAfter(at - this.startedAt));
     const isItsWord = this.fallback.malformedOverTcp && this.isItsWord(undefined);
     if (!this.sends.isOut('tcp') && (isItsWord || !this.mayStillCome)) this.conclude('network');
   }
@@ -270,9 +274,7 @@ export class Ask implements SendOwner {
   }
 
   private startTcp(cause: TcpFallback, limit = 1): void {
-    if (!this.sends.mayGo('tcp', limit)) return;
-    this.parts.tallies.tcpFallbacks.add(cause);
-    this.send('tcp', limit);
+    if (this.send('tcp', limit) !== undefined) this.parts.tallies.tcpFallbacks.add(cause);
   }
 
   onFailure(send: Send, error: Error): void {
@@ -306,10 +308,10 @@ export class Ask implements SendOwner {
   }
 
   /** S1: where there is no socket, TCP has one for many questions; what has given way to a newer question is over. */
-  private onNoSocket({ at }: Send, error: Error): void {
+  private onNoSocket(send: Send, error: Error): void {
     if (this.sends.out > 0) return;
-    const wasEvicted = this.parts.clock.now() - at >= UDP_EVICTABLE_AFTER;
-    if (this.sends.count('tcp') === 0 && !wasEvicted) this.leaveUdp('full');
+    const wasEvicted = this.parts.clock.now() - send.at >= UDP_EVICTABLE_AFTER;
+    if (this.sends.count('tcp') === 0 && !wasEvicted) this.leaveUdp('full', send);
     else this.conclude('full', error);
   }
 
@@ -395,9 +397,7 @@ export class Ask implements SendOwner {
 
   private answer(message: Message): void {
     this.settle();
-    // RFC 6840 §5.7, RFC 4035 §4.9.3: AD means nothing if an attacker on the way can set it.
-    const isForeign = message.authenticData && !this.parts.trustsAd;
-    this.listener.onAnswer(isForeign ? { ...message, authenticData: false } : message);
+    this.listener.onAnswer(this.parts.trustsAd ? message : withoutAd(message));
   }
 
   private fail(error: Error): void {

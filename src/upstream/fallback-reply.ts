@@ -13,17 +13,25 @@ export class FallbackReply {
   truncated: Message | undefined;
   /** The intact part of a damaged reply (U3). */
   partial: Message | undefined;
-  /** The server's own octets could not be read. */
-  malformed = false;
+  /** How often the server's octets could not be read. */
+  malformedReplies = 0;
   /** So it was over TCP, where nobody else can have sent it. */
   malformedOverTcp = false;
   /** Its reply to EDNS; from then on the question is sent without an OPT (U4). */
   refusal: Reply | undefined;
 
-  /** How long a better reply is waited for, where the question was sent so long ago. */
-  waitAfter(elapsed: Milliseconds): Milliseconds {
-    if (this.partial === undefined) return SILENCE;
-    return Math.max(PARTIAL_WAIT - elapsed, LEAST_WAIT);
+  get malformed(): boolean {
+    return this.malformedReplies > 0;
+  }
+
+  /**
+   * How long a better reply is waited for. One that cannot be read may be forged; hardly a second one.
+   *
+   * @param lost - How long before the datagram that was replied to the first one was sent, in vain.
+   */
+  waitAfter(lost: Milliseconds): Milliseconds {
+    if (this.partial === undefined && this.malformedReplies < 2) return SILENCE;
+    return Math.max(PARTIAL_WAIT - lost, LEAST_WAIT);
   }
 
   /** The best of it; nothing where none of it is an answer. */

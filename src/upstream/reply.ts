@@ -112,3 +112,8 @@ export function asTruncated(message: Message): Message {
 export function saysSomething(message: Message): boolean {
   return message.answer.length > 0 || message.rcode !== Rcode.NOERROR;
 }
+
+/** RFC 6840 §5.7, RFC 4035 §4.9.3: AD means nothing if an attacker on the way can set it. */
+export function withoutAd(message: Message): Message {
+  return message.authenticData ? { ...message, authenticData: false } : message;
+}

@@ -62,8 +62,8 @@ export class Send implements ReplyListener {
 export class Sends {
   /** Oldest first. */
   private readonly open: Send[] = [];
-  /** A message with an OPT got a reply that cannot be read. */
-  malformedOpt = false;
+  /** An OPT has brought a reply that cannot be read, or nothing where a message without one was answered. */
+  uselessOpt = false;
   private readonly counts = { udp: 0, tcp: 0, tls: 0, https: 0 };
   /** Datagrams that this machine refused to send. */
   private refusedHere = 0;
@@ -99,7 +99,7 @@ export class Sends {
 
   /** Whether one with an OPT went this way and has brought nothing that can be read. */
   hasSilentOpt(transport: UpstreamTransport): boolean {
-    return this.malformedOpt || this.open.some((send) => send.edns && send.transport === transport);
+    return this.uselessOpt || this.open.some((send) => send.edns && send.transport === transport);
   }
 
   /** Whether one without an OPT is out. */

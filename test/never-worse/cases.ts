@@ -156,6 +156,20 @@ export const CASES: readonly Case[] = [
       { name: 'elsewhere', warm: true },
     ),
   },
+  {
+    name: 'a query with OPT is dropped over UDP and TCP, and the answer is a long one',
+    draw: one({ delay: 120, edns: 'dropped' }, { name: 'many' }),
+  },
+  {
+    name: 'of two servers the first cuts long replies off, after 120 ms',
+    draw: {
+      ...one({}, { name: 'many', warm: true }),
+      servers: [
+        { ...SOUND, delay: 120, tcp: 'closes after one', reply: 'cut' },
+        { ...SOUND, delay: 0 },
+      ],
+    },
+  },
   { name: 'addresses under another owner', draw: one({ reply: 'foreign owner' }) },
   {
     name: 'SERVFAIL for AAAA',

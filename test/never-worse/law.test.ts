@@ -85,6 +85,16 @@ test('the exceptions have bounds of their own', (t) => {
   const onlyA = draw({ routes: 'IPv4', servers: [{ ...SOUND, refused }] });
   t.equal(judge(found(10, '::1'), found(3_160, '::1'), onlyA), 0, 'it is tried for so long');
   t.equal(judge(found(10, '::1'), found(3_161, '::1'), onlyA), 1);
+  const walked = draw({ list: 'Kubernetes', servers: [{ ...SOUND, refused }] });
+  t.equal(judge(found(10, '::1'), found(3_160, '::1'), walked), 0, 'each step waits for it');
+  t.equal(judge(found(10, '::1'), found(3_161, '::1'), walked), 1);
+  const says = { rcode: 'SERVFAIL', family: 'both', names: 'expansions' } as const;
+  const failedBefore = (name: Draw['name']) => draw({ name, servers: [{ ...SOUND, says }] });
+  t.equal(judge(found(10, 'a'), failed('try again'), failedBefore('made')), 0, 'RFC 9520');
+  t.equal(judge(found(10, 'a'), failed('try again'), failedBefore('both')), 1);
+  const plainOnly = draw({ servers: [{ ...SOUND, edns: 'dropped' }, SOUND] });
+  t.equal(judge(found(10, 'a'), found(1_460, 'a'), plainOnly), 0, 'silent to an OPT');
+  t.equal(judge(found(10, 'a'), found(1_461, 'a'), plainOnly), 1);
   const silent = { ...mute, family: 'both' } as const;
   const firstSilent = draw({ servers: [{ ...SOUND, mute: silent }, SOUND] });
   t.equal(judge(found(10, 'a'), found(1_460, 'a'), firstSilent), 0);

@@ -38,7 +38,8 @@ const FAMILY_SILENT: Milliseconds = 700;
  * - A first server that is silent: 1.1 s (U1). Where it does not answer, and something is wrong with the second as well,
  *   that second decides whether anything is found; then only what is said of denials holds.
  * - One family that is silent: the other's addresses, after 700 ms (F5). The only family that the pod can
- *   route is waited for as long as it is refused, and until it is sent again: without it, the other's addresses lead nowhere.
+ *   route, and one of the steps before the name, is waited for as long as it is refused, and until it is sent again.
+ * - A name that is made after a failure: a server's own failure is believed for 1 s, and longer each time (C6, RFC 9520).
  * - An upstream that is away for longer than 4.0 s: SERVFAIL, never NXDOMAIN. Of SERVFAIL some clients make a denial
  *   themselves (see {@link makesDenial}): where they find nothing directly within 4.0 s either, and nowhere else.
  */
@@ -49,7 +50,8 @@ export function violations(draw: Draw, pairs: readonly Pair[]): string[] {
 function brokenBy(draw: Draw, pair: Pair): string[] {
   const { direct, through } = pair;
   const isInTime = direct.outcome === 'found' && direct.ms <= WITHIN;
-  const late = isInTime && !hangsOnSecond(draw) ? whatIsLost(draw, pair) : undefined;
+  const isPromised = isInTime && !hangsOnSecond(draw) && !isRemembered(draw);
+  const late = isPromised ? whatIsLost(draw, pair) : undefined;
   const mayDeny = isDenied(draw) || (!isInTime && makesDenial(draw, pair));
   const isDenial = through.outcome === 'not found' && direct.outcome !== 'not found' && !mayDeny;
   const denial = isDenial ? `${direct.outcome} directly, ${told(through)}` : undefined;
@@ -75,9 +77,7 @@ function told({ outcome, error, ms }: Result): string {
 function isDenied({ name, servers }: Draw): boolean {
   const says = servers.flatMap((faults) => faults.says ?? []);
   const isSaid = says.some(
-    ({ rcode, family }) =>
-      (rcode === 'NXDOMAIN' || rcode === 'NODATA') &&
-      (family === 'both' || family === ONE_FAMILY.get(name)),
+    ({ rcode, family }) => isWord(rcode) && (family === 'both' || family === ONE_FAMILY.get(name)),
   );
   return name === 'missing' || isSaid || servers.some(({ reply }) => reply === 'ANCOUNT too low');
 }
@@ -102,6 +102,16 @@ const ONE_FAMILY: ReadonlyMap<Draw['name'], 'A' | 'AAAA'> = new Map([
   ['elsewhere', 'A'],
 ]);
 
+/** Whether the name has failed before it was made, by a server's own word. */
+function isRemembered({ name, servers }: Draw): boolean {
+  if (!name.startsWith('made')) return false;
+  return servers.some(
+    ({ says }) => says !== undefined && says.names !== 'existing' && !isWord(says.rcode),
+  );
+}
+
+const isWord = (rcode: string) => rcode === 'NXDOMAIN' || rcode === 'NODATA';
+
 /** Whether the first server does not answer, and the second is no sound one: when it is asked decides. */
 function hangsOnSecond({ servers: [first, second] }: Draw): boolean {
   if (first === undefined || second === undefined) return false;
@@ -121,20 +131,30 @@ function isOfSilentFamily({ servers }: Draw, address: string): boolean {
 function patience(draw: Draw): Milliseconds {
   const [first, second] = draw.servers;
   const afterFirst = second !== undefined && isSilent(first) ? FIRST_SILENT : 0;
-  return afterFirst + Math.max(untilRoutable(draw), waitsForFamily(draw) ? FAMILY_SILENT : 0);
+  return afterFirst + Math.max(untilSent(draw), waitsForFamily(draw) ? FAMILY_SILENT : 0);
 }
 
-/** How long the kernel refuses the only family that the pod can route, and one interval between two tries more (U2). */
-function untilRoutable({ servers, routes }: Draw): Milliseconds {
-  if (routes === 'both') return 0;
-  const ends = servers.flatMap(({ refused }) => (refused?.family === 'A' ? [refused.to] : []));
+/**
+ * How long the kernel refuses a family that is waited for, and one interval between two tries more (U2): the only one that
+ * the pod can route, or one of the steps before the name, where the other family has no addresses.
+ */
+function untilSent({ servers, routes, list }: Draw): Milliseconds {
+  const isWaitedFor = (family: string) =>
+    routes === 'both' ? list === 'Kubernetes' && family !== 'both' : family === 'A';
+  const ends = servers.flatMap(({ refused }) =>
+    refused !== undefined && isWaitedFor(refused.family) ? [refused.to] : [],
+  );
   return Math.max(0, ...ends.map((to) => to + REFUSED_AGAIN));
 }
 
-/** ICMP counts as silence: the kernel sends six to one peer, then one a second. */
+/**
+ * ICMP counts as silence: the kernel sends six to one peer, then one a second. So does what is silent to an OPT: clients
+ * send none.
+ */
 function isSilent(server: Faults | undefined): boolean {
-  const { mute, away } = server ?? {};
-  return away !== undefined || (mute !== undefined && mute.transport !== 'TCP');
+  const { mute, away, edns } = server ?? {};
+  const isMute = mute !== undefined && mute.transport !== 'TCP';
+  return away !== undefined || isMute || edns?.startsWith('dropped') === true;
 }
 
 function isUnread({ reply }: Faults): boolean {

@@ -498,6 +498,27 @@ test('a reply is unread where nothing of it is whole and it is still waited for 
   t.end();
 });
 
+test('what is malformed twice is not waited for like what is so once (U3)', async (t) => {
+  const { clock, udp, server } = scriptedServer();
+  const { heard } = begin(server);
+  udp.nth(0).suspect('malformed');
+  await clock.advance(10);
+  udp.nth(1).suspect('malformed');
+  await clock.advance(249);
+  t.equal(heard.error, undefined, 'TCP may still bring it');
+  await clock.advance(1);
+  t.equal(reasonOf(heard.error), 'malformed');
+  t.equal(clock.timers, 0);
+});
+
+test('a server that drops each OPT is asked without one over TCP too, once a plain datagram was answered (U4)', async (t) => {
+  const { clock, udp, tcp, server } = scriptedServer();
+  begin(server);
+  await clock.advance(150);
+  udp.nth(1).answer(message(), { truncated: true });
+  t.equal(tcp.nth(0).edns, false);
+});
+
 test('malformed, and neither UDP nor TCP is out any more: over at once', (t) => {
   const { udp, tcp, server } = scriptedServer();
   const { heard } = begin(server);
@@ -910,24 +931,24 @@ test('a server that drops what has an OPT is asked without after three questions
   t.equal(udp.sends.at(-1)?.edns, true);
 });
 
-test('a damaged reply counts 250 ms after the question, with what is whole of it, if nothing better comes (U3)', async (t) => {
+test('a damaged reply counts after 250 ms, with what is whole of it, if nothing better comes (U3)', async (t) => {
   const part = { ...truth, partial: true as const };
   const late = scriptedServer();
   const first = begin(late.server);
   await late.clock.advance(10);
   late.udp.nth(0).suspect('malformed', part);
   late.tcp.nth(0).fail('refused');
-  await late.clock.advance(239);
+  await late.clock.advance(249);
   t.equal(first.heard.answer, undefined);
   await late.clock.advance(1);
   t.same(first.heard.answer, part);
   t.equal(late.clock.timers, 0);
   const resent = scriptedServer();
   const plain = begin(resent.server);
-  await resent.clock.advance(200);
+  await resent.clock.advance(170);
   resent.udp.nth(1).suspect('malformed', part);
   await resent.clock.advance(99);
-  t.equal(plain.heard.answer, undefined, 'TCP has 100 ms at least');
+  t.equal(plain.heard.answer, undefined, 'the 150 ms of a datagram that was lost are taken off');
   await resent.clock.advance(1);
   t.same(plain.heard.answer, part);
   for (const better of ['udp', 'tcp'] as const) {
