@@ -237,3 +237,31 @@ test('in a full bucket the entry that is worth least goes: over, then small, the
   t.equal(gone(useAllBut(2), isOld), 5, 'what is over goes before what was never used');
   t.end();
 });
+
+test('an entry is found by its whole key, not by its hash', (t) => {
+  const { store, keyed, put, find } = startRoles();
+  const at = put('abcd.example');
+  store.ready(at, 1_000, 0, 0);
+  const { hash } = keyed('abcd.example');
+  for (const name of ['abce.example', 'abcd.exampl2', 'abcd.example.com', 'x']) {
+    const query = keyed(name);
+    query.hash = hash;
+    t.equal(store.find(query, ANSWER), -1, name);
+    t.equal(store.findReply(query, 0, 1), -1, name);
+  }
+  // An empty slot is all zeros, and the entry is at offset 0.
+  const query = keyed('abcd.example');
+  query.hash = 0;
+  t.equal(store.find(query, ANSWER), -1);
+  t.equal(find('abcd.example'), at);
+  t.end();
+});
+
+test('octets of both queues are in use', (t) => {
+  const { store, put } = startRoles();
+  for (let i = 0; i < 100; i++) store.use(put(`n${i}.example`));
+  const sizes = [...entriesOf(store)].map((at) => store.words[(at >> 2) + FIELDS.size] ?? 0);
+  t.equal(sizes.length, 100);
+  t.ok(store.used >= sizes.reduce((sum, size) => sum + size, 0));
+  t.end();
+});
