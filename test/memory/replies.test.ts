@@ -386,3 +386,15 @@ test('a reply to a client with capitals, or one that has aged, has the TTLs of t
   t.same(at(capitals, 8_000), slowly(capitals, CHAIN, 8, false));
   t.end();
 });
+
+test('a reply that is too large to be repeated ends the one before it, of a stage as well', (t) => {
+  const replies = startReplies();
+  const query = queryOctets('a.example');
+  const replyOf = (count: number) =>
+    message({ answer: Array.from({ length: count }, () => a('a.example', '192.0.2.1')) });
+  keep(replies, query, replyOf(1));
+  t.ok(ask(replies, query, true));
+  keep(replies, query, replyOf(300));
+  t.equal(ask(replies, query, true), undefined);
+  t.end();
+});
