@@ -56,6 +56,9 @@ const AWAITED: Milliseconds = DEADLINE - 100;
 const REPAIR_TTL = 5;
 /** Pairs whose addresses are remembered, for those 700 ms; a cached pair needs no memory. */
 const MAX_PAIRS = 4_096;
+/** F5: Go and c-ares ask again at once after SERVFAIL; what musl asks later, by its timer, is waited for anew. */
+const AT_ONCE: Milliseconds = 100;
+
 /**
  * Keeps the two families of a name from contradicting each other (F3, F4, F5).
  *
@@ -82,6 +85,8 @@ class Pairs {
   /** When each question's addresses arrived: silence of the other family is counted from there (F5). */
   private readonly arrivals = lruMap<string, Milliseconds>(MAX_PAIRS);
   readonly failures: FailedHalves;
+  /** When each question was given up as refused (F5). */
+  private readonly refusals = lruMap<string, Milliseconds>(MAX_PAIRS);
 
   constructor(next: Resolve, options: FamiliesOptions) {
     this.next = next;
@@ -123,11 +128,17 @@ class Pairs {
     return this.options.outSince(query) !== undefined;
   }
 
-  /** F5: since when a question has been in flight that this one joins and that was refused: the wait counts from there. */
-  refusedSince(query: Query): Milliseconds | undefined {
-    const { outSince, refusedAt } = this.options;
-    const since = outSince(query);
-    return since !== undefined && refusedAt(query.qname) >= since ? since : undefined;
+  /** F5: whether a client asks again at once for a family that was given up as refused, and still is in flight. */
+  wasJustRefused(query: Query): boolean {
+    const at = this.refusals.peek(queryKey(query)) ?? Number.NEGATIVE_INFINITY;
+    return (
+      this.options.clock.now() - at < AT_ONCE && this.wasRefused(query, at) && this.isOut(query)
+    );
+  }
+
+  /** Takes note of a family that is given up as refused. */
+  refused(query: Query): void {
+    this.refusals.set(queryKey(query), this.options.clock.now());
   }
 
   /** F5: whether a datagram was refused on its way since the question, which came at `started`, or another that it joined. */
@@ -244,12 +255,11 @@ class Half implements Asker, Expiring {
     // Denied by A while it was held back.
     if (!this.isOpen) return;
     const { pairs, query } = this;
-    const now = pairs.options.clock.now();
-    this.started = pairs.refusedSince(query) ?? now;
+    this.started = pairs.options.clock.now();
     pairs.next(query, this);
     if (!this.isOpen || !pairs.mayRepair(query)) return;
-    if (now - this.started < FAMILY_WAIT) this.timer = pairs.familyWaits.set(this);
-    else this.onDeadline();
+    if (pairs.wasJustRefused(query)) this.giveUp();
+    else this.timer = pairs.familyWaits.set(this);
   }
 
   onAnswer(answer: Answer): void {
@@ -315,6 +325,7 @@ class Half implements Asker, Expiring {
     const { pairs, query, started } = this;
     if (!this.close()) return;
     if (pairs.wasRefused(query, started)) {
+      pairs.refused(query);
       // Not upstream's failure, so no NODATA; musl asks again, and the others go on with what they have.
       this.asker.onFailure(new UpstreamError('local', 'datagrams were refused on their way'));
       return;

@@ -16,12 +16,13 @@ export interface TtlBounds {
  * What of an upstream's message may go any further (C1, C2).
  *
  * Answer records that do not belong to the chain of the question are dropped (MaginotDNS, CVE-2021-25220); an RRset has
- * its lowest TTL (RFC 2181 §5.2), inside the bounds.
+ * its lowest TTL (RFC 2181 §5.2), inside the bounds. The records stand in the order of the chain: glibc and c-ares read an
+ * address before its CNAME as a name without addresses.
  */
 export function scrub(message: Message, question: Question, bounds: TtlBounds): Message {
   const chain = chainOf(message.answer, question.qname);
   const own = message.answer.filter((rr) => belongs(rr, chain));
-  const answer = levelTtls(own, bounds.minTtl, bounds.maxTtl);
+  const answer = levelTtls(inOrder(own, chain), bounds.minTtl, bounds.maxTtl);
   return {
     ...message,
     answer,
@@ -35,6 +36,18 @@ function belongs(rr: Rr, chain: readonly Name[]): boolean {
   const owner = canonicalName(rr.owner);
   if (rr.type === RrType.DNAME) return chain.some((name) => isAtOrBelow(name, owner));
   return chain.includes(owner);
+}
+
+/** Records of one owner stay as they were; a DNAME stands before the CNAME that it makes (RFC 6672 §3.1). */
+function inOrder(answer: readonly Rr[], chain: readonly Name[]): readonly Rr[] {
+  if (chain.length === 1) return answer;
+  const placeOf = ({ owner, type }: Rr): number => {
+    const name = canonicalName(owner);
+    const isHere = (each: Name) =>
+      type === RrType.DNAME ? isAtOrBelow(each, name) : each === name;
+    return chain.findIndex(isHere) - (type === RrType.DNAME ? 0.5 : 0);
+  };
+  return answer.toSorted((one, other) => placeOf(one) - placeOf(other));
 }
 
 function levelTtls(records: readonly Rr[], min: Seconds, max: Seconds): readonly Rr[] {

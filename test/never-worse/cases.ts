@@ -170,6 +170,20 @@ export const CASES: readonly Case[] = [
       ],
     },
   },
+  {
+    name: 'the own kernel refuses the questions for AAAA for 2.4 s, and the name has none',
+    draw: one(
+      { tcp: 'refused', refused: { from: 0, to: 2_400, family: 'AAAA' } },
+      { name: 'v4', warm: true },
+    ),
+  },
+  {
+    name: 'away for 0.3 s, and addresses stand before their CNAME',
+    draw: one(
+      { delay: 120, tcp: 'refused', away: { from: 0, to: 300 }, reply: 'CNAME last' },
+      { name: 'alias', warm: true },
+    ),
+  },
   { name: 'addresses under another owner', draw: one({ reply: 'foreign owner' }) },
   {
     name: 'SERVFAIL for AAAA',

@@ -95,6 +95,10 @@ test('the exceptions have bounds of their own', (t) => {
   const plainOnly = draw({ servers: [{ ...SOUND, edns: 'dropped' }, SOUND] });
   t.equal(judge(found(10, 'a'), found(1_460, 'a'), plainOnly), 0, 'silent to an OPT');
   t.equal(judge(found(10, 'a'), found(1_461, 'a'), plainOnly), 1);
+  const denies = { rcode: 'NXDOMAIN', family: 'both', names: 'existing' } as const;
+  const firstDenies = draw({ servers: [{ ...SOUND, says: denies }, SOUND] });
+  t.equal(judge(found(10, 'a'), failed('not found'), firstDenies), 0, 'the first is believed');
+  t.equal(judge(found(10, 'a'), failed('try again'), firstDenies), 1);
   const silent = { ...mute, family: 'both' } as const;
   const firstSilent = draw({ servers: [{ ...SOUND, mute: silent }, SOUND] });
   t.equal(judge(found(10, 'a'), found(1_460, 'a'), firstSilent), 0);

@@ -37,6 +37,7 @@ const FAMILY_SILENT: Milliseconds = 700;
  *
  * - A first server that is silent: 1.1 s (U1). Where it does not answer, and something is wrong with the second as well,
  *   that second decides whether anything is found; then only what is said of denials holds.
+ * - A first of two servers that denies what the second has: it is believed (U1), where musl takes the better of two.
  * - One family that is silent: the other's addresses, after 700 ms (F5). The only family that the pod can
  *   route, and one of the steps before the name, is waited for as long as it is refused, and until it is sent again.
  * - A name that is made after a failure: a server's own failure is believed for 1 s, and longer each time (C6, RFC 9520).
@@ -50,7 +51,8 @@ export function violations(draw: Draw, pairs: readonly Pair[]): string[] {
 function brokenBy(draw: Draw, pair: Pair): string[] {
   const { direct, through } = pair;
   const isInTime = direct.outcome === 'found' && direct.ms <= WITHIN;
-  const isPromised = isInTime && !hangsOnSecond(draw) && !isRemembered(draw);
+  const isFirstsWord = draw.servers.length > 1 && through.outcome === 'not found' && isDenied(draw);
+  const isPromised = isInTime && !hangsOnSecond(draw) && !isRemembered(draw) && !isFirstsWord;
   const late = isPromised ? whatIsLost(draw, pair) : undefined;
   const mayDeny = isDenied(draw) || (!isInTime && makesDenial(draw, pair));
   const isDenial = through.outcome === 'not found' && direct.outcome !== 'not found' && !mayDeny;
