@@ -150,8 +150,12 @@ class Pairs {
   /** F5: NODATA, or the failure of the other half: nothing is known of the name's addresses then. */
   async besideFailure(query: Query, own: Answer, came: Milliseconds): Promise<Answer> {
     const sibling = siblingOf(query);
-    if (this.isOut(sibling)) await this.within(this.untilDeadline(came), this.fromSibling(query));
-    const isSilent = this.isOut(sibling);
+    let isSilent = this.isOut(sibling);
+    if (isSilent) {
+      const answer = await this.within(this.untilDeadline(came), this.fromSibling(query));
+      // Another client may have asked for it anew by now.
+      isSilent = answer === undefined && this.isOut(sibling);
+    }
     const outcome = isSilent ? STILL_SILENT : this.failures.since(sibling, came);
     if (outcome === undefined) return own;
     this.options.repairs.add('nodata_beside_failure');

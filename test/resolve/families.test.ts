@@ -616,6 +616,26 @@ test('F5: NODATA beside a failure is no answer; of an expansion it is, where ups
   }
 });
 
+test('F5: NODATA is told once the other family is answered, though another client asks for that anew by then', async (t) => {
+  const clock = new HandClock();
+  const stage = families({
+    clock,
+    repair: true,
+    repairs: new TallySet(REPAIR_KINDS),
+    refusedAt: never,
+    outSince: () => 0,
+  });
+  const resolve = stage(({ qtype }) =>
+    qtype === RrType.A
+      ? saying('addresses', RrType.A, clock, FIRST)
+      : Promise.resolve(answer(nodata('corp.example.'))),
+  );
+  const told = resolve(query(NAME, RrType.AAAA));
+  await clock.advance(FIRST);
+  t.equal(tell(await told), 'nodata');
+  t.equal(clock.timers, 0);
+});
+
 test('F5: a client that asks again for a family that is refused is told at once, and not 700 ms later', async (t) => {
   const clock = new HandClock();
   const stage = families({
