@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { insideNode } from '../cluster/node.ts';
@@ -41,6 +41,8 @@ export async function run(args: string[]): Promise<void> {
 
 async function measure(parts: readonly string[]): Promise<Measured> {
   const file = join(RUN, 'bench.json');
+  // Figures of a run before must not be taken for those of one that fails.
+  rmSync(file, { force: true });
   const script = join(import.meta.dirname, 'cluster/inside.ts');
   const code = await runInside([process.execPath, script, file, ...parts]);
   // What was measured before a part failed is kept.

@@ -36,6 +36,9 @@ cluster.api.close();
 
 /** Starts what the ways need. @returns The address of the node daemon's service. */
 async function prepare(): Promise<string> {
+  if ((await cluster.kubectl('get namespace nodelocal --ignore-not-found')).trim() !== '') {
+    throw new Error('this node has been measured on already: npm run cluster -- down');
+  }
   await cluster.documented('kubectl apply -k k8s/namespace');
   await cluster.documented('kubectl apply -k k8s/node/service-local');
   await cluster.kubectl('-n sidestub rollout status ds/sidestub-node --timeout=90s');
