@@ -25,6 +25,7 @@ export async function startServices(): Promise<void> {
   const cluster = new Cluster();
   await cluster.applyFile('coredns.yaml');
   await cluster.applyFile('services.yaml');
+  await cluster.applyFile('kept-params.yaml');
   await cluster.kubectl('-n kube-system rollout status deploy/coredns --timeout=90s');
   await cluster.kubectl('-n ci rollout status deploy/web --timeout=60s');
   cluster.api.close();
