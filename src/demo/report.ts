@@ -36,8 +36,7 @@ export function legend(trials: readonly Trial[], patience: Milliseconds): string
   return [
     '✓ right answer  ✗ lookup failed  q queries to cluster DNS, resends included',
     ...more,
-    'The price: a cold name in the cluster takes one round trip more, since A and',
-    'AAAA go one after the other, so that nothing can race.',
+    'A and AAAA go from sockets of their own and never at once, so that nothing can race.',
   ];
 }
 
