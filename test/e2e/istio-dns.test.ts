@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'tap';
+import { type Test, test } from 'tap';
 import { rulesFile } from '../kubernetes/mesh/rules.ts';
 import type { Lab } from '../support/lab.ts';
 import { CLUSTER_DNS } from '../support/lab-network.ts';
@@ -54,15 +54,16 @@ async function inMesh(
 test("DNS in a pod of Istio's", async (t) => {
   const lab = await setupLab(t);
   if (lab === undefined) return;
+  const sidestubAlone = (t: Test) => async (agent: { asked(): number }) => {
+    for (const libc of LIBCS) {
+      resolvesTo(t, await lab.lookup(libc, NAME, { through: 'stub' }), ADDRESSES);
+    }
+    t.equal(agent.asked(), 0);
+    t.match(questions(await lab.asked()).join(), NAME);
+  };
 
   await t.test('without capture: nobody but sidestub is asked', async (t) => {
-    await inMesh(lab, 'istio-cni', async (agent) => {
-      for (const libc of LIBCS) {
-        resolvesTo(t, await lab.lookup(libc, NAME, { through: 'stub' }), ADDRESSES);
-      }
-      t.equal(agent.asked(), 0);
-      t.match(questions(await lab.asked()).join(), NAME);
-    });
+    await inMesh(lab, 'istio-cni', sidestubAlone(t));
   });
 
   await t.test('captured by istio-init: the agent is asked, and asks sidestub', async (t) => {
@@ -88,13 +89,7 @@ test("DNS in a pod of Istio's", async (t) => {
   );
 
   await t.test('captured by the CNI plugin, port 53 excluded: sidestub in its place', async (t) => {
-    await inMesh(lab, 'istio-dns-excluded', async (agent) => {
-      for (const libc of LIBCS) {
-        resolvesTo(t, await lab.lookup(libc, NAME, { through: 'stub' }), ADDRESSES);
-      }
-      t.equal(agent.asked(), 0);
-      t.match(questions(await lab.asked()).join(), NAME);
-    });
+    await inMesh(lab, 'istio-dns-excluded', sidestubAlone(t));
   });
 
   await t.test('captured by the CNI plugin, and sidestub from a manifest', async (t) => {

@@ -60,6 +60,18 @@ function expected(kind: 'base' | 'expansion', own: Outcome, other: Outcome, isA:
   return UNREPAIRED[own];
 }
 
+/** The stage where nothing else is in flight and nothing was refused, unless told. */
+function stageOf(more: Partial<FamiliesOptions> = {}) {
+  return families({
+    clock: new HandClock(),
+    repair: true,
+    repairs: new TallySet(REPAIR_KINDS),
+    refusedAt: never,
+    outSince: nothingOut,
+    ...more,
+  });
+}
+
 interface Scene {
   readonly clock: HandClock;
   readonly repairs: TallySet<(typeof REPAIR_KINDS)[number]>;
@@ -105,7 +117,7 @@ function scene(options: SceneOptions): Scene {
   };
   const { repair = true, onlyRoutable } = options;
   const outSince = ({ qtype }: Query) => (out.has(qtype) ? 0 : undefined);
-  const stage = families({ clock, repair, onlyRoutable, repairs, refusedAt: never, outSince });
+  const stage = stageOf({ clock, repair, onlyRoutable, repairs, outSince });
   const resolve = stage(ask);
   const more = options.kind === 'expansion' ? { expansion: EXPANSION } : {};
   const told = (qtype: number) => resolve(query(NAME, qtype, more));
@@ -376,13 +388,7 @@ test('N1: other types and classes pass as the queries that they were', async (t)
   const passed: Query[] = [];
   const clock = new HandClock();
   const repairs = new TallySet(REPAIR_KINDS);
-  const resolve = families({
-    clock,
-    repair: true,
-    repairs,
-    refusedAt: never,
-    outSince: nothingOut,
-  })(async (each) => {
+  const resolve = stageOf({ clock, repairs })(async (each) => {
     passed.push(each);
     return answer(nxdomain('corp.example.'));
   });
@@ -438,13 +444,7 @@ async function silentBeside(
   await clock.advance(50_000);
   const repairs = new TallySet(REPAIR_KINDS);
   let flight: Promise<Answer> | undefined;
-  const resolve = families({
-    clock,
-    repair: true,
-    repairs,
-    refusedAt: never,
-    outSince: nothingOut,
-  })(({ qtype }) => {
+  const resolve = stageOf({ clock, repairs })(({ qtype }) => {
     if (qtype === RrType.AAAA) return new Promise(() => undefined);
     flight ??= new Promise((told) => {
       clock.after(delay, () => {
@@ -506,13 +506,7 @@ test('F5: a family that answers while the other is looked at is told, and leaves
   const clock = new HandClock();
   const repairs = new TallySet(REPAIR_KINDS);
   const v6 = answer({ answer: [aaaa(NAME, '2001:db8::1')] });
-  const resolve = families({
-    clock,
-    repair: true,
-    repairs,
-    refusedAt: never,
-    outSince: nothingOut,
-  })(({ qtype }) => {
+  const resolve = stageOf({ clock, repairs })(({ qtype }) => {
     const isA = qtype === RrType.A;
     return new Promise((told) => {
       // AAAA comes between the end of its patience and the word on A.
@@ -531,7 +525,7 @@ test('F5: what was refused on its way is no failure of upstream, and never becom
   const clock = new HandClock();
   const repairs = new TallySet(REPAIR_KINDS);
   const told = (own: () => Promise<Answer>, refusedAt = never) =>
-    families({ clock, repair: true, repairs, refusedAt, outSince: nothingOut })(({ qtype }) =>
+    stageOf({ clock, repairs, refusedAt })(({ qtype }) =>
       qtype === RrType.A ? own() : Promise.resolve(answer({ answer: [aaaa(NAME, '2001:db8::1')] })),
     )(query(NAME));
   for (const reason of ['local', 'refused', 'full'] as const) {
@@ -563,13 +557,7 @@ test('F5: a question that joins one whose datagrams were refused is refused too,
   await clock.advance(1_000);
   const told = (refusedAt: number) => {
     const asked = clock.now();
-    const stage = families({
-      clock,
-      repair: true,
-      repairs: new TallySet(REPAIR_KINDS),
-      refusedAt: () => refusedAt,
-      outSince: () => asked - 500,
-    });
+    const stage = stageOf({ clock, refusedAt: () => refusedAt, outSince: () => asked - 500 });
     return stage(({ qtype }) =>
       qtype === RrType.A
         ? new Promise(() => undefined)
@@ -584,20 +572,9 @@ test('F5: a question that joins one whose datagrams were refused is refused too,
   t.equal((await other).message.rcode, Rcode.NOERROR, 'an older refusal is no reason');
 });
 
-/** The stage where nothing else is in flight. */
-function besideNothing() {
-  return families({
-    clock: new HandClock(),
-    repair: true,
-    repairs: new TallySet(REPAIR_KINDS),
-    refusedAt: never,
-    outSince: nothingOut,
-  });
-}
-
 /** What AAAA is told, which has none upstream, after A has failed. */
 async function nodataBeside(failure: Answer, more: Partial<Query> = {}): Promise<Answer> {
-  const stage = besideNothing();
+  const stage = stageOf();
   const resolve = stage(async ({ qtype }) =>
     qtype === RrType.A ? failure : answer(nodata('corp.example.')),
   );
@@ -618,13 +595,7 @@ test('F5: NODATA beside a failure is no answer; of an expansion it is, where ups
 
 test('F5: NODATA is told once the other family is answered, though another client asks for that anew by then', async (t) => {
   const clock = new HandClock();
-  const stage = families({
-    clock,
-    repair: true,
-    repairs: new TallySet(REPAIR_KINDS),
-    refusedAt: never,
-    outSince: () => 0,
-  });
+  const stage = stageOf({ clock, outSince: () => 0 });
   const resolve = stage(({ qtype }) =>
     qtype === RrType.A
       ? saying('addresses', RrType.A, clock, FIRST)
@@ -638,10 +609,8 @@ test('F5: NODATA is told once the other family is answered, though another clien
 
 test('F5: a client that asks again for a family that is refused is told at once, and not 700 ms later', async (t) => {
   const clock = new HandClock();
-  const stage = families({
+  const stage = stageOf({
     clock,
-    repair: true,
-    repairs: new TallySet(REPAIR_KINDS),
     refusedAt: () => 10,
     outSince: ({ qtype }) => (qtype === RrType.AAAA ? 0 : undefined),
   });
@@ -671,7 +640,7 @@ test('F5: a client that asks again for a family that is refused is told at once,
 test('F5: what another sidestub could not send is passed on beside addresses, and never NODATA', async (t) => {
   const failure = { rcode: Rcode.SERVFAIL, unreached: true } as const;
   for (const undelivered of [true, undefined] as const) {
-    const stage = besideNothing();
+    const stage = stageOf();
     const said = answer(undelivered ? { ...failure, undelivered } : failure);
     const resolve = stage(async ({ qtype }) =>
       qtype === RrType.AAAA ? said : answer({ answer: [a(NAME, '192.0.2.1')] }),
