@@ -166,13 +166,18 @@ function remembered({ message, wasRefused, wasSaid }: Failure): Answer {
   };
 }
 
+const NOT_REACHED = undelivered('upstream was not reached a moment ago');
+const NOT_ANSWERED: Ede = {
+  code: EdeCode.NO_REACHABLE_AUTHORITY,
+  text: 'upstream did not answer this a moment ago',
+};
+const HAS_FAILED: Ede = {
+  code: EdeCode.CACHED_ERROR,
+  text: 'upstream failed to answer this a moment ago',
+};
+
 /** Another sidestub must see in it what it would have seen in the failure itself (F5). */
 function whyRemembered(wasRefused: boolean, wasSaid: boolean): Ede {
-  if (wasRefused) return undelivered('upstream was not reached a moment ago');
-  if (wasSaid)
-    return { code: EdeCode.CACHED_ERROR, text: 'upstream failed to answer this a moment ago' };
-  return {
-    code: EdeCode.NO_REACHABLE_AUTHORITY,
-    text: 'upstream did not answer this a moment ago',
-  };
+  if (wasRefused) return NOT_REACHED;
+  return wasSaid ? HAS_FAILED : NOT_ANSWERED;
 }

@@ -137,7 +137,7 @@ class Pairs {
   }
 
   /** Takes note of a family that is given up as refused. */
-  refused(query: Query): void {
+  noteRefusal(query: Query): void {
     this.refusals.set(queryKey(query), this.options.clock.now());
   }
 
@@ -172,10 +172,10 @@ class Pairs {
   async besideSibling(query: Query, own: Answer, came: Milliseconds): Promise<Answer> {
     // A client that has asked for both waits for both. Were this told before addresses that come late, musl would deny a
     // name for which it has them.
-    const isAwaited = this.isOut(siblingOf(query));
-    const span = isAwaited ? this.untilDeadline(came) : FAMILY_WAIT;
+    const sibling = siblingOf(query);
+    const span = this.isOut(sibling) ? this.untilDeadline(came) : FAMILY_WAIT;
     const other = await this.within(span, this.fromSibling(query));
-    if (other === undefined || verdictOf(other.message, siblingOf(query)) !== 'data') return own;
+    if (other === undefined || verdictOf(other.message, sibling) !== 'data') return own;
     this.options.repairs.add('nxdomain_beside_addresses');
     return { ...own, message: { ...own.message, rcode: Rcode.NOERROR } };
   }
@@ -329,7 +329,7 @@ class Half implements Asker, Expiring {
     const { pairs, query, started } = this;
     if (!this.close()) return;
     if (pairs.wasRefused(query, started)) {
-      pairs.refused(query);
+      pairs.noteRefusal(query);
       // Not upstream's failure, so no NODATA; musl asks again, and the others go on with what they have.
       this.asker.onFailure(new UpstreamError('local', 'datagrams were refused on their way'));
       return;

@@ -63,13 +63,11 @@ export class LookupWaits {
     const at = this.options.clock.now();
     const key = this.keyOf(query);
     const before = this.waits.peek(key);
-    const isRecent = before !== undefined && at - before.at < NEXT_STEP;
-    const names = isRecent ? before.names : [];
-    const wasWaitedFor = at - came >= LONG;
-    if (wasWaitedFor) {
+    const names = before !== undefined && at - before.at < NEXT_STEP ? before.names : [];
+    if (at - came >= LONG) {
       const others = names.filter((name) => name !== query.qname);
       this.waits.set(key, { at, names: [...others, query.qname].slice(-MAX_NAMES) });
-    } else if (isRecent && this.isLaterStep(query)) this.waits.set(key, { at, names });
+    } else if (this.isLaterStep(query)) this.waits.set(key, { at, names });
   }
 
   /** Whether it is a step, but the first, of a lookup that has just waited in vain for the step before. */

@@ -41,13 +41,16 @@ function belongs(rr: Rr, chain: readonly Name[]): boolean {
 /** Records of one owner stay as they were; a DNAME stands before the CNAME that it makes (RFC 6672 §3.1). */
 function inOrder(answer: readonly Rr[], chain: readonly Name[]): readonly Rr[] {
   if (chain.length === 1) return answer;
-  const placeOf = ({ owner, type }: Rr): number => {
-    const name = canonicalName(owner);
-    const isHere = (each: Name) =>
-      type === RrType.DNAME ? isAtOrBelow(each, name) : each === name;
-    return chain.findIndex(isHere) - (type === RrType.DNAME ? 0.5 : 0);
-  };
-  return answer.toSorted((one, other) => placeOf(one) - placeOf(other));
+  const placed = answer.map((rr) => ({ rr, place: placeIn(chain, rr) }));
+  // Nearly all answers are.
+  if (placed.every(({ place }, i) => place >= (placed[i - 1]?.place ?? place))) return answer;
+  return placed.toSorted((one, other) => one.place - other.place).map(({ rr }) => rr);
+}
+
+function placeIn(chain: readonly Name[], { owner, type }: Rr): number {
+  const name = canonicalName(owner);
+  if (type !== RrType.DNAME) return chain.indexOf(name);
+  return chain.findIndex((each) => isAtOrBelow(each, name)) - 0.5;
 }
 
 function levelTtls(records: readonly Rr[], min: Seconds, max: Seconds): readonly Rr[] {

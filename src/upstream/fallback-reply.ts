@@ -27,7 +27,7 @@ export class FallbackReply {
   /**
    * How long a better reply is waited for. One that cannot be read may be forged; hardly a second one.
    *
-   * @param lost - How long before the datagram that was replied to the first one was sent, in vain.
+   * @param lost - How long after the first datagram the one was sent to which this is the reply.
    */
   waitAfter(lost: Milliseconds): Milliseconds {
     if (this.partial === undefined && this.malformedReplies < 2) return SILENCE;

@@ -252,7 +252,7 @@ class Failover implements Expiring {
     if (place === this.asked - 1 && this.nextWorthAsking) this.askNext();
   }
 
-  /** The next server is asked soon: over TCP this one may still say what it means, and its errorReply comes first (U1). */
+  /** The next server is asked soon: over TCP this one may still say what it means, and is believed first (U1). */
   onUnread(place: number): void {
     if (place === this.asked - 1 && this.nextWorthAsking) this.watchSilence(UNREAD);
   }
