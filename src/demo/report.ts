@@ -36,7 +36,8 @@ export function legend(trials: readonly Trial[], patience: Milliseconds): string
   return [
     '✓ right answer  ✗ lookup failed  q queries to cluster DNS, resends included',
     ...more,
-    'A and AAAA go from sockets of their own and never at once, so that nothing can race.',
+    'A and AAAA go from sockets of their own and never at once, so that nothing',
+    'can race.',
   ];
 }
 
