@@ -32,12 +32,20 @@ export function keep(
   replies.keep(request, octets, { ...defaults, isCut: false, ...more });
 }
 
-/** The reply that is ready; `undefined` where it leaves the query to the stages. */
+/**
+ * The reply that is ready; `undefined` where it leaves the query to the stages.
+ *
+ * @throws {Error} If it wrote outside the reply: there are the queries of other clients.
+ */
 export function ask(replies: Replies, query: Uint8Array, overTcp = false): Uint8Array | undefined {
   const buffer = new Uint8Array(ROOM).fill(0xaa);
   const at = 7;
   buffer.set(query, at);
   const length = replies.answer(buffer, at, query.length, ROOM - at, overTcp);
+  const outside = [buffer.subarray(0, at), buffer.subarray(at + Math.max(length, query.length))];
+  if (outside.some((octets) => octets.some((octet) => octet !== 0xaa))) {
+    throw new Error('wrote outside the reply');
+  }
   return length === 0 ? undefined : buffer.slice(at, at + length);
 }
 

@@ -531,6 +531,30 @@ export const SURVIVORS: readonly Survivor[] = [
     why: 'type and class stand before the records, and no name points to them',
   },
   {
+    file: 'src/memory/replies.ts',
+    code: 'for (let kind = 0; kind < this.kindsEnd; kind++) {',
+    becomes: 'kind <= this.kindsEnd',
+    why: 'no reply was kept with a kind that large, so it was never hit',
+  },
+  {
+    file: 'src/memory/replies.ts',
+    code: 'if (at < 0) return;\n    const store = this.parts.found;',
+    becomes: 'false',
+    why: 'where there is no entry, no records are equal to those of the reply',
+  },
+  {
+    file: 'src/memory/replies.ts',
+    code: 'const whole = age === 0 ? recordsOf(',
+    becomes: 'false',
+    why: 'rendering the message once more gives the same records; this spares it',
+  },
+  {
+    file: 'src/memory/replies.ts',
+    code: 'if (packed !== undefined && hasRecords(',
+    becomes: 'true',
+    why: 'for the compiler: what the memory has was packed before',
+  },
+  {
     file: 'src/memory/plain-query.ts',
     code: 'const MAX_KEY_WORDS = Math.ceil(MAX_NAME_OCTETS / 4) + 2;',
     becomes: 'MAX_NAME_OCTETS * 4',

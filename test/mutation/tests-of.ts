@@ -26,9 +26,9 @@ const STORIES: ReadonlyMap<string, readonly string[]> = new Map([
 
 /** Files that another file's tests show as well, by their names. */
 const SHOWN_BY: ReadonlyMap<string, readonly string[]> = new Map([
-  ['kept-records', ['replies']],
+  ['kept-records', ['replies', 'known-replies']],
   ['message-writer', ['render', 'truncation']],
-  ['plain-query', ['replies']],
+  ['plain-query', ['replies', 'known-replies']],
   ['replies', ['replies.property']],
 ]);
 
