@@ -15,7 +15,7 @@ export function aaaaFilter(): Stage {
   };
 }
 
-/** Without EDE, so that the answer may be repeated without asking the stages. */
+/** Without EDE, so that the reply cache may repeat the answer. */
 function nothing({ qname }: Query): Answer {
   const message = ownNegative(Rcode.NOERROR, qname, FILTER_TTL);
   return { message, source: 'local', age: 0 };

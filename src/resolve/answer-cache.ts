@@ -26,24 +26,27 @@ export interface CacheTallies {
   readonly evictions: { add(): void };
 }
 
-/** N4: how long what speculation brought waits for its walk: a libc walks five steps over the loopback in a few ms. */
+/**
+ * N4: the least time that a speculative answer is kept, whatever its TTL: a libc walks five steps over the loopback in
+ * a few ms.
+ */
 const HOLD: Milliseconds = 2_000;
 /**
- * N4: how long a denial that speculation fetched is kept: long enough for most walks; the next walk finds a name that
- * was created since (C2).
+ * N4: the least time that a speculative denial is kept: enough for most walks, and short enough that the next walk
+ * finds a name created since (C2).
  */
 const DENIAL_HOLD: Milliseconds = 500;
 
-/** C4: what RFC 8767 §5 lets it be at most is a week; addresses that are a day old lead nowhere more often than not. */
+/** C4: the least of the one to three days that RFC 8767 §5 suggests. */
 const STALE: Milliseconds = 24 * 60 * 60_000;
-/** N9: what did not exist may exist by now; a denial is believed so long while nobody can be asked. */
+/** N9: how long a denial may be served stale after it has expired. Short, since the name may exist by now. */
 const STALE_DENIAL: Milliseconds = 5 * 60_000;
-/** RFC 8767 §4: long enough not to be asked again at once, short enough to be forgotten soon. */
+/** RFC 8767 §4: the recommended TTL of stale records. */
 const STALE_TTL: Seconds = 30;
 
 /**
- * What upstream answered, for as long as it is believed (C1, C2). Nothing is ever looked up by the records found in a
- * message. Time comes from the monotonic clock, so answers age whatever the wall clock does.
+ * Upstream's answers, each found by its question alone and never by the names of its records (C1, C2). Time comes from
+ * the monotonic clock, so answers age whatever the wall clock does.
  */
 export class AnswerCache {
   readonly memory: AnswerMemory;
@@ -55,7 +58,7 @@ export class AnswerCache {
     readonly memory: AnswerMemory;
     readonly clock: Clock;
     readonly tallies: Pick<CacheTallies, 'hits' | 'misses'>;
-    /** How long a negative answer to this name is believed (C2). */
+    /** How long a negative answer to this name may be cached (C2). */
     readonly denialLife: (qname: Name) => DenialLife;
   }) {
     this.memory = options.memory;
@@ -70,12 +73,12 @@ export class AnswerCache {
     return known !== undefined && this.isFresh(query, known.life);
   }
 
-  /** Whether what this question asks for is known to be there, and fresh. */
+  /** Whether there are fresh records of the type that this question asks for. */
   hasData(query: Query): boolean {
     return this.memory.hasFreshData(query, this.clock.now());
   }
 
-  /** Until when there is a fresh answer to exactly this question; in the past where there is none. */
+  /** The earliest time at which the answer to exactly this question may expire; minus infinity if there is none. */
   freshUntil(query: Query): Milliseconds {
     const life = this.memory.find(query)?.life;
     return life === undefined ? Number.NEGATIVE_INFINITY : life.storedAt + life.alone;
@@ -88,7 +91,7 @@ export class AnswerCache {
     return answer;
   }
 
-  /** An answer to exactly this question whose life is over, for when no other is to be had (C4, RFC 8767). */
+  /** An expired answer to exactly this question, to be served stale (C4, RFC 8767). */
   stale(query: Query): Answer | undefined {
     const known = this.memory.find(query);
     if (known === undefined) return undefined;
@@ -100,14 +103,14 @@ export class AnswerCache {
   }
 
   /**
-   * Keeps what may be kept: no failures, and no negative answer without SOA (RFC 2308 §5) unless it is held. What was
-   * kept before is gone in any case: it is not the upstream's word any more (C4).
+   * Caches the message in place of the earlier answer. A failure or an incomplete message changes nothing. A message
+   * that may not be cached, such as a negative answer without SOA (RFC 2308 §5), still removes the earlier answer (C4).
    *
-   * @returns When it was stored; `undefined` where it is not kept.
+   * @returns When it was stored; `undefined` if it was not.
    */
   store(query: Query, message: Message): Milliseconds | undefined {
     const verdict = verdictOf(message, query);
-    // What the upstream cut short must not be taken for the whole by the next client.
+    // The next client must not take an incomplete message for a complete one.
     if (verdict === 'failure' || isUnfinished(message)) return undefined;
     const isPositive = verdict === 'data';
     const span = isPositive ? this.lifeOf(query, message) : this.lifeOfDenial(query, message);
@@ -139,7 +142,7 @@ export class AnswerCache {
     };
   }
 
-  /** Takes over what another cache knows, for the names that are answered by the same servers as before. */
+  /** Copies another cache's answers for the names that `keeps` accepts: those whose servers are the same as before. */
   adopt(other: AnswerCache, keeps: (qname: Name) => boolean): void {
     this.memory.adopt(other.memory, keeps, this.clock.now());
   }
@@ -166,10 +169,10 @@ export class AnswerCache {
   }
 }
 
-/** A life that has not begun. */
+/** A {@link Life} without its start. */
 type Span = Omit<Life, 'storedAt'>;
 
-/** Answers from the cache; a refresh passes it by (C5). */
+/** Answers from the cache, except refreshes (C5). */
 export function answerCache(cache: AnswerCache): Stage {
   return (next) => (query, asker) => {
     const hit = query.refresh === true ? undefined : cache.lookup(query);
@@ -178,7 +181,7 @@ export function answerCache(cache: AnswerCache): Stage {
   };
 }
 
-/** Fills the cache with what `next` brings, also when whoever asked for it waits no longer. */
+/** Caches the answers of `next`, even if the client no longer waits. */
 export function cacheFill(cache: AnswerCache): Stage {
   return (next) => (query, asker) => next(query, new Filling(cache, query, asker));
 }
@@ -226,12 +229,15 @@ function staleAnswer(message: Message): Answer {
   };
 }
 
-/** How long the records of the answer section are all believed; without end where there is none. */
+/** The lowest TTL of the answer section; infinity if it is empty. */
 export function lowestTtl(message: Message): Seconds {
   return message.answer.reduce((lowest, rr) => Math.min(lowest, rr.ttl), Number.POSITIVE_INFINITY);
 }
 
-/** The SOA speaks for the end of the chain; the aliases on the way have TTLs of their own; 0 without SOA. */
+/**
+ * How long a negative answer may be cached: the SOA's limit for the end of the chain, but no longer than the aliases'
+ * TTLs; 0 without SOA.
+ */
 export function negativeTtl(message: Message, query: Question): Seconds {
   const end = chainOf(message.answer, query.qname).at(-1) ?? query.qname;
   const proof = negativeProof(message, end);

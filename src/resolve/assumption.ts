@@ -7,7 +7,7 @@ export interface DeniedByUs {
   /** Names whose expansions do not exist (N6). */
   readonly pin: readonly Name[];
   readonly mode: 'prove' | 'assume' | 'off';
-  /** Suffixes and bases that nothing is assumed of (N5). */
+  /** Suffixes and bases whose expansions are not assumed to be absent (N5). */
   readonly keep: readonly Name[];
 }
 

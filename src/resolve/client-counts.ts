@@ -1,4 +1,4 @@
-/** How many of something there are, and how many of them are each client's (S1). */
+/** Counts something, in total and for each client (S1). */
 export class ClientCounts {
   private readonly counts = new Map<string | undefined, number>();
   private all = 0;

@@ -25,11 +25,14 @@ export interface ClusterZoneOptions {
   readonly onVerdict: (verdict: ConformanceState, reason: string) => void;
 }
 
-/** How much later than the answer before it a reply that was asked for at the same moment may come. */
+/** How far apart the replies to two questions sent at the same moment may arrive. */
 const JITTER: Milliseconds = 10;
 /** More namespaces than one node has pods of; one that is evicted is found again by the next probe. */
 const MAX_NAMESPACES = 1_024;
-/** How long a name counts as a namespace after it was last seen: reading a QNAME by it proves nothing (N1). */
+/**
+ * How long a label counts as a namespace after it was last seen. That only decides how a QNAME is split, and proves
+ * nothing (N1).
+ */
 const NAMESPACE_LIFE: Milliseconds = 10 * 60_000;
 
 /** What is known of one cluster zone: whether its server's denials can be trusted, and what it denied (N2, N3). */
@@ -40,7 +43,7 @@ export class ClusterZone {
   private conformance: Conformance | undefined;
   /** Probes in flight: whether nothing exists at their point. */
   private readonly probes = new Map<Name, Promise<boolean>>();
-  /** Namespaces that a probe has met. */
+  /** When each namespace was last seen. */
   private readonly namespaces = new LRUCache<string, Milliseconds>({ max: MAX_NAMESPACES });
   private ask: ((query: Query) => Promise<Answer>) | undefined;
 
@@ -69,7 +72,7 @@ export class ClusterZone {
       clock,
       ask: upstream,
       onVerdict: (verdict, reason) => {
-        // There are none where a server begins to conform.
+        // Also when it begins to conform: there are no cuts then.
         this.cuts.clear();
         onVerdict(verdict, reason);
       },
@@ -97,7 +100,7 @@ export class ClusterZone {
     return this.cuts.size;
   }
 
-  /** NXDOMAIN from a live cut; none for a name that another upstream answers for. */
+  /** NXDOMAIN from a live cut; `undefined` for a name that another upstream answers. */
   covering(qname: Name): Answer | undefined {
     return this.isOwn(qname) ? this.cuts.covering(qname) : undefined;
   }
@@ -114,7 +117,8 @@ export class ClusterZone {
   }
 
   /**
-   * The point whose denial would answer every name with this base's last label under its suffix (N3); none elsewhere.
+   * The point whose denial would answer every name with this base's last label under its suffix (N3); `undefined` if
+   * there can be no cut.
    */
   pointFor(expansion: Expansion): Name | undefined {
     const point = joinNames(`${lastLabel(expansion.base)}.`, expansion.suffix);
@@ -126,7 +130,7 @@ export class ClusterZone {
     return this.cuts.standsAt(point) ? Promise.resolve(true) : this.probe(point);
   }
 
-  /** Whether a probe has left for `point` and is not answered. */
+  /** Whether a probe of `point` is in flight. */
   isProbing(point: Name): boolean {
     return this.probes.has(point);
   }
@@ -144,15 +148,14 @@ export class ClusterZone {
     });
   }
 
-  /** Takes note of an answer to a question of a client in the zone; data below a live cut ends all of them (N3). */
+  /** Checks the answer to a client's question in the zone: data below a live cut suspends all cuts (N3). */
   saw(query: Query, answer: Answer): void {
     const { conformance } = this;
     if (conformance?.verdict !== 'conforming' || isNoWordOnTheName(answer.message)) return;
     const verdict = verdictOf(answer.message, query);
     if (verdict === 'nxdomain') {
       const proof = negativeProof(answer.message, query.qname);
-      // Not from a delegated zone inside Z, whose server has another MNAME, and not from another sidestub, which has
-      // its
+      // Not from a zone delegated inside Z, whose server has another MNAME, nor from another sidestub, which has its
       // own.
       if (proof?.zone === this.domain && proof.mname !== OWN_MNAME) {
         conformance.sawMname(proof.mname);
@@ -163,8 +166,8 @@ export class ClusterZone {
   }
 
   /**
-   * The same for a name that no cut answers because it may be created at any moment: if it exists now, the cut above it
-   * ends, without counting as a contradiction (C2).
+   * As {@link saw}, for a name that cuts do not answer because it may be created at any moment: if it exists now, the
+   * cuts above it end, which is no contradiction (C2).
    */
   sawUncut(query: Query, answer: Answer): void {
     const verdict = verdictOf(answer.message, query);
@@ -197,12 +200,12 @@ export class ClusterZone {
       if (isThere) this.sawNamespace(point);
       return denies;
     } catch {
-      // Counted where it failed; without a word from upstream nothing is known of the point.
+      // Counted where it failed. Without an answer nothing is known of the point.
       return false;
     }
   }
 
-  /** Something is at this name: the namespace that it is, or lies in, is there. */
+  /** This name exists, and so does the namespace in it. */
   private sawNamespace(qname: Name): void {
     const [svc, namespace] = labelsOf(relativeTo(qname, this.domain)).reverse();
     if (svc !== 'svc' || namespace === undefined) return;

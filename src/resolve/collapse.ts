@@ -34,8 +34,8 @@ const DECISION_WAIT: Milliseconds = 700;
 /**
  * Answers a whole walk at its first step: an alias to the base, with the base's addresses (N10).
  *
- * Only where every candidate before the base is denied by upstream or by a cut, and the base has an address; both families
- * of a name get the same decision. What else is asked under the first suffix is answered as always.
+ * Only where every candidate before the base is denied by upstream or by a cut, and the base has an address; both
+ * families of a name get the same decision. Other questions under the first suffix are answered as usual.
  */
 export function collapse(options: CollapseOptions): Stage {
   return (next) => {
@@ -61,7 +61,9 @@ class Walks {
     this.options = options;
   }
 
-  /** QNAME as the first step of a walk whose last may be answered now. */
+  /**
+   * QNAME split as the first step of a walk; `undefined` if it is none, or if its base does not look like a full name.
+   */
   firstStep(qname: Name): Expansion | undefined {
     const { list } = this.options;
     const expansion = list.expansionOf(qname);
@@ -92,16 +94,16 @@ class Walks {
   }
 
   private async isWholeWalkKnown(query: Query, first: Expansion): Promise<boolean> {
-    // The others one round trip later: by then their cuts exist, and nothing is asked twice.
+    // The other steps one round trip later: by then their cuts exist, and nothing is asked twice.
     if (!(await this.isDenied(query.qname))) return false;
     const others = this.options.list.otherExpansions(first);
     const denials = await Promise.all(others.map(({ qname }) => this.isDenied(qname)));
-    // The leak guard as well: nothing is asked outside that may mean something in the cluster (N4).
+    // This is the leak guard as well: a name that may exist in the cluster is not sent outside (N4).
     return denials.every((denied) => denied) && this.hasAddress(first.base);
   }
 
   private async isDenied(qname: Name): Promise<boolean> {
-    // NXDOMAIN is said of the name: AAAA has it unasked (F3).
+    // NXDOMAIN is about the name, so AAAA need not be asked (F3).
     const query = ownQuery(qname, RrType.A, { probe: true });
     const answer = await this.next(query).catch(() => undefined);
     return answer !== undefined && deniesName(answer.message, query);
@@ -133,12 +135,12 @@ function aliased(owner: Name, target: Name, base: Answer): Answer {
     owner: encodeName(owner),
     type: RrType.CNAME,
     klass: RrClass.IN,
-    // The time that the answer has spent in the cache is taken off this too (C2).
+    // The age is subtracted from this TTL too when the reply is rendered (C2).
     ttl: Math.min(lowestTtl(base.message), base.age + ALIAS_TTL),
     rdata: encodeName(target),
   };
   const { message } = base;
-  // RFC 6604 §3: a denial would speak of the base, which the other family has an address for.
+  // RFC 6604 §3: NXDOMAIN would be about the base, which has an address of the other family.
   return {
     ...base,
     message: { ...message, rcode: Rcode.NOERROR, answer: [alias, ...message.answer] },

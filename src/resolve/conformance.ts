@@ -19,7 +19,7 @@ export interface ConformanceOptions {
 
 /** N2. */
 const RETEST_EVERY: Milliseconds = 10 * 60_000;
-/** Without an answer the test is repeated soon, then less often: a cluster that starts is worth a question a second. */
+/** Without an answer the test is repeated soon, then less and less often: a cluster may be starting. */
 const FIRST_RETRY: Milliseconds = 1_000;
 const LONGEST_RETRY: Milliseconds = 30_000;
 /** After a contradiction, and where two servers answer in turn: long enough for a rollout to pass, doubled each time up to the ordinary interval. */
@@ -41,7 +41,7 @@ export class Conformance {
   private retry = FIRST_RETRY;
   private suspension = FIRST_SUSPENSION;
   private stopped = false;
-  /** Counts contradictions: a test that was running when one arrived says nothing about the time after it. */
+  /** Counts contradictions: the result of a test is discarded if one arrived while it ran. */
   private doubts = 0;
   private testedAt: Milliseconds = Number.NEGATIVE_INFINITY;
 
@@ -65,8 +65,8 @@ export class Conformance {
   }
 
   /**
-   * Another server answers: the old verdict no longer applies. If the last test is no older than a suspicion, the next
-   * one waits: two servers behind one address, with different MNAMEs, would otherwise start it for every denial.
+   * Another server answers, so the old verdict no longer applies. Soon after a test, the next one waits: two servers
+   * behind one address, with different MNAMEs, would otherwise start one for every denial.
    */
   retest(reason: string): void {
     if (this.running || this.stopped) return;
@@ -78,7 +78,7 @@ export class Conformance {
     void this.test();
   }
 
-  /** Notes which server signs denials in the zone; another name means another server (N2; the serial says nothing). */
+  /** Notes the SOA MNAME of a denial in the zone; another MNAME means another server (N2). The serial says nothing. */
   sawMname(mname: Name): void {
     if (this.mname === undefined || this.mname === mname) return;
     this.mname = mname;
@@ -149,7 +149,7 @@ export class Conformance {
     return undefined;
   }
 
-  /** @throws {Error} When the server gave no answer that says anything. */
+  /** @throws {Error} If the answer is a failure. */
   private async ask(qname: Name, qtype: number): Promise<{ verdict: Verdict; message: Message }> {
     const query = ownQuery(qname, qtype, { probe: true });
     const { message } = await asking(this.options.ask)(query);

@@ -109,7 +109,7 @@ export class Cuts {
       return;
     }
     const now = clock.now();
-    // A second that has begun is spent: a denial from the cache must not outlive its own entry there (C2).
+    // The age is rounded up: a cut made from a cached denial must not outlive that cache entry (C2).
     const spent = Math.ceil((now - (answer.freshAt ?? now - answer.age * 1000)) / 1000);
     // Subtracted from our own limit as well: the limit counts from upstream's answer, not from the cut.
     const life = Math.min(proof.ttl, isTldPoint(point) ? TLD_LIFE : OTHER_LIFE) - spent;

@@ -5,19 +5,19 @@ import { isIanaTld } from './iana-tlds.ts';
 import type { SearchList } from './search-list.ts';
 import type { DenialKind, Expansion } from './stage.ts';
 
-/** How long a negative answer is believed. */
+/** How long a negative answer may be cached. */
 export interface DenialLife {
   /** The longest for NXDOMAIN, and for NODATA of a name without any known address. */
   readonly alone: Milliseconds;
-  /** The longest for NODATA while the other family has addresses: the name is there already. */
+  /** The longest for NODATA while the other family has addresses: the name exists already. */
   readonly besideAddresses: Milliseconds;
-  /** Whether it is held for its walk where speculation brought it (N4). */
+  /** Whether a speculative one is kept for its walk even with TTL 0 (N4). */
   readonly isHeld: boolean;
 }
 
-/** Long enough for the other family and for repeats of the same moment; a service made now is there now. */
+/** Long enough for the other family and for immediate retries; a service created now is found at once. */
 const BRIEF: Milliseconds = 250;
-/** What CoreDNS' own plugin gives its answers. */
+/** The TTL of CoreDNS' kubernetes plugin. */
 const USUAL: Milliseconds = 5_000;
 
 const LIVES: Readonly<Record<DenialKind, DenialLife>> = {
@@ -26,7 +26,7 @@ const LIVES: Readonly<Record<DenialKind, DenialLife>> = {
   tld: { alone: USUAL, besideAddresses: USUAL, isHeld: true },
 };
 
-/** Which kind of name the denial of an expansion in the cluster zone may hide. */
+/** What kind of name this expansion in the cluster zone may become (C2, N3). */
 export function denialKindOf(list: SearchList, { base }: Expansion): DenialKind {
   const last = lastLabel(base);
   // `_http._tcp.api`: an SRV record of the service `api`.
@@ -41,12 +41,12 @@ export function probedKindOf(point: Name): DenialKind {
   return isIanaTld(point.slice(0, point.indexOf('.'))) ? 'tld' : 'usual';
 }
 
-/** How long negative answers in the cluster zone are believed, whatever their SOA allows beyond it. */
+/** How long negative answers in the cluster zone may be cached, even if their SOA allows more. */
 export function zoneDenialLife(kind: DenialKind): DenialLife {
   return LIVES[kind];
 }
 
-/** How long negative answers elsewhere are believed. */
+/** How long negative answers outside the cluster zone may be cached. */
 export function outerDenialLife(longest: Milliseconds): DenialLife {
   return { alone: longest, besideAddresses: longest, isHeld: true };
 }
