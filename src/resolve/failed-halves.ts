@@ -18,10 +18,10 @@ export class FailedWith {
   }
 }
 
-/** F5: what the other family has come to when the wait for it is over. */
+/** F5: the outcome of a family that is still unanswered when the wait for it ends. */
 export const STILL_SILENT = new FailedWith(noAnswer('the other family', 'timeout'));
 
-/** How the questions of pairs that have no answer ended: NODATA is none beside them (F5). */
+/** Remembers how address questions failed: while one family has failed, NODATA of the other is not given (F5). */
 export class FailedHalves {
   private readonly clock: Clock;
   private readonly failures = lruMap<string, Failure>(MAX_FAILURES);
@@ -31,15 +31,15 @@ export class FailedHalves {
   }
 
   /**
-   * Takes note of a question that has no answer. What upstream says itself of an expansion is passed on beside what it says
-   * of the other family: some clients go on with the search then.
+   * Records a failed question, except upstream's own SERVFAIL for an expansion: NODATA of the other family is then
+   * passed on, since some clients go on with the search.
    */
   note(query: Query, outcome: Answer | FailedWith): void {
     if (query.expansion !== undefined && wasSaid(outcome)) return;
     this.failures.set(queryKey(query), { at: this.clock.now(), outcome });
   }
 
-  /** How this question failed, since about `came`. */
+  /** How this question failed, if it did after about `came`. */
   since(query: Query, came: Milliseconds): Answer | FailedWith | undefined {
     const failure = this.failures.peek(queryKey(query));
     return failure !== undefined && failure.at >= came - SAME_MOMENT ? failure.outcome : undefined;
@@ -52,7 +52,7 @@ interface Failure {
   readonly outcome: Answer | FailedWith;
 }
 
-/** Whether SERVFAIL is upstream's own. A forwarder that passes on the silence behind it says so in an EDE. */
+/** Whether upstream itself sent this SERVFAIL. A forwarder whose own upstream is silent says so in an EDE. */
 function wasSaid(outcome: Answer | FailedWith): boolean {
   if (outcome instanceof FailedWith || isSilencePassedOn(outcome.message)) return false;
   return outcome.source !== 'failure' || outcome.wasSaid === true;

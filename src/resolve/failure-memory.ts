@@ -28,7 +28,7 @@ export interface FailureMemoryOptions {
   readonly hasAddresses: (query: Query) => boolean;
 }
 
-/** RFC 9520 §3.2: at least 1 s, at most 5 min; C6 takes 30 s, since a job does not outlive much more. */
+/** RFC 9520 §3.2: at least 1 s, at most 5 min; C6 stops at 30 s, since most jobs are short. */
 const FIRST: Milliseconds = 1_000;
 const LONGEST: Milliseconds = 30_000;
 /** S1. */
@@ -40,7 +40,7 @@ interface Failure {
   readonly span: Milliseconds;
   /** It did not reach upstream. */
   readonly wasRefused: boolean;
-  /** Upstream's own word, SERVFAIL. */
+  /** Upstream itself sent SERVFAIL. */
   readonly wasSaid: boolean;
 }
 
@@ -48,8 +48,8 @@ interface Failure {
  * Remembers questions that upstream could not answer, so that impatient clients do not flood it (C6).
  *
  * 1 s at first, twice as long after each failure in a row, up to 30 s. A failure beside a family that has addresses is
- * remembered for 1 s: NODATA replaces it (F5), and an answer would be better. Where the whole route was silent meanwhile,
- * the name is not the cause, and nothing is told from memory: RouteSilence holds the next question back for a second.
+ * remembered for 1 s: NODATA replaces it (F5), and an answer would be better. If the whole route was silent meanwhile,
+ * the name is not the cause and nothing is remembered: RouteSilence holds the next question back for a second.
  *
  * @see RFC 9520 §3
  */
@@ -97,7 +97,7 @@ class Failures {
 
   onFailure(attempt: Attempt, error: unknown): void {
     if (!(error instanceof UpstreamError) || isOurDoing(error)) return;
-    // A question that was sent into a silence that has since ended failed for a reason that is over.
+    // Sent while the route was silent: if it answers again, the reason of this failure is over.
     if (attempt.intoSilence) return;
     const message = { ...EMPTY, rcode: Rcode.SERVFAIL };
     this.note(attempt, { message, wasRefused: isRefusal(error), wasSaid: false });
@@ -110,7 +110,7 @@ class Failures {
     if (this.options.lastReplyAt(query.qname) < started) return;
     const at = this.options.clock.now();
     const before = this.failures.peek(key);
-    // In a row: asked again about when the last one was forgotten.
+    // In a row: it failed again within 30 s after the last failure was forgotten.
     const grows = before !== undefined && at - before.at < before.span + LONGEST;
     const span = grows ? Math.min(2 * before.span, LONGEST) : FIRST;
     this.failures.set(key, { ...what, at, span });
@@ -176,7 +176,7 @@ const HAS_FAILED: Ede = {
   text: 'upstream failed to answer this a moment ago',
 };
 
-/** Another sidestub must see in it what it would have seen in the failure itself (F5). */
+/** A sidestub in front of us must read a remembered failure as it would read the first one (F5). */
 function whyRemembered(wasRefused: boolean, wasSaid: boolean): Ede {
   if (wasRefused) return NOT_REACHED;
   return wasSaid ? HAS_FAILED : NOT_ANSWERED;

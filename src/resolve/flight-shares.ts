@@ -21,7 +21,8 @@ export class FlightShares {
   }
 
   /**
-   * The most that one client has; `client`'s own count if no other has more. Searched for only when there is no room.
+   * The questions of the client that has the most; `client`'s own if no other has more. It looks at all clients, so it
+   * is called only when there is no room.
    */
   largest(client: string | undefined): ReadonlySet<string> {
     let largest = this.of(client);

@@ -18,7 +18,7 @@ export interface ForwardOptions {
   readonly repairs: { add(kind: 'other_owner'): void };
 }
 
-/** The end of the path: asks the route's upstream, and lets nothing foreign or overlong back up (C1, C2). */
+/** The last stage: asks the route's upstream and scrubs its answer (C1, C2). */
 export function forward(routes: Router, bounds: TtlBounds, options: ForwardOptions): Resolve {
   const parts = { ...options, bounds };
   return (query, asker) => {
@@ -62,8 +62,8 @@ class Forwarded implements UpstreamListener {
 }
 
 /**
- * N7: NODATA that a sidestub upstream denied for a walk is NODATA here: no proof, and the stages above repair it for their
- * own clients.
+ * N7: NXDOMAIN that a sidestub upstream made of NODATA is NODATA again here: it proves nothing, and the stages above
+ * repair it for our own clients.
  */
 function withoutRepair(message: Message): Message {
   if (message.nodataDenied !== true) return message;

@@ -2,19 +2,19 @@ import type { Deadlines, Expiring, Waiting } from '../deadlines.ts';
 
 /** What happens to a question that is held back. */
 export interface Holding {
-  /** The client that asked; at its turn, one question of each client is let go. */
+  /** The client that asked. Clients take turns, with one question each. */
   readonly client: string | undefined;
-  /** Asks it after all. */
+  /** Called when its turn has come. */
   go(): void;
-  /** The time for which it is held is over. */
+  /** Called when it was held for as long as it may be. */
   onTimeOver(): void;
 }
 
 /**
- * Questions that are held back from a route which says nothing, until it says a word to another question.
+ * Questions held back from a silent route until it answers another question.
  *
- * A client that asks directly waits for its server; an error at once would end its lookup, though the server may be
- * back before the client's own timer (U2).
+ * An error at once would end the client's lookup, though the server may be back before the client's own timer fires
+ * (U2).
  */
 export class HeldQuestions {
   /** Oldest first, by client. A client moves to the end when one of its questions is let go. */
@@ -30,8 +30,8 @@ export class HeldQuestions {
   }
 
   /**
-   * Lets at most so many go, of the clients that may ask more. Does nothing while one is let go: where there is no room at
-   * all, thousands would fail one inside the other.
+   * Lets up to `most` questions go, of clients that may ask more. Does nothing during another release: where there is
+   * no room, thousands would otherwise fail in nested calls.
    */
   release(most: number, mayAsk: (client: string | undefined) => boolean): void {
     if (this.byClient.size === 0 || this.isReleasing) return;

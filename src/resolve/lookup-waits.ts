@@ -8,7 +8,7 @@ import type { Query } from './stage.ts';
 export interface LookupWaitsOptions {
   readonly list: Pick<SearchList, 'expansionOf' | 'isFirstStep'>;
   readonly clock: Clock;
-  /** The clients' ndots: a name with so many dots is asked as it is before the list. */
+  /** The clients' ndots: a name with at least this many dots is tried as it is before the search list. */
   readonly ndots: number;
   /** When the route of this name last replied, to a question about any name. */
   readonly lastReplyAt: (qname: Name) => Milliseconds;
@@ -16,27 +16,29 @@ export interface LookupWaitsOptions {
 
 /** A client goes on to its next step as soon as one has failed. */
 const NEXT_STEP: Milliseconds = 1_000;
-/** For what is answered from memory; glibc asks twice for each of five steps. */
+/** Enough for an answer from the cache; glibc asks twice for each of five steps. */
 const LATER_STEP: Milliseconds = 100;
-/** A failure that took so long was waited for. */
+/** A failure that took at least this long was a wait in vain. */
 const LONG: Milliseconds = 1_000;
-/** S1: names that one lookup waits for at once; of more, the last ones count. */
+/** S1: names that one lookup waits for at once; if there are more, the last ones count. */
 const MAX_NAMES = 4;
 /** S1: lookups that have waited in vain; the steps of one that is forgotten wait again. */
 const MAX_WAITS = 4_096;
 
 interface Wait {
-  /** When it was over. */
+  /** When it ended. */
   readonly at: Milliseconds;
-  /** The names that were waited for: the step, and what a sidecar in front of its client asks beside it (N4). */
+  /**
+   * The names that were waited for: the step, and those that a sidecar in front of us asks in advance beside it (N4).
+   */
   readonly names: readonly Name[];
 }
 
 /**
- * Sees to it that a lookup waits for a silent upstream once, and not at each step of its search list (U2).
+ * Makes a lookup wait for a silent upstream once, and not at each step of its search list (U2).
  *
- * Asking directly, glibc ends its walk at the first step without an answer, after 10 s. After SERVFAIL it goes on to the next
- * step, and at 4.5 s each the walk would take a minute.
+ * Asking directly, glibc ends its walk at the first step without an answer, after 10 s. After SERVFAIL it goes on to
+ * the next step, and at 4.5 s each the walk would take a minute.
  */
 export class LookupWaits {
   private readonly options: LookupWaitsOptions;
@@ -51,13 +53,13 @@ export class LookupWaits {
     return this.isLaterStep(query) && !this.isOver(query) ? LATER_STEP : DEADLINE;
   }
 
-  /** Whether upstream has said something since the lookup waited in vain. */
+  /** Whether upstream has answered anything since the lookup waited in vain. */
   isOver(query: Query): boolean {
     const wait = this.waits.peek(this.keyOf(query));
     return wait === undefined || this.options.lastReplyAt(query.qname) >= wait.at;
   }
 
-  /** Takes note that a question has failed. @param came - When it was asked. */
+  /** Records that a question has failed. @param came - When it was asked. */
   failed(query: Query, came: Milliseconds): void {
     if (query.client === undefined) return;
     const at = this.options.clock.now();
@@ -70,7 +72,7 @@ export class LookupWaits {
     } else if (this.isLaterStep(query)) this.waits.set(key, { at, names });
   }
 
-  /** Whether it is a step, but the first, of a lookup that has just waited in vain for the step before. */
+  /** Whether it is a later step of a lookup that has just waited in vain for another one. */
   private isLaterStep(query: Query): boolean {
     const { list, clock, ndots } = this.options;
     if (this.waits.size === 0 || query.client === undefined) return false;

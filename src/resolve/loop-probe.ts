@@ -23,7 +23,7 @@ export class LoopProbe {
   /** Watches for the question; everything else passes. */
   stage(): Stage {
     return (next) => (query, asker) => {
-      // A question that a client sent us: our own does not enter at the top.
+      // It came in by a listener: our own questions do not pass this stage.
       if (query.qname === this.name) this.onLoop();
       next(query, asker);
     };

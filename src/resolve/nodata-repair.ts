@@ -90,7 +90,7 @@ class Walks {
     return { ...own, message: { ...own.message, rcode: Rcode.NXDOMAIN }, ede: NODATA_DENIED };
   }
 
-  /** The other family's answer, most often in the cache or on its way already. */
+  /** The other family's answer, which is most often in the cache or in flight; `undefined` if it is late or fails. */
   private inTime(query: Query): Promise<Answer | undefined> {
     return new Promise((resolve) => {
       const timer = this.options.clock.after(SIBLING_WAIT, () => resolve(undefined));

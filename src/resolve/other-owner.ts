@@ -5,7 +5,7 @@ import { canonicalName, encodeName } from '../wire/name.ts';
 import { isAddressQuery, type Query } from './stage.ts';
 import { chainOf } from './verdict.ts';
 
-/** For the client: the server said these addresses of a name that was not asked for (C1). */
+/** Tells the client that the server sent these addresses under another owner name (C1). */
 export const OTHER_OWNER: Ede = {
   code: EdeCode.OTHER,
   text: 'the addresses stood under another name',
@@ -26,7 +26,7 @@ export function underQname(message: Message, query: Query): Message | undefined 
   if (addresses.length === 0) return undefined;
   const chain = chainOf(message.answer, qname);
   if (addresses.some((rr) => chain.includes(canonicalName(rr.owner)))) return undefined;
-  // The aliases are part of how the server came to the addresses.
+  // The aliases led the server to the addresses, so their TTLs count too.
   const aliases = message.answer.filter((rr) => rr.type === RrType.CNAME);
   const ttl = [...addresses, ...aliases].reduce((least, rr) => Math.min(least, rr.ttl), Infinity);
   const owner = encodeName(qname);

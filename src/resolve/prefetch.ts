@@ -16,11 +16,11 @@ import { verdictOf } from './verdict.ts';
 /** C5: in the last tenth of an answer's life, a client that asks for it causes a refresh. */
 const LAST_PART = 0.1;
 /**
- * Behind a caching upstream the new TTL is what that cache has left, so that renewals follow each other ever faster: 300,
- * 30, 3. Here it ends; 5 s is what CoreDNS gives a service.
+ * Answers with a shorter TTL are not refreshed. A caching upstream returns the TTL that it has left, so refreshes would
+ * follow each other ever faster: 300, 30, 3. 5 s is CoreDNS' TTL for a service.
  */
 const SHORTEST: Seconds = 5;
-/** Answers whose refresh is in flight or has failed; after an eviction one may be asked for twice, no more. */
+/** Answers whose refresh is in flight or has failed; one that is evicted may be refreshed twice, no more. */
 const MAX_RENEWALS = 4_096;
 
 /**
@@ -85,7 +85,7 @@ class Renewable implements Asker {
   }
 }
 
-/** How old an answer of this TTL is when a hit renews it: without end where none does. */
+/** The age from which a hit refreshes an answer with this TTL; infinity if none does. */
 export function renewableFor(ttl: Seconds): Seconds {
   return ttl < SHORTEST ? Number.POSITIVE_INFINITY : ttl * (1 - LAST_PART);
 }

@@ -2,18 +2,18 @@ import type { Milliseconds } from '../clock.ts';
 import type { TimerClass } from '../upstream/retransmission.ts';
 
 /**
- * How long upstream may say nothing before it counts as away: four times what its answers usually take, so that a server
- * that is merely slow is waited for, and within these bounds. The cluster's own names are answered from memory: 400 ms is
- * past the resends and TCP, and no job notices it. A recursion may take longer at any time (C4).
+ * How long upstream may be silent before it counts as away: four times its usual response time, so that a server that
+ * is merely slow is waited for, within these bounds. The cluster's own names are answered from memory: 400 ms is past
+ * the resends and TCP, and no job notices it. A recursion may take longer at any time (C4).
  */
 const LEAST: Readonly<Record<TimerClass, Milliseconds>> = { zone: 400, other: 800 };
 const MOST: Milliseconds = 3_000;
 const TIMES_USUAL = 4;
-/** Where nothing is known of its answers: what C4 waits for an address. */
+/** Before the first answer: as long as C4 waits for an address. */
 const UNKNOWN: Milliseconds = 800;
 /** The weight of a new sample in the moving average of response times. */
 const WEIGHT = 1 / 8;
-/** A question that has been out for so long alone says nothing of now: the next one is waited for. */
+/** If no question was asked for this long, the silence is counted from the next one. */
 const PAUSE: Milliseconds = 2_000;
 
 /** The questions of one class: the cluster's own names are answered from memory, others by a recursion. */
@@ -27,10 +27,10 @@ interface Owed {
 }
 
 /**
- * Notices within half a second that a route says nothing any more, to whatever question (C4, N9).
+ * Notices early that a route no longer answers any question (C4, N9).
  *
- * Sooner than its servers are found dead, since nothing but memory is at stake: a step of a walk that was denied a moment
- * ago may be denied again, where the next steps lead to addresses that are known.
+ * This may be sooner than its servers are found dead, since it only allows stale answers: a step of a walk that was
+ * denied a moment ago may be denied again if later steps lead to known addresses.
  */
 export class Quiet {
   private lastReplyAt: Milliseconds = Number.NEGATIVE_INFINITY;
@@ -46,7 +46,7 @@ export class Quiet {
     owed.askedAt = now;
   }
 
-  /** @param took - How long the question was out. */
+  /** @param took - How long the question was in flight. */
   heard(of: TimerClass, now: Milliseconds, took: Milliseconds): void {
     this.lastReplyAt = now;
     const { zone, other, [of]: owed } = this.classes;
@@ -55,11 +55,11 @@ export class Quiet {
     owed.usual = owed.usual === undefined ? took : owed.usual + (took - owed.usual) * WEIGHT;
   }
 
-  /** From when on the route counts as away for one whose question is out, if nothing is heard before. */
+  /** When the route will count as away for a question in flight, if it answers nothing before. */
   from(of: TimerClass, now: Milliseconds): Milliseconds {
     const { zone } = this.classes;
     if (of === 'zone') return this.end('zone');
-    // Where the cluster's own names are not answered, no others will be.
+    // A server that does not answer the cluster's own names will not answer others.
     const zoneIsOwed = zone.isOwed && now - zone.askedAt < PAUSE;
     return zoneIsOwed ? Math.min(this.end('zone'), this.end('other')) : this.end('other');
   }

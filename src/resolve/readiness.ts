@@ -5,13 +5,15 @@ import { ownQuery, type Resolve } from './stage.ts';
 import { verdictOf } from './verdict.ts';
 
 export interface ReadinessOptions {
-  /** A name that the upstream answers, whatever it says of it. */
+  /** A name that upstream answers, whether it exists or not. */
   readonly probeName: Name;
   /** Asks upstream itself: an answer from the cache proves nothing. */
   readonly ask: Resolve;
   readonly clock: Clock;
   readonly onReady: () => void;
-  /** Told of each probe that failed, why: silence, what cannot be read and SERVFAIL have different cures. */
+  /**
+   * Called for each failed probe, with the reason: silence, an unreadable reply and SERVFAIL have different remedies.
+   */
   readonly onFailure?: (reason: string) => void;
 }
 
@@ -23,8 +25,8 @@ const LONGEST_PAUSE: Milliseconds = 1_000;
 /**
  * Finds out when upstream answers for the first time: before that, no lookup of a job can succeed.
  *
- * A probe that is not answered holds no other back: each has a deadline of seconds, and the first datagrams of a cold
- * cluster are often lost.
+ * Probes do not wait for each other: each has a deadline of seconds, and the first datagrams of a cold cluster are
+ * often lost.
  */
 export class Readiness {
   private readonly options: ReadinessOptions;
@@ -45,7 +47,7 @@ export class Readiness {
     this.probe();
   }
 
-  /** A probe that is still out brings no news any more. */
+  /** The result of a probe in flight is ignored from then on. */
   stop(): void {
     this.stopped = true;
     this.timer?.cancel();

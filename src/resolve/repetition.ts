@@ -11,13 +11,13 @@ import { type Verdict, verdictOf } from './verdict.ts';
 
 /** For how long a final answer may be given to equal questions without asking the stages again. */
 export interface Repetition {
-  /** When the second of its age began that the answer was given in. */
+  /** When the current second of the answer's age began. */
   readonly agedAt: Milliseconds;
   readonly until: Milliseconds;
   readonly isExpansion: boolean;
 }
 
-/** `undefined` where every equal question has to meet the stages. */
+/** `undefined` if every equal question has to pass the stages. */
 export type Repeat = (query: Query, answer: Answer) => Repetition | undefined;
 
 export interface RepetitionOptions {
@@ -29,14 +29,14 @@ export interface RepetitionOptions {
   readonly knownUntil: (query: Query) => Milliseconds;
 }
 
-/** How far an answer's age may be off if the time it was fresh is unknown: a second, less the age that it shows. */
+/** How much older than its whole seconds an answer may be if its start is unknown. */
 const UNKNOWN: Milliseconds = 999;
 
 /**
  * Decides which answers may be repeated from the reply cache: those that the stages would give again, whatever happens
  * in the meantime.
  *
- * Each rule stands for a stage that is skipped: the result must be the same as through that stage.
+ * Each rule replaces a stage that is skipped: the result must be the same as through that stage.
  */
 export function repetition({
   clock,
@@ -44,14 +44,14 @@ export function repetition({
   denialLife,
   knownUntil,
 }: RepetitionOptions): Repeat {
-  /** F5: NODATA may become a failure beside a question without an answer; a known family does not fail. */
+  /** F5: NODATA may become a failure if the other family fails, which it does not while it is cached. */
   const siblingLimit = (query: Query, { source }: Answer, verdict: Verdict): Milliseconds =>
     verdict === 'nodata' && source !== 'local' && isAddressQuery(query)
       ? knownUntil(siblingOf(query))
       : Number.POSITIVE_INFINITY;
   return (query, answer) => {
     const verdict = verdictOf(answer.message, query);
-    // Said to another sidestub's probe, it is not said to a client (N7).
+    // An answer to another sidestub's probe is not one for clients (N7).
     if (verdict === 'failure' || isForOnce(answer) || query.fromProbe === true) return undefined;
     const expansion = isExpansion(query.qname);
     if (verdict !== 'data' && hangsOnMore(query, answer, verdict, expansion)) return undefined;
@@ -71,7 +71,7 @@ export function repetition({
   };
 }
 
-/** C5: a hit near the end has to meet the stages, which renew the answer. */
+/** C5: a hit near the end has to pass the stages, which refresh the answer. */
 function timeToRepeat(ttl: Seconds): Seconds {
   return Math.min(ttl, renewableFor(ttl));
 }
@@ -82,7 +82,9 @@ function isForOnce({ source, ede, message }: Answer): boolean {
   return source === 'stale' || source === 'failure' || ede !== undefined;
 }
 
-/** Whether the families decide again: the answer for one family depends on the other family at that time. */
+/**
+ * Whether the families stage has to decide again: the answer for one family depends on the other family at that time.
+ */
 function hangsOnMore(
   query: Query,
   { source }: Answer,
@@ -96,7 +98,10 @@ function hangsOnMore(
   return verdict === 'nxdomain' || expansion;
 }
 
-/** N4: each walk begins with a question that the search stage sees; a denial that came from a pair is as short. */
+/**
+ * N4: the search stage has to see the first question of each walk, so denials of address questions are repeated only
+ * briefly.
+ */
 function walkLimit(query: Query, { source }: Answer): Milliseconds {
   if (source === 'cut' || source === 'pin') return ONE_WALK;
   return source !== 'local' && isAddressQuery(query) ? ONE_WALK : Number.POSITIVE_INFINITY;
@@ -104,6 +109,6 @@ function walkLimit(query: Query, { source }: Answer): Milliseconds {
 
 function startOfAge({ source, age, freshAt }: Answer, now: Milliseconds): Milliseconds {
   if (freshAt !== undefined) return freshAt + age * 1000;
-  // These are made when they are asked.
+  // These are made anew for each question.
   return source === 'pin' || source === 'local' ? now : now - UNKNOWN;
 }
