@@ -126,9 +126,9 @@ export class Ask implements SendOwner {
     return !(mayBePlain && this.sends.hasSilentOpt(transport));
   }
 
-  /** RFC 9520 §3.1: what a transport sends again by itself counts as well. */
+  /** RFC 9520 §3.1: what a transport sends again by itself counts as well; a refused connection does not. */
   takeSend(transport: UpstreamTransport): boolean {
-    return this.sends.take(transport, MAX_SENDS);
+    return this.sends.take(transport, MAX_SENDS + this.sends.refusedConnections);
   }
 
   private nextRoundAfter(delay: Milliseconds): void {

@@ -328,6 +328,18 @@ test('TC after an outage: a connection that was refused is no send, one that bro
   }
 });
 
+test('TC after an outage: a connection that is lost after another answer is followed by a new one (RFC 7766 §6.2.4)', async (t) => {
+  const { clock, udp, tcp, server } = scriptedServer();
+  begin(server);
+  await clock.advance(450);
+  tcp.nth(0).fail('refused');
+  await clock.advance(270);
+  tcp.nth(1).fail('refused');
+  udp.nth(1).answer(message(), { truncated: true });
+  const again = [0, 1, 2].map(() => tcp.nth(2).mayGoAgain());
+  t.same(again, [true, true, false], 'three sends, those not counted that were refused');
+});
+
 test('a malformed reply to an OPT over TCP is followed by a query without one (U4)', async (t) => {
   const { clock, udp, tcp, server } = scriptedServer();
   const { heard } = begin(server);

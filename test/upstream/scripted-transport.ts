@@ -89,6 +89,11 @@ export class ScriptedSend implements Exchange {
     this.listener.onFailure(error);
   }
 
+  /** Whether the question may go out once more on a new connection, where the one that it went on is lost. */
+  mayGoAgain(): boolean {
+    return this.listener.takeSend?.() === true;
+  }
+
   suspect(suspicion: Suspicion, partial?: Message): void {
     if (!this.isClosed) this.listener.onSuspicion?.(suspicion, partial);
   }
