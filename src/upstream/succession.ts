@@ -245,16 +245,22 @@ class Failover implements Expiring {
     }
   }
 
-  /** The next server is asked at once; this one goes on by its timer, and may still be the first to answer (U2). */
+  /**
+   * The next server is asked at once, or an error reply is given that is there; this one goes on by its timer, and may
+   * still be the first to answer (U2).
+   */
   onRefused(place: number): void {
     this.watchDeadline();
     this.listener.onRefused?.();
-    if (place === this.asked - 1 && this.nextWorthAsking) this.askNext();
+    if (this.nextWorthAsking) {
+      if (place === this.asked - 1) this.askNext();
+    } else if (this.errorReply !== undefined && this.allRefused) this.giveUp();
   }
 
   /** The next server is asked soon: over TCP this one may still say what it means, and is believed first (U1). */
   onUnread(place: number): void {
-    if (place === this.asked - 1 && this.nextWorthAsking) this.watchSilence(UNREAD);
+    const isMore = this.nextWorthAsking || this.errorReply !== undefined;
+    if (place === this.asked - 1 && isMore) this.watchSilence(UNREAD);
   }
 
   /** None of the servers that were asked has answered: the wait for them is over. */

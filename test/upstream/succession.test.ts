@@ -237,6 +237,29 @@ test('a SERVFAIL of the second does not wait for a first whose datagrams are ref
   t.equal(clock.timers, 0);
 });
 
+test('a SERVFAIL of the first does not wait for a second whose datagrams are refused (U2)', async (t) => {
+  const { servers, counts, ask, clock } = setup(1, 1, 1);
+  const answer = ask();
+  servers[0]?.answer(servfail);
+  servers[1]?.last.onRefused();
+  t.same(counts(), [1, 1, 1]);
+  servers[2]?.last.onRefused();
+  t.same(await now(answer), servfail);
+  t.equal(clock.timers, 0);
+});
+
+test('with a SERVFAIL of the first, a second whose reply cannot be read has 100 ms for a better one (U1)', async (t) => {
+  const { servers, ask, clock } = setup(1, 1);
+  const answer = ask();
+  servers[0]?.answer(servfail);
+  servers[1]?.last.onUnread();
+  await clock.advance(99);
+  t.equal(await now(answer), undefined);
+  await clock.advance(1);
+  t.same(await now(answer), servfail);
+  t.equal(clock.timers, 0);
+});
+
 test('when the next fails too, the first word stands: a SERVFAIL is returned, not thrown (U1)', async (t) => {
   const { servers, ask, clock } = setup(1, 1, 1);
   const answer = ask();
