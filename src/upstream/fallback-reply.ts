@@ -1,10 +1,14 @@
 import type { Milliseconds } from '../clock.ts';
 import type { Message } from '../wire/message.ts';
+import type { UpstreamFailure } from './exchange.ts';
 import { asTruncated, type Reply, saysSomething } from './reply.ts';
 import { PARTIAL_WAIT } from './retransmission.ts';
 import { SILENCE } from './timeouts.ts';
 
-/** A TCP handshake and a round trip, where an earlier datagram's loss has taken the time already. */
+/**
+ * A TCP handshake and a round trip, where an earlier datagram's loss has taken the time already; and for the true reply
+ * after a forged one, where there is no TCP.
+ */
 const LEAST_WAIT: Milliseconds = 100;
 
 /** A server's reply that is not yet accepted: it is used if nothing better arrives. */
@@ -17,6 +21,8 @@ export class FallbackReply {
   malformedReplies = 0;
   /** So it was over TCP, where nobody else can have sent it. */
   malformedOverTcp = false;
+  /** A connection was refused. */
+  hasNoTcp = false;
   /** Its reply to EDNS; from then on the question is sent without an OPT (U4). */
   refusal: Reply | undefined;
 
@@ -24,12 +30,20 @@ export class FallbackReply {
     return this.malformedReplies > 0;
   }
 
+  /** TCP will not bring a better one, or not for now. */
+  noteStreamFailure(reason: UpstreamFailure): void {
+    this.malformedOverTcp ||= reason === 'malformed';
+    this.hasNoTcp ||= reason === 'refused';
+  }
+
   /**
-   * How long a better reply is waited for. One that cannot be read may be forged; hardly a second one.
+   * How long a better reply is waited for. One that cannot be read may be forged; hardly a second one, and where there is
+   * no TCP hardly anything better comes.
    *
    * @param lost - How long after the first datagram the one was sent to which this is the reply.
    */
   waitAfter(lost: Milliseconds): Milliseconds {
+    if (this.malformedReplies > 1 && this.hasNoTcp) return LEAST_WAIT;
     if (this.partial === undefined && this.malformedReplies < 2) return SILENCE;
     return Math.max(PARTIAL_WAIT - lost, LEAST_WAIT);
   }
