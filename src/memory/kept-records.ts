@@ -129,19 +129,22 @@ export function keptOctets({ ttls, octets }: KeptRecords): number {
 
 /** Uses the bit of QR, which is not needed here (RFC 1035 §4.1.1): the addresses had another owner name (C1). */
 const OTHER_OWNER = 0x8000;
+/** Uses the bit of RA likewise: the message is what is whole of a damaged reply (U3). */
+const PARTIAL = 0x0080;
 
 /** Writes records into a new entry, with the RCODE and flags of their message. */
 export function putRecords(
   store: EntryStore,
   at: number,
   { octets, ttls, counts }: KeptRecords,
-  { rcode, authoritative, authenticData, otherOwner }: Message,
+  { rcode, authoritative, authenticData, otherOwner, partial }: Message,
 ): void {
   const word = at >> 2;
   const flags =
     (authoritative ? Flag.AA : 0) |
     (authenticData ? Flag.AD : 0) |
     (otherOwner === true ? OTHER_OWNER : 0) |
+    (partial === true ? PARTIAL : 0) |
     rcode;
   store.words[word + FIELDS.flagsBody] = (flags << 16) | octets.length;
   store.words[word + FIELDS.answersAuthority] = (counts[0] << 16) | counts[1];
@@ -192,6 +195,7 @@ export function messageOf(store: EntryStore, at: number): Message {
     authoritative: (flags & Flag.AA) !== 0,
     authenticData: (flags & Flag.AD) !== 0,
     ...((flags & OTHER_OWNER) === 0 ? {} : { otherOwner: true }),
+    ...((flags & PARTIAL) === 0 ? {} : { partial: true }),
     answer: take(answersAuthority >>> 16),
     authority: take(answersAuthority & 0xffff),
     additional: take(additionalTtls >>> 16),

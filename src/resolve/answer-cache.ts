@@ -2,7 +2,7 @@ import type { Clock, Milliseconds } from '../clock.ts';
 import type { AnswerMemory } from '../memory/answer-memory.ts';
 import type { Life } from '../memory/entry.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
-import { isUnfinished, type Message } from '../wire/message.ts';
+import type { Message } from '../wire/message.ts';
 import type { Name } from '../wire/name.ts';
 import type { Question } from '../wire/question.ts';
 import type { Rr, Seconds } from '../wire/record.ts';
@@ -110,8 +110,9 @@ export class AnswerCache {
    */
   store(query: Query, message: Message): Milliseconds | undefined {
     const verdict = verdictOf(message, query);
-    // The next client must not take an incomplete message for a complete one.
-    if (verdict === 'failure' || isUnfinished(message)) return undefined;
+    // The next client must not take an incomplete message for a complete one. A walk has waited for the rest already (U3).
+    const isForThisWalk = message.partial !== true || query.speculative === true;
+    if (verdict === 'failure' || message.truncated === true || !isForThisWalk) return undefined;
     const isPositive = verdict === 'data';
     const span = isPositive ? this.lifeOf(query, message) : this.lifeOfDenial(query, message);
     if (span.fresh === 0) {

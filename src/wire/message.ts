@@ -27,7 +27,7 @@ export interface Message {
   readonly undelivered?: true;
   /** Set if the addresses had another owner name than was asked for: clients get them, but they prove nothing (C1). */
   readonly otherOwner?: true;
-  /** Set if this is the intact part of a damaged reply: it is never cached and proves nothing (U3). */
+  /** Set if this is the intact part of a damaged reply: it is held for its walk at most, and proves nothing (U3). */
   readonly partial?: true;
   /** AD as the upstream set it. It reaches a client only if the upstream is trusted (reliability: KeyTrap). */
   readonly authenticData: boolean;
@@ -37,7 +37,7 @@ export interface Message {
   readonly additional: readonly Rr[];
 }
 
-/** Whether a part of the answer is missing: such a message is not cached, and proves nothing (U3, U4). */
+/** Whether a part of the answer is missing: such a message is not repeated, and proves nothing (U3, U4). */
 export function isUnfinished({ truncated, partial }: Message): boolean {
   return truncated === true || partial === true;
 }

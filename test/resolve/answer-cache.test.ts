@@ -188,6 +188,24 @@ test('N4: what speculation brought is held for 2 s, a denial for 500 ms, TTL 0 a
   }
 });
 
+test('N4, U3: what is whole of a damaged reply is held for its walk, and stays marked; nobody else gets it', async (t) => {
+  const part = message({ answer: [a(NAME, '192.0.2.1', 0)], partial: true });
+  for (const [brought, span] of [
+    [part, 2_000],
+    [message({ rcode: Rcode.NXDOMAIN, partial: true }), 500],
+  ] as const) {
+    const { cache, clock } = setup();
+    cache.store(query(NAME), brought);
+    t.notOk(cache.has(query(NAME)), 'a client has asked for it');
+    cache.store(query(NAME, RrType.A, { speculative: true }), brought);
+    await clock.advance(span - 1);
+    t.same(cache.lookup(query(NAME))?.message, brought);
+    await clock.advance(1);
+    t.notOk(cache.has(query(NAME)));
+    t.equal(cache.stale(query(NAME)), undefined);
+  }
+});
+
 test('N4, C2: a denial that speculation brought is believed no longer than its SOA says', async (t) => {
   const { cache, clock } = setup();
   cache.store(query(NAME, RrType.A, { speculative: true }), nxdomain('example.com.', 1));
@@ -437,8 +455,10 @@ test('hits and misses are counted, each as what it is', async (t) => {
 
 test('what upstream cut short, or answered with nothing to live by, is not kept, and ends what was', async (t) => {
   const { cache, memory } = setup();
-  cache.store(query(NAME), { ...ADDRESS, truncated: true });
-  t.notOk(cache.has(query(NAME)));
+  for (const speculative of [false, true]) {
+    cache.store(query(NAME, RrType.A, { speculative }), { ...ADDRESS, truncated: true });
+    t.notOk(cache.has(query(NAME)));
+  }
   cache.store(query(NAME), ADDRESS);
   cache.store(query(NAME), message({ answer: [a(NAME, '192.0.2.1', 0)] }));
   t.notOk(cache.has(query(NAME)), 'TTL 0');
