@@ -184,6 +184,18 @@ export const CASES: readonly Case[] = [
       { name: 'alias', warm: true },
     ),
   },
+  {
+    name: 'away for 2.2 s, and a long answer needs TCP, which closes after one: five clients share it',
+    draw: one({ away: { from: 0, to: 2_200 }, tcp: 'closes after one' }, { name: 'many' }),
+  },
+  {
+    name: 'a query with OPT is dropped over UDP, and ANCOUNT is too high on a walk',
+    draw: one({ edns: 'dropped over UDP', reply: 'ANCOUNT too high' }, { list: 'Kubernetes' }),
+  },
+  {
+    name: 'behind a node daemon a reply is cut in the midst of an address, and there is no TCP',
+    draw: one({ tcp: 'refused', reply: 'cut', cutAt: 92 }, { nodeDaemon: true }),
+  },
   { name: 'addresses under another owner', draw: one({ reply: 'foreign owner' }) },
   {
     name: 'SERVFAIL for AAAA',

@@ -103,6 +103,15 @@ test('the exceptions have bounds of their own', (t) => {
   const firstSilent = draw({ servers: [{ ...SOUND, mute: silent }, SOUND] });
   t.equal(judge(found(10, 'a'), found(1_460, 'a'), firstSilent), 0);
   t.equal(judge(found(10, 'a'), found(1_461, 'a'), firstSilent), 1);
+  const fails = { rcode: 'SERVFAIL', family: 'AAAA', names: 'all' } as const;
+  const oneFailed = draw({
+    servers: [
+      { ...SOUND, says: fails },
+      { ...SOUND, mute: silent },
+    ],
+  });
+  t.equal(judge(found(10, '1.1.1.1'), found(1_060, '1.1.1.1'), oneFailed), 0, 'F5');
+  t.equal(judge(found(10, '1.1.1.1'), found(1_061, '1.1.1.1'), oneFailed), 1);
   const useless = draw({
     servers: [{ ...SOUND, tcp: 'refused', away: { from: 0, to: 9_000 } }, SOUND],
   });
@@ -117,6 +126,32 @@ test('the exceptions have bounds of their own', (t) => {
   });
   t.equal(judge(found(10, 'a'), failed('try again'), both), 0, 'both have bad times');
   t.equal(judge(found(10, 'a'), failed('not found'), both), 1, 'and no denial comes of it');
+  for (const faults of [
+    { reply: 'cut', cutAt: 92 } as const,
+    { reply: 'ANCOUNT too high' } as const,
+  ]) {
+    const judgeAt = (ms: number, nodeDaemon: boolean, tcp: Faults['tcp']) =>
+      judge(
+        found(10, '192.0.2.1'),
+        found(ms, '192.0.2.1'),
+        draw({ nodeDaemon, servers: [{ ...SOUND, ...faults, tcp }] }),
+      );
+    t.equal(judgeAt(610, true, 'silent'), 0, 'waited for by the daemon, and by the sidecar');
+    t.equal(judgeAt(611, true, 'silent'), 1);
+    t.equal(judgeAt(361, true, 'refused'), 1);
+    t.equal(judgeAt(361, false, 'silent'), 1);
+  }
+  t.end();
+});
+
+test('what musl makes of half an address is not looked for', (t) => {
+  const cut = draw({ servers: [{ ...SOUND, reply: 'cut', cutAt: 92 }] });
+  const [whole, half] = ['192.0.2.1', '2001:db8::fe7f:0'];
+  t.equal(judge(found(10, whole, half), found(10, whole), cut), 0);
+  t.equal(judge(found(10, whole, half), found(10, whole)), 1, 'where nothing is cut, it is one');
+  t.equal(judge(found(10, whole, half), found(10, half), cut), 1);
+  t.equal(judge(found(10, half), failed('try again'), cut), 0);
+  t.equal(judge(found(10, half), failed('not found'), cut), 1, 'and no denial comes of it');
   t.end();
 });
 

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Milliseconds } from '../../src/clock.ts';
 import type { Outcome } from '../support/real-clients.ts';
 import { type Draw, type Faults, SOUND } from './draw.ts';
+import { isAnyones } from './reply-octets.ts';
 
 /** What one client got on one way. */
 export interface Result {
@@ -26,6 +27,8 @@ const LATER: Milliseconds = 350;
 const FIRST_SILENT: Milliseconds = 1_100;
 /** U2: how often at least a datagram is tried that the kernel refuses. */
 const REFUSED_AGAIN: Milliseconds = 800;
+/** U3: how long a better reply is waited for, once more. */
+const UNREAD_AGAIN: Milliseconds = 250;
 /** F5: how long one family waits for the other. */
 const FAMILY_SILENT: Milliseconds = 700;
 
@@ -38,9 +41,12 @@ const FAMILY_SILENT: Milliseconds = 700;
  * - A first server that is silent: 1.1 s (U1). Where it does not answer, and something is wrong with the second as well,
  *   that second decides whether anything is found; then only what is said of denials holds.
  * - A first of two servers that denies what the second has: it is believed (U1), where musl takes the better of two.
- * - One family that is silent: the other's addresses, after 700 ms (F5). The only family that the pod can
+ * - One family that is silent, also at a second server where the first has failed: the other's addresses, after 700 ms (F5). The only family that the pod can
  *   route, and one of the steps before the name, is waited for as long as it is refused, and until it is sent again.
  * - A name that is made after a failure: a server's own failure is believed for 1 s, and longer each time (C6, RFC 9520).
+ * - Behind a node daemon a reply that cannot be read, while TCP says nothing: a better one is waited for twice, 250 ms each
+ *   (U3), by the daemon and then by the sidecar, which asks the server itself.
+ * - Half an address at the end of a reply that is cut, which musl takes: it is nobody's.
  * - An upstream that is away for longer than 4.0 s: SERVFAIL, never NXDOMAIN. Of SERVFAIL some clients make a denial
  *   themselves (see {@link makesDenial}): where they find nothing directly within 4.0 s either, and nowhere else.
  */
@@ -48,7 +54,8 @@ export function violations(draw: Draw, pairs: readonly Pair[]): string[] {
   return pairs.flatMap((pair) => brokenBy(draw, pair).map((what) => `${pair.client}: ${what}`));
 }
 
-function brokenBy(draw: Draw, pair: Pair): string[] {
+function brokenBy(draw: Draw, asked: Pair): string[] {
+  const pair = { ...asked, direct: withoutHalves(draw, asked.direct) };
   const { direct, through } = pair;
   const isInTime = direct.outcome === 'found' && direct.ms <= WITHIN;
   const isFirstsWord = draw.servers.length > 1 && through.outcome === 'not found' && isDenied(draw);
@@ -58,6 +65,13 @@ function brokenBy(draw: Draw, pair: Pair): string[] {
   const isDenial = through.outcome === 'not found' && direct.outcome !== 'not found' && !mayDeny;
   const denial = isDenial ? `${direct.outcome} directly, ${told(through)}` : undefined;
   return [late, denial].filter((each) => each !== undefined);
+}
+
+/** What is found of addresses that exist. */
+function withoutHalves({ servers }: Draw, direct: Result): Result {
+  if (direct.outcome !== 'found' || !servers.some(({ reply }) => reply === 'cut')) return direct;
+  const addresses = direct.addresses.filter(isAnyones);
+  return { ...direct, addresses, outcome: addresses.length > 0 ? 'found' : 'try again' };
 }
 
 function whatIsLost(draw: Draw, { direct, through }: Pair): string | undefined {
@@ -133,7 +147,15 @@ function isOfSilentFamily({ servers }: Draw, address: string): boolean {
 function patience(draw: Draw): Milliseconds {
   const [first, second] = draw.servers;
   const afterFirst = second !== undefined && isSilent(first) ? FIRST_SILENT : 0;
-  return afterFirst + Math.max(untilSent(draw), waitsForFamily(draw) ? FAMILY_SILENT : 0);
+  const family = waitsForFamily(draw) ? FAMILY_SILENT : 0;
+  return afterFirst + Math.max(untilSent(draw), family, isUnreadTwice(draw) ? UNREAD_AGAIN : 0);
+}
+
+/** Whether a sidecar waits for a better reply after its node daemon has, of a server whose TCP says nothing. */
+function isUnreadTwice({ servers, nodeDaemon }: Draw): boolean {
+  const isUnreadable = (each: Faults) => isUnread(each) || isCutShort(each);
+  const hasMuteTcp = ({ tcp }: Faults) => tcp === 'silent' || tcp === 'dropped';
+  return nodeDaemon && servers.some((each) => isUnreadable(each) && hasMuteTcp(each));
 }
 
 /**
@@ -163,6 +185,11 @@ function isUnread({ reply }: Faults): boolean {
   return reply.includes('COUNT');
 }
 
+/** Too short for the addresses of one family, or of both. */
+function isCutShort({ reply, cutAt }: Faults): boolean {
+  return reply === 'cut' && cutAt < 200;
+}
+
 /** Whether one family may be waited for. */
 function waitsForFamily({ servers, name }: Draw): boolean {
   const isOneRefused = servers.some(
@@ -171,5 +198,8 @@ function waitsForFamily({ servers, name }: Draw): boolean {
   const isOneSilent = servers.some(({ mute }) => mute !== undefined && mute.family !== 'both');
   // A second server is asked for what the first has said in a way that cannot be read, and may be silent as well.
   const isOneUnread = servers.length > 1 && ONE_FAMILY.has(name) && servers.some(isUnread);
-  return isOneRefused || isOneSilent || isOneUnread;
+  // glibc takes what the other family has; sidestub asks the second server, as musl and Go would.
+  const [first, second] = servers;
+  const isOneFailed = first?.says !== undefined && first.says.family !== 'both' && isSilent(second);
+  return isOneRefused || isOneSilent || isOneFailed || isOneUnread;
 }

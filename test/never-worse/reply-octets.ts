@@ -50,6 +50,18 @@ function dropsOpt(overTcp: boolean, { edns }: Faults): boolean {
 }
 
 const ADDRESS = '192.0.2.';
+const ADDRESS6 = '2001:db8::1';
+/** How many addresses `many` has: more than 512 octets hold, and fewer than musl takes at most. */
+const MANY = 40;
+
+/** Whether any name has this address: musl takes half of one, and what was in its buffer, out of a reply that is cut. */
+export function isAnyones(address: string): boolean {
+  return address === ADDRESS6 || V4_ADDRESSES.has(address);
+}
+
+const V4_ADDRESSES: ReadonlySet<string> = new Set(
+  Array.from({ length: MANY }, (_, i) => `${ADDRESS}${i + 1}`),
+);
 
 /** The truth: names below `example.com` by their second label, services, and the skeleton of a cluster. */
 export function answer(qname: string, qtype: number, isMade = true): Message {
@@ -87,9 +99,7 @@ function inCluster(qname: string, qtype: number, isMade: boolean): Message {
 type Records = (qname: string, first: string, qtype: number) => ReturnType<typeof a>[];
 
 const addresses: Records = (qname, _, qtype) =>
-  qtype === RrType.A
-    ? [a(qname, `${ADDRESS}1`), a(qname, `${ADDRESS}2`)]
-    : [aaaa(qname, '2001:db8::1')];
+  qtype === RrType.A ? [a(qname, `${ADDRESS}1`), a(qname, `${ADDRESS}2`)] : [aaaa(qname, ADDRESS6)];
 
 const RECORDS: Readonly<Record<string, Records>> = {
   both: addresses,
@@ -100,9 +110,8 @@ const RECORDS: Readonly<Record<string, Records>> = {
     const [middle, target] = [`${first}.middle.example.com.`, `${first}.both.example.com.`];
     return [cname(qname, middle), cname(middle, target), ...addresses(target, first, qtype)];
   },
-  // More than 512 octets hold, and fewer than musl takes at most.
   many: (qname, _, qtype) =>
-    qtype === RrType.A ? Array.from({ length: 40 }, (_, i) => a(qname, `192.0.2.${i + 1}`)) : [],
+    qtype === RrType.A ? [...V4_ADDRESSES].map((address) => a(qname, address)) : [],
 };
 
 function withFaults(truth: Message, qname: string, qtype: number, faults: Faults): Message {
