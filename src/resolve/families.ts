@@ -29,16 +29,16 @@ export interface FamiliesOptions {
   readonly repair: boolean;
   /** The only family that the pod can route: its failure is never hidden (F5). */
   readonly onlyRoutable?: typeof RrType.A | typeof RrType.AAAA | undefined;
-  /** When a datagram to the name's route was last refused on its way: what follows is not upstream's silence (F5). */
+  /** When a datagram to the name's route was last refused on its way: silence after that is not upstream's (F5). */
   readonly refusedAt: (qname: Name) => Milliseconds;
   /**
-   * F3: how long the AAAA of an expansion waits for A's denial; 200 ms without it. Where the expansion may well exist, and
-   * pairs are staggered, no longer than the lane would hold it back.
+   * F3: how long the AAAA of an expansion waits for the A's answer; 200 ms by default. Where the expansion may well
+   * exist and pairs are staggered, no longer than the lane would delay it.
    */
   readonly headStart?: (expansion: Expansion) => Milliseconds | undefined;
   /** Since when a question is in flight; `undefined` where it is not. */
   readonly outSince: (query: Query) => Milliseconds | undefined;
-  /** Whether the name's route has said nothing since then, and no address of this question is known. */
+  /** Whether the name's route has answered nothing since then, and the cache has no address for this question. */
   readonly isUnheard?: (query: Query, since: Milliseconds) => boolean;
   readonly repairs: { add(kind: RepairKind): void };
 }
@@ -50,13 +50,16 @@ const FAMILY_WAIT: Milliseconds = 700;
  * stays silent is given up (F5) within a second of the question.
  */
 const HEAD_START: Milliseconds = 200;
-/** F3, F5: until when what says nothing of the other family waits for it, where that is out as well: just before the deadline. */
+/**
+ * F3, F5: how long an answer without addresses waits for the other family if that is in flight: until just before the
+ * deadline.
+ */
 const AWAITED: Milliseconds = DEADLINE - 100;
-/** F5: how long a family that failed is taken to have nothing. */
+/** F5: the TTL of the NODATA that replaces a family's failure. */
 const REPAIR_TTL = 5;
-/** Pairs whose addresses are remembered, for those 700 ms; a cached pair needs no memory. */
+/** Questions whose time of arrival or refusal is remembered; it is needed for 700 ms. */
 const MAX_PAIRS = 4_096;
-/** F5: Go and c-ares ask again at once after SERVFAIL; what musl asks later, by its timer, is waited for anew. */
+/** F5: Go and c-ares ask again at once after SERVFAIL; musl asks later, by its timer, and waits anew. */
 const AT_ONCE: Milliseconds = 100;
 
 /**
@@ -78,7 +81,7 @@ export function families(options: FamiliesOptions): Stage {
 class Pairs {
   readonly next: Resolve;
   readonly options: FamiliesOptions;
-  /** Of the questions that are out: how long each may stay silent beside the other. */
+  /** Timers of questions in flight: how long each may stay silent beside the other family. */
   readonly familyWaits: Deadlines;
   readonly headStarts: Deadlines;
   private readonly askSibling: (query: Query) => Promise<Answer>;
@@ -107,7 +110,7 @@ class Pairs {
     } else half.ask();
   }
 
-  /** Takes note of addresses that upstream has just given. */
+  /** Records when upstream has given addresses. */
   arrived(query: Query, { message, source }: Answer): void {
     if (source !== 'upstream' || verdictOf(message, query) !== 'data') return;
     this.arrivals.set(queryKey(query), this.options.clock.now());
@@ -141,13 +144,16 @@ class Pairs {
     this.refusals.set(queryKey(query), this.options.clock.now());
   }
 
-  /** F5: whether a datagram was refused on its way since the question, which came at `started`, or another that it joined. */
+  /**
+   * F5: whether a datagram was refused on its way since this question was sent: at `started`, or earlier if it joined
+   * one in flight.
+   */
   wasRefused(query: Query, started: Milliseconds): boolean {
     const { outSince, refusedAt } = this.options;
     return refusedAt(query.qname) >= Math.min(started, outSince(query) ?? started);
   }
 
-  /** F5: NODATA, or the failure of the other half: nothing is known of the name's addresses then. */
+  /** F5: NODATA, or the failure of the other half: after a failure it is not known that the name has no address. */
   async besideFailure(query: Query, own: Answer, came: Milliseconds): Promise<Answer> {
     const sibling = siblingOf(query);
     let isSilent = this.isOut(sibling);
@@ -163,15 +169,15 @@ class Pairs {
     return outcome;
   }
 
-  /** How long a question that came at `came` may wait for the other family, where its client waits for both. */
+  /** How long a question that came at `came` may wait for the other family if its client waits for both. */
   private untilDeadline(came: Milliseconds): Milliseconds {
     return AWAITED - (this.options.clock.now() - came);
   }
 
   /** F3 and F4: NXDOMAIN waits for the other family, and beside addresses it becomes NODATA. */
   async besideSibling(query: Query, own: Answer, came: Milliseconds): Promise<Answer> {
-    // A client that has asked for both waits for both. Were this told before addresses that come late, musl would deny a
-    // name for which it has them.
+    // A client that has asked for both waits for both. If musl got NXDOMAIN before addresses that come late, its lookup
+    // would fail though it has them.
     const sibling = siblingOf(query);
     const span = this.isOut(sibling) ? this.untilDeadline(came) : FAMILY_WAIT;
     const other = await this.within(span, this.fromSibling(query));
@@ -181,7 +187,7 @@ class Pairs {
   }
 
   /**
-   * F5: NODATA if a family failed beside one that has addresses, else its failure. This too is given in time: the other
+   * F5: NODATA if a family failed beside one that has addresses, else its failure. The wait is limited: the other
    * family may stay silent until the client's deadline (U2).
    */
   async repaired(query: Query, own: Answer | FailedWith): Promise<Answer> {
@@ -194,8 +200,8 @@ class Pairs {
   }
 
   /**
-   * When a family that has been silent since `started` is given up: once the other has had addresses for 700 ms; never where
-   * it has none.
+   * When to give up a family that has been silent since `started`: 700 ms after the other's addresses have arrived;
+   * `undefined` if it has none.
    */
   async givenUpAt(query: Query, started: Milliseconds): Promise<Milliseconds | undefined> {
     const sibling = queryKey(siblingOf(query));
@@ -222,7 +228,7 @@ class Pairs {
     return answer;
   }
 
-  /** The answer, where it comes in time and is no error. */
+  /** The answer; `undefined` if it is late or an error. */
   private within<Value>(span: Milliseconds, answer: Promise<Value>): Promise<Value | undefined> {
     return new Promise((resolve) => {
       const timer = this.options.clock.after(span, () => resolve(undefined));
@@ -235,12 +241,12 @@ class Pairs {
   }
 }
 
-/** One question of a pair on its way: what every question passes is here, what few of them need is in {@link Pairs}. */
+/** One question of a pair in flight. What every question needs is here, what few of them need is in {@link Pairs}. */
 class Half implements Asker, Expiring {
   private readonly pairs: Pairs;
   private readonly query: Query;
   private readonly asker: Asker;
-  /** Before {@link started} where it was held back. */
+  /** When it came: before {@link started} if it was held back. */
   private readonly came: Milliseconds;
   private started: Milliseconds;
   private timer: Waiting | undefined;
@@ -256,7 +262,7 @@ class Half implements Asker, Expiring {
   }
 
   ask(): void {
-    // Denied by A while it was held back.
+    // The A's NXDOMAIN has answered it while it was held back.
     if (!this.isOpen) return;
     const { pairs, query } = this;
     this.started = pairs.options.clock.now();
@@ -298,14 +304,14 @@ class Half implements Asker, Expiring {
     else asker.onFailure(error);
   }
 
-  /** F3: A's NXDOMAIN answers it unasked. */
+  /** F3: the A's NXDOMAIN answers this AAAA, which was not sent or not answered yet. */
   onDenial(answer: Answer): void {
     if (!this.close()) return;
     this.pairs.options.repairs.add('shared_nxdomain');
     this.asker.onAnswer(answer);
   }
 
-  /** F5: it has been silent for as long as it may be beside addresses. */
+  /** F5: it has been silent for as long as it may be if the other family has addresses. */
   onDeadline(): void {
     const { pairs, query, started } = this;
     // While upstream answers no question at all, this family is not the broken one, and asking for the other would only
@@ -330,7 +336,7 @@ class Half implements Asker, Expiring {
     if (!this.close()) return;
     if (pairs.wasRefused(query, started)) {
       pairs.noteRefusal(query);
-      // Not upstream's failure, so no NODATA; musl asks again, and the others go on with what they have.
+      // Not upstream's failure, so no NODATA; musl asks again, and other clients go on with the addresses they have.
       this.asker.onFailure(new UpstreamError('local', 'datagrams were refused on their way'));
       return;
     }
@@ -338,7 +344,7 @@ class Half implements Asker, Expiring {
     this.asker.onAnswer(nothingInsteadOfFailure(query));
   }
 
-  /** @returns Whether nothing was told before. */
+  /** @returns Whether it was still open. */
   private close(): boolean {
     const wasOpen = this.isOpen;
     this.isOpen = false;
@@ -352,7 +358,7 @@ function standsAlone({ expansion, qtype }: Query): boolean {
   return expansion !== undefined && qtype === RrType.A;
 }
 
-/** F3: the A for which an expansion's AAAA waits; one that is slow does not hold it back (F5). */
+/** F3: the A that an expansion's AAAA waits for, up to a limit (F5). */
 class HeadStart implements Asker, Expiring {
   readonly query: Query;
   private readonly pairs: Pairs;
@@ -369,7 +375,7 @@ class HeadStart implements Asker, Expiring {
     this.timer = undefined;
   }
 
-  /** Begins to count, for an A that is not there at once. */
+  /** Limits the wait, unless the A was answered at once. */
   limit(span: Milliseconds | undefined): void {
     if (!this.holds) return;
     const { headStarts, options } = this.pairs;

@@ -23,28 +23,28 @@ import { isSilencePassedOn } from './verdict.ts';
 /** U1, U2: a server counts as dead after 3 s of silence and three questions; a route is judged in the same way. */
 const SILENCE: Milliseconds = 3_000;
 const QUESTIONS = 3;
-/** Who has not been asked for so long may be back. */
+/** A route that was not asked for this long may be back. */
 const MEMORY: Milliseconds = 10_000;
 /**
- * S1: how many questions may be out to a route that has been silent for this long, and how many of one client, so that
- * one that floods is bounded before the others are. Each is sent again and again, and is 10 KiB for the garbage
- * collector; a flood of them would take the time in which others are answered. Those that clients ask beyond it are held:
- * as many as may be in flight, without a socket.
+ * S1: how many questions may be in flight to a route that has been silent for {@link CROWD_PATIENCE}, and how many of
+ * one client, so that a client that floods is limited before the others are. Each is sent several times and leaves 10
+ * KiB to the garbage collector; a flood of them would take time from questions that are answered. Further questions of
+ * clients are held without a socket, as many as may be in flight.
  */
 const CROWD = 512;
 const CROWD_OF_ONE = 128;
 const CROWD_PATIENCE: Milliseconds = 150;
 /**
- * How many held questions follow each answer: two, so that they double with each round trip, and one where so many of
- * them are out already. All at once would take longer to send than the timers of the first ones last.
+ * How many held questions each answer releases: two, so that they double with each round trip, and one once {@link
+ * WINDOW} of them are in flight. Sending all at once would take longer than the timers of the first ones.
  */
 const RELEASED_BY_ANSWER = 2;
 const WINDOW = 64;
-/** RFC 9520 §3.2: for so long upstream is not asked again what it has left without an answer. */
+/** RFC 9520 §3.2: how long a question that failed is not sent again. */
 const PAUSE: Milliseconds = 1_000;
-/** S1: questions whose pause is known; one that is forgotten is asked again sooner. */
+/** S1: failed questions that are remembered; one that is evicted is asked again sooner. */
 const MAX_PAUSES = 4_096;
-/** One each for all: a flood would have V8 write a stack trace for each. */
+/** Shared by all questions: during a flood, V8 would capture a stack trace for each. */
 const CROWDED = new UpstreamError('full', 'enough questions wait for an answer already');
 const UNHEARD = noAnswer('the route', 'timeout');
 const ANY_CLIENT = (): boolean => true;
@@ -53,28 +53,27 @@ interface RouteState {
   readonly quiet: Quiet;
   lastReplyAt: Milliseconds;
   refusedAt: Milliseconds;
-  /** The first question since then. */
+  /** When the first question since the last reply was asked. */
   unansweredSince: Milliseconds;
   askedAt: Milliseconds;
   unanswered: number;
-  /** Questions that are out. */
+  /** Questions in flight. */
   readonly waiting: ClientCounts;
-  /** Clients' questions that are not, and wait for an answer to one that is: failed a moment ago, or too many. */
+  /** Clients' questions that wait for an answer to another one: `paused` failed a moment ago, `held` are too many. */
   readonly paused: HeldQuestions;
   readonly held: HeldQuestions;
-  /** Questions that are out and were held before. */
+  /** Questions in flight that were held before. */
   released: number;
-  /** When a question was left without an answer, while no other had one. */
+  /** When each question failed while no other was answered. */
   readonly unheard: LRUCache<string, Milliseconds>;
 }
 
 /**
- * Which routes say nothing at all at the moment: what is remembered may then be told without waiting for each name anew
- * (C4, N9).
+ * Knows which routes are silent, so that stale answers can be given without waiting for each name anew (C4, N9).
  *
- * What is not remembered waits, as a client waits that asks directly: for the deadline (U2), or for the first answer to
- * another question, after which it is asked. So questions are held that are asked anew within a second of their failure
- * (C6), and those that are too many to be out at once (S1).
+ * It holds questions back from a silent route: those that are repeated within a second of their failure (C6), and those
+ * that are too many to be in flight at once (S1). They are sent after the next answer to another question. Without one,
+ * a repeated question is sent after a second, and the others fail at their deadline (U2).
  */
 export class RouteSilence {
   private readonly router: Router;
@@ -83,10 +82,10 @@ export class RouteSilence {
   private readonly classOf: (qname: Name) => TimerClass;
   private readonly pauses: Deadlines;
   private readonly deadlines: Deadlines;
-  /** By route, so that one which a reload took away is forgotten with it. */
+  /** By route, so that the state of a route is forgotten with it when a reload removes it. */
   private readonly routes = new WeakMap<object, RouteState>();
 
-  /** @param crowded - Told of each question that is held or refused since too many are out to a silent route already. */
+  /** @param crowded - Counts questions that are held or refused because too many are in flight to a silent route. */
   constructor(
     router: Router,
     clock: Clock,
@@ -101,7 +100,7 @@ export class RouteSilence {
     this.deadlines = new Deadlines(clock, DEADLINE);
   }
 
-  /** Listens at the end of the path: what passes here goes upstream. */
+  /** The last stage before upstream: what passes here is sent. */
   stage(): Stage {
     return (next) => (query, asker) => {
       const state = this.stateOf(query.qname);
@@ -123,7 +122,7 @@ export class RouteSilence {
     if (state.unanswered === 0) state.unansweredSince = now;
     if (isCrowded(state, query.client, now)) {
       this.crowded.add();
-      // Nobody waits yet for what was asked early, and our own questions have a pace of their own.
+      // No client waits for a speculative question, and our own questions are repeated by timers of their own.
       if (query.client === undefined || query.speculative === true) asker.onFailure(CROWDED);
       else {
         const go = (): void => this.admit(state, next, query, asker, true);
@@ -147,21 +146,21 @@ export class RouteSilence {
     );
   }
 
-  /** C6: whether upstream left it without an answer a moment ago, and has said nothing to any question since. */
+  /** C6: whether this question failed less than a second ago and no question was answered since. */
   private isPaused({ unheard, lastReplyAt }: RouteState, query: Query): boolean {
     if (unheard.size === 0) return false;
     const failedAt = unheard.get(queryKey(query));
     return failedAt !== undefined && lastReplyAt < failedAt && this.clock.now() - failedAt < PAUSE;
   }
 
-  /** Whether the route of this name has been silent for so long that no question waits for it. */
+  /** Whether the route of this name is known to be silent, so that no question waits for it. */
   isSilent(qname: Name): boolean {
     const { unanswered, unansweredSince, askedAt } = this.stateOf(qname);
     const now = this.clock.now();
     return unanswered >= QUESTIONS && now - unansweredSince >= SILENCE && now - askedAt < MEMORY;
   }
 
-  /** From when on the route of this name counts as away unless it replies first; for questions in flight. */
+  /** When the route of this name will count as away for questions in flight, unless it replies before. */
   quietFrom(qname: Name): Milliseconds {
     return this.stateOf(qname).quiet.from(this.classOf(qname), this.clock.now());
   }
@@ -176,7 +175,7 @@ export class RouteSilence {
     this.stateOf(qname).refusedAt = this.clock.now();
   }
 
-  /** When that last happened, for whatever name. */
+  /** When a datagram to the route of this name was last refused. */
   refusedAt(qname: Name): Milliseconds {
     return this.stateOf(qname).refusedAt;
   }
@@ -203,7 +202,7 @@ export class RouteSilence {
   }
 }
 
-/** What a question that is out is known by. */
+/** A question in flight. */
 interface SentQuestionParts {
   readonly clock: Clock;
   readonly state: RouteState;
@@ -213,7 +212,7 @@ interface SentQuestionParts {
   readonly askedAt: Milliseconds;
 }
 
-/** A question that is out: it tells its route what it hears. */
+/** Waits for the answer to a question in flight, and records in its route's state whether one came. */
 class SentQuestion implements Asker {
   private readonly question: SentQuestionParts;
   private readonly asker: Asker;
@@ -256,13 +255,13 @@ class SentQuestion implements Asker {
     if (state.lastReplyAt < askedAt) state.unheard.set(queryKey(query), clock.now());
   }
 
-  /** One may be out in its place. */
+  /** Another question may be sent in its place. */
   private releaseOne(): void {
     const { clock, state } = this.question;
     state.held.release(1, (client) => !isCrowded(state, client, clock.now()));
   }
 
-  /** Once, though a bug above may have an answer followed by a failure. */
+  /** Only once: a bug above may cause both an answer and a failure. */
   private land(): void {
     if (!this.isOut) return;
     this.isOut = false;

@@ -8,16 +8,16 @@ import { chainOf } from './verdict.ts';
 /** What bounds the TTLs that clients see. */
 export interface TtlBounds {
   readonly minTtl: Seconds;
-  /** At most a day, so that no answer outlives its truth by more (C2, ghost domains). */
+  /** At most a day: a deleted name is not cached for longer (C2, ghost domains). */
   readonly maxTtl: Seconds;
 }
 
 /**
- * What of an upstream's message may go any further (C1, C2).
+ * Removes from an upstream's message what clients must not get (C1, C2).
  *
- * Answer records that do not belong to the chain of the question are dropped (MaginotDNS, CVE-2021-25220); an RRset has
- * its lowest TTL (RFC 2181 §5.2), inside the bounds. The records stand in the order of the chain: glibc and c-ares read an
- * address before its CNAME as a name without addresses.
+ * Answer records that do not belong to the chain of the question are dropped (MaginotDNS, CVE-2021-25220); the TTLs of
+ * an RRset are set to its lowest (RFC 2181 §5.2), within the bounds. The records are put in the order of the chain:
+ * glibc and c-ares ignore an address that comes before its CNAME.
  */
 export function scrub(message: Message, question: Question, bounds: TtlBounds): Message {
   const chain = chainOf(message.answer, question.qname);
@@ -38,11 +38,11 @@ function belongs(rr: Rr, chain: readonly Name[]): boolean {
   return chain.includes(owner);
 }
 
-/** Records of one owner stay as they were; a DNAME stands before the CNAME that it makes (RFC 6672 §3.1). */
+/** Records of one owner keep their order; a DNAME comes before the CNAME that it causes (RFC 6672 §3.1). */
 function inOrder(answer: readonly Rr[], chain: readonly Name[]): readonly Rr[] {
   if (chain.length === 1) return answer;
   const placed = answer.map((rr) => ({ rr, place: placeIn(chain, rr) }));
-  // Nearly all answers are.
+  // Nearly all answers are in order.
   if (placed.every(({ place }, i) => place >= (placed[i - 1]?.place ?? place))) return answer;
   return placed.toSorted((one, other) => one.place - other.place).map(({ rr }) => rr);
 }
@@ -54,7 +54,7 @@ function placeIn(chain: readonly Name[], { owner, type }: Rr): number {
 }
 
 function levelTtls(records: readonly Rr[], min: Seconds, max: Seconds): readonly Rr[] {
-  // Most sections are that small, and names of records are made for nothing else.
+  // Most sections are this small, and need no names to be decoded.
   if (records.length < 2) return records.map((rr) => withTtl(rr, rr.ttl, min, max));
   const rrsets = new Map<string, { ttl: Seconds }>();
   const placed = records.map((rr) => {

@@ -11,11 +11,11 @@ import { isIanaTld } from './iana-tlds.ts';
 import type { Expansion } from './stage.ts';
 
 /**
- * What search lists do to names, as far as the daemon knows them (N1).
+ * Splits names into base and search suffix, by the search lists that the daemon knows (N1).
  *
- * It knows one list, that of its own pod or configuration. Of a client in another namespace it knows what kubelet writes:
- * `NS.svc.Z svc.Z Z`, and then what the node adds; so a name below Z shows by where it lies which list made it, and one
- * daemon serves pods of all namespaces.
+ * It knows one list, that of its own pod or configuration. For clients in other namespaces it relies on what kubelet
+ * writes: `NS.svc.Z svc.Z Z`, then the node's suffixes. So the suffix of a name below Z shows which list made it, and
+ * one daemon serves pods of all namespaces.
  */
 export class SearchList {
   /** The suffixes that the daemon knows, in the client's order. */
@@ -54,9 +54,9 @@ export class SearchList {
   }
 
   /**
-   * Every way to read QNAME as base + suffix that speaks for itself, the likeliest first: by the longest suffix that is
-   * known, and by the namespace that it lies in. `git.example.com.dev.svc.Z` is `git.example.com` as a pod of the namespace
-   * `dev` asks for it, where there is one, and `git.example.com.dev` elsewhere.
+   * The plausible ways to split QNAME into base + suffix, the likeliest first: by the longest known suffix, and by the
+   * namespace that it lies in. `git.example.com.dev.svc.Z` is `git.example.com`, asked by a pod of the namespace `dev`,
+   * if there is one, and else `git.example.com.dev`.
    */
   readingsOf(qname: Name): Expansion[] {
     const suffix = this.longestFirst.find((each) => isBelow(qname, each));
@@ -72,7 +72,7 @@ export class SearchList {
     return this.isFqdnLike(known.base) ? [known] : [inNamespace, known];
   }
 
-  /** What a client asks for `base` under every suffix of its list but one, where the name fits the wire. */
+  /** The same base under each other suffix of its list, except names that are too long for the wire. */
   otherExpansions(of: Expansion): (Expansion & { readonly qname: Name })[] {
     return this.listOf(of)
       .filter((suffix) => suffix !== of.suffix)
@@ -85,7 +85,7 @@ export class SearchList {
       .filter(({ qname }) => fitsWire(qname));
   }
 
-  /** What a client asks for `base` after this expansion: under the suffixes behind it, then as it stands. */
+  /** The names that a client asks for after this expansion: the base under the later suffixes, then the base itself. */
   laterSteps(of: Expansion): Name[] {
     const list = this.listOf(of);
     const behind = list
@@ -99,7 +99,10 @@ export class SearchList {
     return of.suffix === this.listOf(of)[0];
   }
 
-  /** Under which name a question is remembered that may be a step before one of {@link precedingSteps}' (N7). */
+  /**
+   * The name by which a question is remembered that may be one of {@link precedingSteps} (N7); `undefined` if it cannot
+   * be one.
+   */
   stepName(qname: Name): Name | undefined {
     const isStep =
       this.inZone(qname) || this.suffixes.slice(0, -1).some((it) => isBelow(qname, it));
@@ -107,8 +110,9 @@ export class SearchList {
   }
 
   /**
-   * What a client that came to QNAME by its search list has asked just before, as {@link stepName} has it, for names whose
-   * NODATA ends no walk: those below a suffix outside the zone, and the node of a namespace, `x.svc.Z` (N7).
+   * What a client that came to QNAME by its search list may have asked just before, in the form of {@link stepName}.
+   * Only for names at which NODATA should not end the walk: those below a suffix outside the zone, and `x.svc.Z`, which
+   * may be a namespace (N7).
    */
   precedingSteps(qname: Name): Name[] {
     const steps: Name[] = [];
@@ -149,7 +153,7 @@ export class SearchList {
     return [...own, ...this.zoneSuffixes, ...this.suffixes.filter((each) => !this.inZone(each))];
   }
 
-  /** `x.NS.svc.Z` with no word of which NS: the step after it does not tell. */
+  /** `x.NS.svc.Z` with NS replaced by {@link ANY_NAMESPACE}: the step after it does not show which NS it was. */
   private inAnyNamespace(qname: Name): Name {
     const [svc] = this.zoneSuffixes;
     if (svc === undefined || !isBelow(qname, svc)) return qname;

@@ -31,22 +31,21 @@ export interface SearchOptions {
   /** Expansions that the operator denies: pins (N6), and what `assume` assumes (N5). */
   readonly isDenied: (expansion: Expansion) => boolean;
   readonly publicTlds: ReadonlySet<string>;
-  /** Whether there is a fresh answer already, of whatever kind; and whether it is what was asked for. */
+  /** Whether the cache has a fresh answer, positive or negative; and whether it has fresh data. */
   readonly isKnown: (query: Query) => boolean;
   readonly hasData: (query: Query) => boolean;
   readonly fates: { add(fate: ExpansionFate): void };
   readonly speculations: { add(): void };
 }
 
-/** N5, N6: what the configuration denies; a reload may change it. */
+/** N5, N6: the TTL of a denial by the configuration, which a reload may change. */
 const PIN_TTL = 30;
 
 /**
  * Answers the steps of a client's search from proofs, and asks for the answers of later steps in advance (N3, N4, N6,
  * N9).
  *
- * It never lies when the truth is one round trip away: an expansion is NXDOMAIN only by upstream's answer, by a live
- * cut, or by the operator's configuration.
+ * An expansion is NXDOMAIN only by upstream's answer, by a cut, or by the operator's configuration.
  */
 export function search(options: SearchOptions): Stage {
   return (next) => {
@@ -54,7 +53,7 @@ export function search(options: SearchOptions): Stage {
     const steps = new Steps(next, options);
     return (query, asker) => {
       const readings = options.list.readingsOf(query.qname);
-      // However it is read, what the operator denies is denied: a namespace `com` takes no pinned name (N6).
+      // A reading that the operator denies comes first: a namespace called `com` does not undo a pin (N6).
       const expansion = readings.find(options.isDenied) ?? readings[0];
       if (expansion === undefined) next(query, asker);
       else steps.answer({ ...query, expansion }, expansion, asker);
@@ -100,13 +99,13 @@ class Steps {
     else this.prove({ zone, query: step, asker }, expansion);
   }
 
-  /** What the denial may hide; the question of a sidestub that is about to make a cut is one for all below it (N7). */
+  /** What the name may become; for another sidestub's probe, what any name below the probed point may become (N7). */
   private kindOf(query: Query, expansion: Expansion): DenialKind {
     const point = this.probedPoint(query);
     return point === undefined ? denialKindOf(this.options.list, expansion) : probedKindOf(point);
   }
 
-  /** QNAME, where another sidestub asks for it to make a cut of it (N7). */
+  /** QNAME, if another sidestub probes it to make a cut (N7). */
   private probedPoint({ qname, fromProbe }: Query): Name | undefined {
     const { zone } = this.options.list;
     if (fromProbe !== true || zone === undefined) return undefined;
@@ -119,7 +118,7 @@ class Steps {
     return isCached;
   }
 
-  /** The cache, or upstream's answer. */
+  /** Answers from the cache or by upstream, and from no cut. */
   private askUncut(query: Query, asker: Asker): void {
     if (this.isCached(query)) this.next(query, asker);
     else this.ask(query, asker);
@@ -136,18 +135,18 @@ class Steps {
     return { ...answer, message: withoutLife(answer.message) };
   }
 
-  /** Whether the name is there by its other family. */
+  /** Whether the other family has addresses, so that the name exists. */
   private isBesideAddresses(query: Query): boolean {
     return isAddressQuery(query) && this.options.hasData(siblingOf(query));
   }
 
-  /** Takes note of what answered a question that no proof answers: upstream, or a cut of the last minutes (N9). */
+  /** Counts what answered a question for which there was no live cut: upstream, or an expired cut (N9). */
   settle(answer: Answer | undefined): void {
     const isOldCut = answer?.source === 'stale' && answer.proof !== undefined;
     this.options.fates.add(isOldCut ? 'stale_cut' : 'upstream');
   }
 
-  /** N3: a live cut answers; else the question goes up, and at the same time the probe that may become one. */
+  /** N3: a live cut answers; else the question is sent, together with a probe that may give a cut. */
   private prove(step: ZoneStep, expansion: Expansion): void {
     const { zone, query, asker } = step;
     const covered = this.fromCut(zone, query);
@@ -177,7 +176,7 @@ class Steps {
     return cut;
   }
 
-  /** The question's own answer, or a cut that stands before it comes: a lost datagram then costs nothing. */
+  /** The question's own answer, or a cut if the probe is answered first: a lost datagram then costs nothing. */
   private race({ zone, query, asker }: ZoneStep, point: Name): void {
     const race = new Race(zone, query, asker);
     this.ask(query, race);
@@ -188,13 +187,13 @@ class Steps {
       .catch((bug: unknown) => asker.onFailure(bug));
   }
 
-  /** Upstream's answer, or what replaces it below. */
+  /** Asks the stages below: upstream, or a stale answer in its place. */
   private ask(query: Query, asker: Asker): void {
     this.next(query, new Step(this, asker));
   }
 }
 
-/** A step that has gone up. */
+/** A step that was passed on. */
 class Step implements Asker {
   private readonly steps: Steps;
   private readonly asker: Asker;
@@ -236,7 +235,7 @@ class BriefStep implements Asker {
   }
 }
 
-/** A step beside the probe that may answer it first. */
+/** A step in flight together with a probe that may answer it first. */
 class Race implements Asker {
   private readonly zone: ClusterZone;
   private readonly query: Query;
@@ -264,7 +263,7 @@ class Race implements Asker {
     this.asker.onFailure(error);
   }
 
-  /** @param mayAnswer - Whether a cut that stands now is sooner than the answer. */
+  /** @param mayAnswer - Whether a cut may answer the step. */
   onProbed(mayAnswer: boolean): void {
     this.isProbed = true;
     this.compare();
@@ -272,7 +271,7 @@ class Race implements Asker {
     if (cut !== undefined) this.tell(cut);
   }
 
-  /** Both are there: whether they agree is what the zone is believed by. */
+  /** With both answers, checks whether the zone contradicts itself (N3). */
   private compare(): void {
     if (this.isProbed && this.own !== undefined) this.zone.saw(this.query, this.own);
   }
