@@ -7,11 +7,11 @@ import { verdictOf } from './verdict.ts';
 
 export interface ServeStaleOptions {
   readonly clock: Clock;
-  /** An answer whose life is over, where there is one that may still be told. */
+  /** The expired answer that may be given, if there is one. */
   readonly staleAnswer: (query: Query) => StaleAnswer | undefined;
   /** Whether the route of this name is silent at the moment. */
   readonly isSilent: (qname: Name) => boolean;
-  /** From when on upstream counts as away for a question that is out, if it says nothing before. */
+  /** When upstream will count as away for a question in flight, if it answers nothing before. */
   readonly quietFrom: (qname: Name) => Milliseconds;
 }
 
@@ -20,9 +20,9 @@ export interface ServeStaleOptions {
  * client's own timer of 2 s allows.
  */
 const STALE_AFTER: Milliseconds = 800;
-/** RFC 8767 §5: for so long one wait in vain speaks for the name; then it is waited for again. */
+/** RFC 8767 §5, failure recheck timer: for how long after a wait in vain nobody waits for this name again. */
 const RECHECK: Milliseconds = 30_000;
-/** Names that upstream owes an answer for; one that is forgotten is waited for again. */
+/** Names without an answer from upstream; one that is evicted is waited for again. */
 const MAX_OWED = 4_096;
 
 /**
@@ -49,8 +49,8 @@ class Renewals {
   private readonly next: (query: Query) => Promise<Answer>;
   private readonly options: ServeStaleOptions;
   /**
-   * Since when upstream owes an answer about a name: one entry for both families, so that a pair waits once, kept after
-   * a wait in vain, so that the next client does not wait again.
+   * Since when upstream has not answered about a name: one entry for both families, so that a pair waits once, and kept
+   * after a wait in vain, so that the next client does not wait again.
    */
   private readonly owed = lruMap<Name, Milliseconds>(MAX_OWED);
 
@@ -75,7 +75,7 @@ class Renewals {
       if (rest <= 0) tell(last.answer);
       else if (Number.isFinite(rest)) timer = clock.after(rest, watch);
     };
-    // Whether it fails is counted where it does.
+    // A failure is counted where it occurs.
     this.ask(query)
       .then(
         (answer) => tell(verdictOf(answer.message, query) === 'failure' ? last.answer : answer),

@@ -20,8 +20,8 @@ export interface ServfailOptions {
 
 /**
  * Leaves no client unanswered: every error, and a silence of 4.5 s, becomes SERVFAIL with its reason (U2, RFC 8914). So
- * does an upstream's refusal of an address, which musl would treat as silence (L3). A lookup waits 4.5 s for one of its
- * steps only; the later ones fail sooner ({@link LookupWaits}).
+ * does any other RCODE for an address question, which musl would treat as silence (L3). A lookup waits 4.5 s for one of
+ * its steps only; the later ones fail sooner ({@link LookupWaits}).
  *
  * Errors are for "no answer exists"; any error but the two known kinds is a bug and is reported.
  */
@@ -88,7 +88,7 @@ class WaitingClient implements Asker, Expiring {
   }
 }
 
-/** The RCODEs that every libc takes for a server's word; all others make musl wait for 5 s (L3, M4). */
+/** The RCODEs that every libc accepts as an answer; all others make musl wait for 5 s (L3, M4). */
 const LIBC_RCODES: ReadonlySet<number> = new Set([Rcode.NOERROR, Rcode.NXDOMAIN, Rcode.SERVFAIL]);
 
 function forLibc(query: Query, answer: Answer): Answer {
@@ -123,7 +123,7 @@ function reasonOf(error: unknown, onBug: (error: unknown) => void): Ede {
   return { code: EdeCode.OTHER, text: 'internal error' };
 }
 
-/** No answer exists, and why (U2). */
+/** SERVFAIL, with the reason (U2). */
 export function failure(ede: Ede): Answer {
   return { message: { ...EMPTY, rcode: Rcode.SERVFAIL }, source: 'failure', age: 0, ede };
 }

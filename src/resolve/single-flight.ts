@@ -16,7 +16,7 @@ export interface SingleFlightOptions {
   readonly coalesced: { add(): void };
   /** Called when a question is dropped or refused. */
   readonly full: { add(): void };
-  /** A query that would have joined was refused. */
+  /** Called when a query is refused that would have joined a question in flight. */
   readonly crowded: { add(): void };
 }
 

@@ -57,7 +57,7 @@ export class Speculation {
     void this.askOutside(query, base, others, !mayBeInZone || this.absentInCluster(base, inZone));
   }
 
-  /** Whether the expansion is denied: by the probe that serves all its kind, or by its own A without proofs (N4). */
+  /** Whether the expansion is denied: by the probe of its point, or by its own A if there are no proofs (N4). */
   private askInZone(query: Query, other: Expansion & { qname: Name }): Promise<boolean> {
     const { zone } = this.options;
     if (zone?.conforms === true && denialKindOf(this.options.list, other) !== 'brief') {
@@ -71,7 +71,7 @@ export class Speculation {
     );
   }
 
-  /** The leak guard: `true` where nothing keeps the base from the outside world. */
+  /** The leak guard: whether the base may be asked outside; `true` if that is known at once. */
   private absentInCluster(
     base: Name,
     inZone: readonly Promise<boolean>[],
@@ -110,7 +110,7 @@ export class Speculation {
     // Asked on the client's account: its questions count for the client's share.
     const whose = client === undefined ? {} : { client };
     const more = { dnssecOk, checkingDisabled, speculative: true, ...whose };
-    // A name as it is is never repaired: only an expansion needs the mark (N7).
+    // Only expansions are ever repaired, so only they need the mark (N7).
     const marked = expansion === undefined ? more : { ...more, expansion, probe: true };
     return ownQuery(qname, qtype, marked);
   }

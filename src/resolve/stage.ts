@@ -20,18 +20,18 @@ export interface Query extends Question {
   readonly client?: string;
   /** Set by the search stage where QNAME is `base` + `suffix`. */
   readonly expansion?: Expansion;
-  /** What a denial of it may hide; set by the search stage for expansions in the cluster zone (C2, N9). */
+  /** What the name may become if it is denied; set by the search stage for expansions in the cluster zone (C2, N9). */
   readonly denialKind?: DenialKind;
   /**
-   * Asked before anyone wanted it: what it brings is held for its walk even with TTL 0 (N4), and it is the first to be
-   * given up when room is short (S1).
+   * Asked in advance: its answer is kept for the walk even with TTL 0 (N4), and it is the first to be refused when room
+   * is short (S1).
    */
   readonly speculative?: boolean;
   /** Our own question, and no client's: it goes upstream with the mark that says so (N7). */
   readonly probe?: boolean;
   /** Another sidestub's own question: answered with upstream's answer, and never repaired (N7). */
   readonly fromProbe?: boolean;
-  /** Asked to renew what the cache still has: not answered from it (C5). */
+  /** Asked to refresh an answer that is still in the cache, so not answered from there (C5). */
   readonly refresh?: boolean;
   /** Lets those that join the question make it send once more (L5). */
   readonly again?: Again;
@@ -41,15 +41,15 @@ export interface Query extends Question {
 export interface Expansion {
   readonly base: Name;
   readonly suffix: Name;
-  /** Whether the suffix lies in the cluster zone: only there do cuts stand (N3). */
+  /** Whether the suffix lies in the cluster zone: cuts exist only there (N3). */
   readonly inZone: boolean;
 }
 
 /**
  * What a denied name in the cluster zone may become (C2, N3).
  *
- * `brief`: a service, an endpoint or a namespace, which may be made in this moment. `usual`: hardly anything, but no
- * top-level domain says so. `tld`: an expansion of a name of the world outside.
+ * `brief`: a service, an endpoint or a namespace, which may be created at any moment. `usual`: hardly anything, though
+ * its base does not end in a top-level domain. `tld`: hardly anything, since its base does.
  */
 export type DenialKind = 'brief' | 'usual' | 'tld';
 
@@ -61,18 +61,16 @@ export interface Answer {
   readonly age: Seconds;
   /** When {@link age} was 0, on the program's clock; absent if that is not known. */
   readonly freshAt?: Milliseconds;
-  /**
-   * The message as upstream sent it and the memory keeps it: a stage that puts another in its place leaves this one.
-   */
+  /** The message as upstream sent it and the memory keeps it. A stage that replaces {@link message} leaves it. */
   readonly kept?: Message;
   readonly ede?: Ede;
-  /** Why upstream has not answered, where that is why there is no answer. */
+  /** Why upstream did not answer, if this SERVFAIL was made for that. */
   readonly failure?: UpstreamFailure;
-  /** A failure that is remembered, of a question that was refused on its way: no word of upstream's (F5). */
+  /** A remembered failure of a question that was refused on its way: upstream did not fail (F5). */
   readonly wasRefused?: boolean;
-  /** A failure that is remembered, and that upstream has said itself. */
+  /** A remembered failure that was upstream's own SERVFAIL. */
   readonly wasSaid?: boolean;
-  /** The name whose denial a cut's answer stands on (N3). */
+  /** The point of the cut that gave this answer (N3). */
   readonly proof?: Name;
 }
 
@@ -92,14 +90,14 @@ export type Resolve = (query: Query, asker: Asker) => void;
 /** One step of the path: it answers itself or asks `next`. */
 export type Stage = (next: Resolve) => Resolve;
 
-/** Stages in the order a query meets them, over what answers in the end. */
+/** Chains the stages, in the order in which a query meets them, before the last one. */
 export function pipeline(stages: readonly Stage[], last: Resolve): Resolve {
   return stages.reduceRight((next, stage) => stage(next), last);
 }
 
 /**
- * Asks with a promise: for paths that few questions take, and that read better with `await`. Where every question passes, a
- * stage is a listener, since a promise for each of them is what a miss costs (decision 11).
+ * Asks with a promise: for paths that few questions take, and that read better with `await`. Where every question
+ * passes, a stage is a listener, since promises are a large part of what a miss costs (decision 11).
  */
 export function asking(resolve: Resolve): (query: Query) => Promise<Answer> {
   return (query) =>
@@ -108,12 +106,15 @@ export function asking(resolve: Resolve): (query: Query) => Promise<Answer> {
     });
 }
 
-/** Tells an asker what a promise of {@link asking} comes to. */
+/** Gives an asker the outcome of a promise. */
 export function tell(asker: Asker, answer: Promise<Answer>): void {
   answer.then((value) => asker.onAnswer(value)).catch((error: unknown) => asker.onFailure(error));
 }
 
-/** Asks for what others will find in the cache, in flight or cut: whether it fails is counted where it does. */
+/**
+ * Ignores the outcome: for questions asked only so that later ones find the answer. A failure is counted where it
+ * occurs.
+ */
 export const NOBODY: Asker = {
   onAnswer: () => undefined,
   onFailure: () => undefined,

@@ -7,12 +7,12 @@ import type { SearchList } from './search-list.ts';
 import { type Answer, isAddressQuery, type Query, siblingOf } from './stage.ts';
 import { verdictOf } from './verdict.ts';
 
-/** Upstream's last answer about a name, past its life. */
+/** An expired answer of upstream. */
 export interface StaleAnswer {
   readonly answer: Answer;
   /**
-   * When it may be told. `slow`: upstream takes too long, whatever else it answers. `quiet`: it has stopped answering.
-   * `away`: it has said nothing for seconds. All of them: it fails.
+   * When it may be given. `slow`: upstream takes too long, whatever else it answers. `quiet`: it has stopped answering.
+   * `away`: it has answered nothing for seconds. All of them: it has failed.
    */
   readonly when: 'slow' | 'quiet' | 'away';
 }
@@ -24,7 +24,7 @@ export interface StaleAnswersOptions {
 }
 
 /**
- * The answers that may replace those of an upstream that does not answer (C4, N9).
+ * Finds the answers that may be given while upstream does not answer (C4, N9).
  *
  * Addresses may be given soon. A denial may have become wrong since, so it is given only if that does no harm: the name
  * is one of the outside world, in the cluster zone; or a later step of the walk leads to known addresses, so that the
@@ -48,7 +48,7 @@ export class StaleAnswers {
     // It may not be cached: the name may exist by now.
     const answer = isInZone ? { ...denial, message: withoutLife(denial.message) } : denial;
     if (query.denialKind === 'tld' || this.leadsOn(query, denial)) return { answer, when: 'quiet' };
-    // Anything else may have been made: a client that asks directly waits, and finds it.
+    // Any other name may have been created since: a client that asks directly waits, and finds it.
     const isDeniable = !isInZone && this.isOutsideName(query);
     return isDeniable ? { answer, when: 'away' } : undefined;
   }
@@ -63,7 +63,7 @@ export class StaleAnswers {
     return { ...known, source: 'stale', ede };
   }
 
-  /** An expansion of a name of the world outside, which hardly anybody makes. */
+  /** Whether it is an expansion of a public name, which hardly ever exists. */
   private isOutsideName({ expansion }: Query): boolean {
     return expansion !== undefined && denialKindOf(this.options.list, expansion) === 'tld';
   }

@@ -24,7 +24,7 @@ export function verdictOf(message: Message, question: Question): Verdict {
 }
 
 /**
- * Whether it is SERVFAIL of a forwarder that had no answer itself: a node daemon is there, and what it asks is not.
+ * Whether it is the SERVFAIL of a forwarder that had no answer itself: the node daemon is up, and its upstream is not.
  *
  * @see RFC 8914 §4.23, §4.24
  */

@@ -39,8 +39,8 @@ const WILDCARD: Ede = {
 /**
  * Keeps a suffix that has an address for every name from hiding names that have addresses of their own (N8).
  *
- * Only names that are meant as they are are replaced, only by addresses, and only if the answer equals that for a
- * random name under the suffix: a host beside the wildcard keeps its own address.
+ * An expansion is denied only if its base looks like a full name and has an address, and if its own addresses are those
+ * of a random name under the suffix: a host beside the wildcard keeps its own.
  */
 export function wildcardGuard(options: WildcardGuardOptions): Stage {
   return (next) => {
@@ -92,7 +92,7 @@ class Guard {
     // No host has a name of 64 random bits.
     const random = ownQuery(joinNames(`${randomHex(8)}.`, suffix), qtype, { probe: true });
     const found = this.next(random).then(
-      // Addresses that stood under another name prove nothing of the suffix (C1).
+      // Addresses that came under another owner name prove nothing about the suffix (C1).
       (answer) => new Set(answer.message.otherOwner === true ? [] : addressesOf(answer, qtype)),
       () => {
         // Without an answer nothing is known of the suffix: the next name asks again.
