@@ -13,13 +13,18 @@ export interface AskListener {
   onAnswer(message: Message): void;
   onFailure(error: Error): void;
   /**
-   * The other question of the pair need not wait any more: this one's timer fired, or it went on over TCP (F2). At most
+   * The other question of the pair need not wait any more: this one's timer fired, or it went over to TCP (F2). At most
    * once.
    */
   onSlow(): void;
-  /** A datagram was refused on this machine, or by ICMP: it counts as lost, and this server is asked on (U2). */
+  /**
+   * A datagram was refused on this machine, or by ICMP: it counts as lost, and the question goes on at this server
+   * (U2).
+   */
   onRefused(): void;
-  /** Its reply cannot be read, and nothing of it is whole: it is asked over TCP, and need not be waited for like silence. */
+  /**
+   * The server's reply cannot be read, not even in part: it is asked over TCP, and gets less time than a silent one.
+   */
   onUnread(): void;
   /** The first resend is due. If this returns true, it goes to another server instead, and this one keeps listening. */
   takeResend(): boolean;

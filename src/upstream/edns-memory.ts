@@ -14,7 +14,7 @@ export class EdnsMemory {
   private readonly probe: () => Exchange | undefined;
   private plainUntil: Milliseconds = Number.NEGATIVE_INFINITY;
   private isPlain = false;
-  /** Questions in a row that were answered without an OPT alone. */
+  /** How many questions in a row were answered only without an OPT. */
   private silent = 0;
   private knowsOpt = false;
   private probes = 0;
@@ -73,12 +73,9 @@ export class EdnsMemory {
 
 /** How long an upgrade or a changed DNAT choice may go unnoticed; asking again costs one round trip. */
 const FORGET_AFTER: Milliseconds = 600_000;
-/** At 20 % loss this happens by chance one time in a hundred and twenty, before the probes. */
+/** At 20 % loss this happens by chance once in 120 questions, before the probes. */
 const SILENT_QUESTIONS = 3;
-/**
- * A server that once understood EDNS much more likely loses datagrams than EDNS: by chance below one in 10^8 at 20 %
- * loss.
- */
+/** A server that once understood EDNS has more likely lost datagrams: by chance less than once in 10^8 at 20 % loss. */
 const SILENT_QUESTIONS_OF_A_KNOWER = 12;
 const SILENT_PROBES = 3;
 /** Longer than a recursion's usual round trip to the root's servers. */

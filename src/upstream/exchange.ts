@@ -15,7 +15,7 @@ export interface Outgoing extends Question {
 
 /** Makes a question in flight send once more, for a client that has asked it again (L5). */
 export interface Again {
-  /** Set while the question is out. It sends at most once a second, however often it is called. */
+  /** Set while the question is in flight. It sends at most once a second, however often it is called. */
   send?: (() => void) | undefined;
 }
 
@@ -24,7 +24,7 @@ export interface Again {
  * Upstream.ask} returns.
  */
 export interface UpstreamListener {
-  /** @param message - What matched ID, question, peer and socket (U3), whatever its RCODE: RCODEs are data. */
+  /** @param message - A reply that matched ID, question, peer and socket (U3), with any RCODE: RCODEs are data. */
   onAnswer(message: Message): void;
   /** @param error - An {@link UpstreamError}: no answer came. Anything else is a bug of ours. */
   onFailure(error: Error): void;
@@ -74,7 +74,7 @@ export function noAnswer(server: string, reason: UpstreamFailure): UpstreamError
 /** Why there was no answer. */
 export type UpstreamFailure = FailureReason;
 
-/** For lack of room here, or at the end: the next question may have better luck (C6). */
+/** No room here, or shutting down: the next question may succeed (C6). */
 const OUR_DOING: ReadonlySet<UpstreamFailure> = new Set(['full', 'closed']);
 
 /** Whether the failure is ours, and says nothing of upstream. */

@@ -19,7 +19,7 @@ export class FallbackReply {
   partial: Message | undefined;
   /** How often the server's octets could not be read. */
   malformedReplies = 0;
-  /** So it was over TCP, where nobody else can have sent it. */
+  /** One of them came over TCP, so it was certainly the server's. */
   malformedOverTcp = false;
   /** A connection was refused. */
   hasNoTcp = false;
@@ -37,10 +37,10 @@ export class FallbackReply {
   }
 
   /**
-   * How long a better reply is waited for. One that cannot be read may be forged; hardly a second one, and where there is
-   * no TCP hardly anything better comes.
+   * How long a better reply is waited for. One that cannot be read may be forged; hardly a second one, and where there
+   * is no TCP hardly anything better comes.
    *
-   * @param lost - How long after the first datagram the one was sent to which this is the reply.
+   * @param lost - How long after the first datagram the one was sent that this replies to.
    */
   waitAfter(lost: Milliseconds): Milliseconds {
     if (this.malformedReplies > 1 && this.hasNoTcp) return LEAST_WAIT;
@@ -48,7 +48,7 @@ export class FallbackReply {
     return Math.max(PARTIAL_WAIT - lost, LEAST_WAIT);
   }
 
-  /** The best of it; nothing where none of it is an answer. */
+  /** The best of these replies; `undefined` if none is an answer. */
   get message(): Message | undefined {
     const { truncated, partial, malformed, refusal } = this;
     if (truncated !== undefined && saysSomething(truncated)) return asTruncated(truncated);

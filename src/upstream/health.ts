@@ -43,7 +43,7 @@ export class Health {
     return this.isDead;
   }
 
-  /** Not dead, but its equals are the better choice (U6). */
+  /** Not dead, but its equals should be preferred (U6). */
   get doubtful(): boolean {
     return this.unanswered >= DOUBTFUL_QUESTIONS;
   }
@@ -103,7 +103,10 @@ export class Health {
   }
 }
 
-/** One is a lost datagram; two in a row happen once in four hundred at 5 % loss, and cost a turn at an equal. */
+/**
+ * One is a lost datagram; two in a row are lost once in 400 questions at 5 % loss, and then only cost a question at an
+ * equal.
+ */
 const DOUBTFUL_QUESTIONS = 2;
 const DEAD_QUESTIONS = 3;
 const DEAD_SILENCE: Milliseconds = 3_000;

@@ -23,7 +23,7 @@ export async function http1Session(origin: string, socket: TLSSocket): Promise<H
     connect: (_options, callback) => {
       const given = unused;
       unused = undefined;
-      // Later: undici does not go on where it is called back before `connect` returns.
+      // In a microtask: undici does not go on if it is called back before `connect` returns.
       queueMicrotask(() => {
         if (given === undefined) callback(new RequestLost('ECONNRESET'), null);
         else callback(null, given);
@@ -35,7 +35,7 @@ export async function http1Session(origin: string, socket: TLSSocket): Promise<H
     // Each question has a deadline of its own, which aborts it.
     headersTimeout: 0,
     bodyTimeout: 0,
-    // The caller ends a rest after as long; a server's `Keep-Alive: timeout` ends it sooner.
+    // The caller closes an idle connection after the same time; a server's `Keep-Alive: timeout` may end it sooner.
     keepAliveTimeout: IDLE,
     keepAliveMaxTimeout: IDLE,
     maxHeaderSize: MAX_HEADER_OCTETS,

@@ -15,7 +15,7 @@ import {
  * @param onRetire - Called when it takes no more requests; those in flight may still be answered.
  */
 export function http2Session(origin: string, socket: TLSSocket, onRetire: () => void): HttpSession {
-  // Here, and not above: it takes 5 ms, and few ask over HTTPS.
+  // Loaded here, and not above: it takes 5 ms, and few configurations use HTTPS.
   const { connect } = process.getBuiltinModule('node:http2');
   const session = connect(origin, {
     createConnection: () => socket,
@@ -35,7 +35,7 @@ export function http2Session(origin: string, socket: TLSSocket, onRetire: () => 
   };
 }
 
-/** RFC 9113 §7: CANCEL. `node:http2` is loaded where something is asked, and not for its constants. */
+/** RFC 9113 §7: CANCEL. `node:http2` is not loaded for its constants alone. */
 const CANCEL = 8;
 
 /** Settles when the stream is closed: its place on the connection is taken until then. */
@@ -84,7 +84,7 @@ async function ask(
 }
 
 /**
- * Resets a stream, with a body after its last octet.
+ * Resets a stream; one with a body, after the body's last octet.
  *
  * Node 26.10 loops forever on a stream that is closed and then destroyed before its body was sent: it sends empty DATA
  * frames (docs/decisions/009-doh-requests.md). So no body is cut here, and no stream is destroyed.

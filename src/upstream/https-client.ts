@@ -7,13 +7,13 @@ export interface HttpsClient {
   /**
    * Sends the request once; sending it again is up to the caller (RFC 9520 §3.1).
    *
-   * @throws {RequestLost} When it was sent, or may have been, and no whole response arrived; any other error of a
-   * socket, or an UpstreamError, when no connection could be established.
+   * @throws {RequestLost} If it was sent, or may have been, and no whole response arrived. If no connection could be
+   * established: the socket's error, or an UpstreamError.
    */
   request(request: HttpsRequest): Promise<HttpsResponse>;
-  /** Takes no more requests. What is out may still be answered, for {@link GRACE}. */
+  /** Takes no more requests. Those in flight may still be answered, for {@link GRACE}. */
   close(): void;
-  /** Ends at once, whatever is out. */
+  /** Ends at once, with all requests in flight. */
   destroy(): void;
 }
 

@@ -17,11 +17,11 @@ import type { TlsDialer } from './tls-dialer.ts';
 /** The part of a dialer that a connection needs. */
 export type HttpsDialer = Pick<TlsDialer, 'name' | 'dial' | 'protocol'>;
 
-/** What a connection tells. */
+/** What a connection reports. */
 export interface ConnectionOwner {
   /** The connection is ready for requests. */
   onReady(): void;
-  /** @param problem - Why it never took a request; nothing where it could. */
+  /** @param problem - Why it never took a request; `undefined` if it could. */
   onEnd(connection: HttpsConnection, problem: Error | undefined): void;
 }
 
@@ -75,7 +75,7 @@ export class HttpsConnection {
     this.watch();
   }
 
-  /** Sends the request once, in a place that was taken. @throws {RequestLost} When no whole response came. */
+  /** Sends the request once, in a place that was taken. @throws {RequestLost} If no whole response came. */
   async request(request: HttpsRequest): Promise<HttpsResponse> {
     if (request.signal.aborted || this.session === undefined) throw new RequestLost('ABORT_ERR');
     return await this.session.request(request);

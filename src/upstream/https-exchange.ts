@@ -18,8 +18,8 @@ import type { UpstreamTallies } from './upstream-tallies.ts';
  * Carries messages as HTTP requests over kept connections (DoH, RFC 8484; U5): HTTP/2, or HTTP/1.1 if the server has
  * nothing newer.
  *
- * A server may close at any time: questions that it left are asked again, and after silence on another connection, as
- * over TCP. Nothing is sent before the server is authenticated.
+ * A server may close at any time: unanswered questions are then asked again, and after silence on another connection,
+ * as over TCP. Nothing is sent before the server is authenticated.
  */
 export function httpsTransport(
   address: HttpsAddress,
@@ -30,7 +30,7 @@ export function httpsTransport(
   return new HttpsTransport(address, clock, tallies, connect);
 }
 
-/** How a client is made: {@link httpsClient}, or a script in its place. */
+/** How a client is made: {@link httpsClient}, or a test's own. */
 export type Connect = (...parts: Parameters<typeof httpsClient>) => HttpsClient;
 
 interface InFlight {
@@ -81,7 +81,7 @@ class HttpsTransport implements Transport {
     this.current = undefined;
   }
 
-  /** From the first attempt to the last; never rejects. */
+  /** Makes all attempts; never rejects. */
   private async carry(inFlight: InFlight): Promise<void> {
     while (!inFlight.closed) {
       this.tallies.sends.add('https');
@@ -89,7 +89,7 @@ class HttpsTransport implements Transport {
         const reply = await this.ask(inFlight);
         this.settle(inFlight, () => inFlight.listener.onReply(reply));
       } catch (error) {
-        // No send is counted for a question that is over.
+        // A question that has ended is not sent again.
         if (inFlight.closed) return;
         const again = mayPass(error) && inFlight.listener.takeSend?.() === true;
         if (!again) this.fail(inFlight, this.explained(error));
@@ -97,7 +97,7 @@ class HttpsTransport implements Transport {
     }
   }
 
-  /** @throws {Error} Of the client, if there was no response; an UpstreamError if the response is no answer. */
+  /** @throws {Error} The client's error if there was no response; an UpstreamError if the response is no answer. */
   private async ask(inFlight: InFlight): Promise<Reply> {
     const response = await this.client().request(this.requestOf(inFlight));
     this.lastHeard = this.clock.now();
@@ -128,7 +128,7 @@ class HttpsTransport implements Transport {
 
   private read(question: Outgoing, { statusCode, headers, body }: HttpsResponse): Reply {
     const { name } = this.address;
-    // RFC 8484 §4.2.1: whatever a body says, without a 2xx it is no answer.
+    // RFC 8484 §4.2.1: without a 2xx the body is no answer.
     if (statusCode < 200 || statusCode > 299) {
       throw new HttpFailure(statusCode, `${name} answered HTTP ${statusCode}`);
     }
@@ -151,7 +151,7 @@ class HttpsTransport implements Transport {
     return this.current.client;
   }
 
-  /** The next question gets a connection of its own; what the old one has is still waited for. */
+  /** The next question gets a new connection; those in flight on the old one may still be answered. */
   private renew(): void {
     this.current?.client.close();
     this.current = undefined;
@@ -169,7 +169,7 @@ class HttpsTransport implements Transport {
 
   private explained(error: unknown): Error {
     if (!(error instanceof Error)) return new Error(`https threw: ${error}`);
-    // An UpstreamError has no code, nor has a bug of ours, which goes on to where bugs are reported.
+    // An UpstreamError has no code; nor has a bug of ours, which is reported further up.
     if (!('code' in error)) return error;
     return socketError('https', this.address.name, error);
   }
@@ -194,7 +194,7 @@ class HttpsTransport implements Transport {
 
 /** RFC 8484 §6. */
 const MEDIA_TYPE = 'application/dns-message';
-/** What one server can owe, far above what the listener lets in flight (S1). */
+/** Unanswered questions to one server, far more than the listener lets in flight (S1). */
 const MAX_WAITING = 4_096;
 /** A status that is no answer (RFC 9110 §15). */
 class HttpFailure extends UpstreamError {
@@ -207,8 +207,8 @@ class HttpFailure extends UpstreamError {
 }
 
 /**
- * Whether the same question, sent once more, may well be answered: after a lost connection, a reset stream, a server's
- * own trouble, octets that cannot be read. A connection that never stood would fail again, as would a 4xx.
+ * Whether to send the question again: after a lost connection, a reset stream, a 5xx or an unreadable reply. A failure
+ * to connect and a 4xx are final.
  */
 function mayPass(error: unknown): boolean {
   if (error instanceof HttpFailure) return error.status >= 500;
@@ -227,7 +227,7 @@ function ageOf(header: string | string[] | undefined): Seconds {
   return typeof header === 'string' && /^\d{1,10}$/.test(header) ? Number(header) : 0;
 }
 
-/** RFC 8484 §5.1: what is old already is believed for what is left. */
+/** RFC 8484 §5.1: the Age is subtracted from the TTLs. */
 function aged(message: Message, age: Seconds): Message {
   if (age === 0) return message;
   const older = (rr: Rr): Rr => ({ ...rr, ttl: Math.max(0, rr.ttl - age) });

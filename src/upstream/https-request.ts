@@ -23,7 +23,7 @@ export interface HttpSession {
   /**
    * Sends the request once. Settles when its place is free again.
    *
-   * @throws {RequestLost} When no whole response came.
+   * @throws {RequestLost} If no whole response came.
    */
   request(request: HttpsRequest): Promise<HttpsResponse>;
   /** Fails the requests in flight. The caller destroys the socket. */
@@ -42,7 +42,10 @@ export class RequestLost extends Error {
   }
 }
 
-/** A {@link RequestLost} for what Node or undici says; where that has no code, the connection went without a word. */
+/**
+ * A {@link RequestLost} with the code of Node's or undici's error; an error without a code means that the connection
+ * was closed.
+ */
 export function requestLost(cause: unknown): RequestLost {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'ECONNRESET';
   return new RequestLost(code, cause);

@@ -16,7 +16,7 @@ export type LaneOrder =
   | { readonly kind: 'serial'; readonly delay?: undefined }
   /** As `serial`, but after `delay` at the latest. */
   | { readonly kind: 'staggered'; readonly delay: Milliseconds }
-  /** As `staggered` by {@link AUTO_DELAY}, and `serial` for servers on whose way the second question gets lost. */
+  /** As `staggered` by {@link AUTO_DELAY}; `serial` for servers to which the second question gets lost. */
   | { readonly kind: 'auto'; readonly delay?: undefined }
   /** Both at once. */
   | { readonly kind: 'parallel'; readonly delay?: undefined };
@@ -121,7 +121,7 @@ class Pair {
     }
   }
 
-  /** Releases the next question, once; if there is none, nothing is delayed any more. */
+  /** Sends the next question, once; if there is none, this pair delays nothing any more. */
   release(half: Half, isSilent: boolean): void {
     if (half !== this.leader) return;
     this.timer?.cancel();
@@ -148,7 +148,7 @@ class Pair {
     else this.timer = options.clock.after(left, () => this.letPass());
   }
 
-  /** The leader has had its head start: from now on two are out at once. */
+  /** The leader has had its head start: from now on two questions are in flight. */
   private letPass(): void {
     const [second] = this.waiting;
     const first = this.leader;
@@ -158,7 +158,7 @@ class Pair {
   }
 }
 
-/** One question of a pair: it passes the answer on, and tells the pair when the other need not wait for it. */
+/** One question of a pair: passes its answer on, and tells the pair when the other one need not wait for it. */
 class Half implements UpstreamListener {
   readonly question: Outgoing;
   /** Since when it has waited; absent if it was sent at once. */
@@ -199,10 +199,10 @@ class Half implements UpstreamListener {
   }
 }
 
-/** What came first for a question: its answer, its failure, or its retransmission timer. */
+/** What happened first to a question: its answer, its failure, or its retransmission timer. */
 type Fate = 'answered' | 'failed' | 'slow';
 
-/** A pair of which both questions were out at once: it tells its server's {@link Stagger} how they fared. */
+/** A pair with both questions in flight at once: it tells its server's {@link Stagger} what happened to them. */
 class StaggeredPair {
   private readonly stagger: PairOrder;
   private readonly first: Half;

@@ -1,8 +1,8 @@
 import type { Clock, Milliseconds, Timer } from '../clock.ts';
 
 /**
- * Sends again what this machine refused to send (U2): a full conntrack table, a firewall, no route. Such a datagram has
- * reached nobody, so it is none of the three of RFC 9520; what refuses it may let the next one through.
+ * Sends again after this machine refused a datagram (U2): a full conntrack table, a firewall, no route. Such a datagram
+ * was not sent, so it is none of the three that RFC 9520 allows; the next one may be let through.
  */
 export class RefusedSends {
   private readonly clock: Clock;
@@ -15,7 +15,7 @@ export class RefusedSends {
     this.resend = resend;
   }
 
-  /** Whether another is still to come. */
+  /** Whether another send is due. */
   get isDue(): boolean {
     return this.timer !== undefined;
   }
@@ -36,7 +36,7 @@ export class RefusedSends {
   }
 }
 
-/** Later than the first resend, which comes by the server's own timer. */
+/** Later than the first resend, which the server's own timer causes. */
 const FIRST: Milliseconds = 200;
 /** Six or seven tries in the life of a question: no load on a machine whose tables are full. */
 const LAST: Milliseconds = 800;

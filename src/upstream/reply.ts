@@ -48,7 +48,10 @@ export function judgeReply(octets: Uint8Array, id: number, question: Question): 
   }
 }
 
-/** Damage behind the answer takes nothing from it; damage within may be an attack, and waits for better (U3). */
+/**
+ * A reply that is damaged only behind its answer section is accepted; damage within it may be an attack, so a better
+ * reply is waited for (U3).
+ */
 function judgeDamaged(octets: Uint8Array, header: Header, asked: ReadQuestion): Verdict {
   const read = header.qdcount === 1 ? readPartialResponse(octets, asked) : undefined;
   if (read === undefined) return { kind: 'malformed' };
@@ -62,8 +65,8 @@ const MISMATCHED: Verdict = { kind: 'mismatched', wrongId: false };
 const WRONG_ID: Verdict = { kind: 'mismatched', wrongId: true };
 
 /**
- * What servers answer with a bare header. RFC 1035 servers that meet an OPT do so with FORMERR or NOTIMP: to drop that
- * would be to wait for ever instead of asking without EDNS (U4).
+ * The RCODEs that servers send with a bare header. RFC 1035 servers answer an OPT so, with FORMERR or NOTIMP: if that
+ * were dropped, they would never be asked without EDNS (U4).
  */
 const BARE_RCODES: ReadonlySet<number> = new Set([
   Rcode.FORMERR,

@@ -1,6 +1,6 @@
 import type { Milliseconds } from '../clock.ts';
 
-/** How far away an answer is: the cluster's own come from memory, others may need a recursion (U2). */
+/** How quickly an answer is expected: the cluster's own names come from memory, others may need a recursion (U2). */
 export type TimerClass = 'zone' | 'other';
 
 /**
@@ -12,7 +12,7 @@ export type TimerClass = 'zone' | 'other';
  */
 export class RoundTrips {
   private mean: Milliseconds | undefined;
-  /** The value that equals are compared by: the mean, corrected for silence. */
+  /** The value by which equals are compared: the mean, corrected for silence. */
   private distance: Milliseconds | undefined;
   private deviation: Milliseconds = 0;
   private sampledAt: Milliseconds = Number.NEGATIVE_INFINITY;
@@ -24,7 +24,7 @@ export class RoundTrips {
     return Math.min(MAX_TIMEOUT, Math.max(MIN_TIMEOUT, this.mean + margin));
   }
 
-  /** SRTT; `undefined` where there was no sample of late. */
+  /** SRTT; `undefined` if there is no recent sample. */
   smoothed(now: Milliseconds): Milliseconds | undefined {
     return now - this.sampledAt > RECENT ? undefined : this.distance;
   }
@@ -44,8 +44,8 @@ export class RoundTrips {
   }
 
   /**
-   * A send was given up unanswered after `waited`: evidence only where the estimate was lower, and for the choice alone. A
-   * timer that grew with it would wait the longer for a server the less it answers.
+   * A send was given up unanswered after `waited`: it counts only if the estimate was lower, and only for the choice.
+   * If the timer grew with it, a server would be waited for the longer the less it answers.
    */
   sampleAtLeast(waited: Milliseconds, now: Milliseconds): void {
     if (waited <= (this.distance ?? 0)) return;
@@ -53,7 +53,7 @@ export class RoundTrips {
     this.sampledAt = now;
   }
 
-  /** A server that was silent has answered again: what its silence seemed to say of its distance was wrong. */
+  /** A server that was silent has answered again: its silence was no measure of its distance. */
   forgive(roundTrip: Milliseconds): void {
     if (this.distance !== undefined) this.distance = Math.min(this.distance, roundTrip);
   }
@@ -104,7 +104,7 @@ const SHARE = 0.1;
 /** How long after the last send a question may be sent again when no token is left (U2). */
 export const RESEND_WITHOUT_TOKEN: Milliseconds = 400;
 
-/** RFC 9520 §3.1, U2: per server and transport; what a later query of a client adds is its own (L5). */
+/** RFC 9520 §3.1, U2: per server and transport; a send that a client's later query adds is not counted (L5). */
 export const MAX_SENDS = 3;
 
 /**

@@ -6,9 +6,9 @@ import type { Question } from '../wire/question.ts';
 /** What the selection knows about a server. */
 export interface Selectable {
   readonly dead: boolean;
-  /** Silent of late: its equals are asked before it, and in its place. */
+  /** Silent recently: its equals are asked before it, and in its place. */
   readonly doubtful: boolean;
-  /** `undefined` where it has not been measured lately. */
+  /** `undefined` if it was not measured recently. */
   expectedRoundTrip(question: Question): Milliseconds | undefined;
 }
 
@@ -78,7 +78,7 @@ export class Selection<S extends Selectable> {
 
 /** Longer than a client takes from the first question of a pair to the second, retries included. */
 const PAIR_MEMORY: Milliseconds = 5_000;
-/** Names in 5 s of a busy node; for one that is evicted early, the server is chosen again. */
+/** The names that a busy node asks for in 5 s; for one that is evicted early, the server is chosen again. */
 const MAX_PAIRS = 4_096;
 
 /**

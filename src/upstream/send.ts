@@ -22,9 +22,9 @@ export class Send implements ReplyListener {
   readonly edns: boolean;
   /** Absent only while it is being sent. */
   exchange: Exchange | undefined;
-  /** It received a malformed message. It still listens, since that may have come from another sender (U3). */
+  /** It received a malformed message. It still listens, since that may have been forged (U3). */
   malformed = false;
-  /** What is whole of that (U3). */
+  /** The intact part of that (U3). */
   partial: Message | undefined;
   private readonly owner: SendOwner;
 
@@ -62,15 +62,15 @@ export class Send implements ReplyListener {
 export class Sends {
   /** Oldest first. */
   private readonly open: Send[] = [];
-  /** An OPT has brought a reply that cannot be read, or nothing where a message without one was answered. */
+  /** A message with an OPT got an unreadable reply, or none while one without an OPT was answered. */
   uselessOpt = false;
   private readonly counts = { udp: 0, tcp: 0, tls: 0, https: 0 };
   /** Datagrams that this machine refused to send. */
   private refusedHere = 0;
-  /** Connections that were refused: the message on them has reached nobody. */
+  /** Connections that were refused: the message for them was not sent. */
   refusedConnections = 0;
 
-  /** How many are out. */
+  /** How many are in flight. */
   get out(): number {
     return this.open.length;
   }
@@ -80,7 +80,7 @@ export class Sends {
     return this.counts[transport];
   }
 
-  /** Whether fewer than `limit` have left this machine this way. */
+  /** Whether fewer than `limit` were really sent over this transport. */
   mayGo(transport: UpstreamTransport, limit: number): boolean {
     const refused = transport === 'udp' ? this.refusedHere : 0;
     return this.counts[transport] - refused < limit;
@@ -90,26 +90,26 @@ export class Sends {
     this.refusedHere++;
   }
 
-  /** What a transport sends again by itself counts as well. @returns Whether it may. */
+  /** Counts a message that the transport sends again by itself. @returns Whether it may. */
   take(transport: UpstreamTransport, limit: number): boolean {
     if (!this.mayGo(transport, limit)) return false;
     this.counts[transport]++;
     return true;
   }
 
-  /** Whether one with an OPT went this way and has brought nothing that can be read. */
+  /** Whether one with an OPT was sent over this transport and got no readable reply. */
   hasSilentOpt(transport: UpstreamTransport): boolean {
     return this.uselessOpt || this.open.some((send) => send.edns && send.transport === transport);
   }
 
-  /** Whether one without an OPT is out. */
+  /** Whether one without an OPT is in flight. */
   hasPlainOut(transport: UpstreamTransport): boolean {
     return this.open.some((send) => !send.edns && send.transport === transport);
   }
 
   /**
-   * Whether the answer to the last one without an OPT is still to come: one that was malformed brings nothing better, and
-   * what was sent before it is lost.
+   * Whether the last one without an OPT may still be answered: if its reply was malformed, no better one is expected,
+   * and earlier ones count as lost.
    */
   awaitsPlain(transport: UpstreamTransport): boolean {
     const last = this.open.findLast((each) => !each.edns && each.transport === transport);

@@ -82,17 +82,17 @@ export class Server {
     return this.health.dead;
   }
 
-  /** Silent of late, though not for long enough to be known dead (U6). */
+  /** Silent recently, though not for long enough to be known dead (U6). */
   get doubtful(): boolean {
     return this.health.doubtful;
   }
 
-  /** Why the last question that it left without an answer has none; absent once it answers again. */
+  /** Why it did not answer the last question that it left unanswered; absent once it answers again. */
   get trouble(): UpstreamFailure | undefined {
     return this.shared.serverTallies.trouble;
   }
 
-  /** How long an answer to such a question takes, smoothed; `undefined` where it was not measured of late. */
+  /** How long an answer to such a question takes, smoothed; `undefined` if it was not measured recently. */
   expectedRoundTrip(question: Question): Milliseconds | undefined {
     return this.roundTripsOf(question).smoothed(this.options.clock.now());
   }
@@ -142,14 +142,15 @@ export class Server {
 }
 
 /**
- * Authenticated, or on this very machine or pod: nothing on the way can change it (KeyTrap: nothing is validated here).
+ * Authenticated, or on this machine or pod: no one on the way can change its replies. (Nothing is validated here:
+ * KeyTrap.)
  */
 function isSecure({ transport, endpoint }: ServerAddress): boolean {
   if (transport === 'tls' || transport === 'https') return true;
   return endpoint.address.startsWith('127.') || endpoint.address === '::1';
 }
 
-/** Every server knows the root, or refuses at once: either word shows that it is back. */
+/** Every server knows the root, or refuses at once: either reply shows that it is back. */
 const PROBE: Outgoing = {
   qname: '.',
   qtype: RrType.NS,

@@ -1,6 +1,6 @@
 import { UpstreamError, type UpstreamFailure } from './exchange.ts';
 
-/** This machine has nothing left to open a socket with: nothing that the server has done (S1). */
+/** This machine cannot open another socket, which says nothing about the server (S1). */
 const EXHAUSTED: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM']);
 /**
  * This machine did not send a datagram: a firewall rule or a full conntrack table (EPERM), a full queue, no route at

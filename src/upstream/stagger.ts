@@ -9,18 +9,21 @@ export interface StaggerOptions {
   readonly onChange: (state: StaggerState) => void;
 }
 
-/** F2: this many clashes in this many pairs; at 5 % loss an AAAA is lost beside an answered A in one pair of eleven. */
+/**
+ * F2: this many clashes in this many pairs make them serial; at 5 % loss an AAAA is lost beside an answered A in one
+ * pair of eleven.
+ */
 const CLASHES = 2;
 const PAIRS = 8;
-/** F2: how long pairs are serial then; doubled each time, for a way on which they clash does not change soon. */
+/** F2: how long pairs are serial then; doubled each time, since a path on which they clash does not change soon. */
 const FIRST_SERIAL: Milliseconds = 60_000;
 const LONGEST_SERIAL: Milliseconds = 60 * 60_000;
 
 /**
  * Whether one server's pairs may be staggered (F2).
  *
- * Two sockets cannot clash in conntrack. Anything else that drops the second of two close datagrams shows in resends of
- * second questions whose first was answered without one.
+ * Datagrams of two sockets do not race in conntrack. If anything else drops the second of two close datagrams, second
+ * questions need a resend while the first ones are answered without.
  */
 export class Stagger {
   private readonly options: StaggerOptions;
@@ -44,7 +47,7 @@ export class Stagger {
     return true;
   }
 
-  /** A pair of which both were out at once has shown how it fares. */
+  /** Records a pair whose questions were in flight at once. */
   saw(isClash: boolean): void {
     // Pairs that were in flight when the server became serial do not count.
     if (this.serialUntil !== undefined) return;
