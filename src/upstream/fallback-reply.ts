@@ -6,8 +6,8 @@ import { PARTIAL_WAIT } from './retransmission.ts';
 import { SILENCE } from './timeouts.ts';
 
 /**
- * A TCP handshake and a round trip, where an earlier datagram's loss has taken the time already; and for the true reply
- * after a forged one, where there is no TCP.
+ * Time for a TCP handshake and a round trip, if a lost datagram has used up the wait; without TCP, time for the true
+ * reply after a forged one.
  */
 const LEAST_WAIT: Milliseconds = 100;
 
@@ -21,7 +21,7 @@ export class FallbackReply {
   malformedReplies = 0;
   /** One of them came over TCP, so it was certainly the server's. */
   malformedOverTcp = false;
-  /** A connection was refused. */
+  /** A TCP connection was refused. */
   hasNoTcp = false;
   /** Its reply to EDNS; from then on the question is sent without an OPT (U4). */
   refusal: Reply | undefined;
@@ -30,15 +30,15 @@ export class FallbackReply {
     return this.malformedReplies > 0;
   }
 
-  /** TCP will not bring a better one, or not for now. */
+  /** Records that a TCP connection failed. */
   noteStreamFailure(reason: UpstreamFailure): void {
     this.malformedOverTcp ||= reason === 'malformed';
     this.hasNoTcp ||= reason === 'refused';
   }
 
   /**
-   * How long a better reply is waited for. One that cannot be read may be forged; hardly a second one, and where there
-   * is no TCP hardly anything better comes.
+   * How long to wait for a better reply. One unreadable reply may be forged; a second one hardly is, and without TCP a
+   * better one hardly comes.
    *
    * @param lost - How long after the first datagram the one was sent that this replies to.
    */

@@ -104,8 +104,7 @@ export class Health {
 }
 
 /**
- * One is a lost datagram; two in a row are lost once in 400 questions at 5 % loss, and then only cost a question at an
- * equal.
+ * One may be a lost datagram; two in a row are lost once in 400 at 5 % loss, which only moves questions to an equal.
  */
 const DOUBTFUL_QUESTIONS = 2;
 const DEAD_QUESTIONS = 3;

@@ -19,10 +19,10 @@ export interface PlainAddress extends NamedEndpoint {
   readonly transport: 'udp' | 'tcp';
 }
 
-/** A server that is believed only after authentication (U5). */
+/** A server that is trusted only after authentication (U5). */
 export interface SecureAddress extends NamedEndpoint {
   readonly authentication: Authentication;
-  /** What the server is asked to be (SNI), where that is known; never an address (RFC 6066 §3). */
+  /** The name for SNI, if there is one; never an address (RFC 6066 §3). */
   readonly serverName: string | undefined;
 }
 
@@ -45,7 +45,7 @@ export interface HttpsAddress extends SecureAddress {
  * Parses an upstream URL: `udp://10.96.0.10`, `tcp://[fd00::a]:5353`, `tls://10.0.0.1?name=dns.example&ca=FILE`,
  * `https://dns.example/dns-query?bootstrap=10.0.0.1`, or a bare address, which is `udp://`.
  *
- * Every server has an address in its URL: looking one up would need the resolver that it is for.
+ * Every server has an address in its URL: to look one up, a resolver would be needed first.
  *
  * @throws {Error} If it is not valid; the message quotes the text without its secrets.
  */
@@ -162,7 +162,7 @@ function noAddress(text: string): Error {
   return new Error(`upstream is not an address with an optional port: ${text}`);
 }
 
-/** An address in the URL or beside it: nothing has to be looked up, so that nothing can turn in a circle. */
+/** The address is in the URL or in `bootstrap`: looking one up could lead back to us. */
 function onlyOne(literal: string | undefined, bootstrap: string | undefined, base: string): string {
   if (literal !== undefined && bootstrap !== undefined) {
     throw new Error(`upstream has an address, and needs no bootstrap: ${base}`);
@@ -181,7 +181,7 @@ function checkPath(path: string, base: string): void {
 }
 
 function namedHost(authority: string): NamedHost {
-  // Never shown: the part before an @ would be a password.
+  // The part before an @ may hold a password, so it is not shown.
   if (authority.includes('@')) {
     throw new Error('upstream with a user name is not supported: https://***@');
   }
@@ -190,7 +190,7 @@ function namedHost(authority: string): NamedHost {
   try {
     if (port > 0 && port <= 0xffff) return { name: hostName(host), port };
   } catch {
-    // Said below, with the port.
+    // The error below names the port too.
   }
   throw new Error(`upstream without a host and an optional port: https://${authority}`);
 }

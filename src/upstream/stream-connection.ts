@@ -15,7 +15,7 @@ export interface InFlight {
   readonly question: Outgoing;
   readonly edns: boolean;
   readonly listener: ReplyListener;
-  /** On how many connections it was lost before they answered anything. */
+  /** How many connections that answered nothing it was lost on. */
   fruitless: number;
   /** The answer is no longer needed. */
   closed: boolean;
@@ -29,7 +29,7 @@ export interface StreamServer {
   readonly name: string;
   /** Whether queries are padded (RFC 8467). */
   readonly padded: boolean;
-  /** How long it may owe an answer without a word before new questions go elsewhere. */
+  /** How long it may be silent with a question unanswered before new questions go elsewhere. */
   readonly silenceLimit: Milliseconds;
   /** Changes when older connections must take no more questions. */
   readonly generation: number;
@@ -100,7 +100,7 @@ export class StreamConnection {
     this.socket.on('close', () => this.lose());
   }
 
-  /** Whether it ever stood. */
+  /** Whether it was ever established. */
   get established(): boolean {
     return this.isEstablished;
   }
@@ -110,7 +110,7 @@ export class StreamConnection {
     return this.answeredCount;
   }
 
-  /** Whether it has been asked as much as it takes; it closes when nothing waits. */
+  /** Whether it has got all the questions that it takes; it closes when none waits. */
   get full(): boolean {
     return this.askedCount >= this.limit;
   }
@@ -137,12 +137,12 @@ export class StreamConnection {
     if (this.sent.size >= MAX_IDS) this.retire();
   }
 
-  /** This one is cancelled, and is marked as closed. */
+  /** A question on this connection was cancelled; it is marked as closed. */
   abandon(inFlight: InFlight): void {
     this.endOfWait(inFlight);
   }
 
-  /** Takes no more questions; closes when nothing waits. */
+  /** Takes no more questions; closes when none waits. */
   retire(): void {
     if (this.retired) return;
     this.retired = true;
@@ -150,7 +150,7 @@ export class StreamConnection {
     if (this.waitingCount === 0) this.lose();
   }
 
-  /** Closes without a word to the owner. @returns What had no answer, oldest first. */
+  /** Closes without calling the owner. @returns The unanswered questions, oldest first. */
   destroy(): InFlight[] {
     const waiting = [...this.sent.values()].map(({ inFlight }) => inFlight);
     this.gone = true;
@@ -225,11 +225,11 @@ export class StreamConnection {
     else this.watch();
   }
 
-  /** Starts over with watching: for silence while something waits, for the end of a rest while nothing does. */
+  /** Restarts the timer: for silence while a question waits, for idleness while none does. */
   private watch(): void {
     this.timer?.cancel();
     if (this.waitingCount === 0) {
-      // What only rests does not keep the process alive.
+      // An idle connection does not keep the process alive.
       this.socket.unref();
       this.timer = this.clock.after(IDLE, () => this.lose());
     } else {

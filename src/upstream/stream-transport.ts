@@ -9,8 +9,8 @@ import type { UpstreamTallies } from './upstream-tallies.ts';
  *
  * A server may close at any time: questions in flight are then asked again on a new connection (RFC 7766 §6.2.4), as
  * often as the question may be sent at all. If a server closes after a few answers, a connection is given only that
- * many questions from then on, and the rest wait for their turn, so that nothing is sent in vain. A connection that has
- * gone silent gets no more questions, because behind DNAT its server may be gone without notice; it still listens for
+ * many questions from then on, and the rest wait for their turn, so that no send is wasted. A connection that has gone
+ * silent gets no more questions, because behind DNAT its server may be gone without notice; it still listens for
  * answers.
  */
 export function streamTransport(
@@ -156,7 +156,7 @@ class StreamTransport implements Transport {
   ): void {
     for (const inFlight of waiting) {
       if (lost.answered === 0) inFlight.fruitless++;
-      // A connection that was never there has lost nothing: a second attempt would meet the same.
+      // If the connection was never established, a second attempt would fail in the same way.
       const mayGain = lost.established && inFlight.fruitless < MAX_FRUITLESS;
       const again = mayGain && !inFlight.closed && inFlight.listener.takeSend?.() === true;
       if (again) this.place(inFlight);
@@ -165,18 +165,15 @@ class StreamTransport implements Transport {
   }
 }
 
-/** Once, and once more: a server that closes on a question does it again (retry storms). */
+/** Two tries: a server that closes on a question will do so again, and retries would not end. */
 const MAX_FRUITLESS = 2;
-/** Connections at a time to a server that closes early; RFC 7766 §6.2.2 asks for few. */
+/** Connections at a time to a server that closes early; RFC 7766 §6.2.2 recommends few. */
 const MAX_SPREAD = 8;
-/**
- * A server that closes after this many answers has kept its connection: after a restart or a limit, one new one is
- * enough.
- */
+/** A server that closes only after this many answers does not close early: one new connection is enough. */
 const MANY_ANSWERS = 64;
-/** A try with more costs one send on each of {@link MAX_SPREAD} connections at most: one in sixty-four. */
+/** Trying a higher limit costs at most one resend on each of {@link MAX_SPREAD} connections: one question in 64. */
 const TRY_MORE_AFTER = 512;
-/** All connections together: the most that one server can owe, far above what the listener lets in flight (S1). */
+/** Unanswered questions on all connections to one server, far more than the listener lets in flight (S1). */
 const MAX_WAITING = 4_096;
 
 function failUnlessClosed(inFlight: InFlight, error: UpstreamError): void {

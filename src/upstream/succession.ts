@@ -16,7 +16,7 @@ import { type Candidate, type Selectable, Selection } from './selection.ts';
 import { DEADLINE, SILENCE } from './timeouts.ts';
 import type { UpstreamTallies } from './upstream-tallies.ts';
 
-/** What a succession asks: a server, or a script in its place. */
+/** What a succession asks: a server, or a test's own. */
 export interface FailoverServer extends Selectable {
   /** Nothing of `listener` is called before this returns. */
   begin(question: Outgoing, listener: AskListener): { again(): void; cancel(): void };
@@ -27,7 +27,7 @@ export interface FailoverServer extends Selectable {
   close(): void;
 }
 
-/** Servers in their order. */
+/** Asks servers in their order. */
 export interface Succession<Server extends FailoverServer> extends Upstream {
   /** The one that would be asked first. */
   firstFor(question: Outgoing): Server | undefined;
@@ -135,7 +135,7 @@ class Failover implements Expiring {
     if (this.question.again !== undefined) this.question.again.send = () => this.again();
     const now = this.parts.clock.now();
     this.deadlineAt = (waited?.since ?? now) + DEADLINE;
-    // How long the first server has been silent already: it owes an answer to the other question of the pair.
+    // The first server may have been silent for a while already: to the other question of the pair.
     const left = SILENCE - (now - (waited?.silentSince ?? now));
     if (this.deadlineAt - now <= left) this.watchDeadline();
     this.askNext(left);
@@ -147,7 +147,7 @@ class Failover implements Expiring {
     this.listener.onFailure(error);
   }
 
-  /** Each server that has not answered, as a client alone would ask each of its nameservers again (L5). */
+  /** Asks each server again that has not answered, as a client alone would ask each of its nameservers (L5). */
   private again(): void {
     for (const { ask } of this.open) ask?.again();
   }
@@ -157,7 +157,7 @@ class Failover implements Expiring {
     if (this.latest?.server.dead === true && this.next?.server.dead === false) this.askNext();
   }
 
-  /** Asks the next candidate, and with it those behind it, as long as what was asked is known dead. */
+  /** Asks the next candidate, and goes on to the one after it as long as the one asked is known dead. */
   private askNext(silence = SILENCE): void {
     if (this.asked > 0) this.parts.tallies.failovers.add();
     while (this.askOne()?.dead === true);
@@ -171,7 +171,7 @@ class Failover implements Expiring {
     this.silence = isWhole ? silences.set(this) : clock.after(span, () => this.onDeadline());
   }
 
-  /** From the first silence or failure on: before, the silence ends sooner, and a timer is no small part of a question. */
+  /** Set at the first silence or failure: until then the silence timer ends sooner, and each timer costs time. */
   private watchDeadline(): void {
     const { clock } = this.parts;
     this.deadline ??= clock.after(this.deadlineAt - clock.now(), () => this.giveUp());
@@ -210,14 +210,14 @@ class Failover implements Expiring {
     if (next.server.dead || next.server.doubtful) return false;
     if (place !== this.asked - 1 || next.group !== group) return false;
     this.hedged = true;
-    // The silence of the group counts from its first question, so that time runs on.
+    // The silence timer runs on: the silence of the group counts from its first question.
     this.askOne();
     return true;
   }
 
   onAnswer(place: number, message: Message): void {
     this.close(place);
-    // Any other RCODE speaks of the server and not of the name: libc asks its next nameserver then.
+    // Any other RCODE is about the server and not about the name: libc asks its next nameserver then.
     if (message.rcode === Rcode.NOERROR || message.rcode === Rcode.NXDOMAIN) {
       this.answer(message);
       return;
@@ -236,7 +236,7 @@ class Failover implements Expiring {
   private moveOn(place: number): void {
     this.watchDeadline();
     if (this.nextWorthAsking) {
-      // Where a later one was asked already, silence has moved on before this one spoke.
+      // If a later one was asked already, the silence timer has moved on before this answer.
       if (place === this.asked - 1 || this.allRefused) this.askNext();
     } else if (this.open.length === 0 || (this.errorReply !== undefined && this.allRefused)) {
       this.giveUp();
@@ -257,7 +257,7 @@ class Failover implements Expiring {
     } else if (this.errorReply !== undefined && this.allRefused) this.giveUp();
   }
 
-  /** The next server is asked soon: over TCP this one may still say what it means, and is believed first (U1). */
+  /** The next server is asked soon; this one may still answer over TCP, and then comes first (U1). */
   onUnread(place: number): void {
     const isMore = this.nextWorthAsking || this.errorReply !== undefined;
     if (place === this.asked - 1 && isMore) this.watchSilence(UNREAD);
@@ -272,7 +272,7 @@ class Failover implements Expiring {
       this.giveUp();
   }
 
-  /** A server that is known to be dead will not answer better than the error response at hand. */
+  /** A server that is known to be dead will give no better answer than the error response at hand. */
   private get nextWorthAsking(): boolean {
     const { next } = this;
     return next !== undefined && !(next.server.dead && this.errorReply !== undefined);
@@ -323,9 +323,9 @@ class Failover implements Expiring {
 /** A failover's question at one candidate. */
 class ServerQuestion implements AskListener {
   readonly place: number;
-  /** Absent only while it begins. */
+  /** Absent only while it is being sent. */
   ask: { again(): void; cancel(): void } | undefined;
-  /** Its datagrams are refused: it is not waited for once another server has spoken. */
+  /** Its datagrams are refused: it is not waited for once another server has replied. */
   refused = false;
   private readonly failover: Failover;
   private readonly group: number;

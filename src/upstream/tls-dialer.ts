@@ -20,7 +20,7 @@ export class TlsDialer {
   private session: Session | undefined;
   private chosen: string | false | undefined;
 
-  /** @param protocols - What is offered by ALPN; nothing where it is empty. */
+  /** @param protocols - The protocols offered by ALPN; none if it is empty. */
   constructor(address: TlsAddress | HttpsAddress, protocols: readonly string[], clock: Clock) {
     this.address = address;
     this.protocols = protocols;
@@ -33,7 +33,7 @@ export class TlsDialer {
     return this.address.name;
   }
 
-  /** What the server chose by ALPN when it was last connected to: `false` for nothing, `undefined` before that. */
+  /** The server's choice by ALPN at the last connection: `false` for none, `undefined` before the first. */
   get protocol(): string | false | undefined {
     return this.chosen;
   }
@@ -43,7 +43,7 @@ export class TlsDialer {
     try {
       return this.roots.current().generation;
     } catch {
-      // Said by the next dial.
+      // The next dial fails with this error.
       return 0;
     }
   }
@@ -68,7 +68,7 @@ export class TlsDialer {
     const { endpoint, authentication, name, serverName } = this.address;
     const { context, generation } = this.roots.current();
     const session = this.resumable(generation);
-    // Here, and not above: it takes 5 ms, and few ask over TLS.
+    // Loaded here, and not above: it takes 5 ms, and few configurations use TLS.
     const { connect } = process.getBuiltinModule('node:tls');
     const socket = connect({
       host: endpoint.address,
@@ -95,7 +95,7 @@ export class TlsDialer {
         socket.destroy(new UpstreamError('untrusted', problem));
         return;
       }
-      // A resumed session proves nothing anew, and servers renew it each time: it would have no end.
+      // A resumed session proves nothing new, and servers renew it each time: it would never expire.
       const resumed = socket.isSessionReused() ? session : undefined;
       provenAt = resumed?.provenAt ?? this.clock.now();
       this.chosen = socket.alpnProtocol ?? false;
@@ -118,5 +118,5 @@ interface Session {
   readonly provenAt: Milliseconds;
 }
 
-/** A resumed session is not checked for dates again: a certificate may outlive its end by this much, and no more. */
+/** Dates are not checked when a session is resumed: an expired certificate is accepted for this much longer at most. */
 const SESSION_AGE: Milliseconds = 3_600_000;

@@ -6,10 +6,7 @@ import { TlsDialer } from './tls-dialer.ts';
 import type { Transport } from './transport.ts';
 import type { UpstreamTallies } from './upstream-tallies.ts';
 
-/**
- * Carries messages over a kept TLS connection to a server that has proven who it is; to any other, nothing at all
- * (DoT, RFC 7858; U5).
- */
+/** Carries messages over a kept TLS connection, and only to a server that is authenticated (DoT, RFC 7858; U5). */
 export function tlsTransport(
   address: TlsAddress,
   clock: Clock,
@@ -20,7 +17,7 @@ export function tlsTransport(
     transport: 'tls',
     name: address.name,
     padded: true,
-    // A handshake is dearer than a datagram, and nothing else stands in for it.
+    // A handshake costs more than a datagram, and there is no other transport to fall back to.
     silenceLimit: SILENCE,
     get generation() {
       return dialer.generation;

@@ -3,9 +3,9 @@ import type { UpstreamTransport } from '../vocabulary.ts';
 import type { Exchange } from './transport.ts';
 
 /**
- * Which way a server is asked first (U2): as configured, but over TCP where UDP is dead. It is when three questions in a
- * row were answered over TCP while all their datagrams stayed silent; then probes find out whether it is back, and no
- * client waits for that.
+ * Which transport a server is asked over first (U2): the configured one, but TCP while UDP is dead. UDP counts as dead
+ * after three questions in a row that were answered over TCP while their datagrams were not; probes then find out when
+ * it is back, so that no client waits for that.
  */
 export class TransportChoice {
   private readonly configured: UpstreamTransport;
@@ -27,7 +27,7 @@ export class TransportChoice {
     return this.udpIsDead ? 'tcp' : this.configured;
   }
 
-  /** @param udpWasSilent - The question went to TCP since its datagrams had brought nothing. */
+  /** @param udpWasSilent - The question went to TCP because its datagrams were not answered. */
   heard(transport: UpstreamTransport, udpWasSilent: boolean): void {
     if (transport === 'udp') {
       this.silent = 0;

@@ -22,7 +22,7 @@ export interface Transport {
 /** Waits for a reply. Exactly one of `onReply` and `onFailure` is called, once, unless the exchange is closed first. */
 export interface ReplyListener {
   onReply(reply: Reply): void;
-  /** @param error - An UpstreamError; anything else is a bug of ours, on its way to where bugs are reported. */
+  /** @param error - An UpstreamError; anything else is a bug of ours, which is reported further up. */
   onFailure(error: Error): void;
   /**
    * A message was dropped, the first of its kind; the wait goes on.
@@ -44,7 +44,7 @@ export interface ReplyListener {
  */
 export type Suspicion = 'wrong-id' | 'malformed' | 'mismatched';
 
-/** A message that is out. */
+/** A message in flight. */
 export interface Exchange {
   /** Stops listening, and frees its resources. Harmless after the reply. */
   close(): void;

@@ -12,8 +12,8 @@ export interface Trust {
 /**
  * The CAs that a server's certificate may come from: those of a file, or those that come with Node.
  *
- * The file is looked at again while it is in use, so that a CA can be replaced without a reload. What cannot be read
- * changes nothing: a file that is just being written must not cut off a server that was trusted a moment ago.
+ * The file is checked again while it is in use, so that a CA can be replaced without a reload. A file that cannot be
+ * read changes nothing: while it is being written, the servers stay trusted.
  */
 export class TrustedRoots {
   private readonly path: string | undefined;
@@ -41,7 +41,7 @@ export class TrustedRoots {
       const version = this.path === undefined ? undefined : versionOf(this.path);
       if (before !== undefined && version === this.version) return before;
       const ca = this.path === undefined ? undefined : readRoots(this.path);
-      // Here, and not above: it takes 5 ms, and few ask over TLS.
+      // Loaded here, and not above: it takes 5 ms, and few configurations use TLS.
       const { createSecureContext } = process.getBuiltinModule('node:tls');
       const context = createSecureContext({ ca, minVersion: 'TLSv1.2' });
       this.version = version;

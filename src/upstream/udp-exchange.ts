@@ -16,7 +16,7 @@ export interface UdpSocketLimit {
   /** The most sockets that are open at a time. */
   readonly sockets: number;
   readonly clock: Clock;
-  /** There was none left. */
+  /** Called when none was left. */
   readonly full: { add(): void };
 }
 

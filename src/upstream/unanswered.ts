@@ -5,7 +5,7 @@ import { noAnswer, UpstreamError, type UpstreamFailure } from './exchange.ts';
 interface Outcome {
   readonly reason: UpstreamFailure;
   readonly error?: Error | undefined;
-  /** The server itself has sent what cannot be read. */
+  /** The server itself has sent an unreadable reply. */
   readonly isMalformed: boolean;
   /** How many datagrams went out. */
   readonly sent: number;
@@ -27,7 +27,7 @@ export class Unanswered {
   /** The error for the client; what is wrong with the server is kept for the status page. */
   why({ name, serverTallies }: Pick<AskParts, 'name' | 'serverTallies'>, outcome: Outcome): Error {
     const error = this.errorFor(name, outcome);
-    // Where there was no room here, nothing is wrong with the server.
+    // If there was no room here, nothing is wrong with the server.
     if (error instanceof UpstreamError && error.reason !== 'full') {
       serverTallies.trouble = error.reason;
     }
@@ -36,7 +36,7 @@ export class Unanswered {
 
   private errorFor(server: string, { reason, error, isMalformed, sent }: Outcome): Error {
     if (isMalformed) return noAnswer(server, 'malformed');
-    // Where no datagram has reached the server, that is not its silence (F5).
+    // If every datagram was refused, the server was not silent (F5).
     const neverSent = this.refusals === sent ? this.refused : undefined;
     if (neverSent !== undefined) return neverSent;
     return (

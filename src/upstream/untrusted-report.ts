@@ -4,7 +4,7 @@ import type { Transport } from './transport.ts';
 
 /**
  * Reports why a server is not trusted, with the facts of its certificate: at once, and again each minute while it
- * lasts. The client gets only the fact; this is for the operator who can correct it.
+ * lasts. The client only learns that it is so; this is for the operator, who can correct it.
  */
 export function reportUntrusted(
   transport: Transport,
@@ -34,5 +34,5 @@ export function reportUntrusted(
   };
 }
 
-/** Often enough to be seen, and no flood beside a thousand questions a second (S1). */
+/** Often enough to be noticed, and no flood at a thousand questions a second (S1). */
 const TELL_EVERY: Milliseconds = 60_000;

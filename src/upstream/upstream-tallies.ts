@@ -15,7 +15,7 @@ export interface UpstreamTallies {
   readonly ednsFallbacks: Tally;
   /** Replies dropped because ID or question was not ours (U3). */
   readonly mismatched: Tally;
-  /** Replies dropped because they were ours but broken behind the question (U3). */
+  /** Replies to our questions that were dropped because they were damaged after the question (U3). */
   readonly malformed: Tally;
   /** Questions that went on to the next server, because the one before was silent, refused or failed (U1). */
   readonly failovers: Tally;
@@ -35,7 +35,7 @@ export interface ServerTallies {
   readonly unanswered: Tally;
   /** Known dead (U1): a gauge. */
   dead: boolean;
-  /** Why the last question that it left without an answer has none; absent once it answers again. */
+  /** Why it did not answer the last question that it left unanswered; absent once it answers again. */
   trouble?: FailureReason | undefined;
   /** In `families.order: auto`: second questions to it get lost, so its pairs go one after the other (F2). A gauge. */
   serial: boolean;
@@ -46,7 +46,7 @@ export const LATENCY_BOUNDS: readonly number[] = [
   0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 4.5,
 ];
 
-/** The tallies of the server with this name, the same ones however many routes lead to it. */
+/** The tallies of the server with this name, shared by all routes to it. */
 export function serverTallies(tallies: UpstreamTallies, name: string): ServerTallies {
   const known = tallies.servers.get(name);
   if (known !== undefined) return known;

@@ -28,7 +28,7 @@ export interface UpstreamOptions {
   readonly timerClass?: (question: Question) => TimerClass;
   /** Called at most once a minute for each server, with the reason why it is not trusted (U5). */
   readonly onUntrusted?: ((message: string) => void) | undefined;
-  /** Told when `auto` changes how the pairs of a server go (F2). */
+  /** Called when `auto` changes how the pairs of a server are sent (F2). */
   readonly onOrder?: ((server: string, state: StaggerState) => void) | undefined;
   /** Called when a server is found dead, with the reason, and when it replies again (U1). */
   readonly onHealth?: ServerOptions['onHealth'];
@@ -65,7 +65,7 @@ export function upstreamFor(options: UpstreamOptions): Upstream {
   return lanes({ order: overUdp ? order : { kind: 'parallel' }, upstream, clock, staggerOf });
 }
 
-/** F2: what is known of second questions to one server; its state is a metric and an event. */
+/** F2: whether the pairs of one server are staggered; a change is a metric and an event. */
 function staggerFor({ address }: Server, { clock, tallies, onOrder }: UpstreamOptions): Stagger {
   const own = serverTallies(tallies, address.name);
   return new Stagger({
@@ -79,8 +79,8 @@ function staggerFor({ address }: Server, { clock, tallies, onOrder }: UpstreamOp
 }
 
 /**
- * Questions on the connections to one server: a question without a socket of its own takes no more memory than one with
- * (S1).
+ * The most questions on the connections to one server. One without a socket of its own takes no more memory than one
+ * with (S1).
  */
 const MOST_OVER_TCP = 4_096;
 

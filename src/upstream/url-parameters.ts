@@ -1,7 +1,7 @@
 /**
  * The parameters after the question mark of an upstream URL.
  *
- * Parsed by hand: to URLSearchParams a plus sign is a space, and base64 has plus signs.
+ * Parsed by hand: URLSearchParams reads a plus sign as a space, and base64 has plus signs.
  */
 export class UrlParameters {
   private readonly base: string;
@@ -16,14 +16,14 @@ export class UrlParameters {
     this.given = query === '' ? [] : query.split('&').map((pair) => this.read(pair, keys));
   }
 
-  /** @throws {Error} If it is there twice, or `read` does. */
+  /** @throws {Error} If it is there twice, or `read` throws. */
   one<T>(key: string, read: (value: string) => T): T | undefined {
     const [value, ...more] = this.all(key, read);
     if (more.length > 0) throw new Error(`upstream parameter ${key} is there twice: ${this.base}`);
     return value;
   }
 
-  /** @throws {Error} If `read` does. */
+  /** @throws {Error} If `read` throws. */
   all<T>(key: string, read: (value: string) => T): T[] {
     return this.given
       .filter(([name]) => name === key)
