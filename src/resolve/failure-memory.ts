@@ -38,8 +38,6 @@ interface Failure {
   readonly message: Message;
   readonly at: Milliseconds;
   readonly span: Milliseconds;
-  /** It did not reach upstream. */
-  readonly wasRefused: boolean;
   /** Upstream itself sent SERVFAIL. */
   readonly wasSaid: boolean;
 }
@@ -90,7 +88,7 @@ class Failures {
   onAnswer(attempt: Attempt, { message }: Answer): void {
     if (verdictOf(message, attempt.query) !== 'failure') this.failures.delete(attempt.key);
     else if (!isSilencePassedOn(message)) {
-      this.note(attempt, { message, wasRefused: false, wasSaid: true });
+      this.note(attempt, message, true);
     }
     // Else a forwarder upstream had no answer. It remembers its own failures, and knows better when they are over.
   }
@@ -100,20 +98,17 @@ class Failures {
     // Sent while the route was silent: if it answers again, the reason of this failure is over.
     if (attempt.intoSilence) return;
     const message = { ...EMPTY, rcode: Rcode.SERVFAIL };
-    this.note(attempt, { message, wasRefused: isRefusal(error), wasSaid: false });
+    this.note(attempt, isRefusal(error) ? { ...message, undelivered: true } : message, false);
   }
 
-  private note(
-    { key, query, started }: Attempt,
-    what: Pick<Failure, 'message' | 'wasRefused' | 'wasSaid'>,
-  ): void {
+  private note({ key, query, started }: Attempt, message: Message, wasSaid: boolean): void {
     if (this.options.lastReplyAt(query.qname) < started) return;
     const at = this.options.clock.now();
     const before = this.failures.peek(key);
     // In a row: it failed again within 30 s after the last failure was forgotten.
     const grows = before !== undefined && at - before.at < before.span + LONGEST;
     const span = grows ? Math.min(2 * before.span, LONGEST) : FIRST;
-    this.failures.set(key, { ...what, at, span });
+    this.failures.set(key, { message, wasSaid, at, span });
   }
 
   private holds({ at, span }: Failure, query: Query): boolean {
@@ -155,15 +150,8 @@ class Attempt implements Asker {
   }
 }
 
-function remembered({ message, wasRefused, wasSaid }: Failure): Answer {
-  return {
-    message,
-    source: 'failure',
-    age: 0,
-    ede: whyRemembered(wasRefused, wasSaid),
-    wasRefused,
-    wasSaid,
-  };
+function remembered({ message, wasSaid }: Failure): Answer {
+  return { message, source: 'failure', age: 0, ede: whyRemembered(message, wasSaid), wasSaid };
 }
 
 const NOT_REACHED = undelivered('upstream was not reached a moment ago');
@@ -177,7 +165,7 @@ const HAS_FAILED: Ede = {
 };
 
 /** A sidestub in front of us must read a remembered failure as it would read the first one (F5). */
-function whyRemembered(wasRefused: boolean, wasSaid: boolean): Ede {
-  if (wasRefused) return NOT_REACHED;
-  return wasSaid ? HAS_FAILED : NOT_ANSWERED;
+function whyRemembered(message: Message, wasSaid: boolean): Ede {
+  if (wasSaid) return HAS_FAILED;
+  return message.undelivered === true ? NOT_REACHED : NOT_ANSWERED;
 }

@@ -288,8 +288,7 @@ class Half implements Asker, Expiring {
   private onFailed(answer: Answer): void {
     const { pairs, query, asker } = this;
     pairs.failures.note(query, answer);
-    const wasRefused = answer.wasRefused === true || answer.message.undelivered === true;
-    const mayRepair = pairs.mayRepair(query) && !wasRefused;
+    const mayRepair = pairs.mayRepair(query) && answer.message.undelivered !== true;
     if (mayRepair) tell(asker, pairs.repaired(query, answer));
     else asker.onAnswer(answer);
   }

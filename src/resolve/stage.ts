@@ -66,8 +66,6 @@ export interface Answer {
   readonly ede?: Ede;
   /** Why upstream did not answer, if this SERVFAIL was made for that. */
   readonly failure?: UpstreamFailure;
-  /** A remembered failure of a question that was refused on its way: upstream did not fail (F5). */
-  readonly wasRefused?: boolean;
   /** A remembered failure that was upstream's own SERVFAIL. */
   readonly wasSaid?: boolean;
   /** The point of the cut that gave this answer (N3). */

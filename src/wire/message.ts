@@ -23,7 +23,7 @@ export interface Message {
   readonly nodataDenied?: true;
   /** Whether the server says that it got no answer from the servers that it asked (F5). */
   readonly unreached?: true;
-  /** Set if another sidestub says that the question did not reach the servers that it asked (F5). */
+  /** Set if the question did not reach the servers: another sidestub says so, or it is our own remembered failure (F5). */
   readonly undelivered?: true;
   /** Set if the addresses had another owner name than was asked for: clients get them, but they prove nothing (C1). */
   readonly otherOwner?: true;

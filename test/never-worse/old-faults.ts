@@ -35,7 +35,7 @@ export const OLD_FAULTS: readonly OldFault[] = [
       },
       {
         file: FAMILIES,
-        old: 'pairs.mayRepair(query) && !wasRefused',
+        old: 'pairs.mayRepair(query) && answer.message.undelivered !== true',
         broken: 'pairs.mayRepair(query)',
       },
       {

@@ -534,7 +534,7 @@ test('F5: what was refused on its way is no failure of upstream, and never becom
       { reason, message: 'EPERM' },
     );
   }
-  const remembered = { ...answer({ rcode: Rcode.SERVFAIL }), wasRefused: true };
+  const remembered = answer({ rcode: Rcode.SERVFAIL, undelivered: true });
   t.equal(await told(() => Promise.resolve(remembered)), remembered, 'so when it is remembered');
   const late = answer({ answer: [a(NAME, '192.0.2.1')] });
   const after = (span: number) =>
