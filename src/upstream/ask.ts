@@ -7,7 +7,13 @@ import { type Outgoing, UpstreamError, type UpstreamFailure } from './exchange.t
 import { FallbackReply } from './fallback-reply.ts';
 import { RefusedSends } from './refused-sends.ts';
 import { asTruncated, type Reply, refusesEdns, saysSomething, withoutAd } from './reply.ts';
-import { MAX_SENDS, RESEND_WITHOUT_TOKEN, type RoundTrips, TCP_RESEND } from './retransmission.ts';
+import {
+  MAX_SENDS,
+  RESEND_WITHOUT_TOKEN,
+  ResendTokens,
+  type RoundTrips,
+  TCP_RESEND,
+} from './retransmission.ts';
 import { Send, type SendOwner, Sends } from './send.ts';
 import { AGAIN, DEADLINE, LATE, SILENCE, TCP_SILENCE, UDP_EVICTABLE_AFTER } from './timeouts.ts';
 import type { Suspicion } from './transport.ts';
@@ -16,10 +22,10 @@ import { Unanswered } from './unanswered.ts';
 /**
  * One question at one server, from its first send to its answer.
  *
- * Over UDP it goes out at once and again when the timer fires; TCP joins at the third round, and once more a moment later.
- * The third datagram leaves as soon as the server is known to be there, since it is loss then; else it is kept for an
- * outage and leaves late, with the last TCP (U2). Every datagram has its own socket, all of them listen, and the first
- * reply that matches wins. Silence spends sends, never the wait: it ends at the deadline.
+ * Over UDP it is sent at once and again when the timer fires; the third round sends it over TCP, and the fourth once
+ * more. The third datagram is sent as soon as the server is known to be up, since the others were lost then; else it is
+ * saved for the end of an outage, with the last TCP (U2). Every datagram has its own socket, all of them listen, and
+ * the first reply that matches wins. A silent server is waited for until the deadline.
  */
 export class Ask implements SendOwner {
   private readonly parts: AskParts;
@@ -33,12 +39,12 @@ export class Ask implements SendOwner {
   private deadline: Timer | undefined;
   private silence: Timer | undefined;
   private round: Timer | undefined;
-  /** What is malformed twice is not waited for like what is so once. */
+  /** Ends the wait for a better reply than a truncated or unreadable one. */
   private betterWait: EarliestTimer | undefined;
   private rounds = 1;
   private original: Send | undefined;
   private originalAnswered = false;
-  private tokens = 0;
+  private readonly tokens: ResendTokens;
   private lastSentAt: Milliseconds = 0;
   private slow = false;
   private heard = false;
@@ -57,6 +63,7 @@ export class Ask implements SendOwner {
     this.startedAt = parts.clock.now();
     this.timeout = roundTrips.timeout;
     parts.budget.earn();
+    this.tokens = new ResendTokens(parts.budget);
     parts.asks.add(this);
     this.first = parts.transportChoice.first;
     this.original = this.send(this.first);
@@ -66,8 +73,8 @@ export class Ask implements SendOwner {
   }
 
   /**
-   * Watches deadline and silence, from when the first timer has fired: that is shorter than silence, and nearly every
-   * question is answered before it. Unused timers would be a tenth of a question's cost.
+   * Starts the timers of deadline and silence once the first timer has fired: most questions are answered before, and
+   * unused timers would be a tenth of their cost.
    */
   private watch(): void {
     if (this.deadline !== undefined) return;
@@ -82,7 +89,7 @@ export class Ask implements SendOwner {
     if (this.settled) return;
     if (this.slow && !this.heard) {
       this.countMissed();
-      // A server that others keep overtaking would never be measured, and so be chosen for ever.
+      // A server whose equals always answer first would never be measured, and so be chosen for ever.
       const now = this.parts.clock.now();
       this.roundTrips.sampleAtLeast(now - this.startedAt, now);
     }
@@ -95,9 +102,7 @@ export class Ask implements SendOwner {
     this.send(this.first, Number.POSITIVE_INFINITY);
   }
 
-  /**
-   * The server answers other questions, so it is not away and our datagram was lost: the third one is sent now (U2).
-   */
+  /** The server answers other questions, so our datagrams were lost: the third one is sent now (U2). */
   onServerHeard(): void {
     if (this.rounds > 2 && !this.heard) this.sendThird();
   }
@@ -119,7 +124,9 @@ export class Ask implements SendOwner {
     return send;
   }
 
-  /** After a send whose OPT brought nothing, all go without, unless the client needs it: some servers drop an OPT (U4). */
+  /**
+   * Some servers drop an OPT: after one that got no readable reply, all go without, unless the client needs it (U4).
+   */
   private wantsOpt(transport: UpstreamTransport): boolean {
     if (this.fallback.refusal !== undefined || !this.parts.edns.usable) return false;
     const mayBePlain = (transport === 'udp' || transport === 'tcp') && !this.question.dnssecOk;
@@ -139,24 +146,25 @@ export class Ask implements SendOwner {
     this.round = undefined;
     this.watch();
     this.reportSlow();
-    const wait = this.waitForToken();
-    if (wait > 0) {
-      this.nextRoundAfter(wait);
-      return;
-    }
+    const wait = this.lastSentAt + RESEND_WITHOUT_TOKEN - this.parts.clock.now();
+    if (!this.tokens.take() && wait > 0) this.nextRoundAfter(wait);
+    else this.sendRound();
+  }
+
+  private sendRound(): void {
     this.rounds++;
     if (this.rounds === 2) {
       if (!this.listener.takeResend()) this.send('udp');
       this.parts.tallies.retransmissions.add();
       this.nextRoundAfter(2 * this.timeout);
     } else if (this.rounds === 3) {
-      // If another server took the resend over, this one still has a datagram left.
+      // If the resend went to another server, this one has not used its second datagram.
       if (this.isThere || this.sends.count('udp') < 2) this.sendThird();
       this.startTcp('silence');
       this.nextRoundAfter(TCP_RESEND);
     } else if (this.rounds === 4) {
       if (this.isThere) this.sendThird();
-      // Where a server restarts, or a backend goes, the first connection may have led nowhere.
+      // If a server restarts or a backend goes away, the first connection may have failed.
       this.send('tcp');
       this.nextRoundAfter(Math.max(TCP_RESEND, this.startedAt + LATE - this.parts.clock.now()));
     } else {
@@ -165,16 +173,9 @@ export class Ask implements SendOwner {
     }
   }
 
-  /** Whether the server has answered anything since this was asked: what is missing is lost then, and no outage. */
+  /** Whether the server has answered any question since this one was asked: then our datagrams were lost. */
   private get isThere(): boolean {
     return this.parts.health.lastReplyAt > this.startedAt;
-  }
-
-  private waitForToken(): Milliseconds {
-    const { budget, clock } = this.parts;
-    if (!budget.take()) return this.lastSentAt + RESEND_WITHOUT_TOKEN - clock.now();
-    this.tokens++;
-    return 0;
   }
 
   onReply(send: Send, reply: Reply): void {
@@ -187,7 +188,7 @@ export class Ask implements SendOwner {
     health.heard();
     const now = clock.now();
     const elapsed = now - send.at;
-    // What the other transport takes, connection setup included, says nothing about the timer or the choice.
+    // The other transport's time, connection setup included, says nothing for the timer or the choice.
     if (send.transport === this.first) this.roundTrips.sample(elapsed, now);
     serverTallies.latency.observe(elapsed / 1000);
     if (send.edns && !refusesEdns(reply)) this.parts.edns.answered();
@@ -198,7 +199,7 @@ export class Ask implements SendOwner {
   }
 
   private onAnswer(send: Send, reply: Reply): void {
-    // Only an answer shows that it was the OPT, and not the question, that the server could not take.
+    // Only an answer shows that the server refused the OPT, and not the question.
     const wasTheOpt = !send.edns && this.fallback.refusal?.edns === false && !refusesEdns(reply);
     if (wasTheOpt) this.parts.edns.refuse();
     else if (!send.edns && this.sends.hasSilentOpt(send.transport)) this.parts.edns.droppedOpt();
@@ -212,13 +213,13 @@ export class Ask implements SendOwner {
       this.parts.tallies.ednsFallbacks.add();
       if (this.sends.hasPlainOut(transport) || this.send(transport) !== undefined) return;
     }
-    // Sent with EDNS before the refusal was known; what goes without is still out.
+    // This one was sent before the refusal was known; one without EDNS may still be in flight.
     if (this.sends.out === 0) this.answer(reply.message);
   }
 
   private onTruncated(send: Send, message: Message): void {
     this.fallback.truncated ??= message;
-    // What is silent to an OPT over UDP may be so over TCP as well (U4).
+    // A server that drops an OPT over UDP may do so over TCP as well (U4).
     if (!send.edns && this.sends.hasSilentOpt('udp')) this.sends.uselessOpt = true;
     this.leaveUdp('truncated', send);
   }
@@ -237,7 +238,7 @@ export class Ask implements SendOwner {
     if (!this.settled && this.fallback.message === undefined) this.listener.onUnread();
   }
 
-  /** Some servers put their answer after the query's OPT: those are asked without (U4). @returns Whether this was. */
+  /** Asks without an OPT: some servers put their answer after the query's (U4). @returns Whether it was sent. */
   private onMalformed({ edns, transport, partial }: Send): boolean {
     this.fallback.partial ??= partial;
     this.fallback.malformedReplies++;
@@ -246,11 +247,12 @@ export class Ask implements SendOwner {
     return this.send(transport) !== undefined;
   }
 
-  /** The server has spoken, and over UDP it will not say anything better: no more datagrams, TCP or nothing. */
+  /** The server has replied, and will not reply better over UDP: from now on TCP alone is tried. */
   private leaveUdp(cause: TcpFallback, { at }: Send): void {
     this.stopRounds();
     this.reportSlow();
-    // Connections that were refused during an outage say nothing about a server that is back: that is asked once more.
+    // Connections that were refused during an outage say nothing about a server that is back: it is connected to once
+    // more.
     const isBack = this.rounds > 2 && this.betterWait === undefined && !this.sends.isOut('tcp');
     this.startTcp(cause, isBack ? MAX_SENDS + this.sends.refusedConnections : 1);
     this.betterWait ??= new EarliestTimer(this.parts.clock, () => this.conclude('timeout'));
@@ -265,8 +267,8 @@ export class Ask implements SendOwner {
   }
 
   /**
-   * Over TCP only the server can have sent it, so what is whole of it counts (U3). Where nothing is, UDP may still bring
-   * something better: the query without an OPT, or what follows a damaged reply (U4).
+   * Whether an unreadable reply over TCP is final. Only the server can have sent it, so its intact part counts (U3).
+   * Without one, UDP may still bring a better reply: to the query without an OPT, or after a damaged one (U4).
    */
   private isItsWord(partial: Message | undefined): boolean {
     if (partial !== undefined || this.betterWait === undefined) return true;
@@ -307,7 +309,9 @@ export class Ask implements SendOwner {
     return isRound || this.refused?.isDue === true;
   }
 
-  /** S1: where there is no socket, TCP has one for many questions; what has given way to a newer question is over. */
+  /**
+   * S1: if no socket is left, TCP has one for many questions; a question that lost its socket to a newer one is over.
+   */
   private onNoSocket(send: Send, error: Error): void {
     if (this.sends.out > 0) return;
     const wasEvicted = this.parts.clock.now() - send.at >= UDP_EVICTABLE_AFTER;
@@ -335,17 +339,15 @@ export class Ask implements SendOwner {
     else if (this.first !== 'udp') this.leaveConnection();
   }
 
-  /** Before the second is over that silence takes, as far as tokens allow: a slow recursion is not asked twice (U2). */
+  /** Before a second of silence, as far as tokens allow: a slow recursion is not asked twice (U2). */
   private rescueAfter(delay: Milliseconds): void {
     this.round = this.parts.clock.after(delay, () => {
       this.watch();
-      if (!this.parts.budget.take()) return;
-      this.tokens++;
-      this.rescue();
+      if (this.tokens.take()) this.rescue();
     });
   }
 
-  /** A `tcp://` server whose TCP says nothing may still have a UDP that does. */
+  /** A `tcp://` server that is silent over TCP may answer over UDP. */
   private rescue(): void {
     if (this.sends.count('udp') > 0) return;
     this.stopRounds();
@@ -354,11 +356,11 @@ export class Ask implements SendOwner {
     this.nextRoundAfter(this.timeout);
   }
 
-  /** A kept connection may lead to a server that is gone without notice; the transport has given it up by then. */
+  /** Sends again on a new connection: behind the kept one, the server may be gone without notice. */
   private leaveConnection(): void {
     if (this.heard) return;
     this.reportSlow();
-    // A turn later than the transport's own timer for the same silence.
+    // In a later turn than the transport's own timer for the same silence, which gives up the kept connection.
     this.round = this.parts.clock.after(0, () => this.send(this.first));
   }
 
@@ -382,9 +384,9 @@ export class Ask implements SendOwner {
     this.parts.health.missed(this.startedAt);
   }
 
-  /** Nothing more will come: what a truncated reply holds counts, if anything; then the word that refused EDNS. */
+  /** No better reply will come: a truncated or damaged one is the answer, if it says anything. */
   private conclude(reason: UpstreamFailure, error?: Error): void {
-    // Where there was no room here, nothing shows that the server is silent.
+    // If there was no room here, nothing shows that the server is silent.
     if (!this.heard && reason !== 'full') this.countMissed();
     const { message } = this.fallback;
     if (message !== undefined) this.answer(message);
@@ -413,6 +415,6 @@ export class Ask implements SendOwner {
     this.refused?.cancel();
     this.parts.asks.delete(this);
     this.sends.close();
-    if (!this.originalAnswered) this.parts.budget.giveBack(this.tokens);
+    if (!this.originalAnswered) this.tokens.giveBack();
   }
 }

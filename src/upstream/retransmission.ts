@@ -98,6 +98,28 @@ export class ResendBudget {
   }
 }
 
+/** The tokens that one question has taken from its server's {@link ResendBudget}. */
+export class ResendTokens {
+  private readonly budget: ResendBudget;
+  private taken = 0;
+
+  constructor(budget: ResendBudget) {
+    this.budget = budget;
+  }
+
+  /** @returns Whether there was one left. */
+  take(): boolean {
+    if (!this.budget.take()) return false;
+    this.taken++;
+    return true;
+  }
+
+  /** The first send stayed unanswered, so the resends were loss: returns them all. */
+  giveBack(): void {
+    this.budget.giveBack(this.taken);
+  }
+}
+
 const BURST = 20;
 const SHARE = 0.1;
 

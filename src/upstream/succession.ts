@@ -246,8 +246,8 @@ class Failover implements Expiring {
   }
 
   /**
-   * The next server is asked at once, or an error reply is given that is there; this one goes on by its timer, and may
-   * still be the first to answer (U2).
+   * The next server is asked at once; without one, an error reply at hand is returned. This server is sent to again by
+   * its timer, and may still answer first (U2).
    */
   onRefused(place: number): void {
     this.watchDeadline();
