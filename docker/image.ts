@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { arch as machine } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { buildImage, layOut, saveImage, saveManifestList, whyNoBuildah } from './build-image.ts';
 import { platformOf } from './platform.ts';
+import { scriptFlags } from './script-flags.ts';
 
 const REPOSITORY = resolve(import.meta.dirname, '..');
 const USAGE = `usage: npm run image -- [--arch amd64,arm64] [--tag NAME] [--archive FILE] [--roots-only] [--out FOLDER]
@@ -18,7 +18,7 @@ It asks no registry of images. Another architecture takes Node from npm's regist
   --out FOLDER    where they are laid out (default build/image)
 `;
 
-const { values } = parseArgs({
+const { values } = scriptFlags({
   options: {
     arch: { type: 'string', default: machine() },
     tag: { type: 'string' },

@@ -4,9 +4,9 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { releaseOnGitLab } from './gitlab-release.ts';
 import { unpackTool } from './kubernetes-tools.ts';
+import { scriptFlags } from './script-flags.ts';
 
 const REPOSITORY = resolve(import.meta.dirname, '..');
 const USAGE = `usage: npm run push-release -- [--to REGISTRY/PATH] [--from FOLDER] [--plain-http]
@@ -22,7 +22,7 @@ Signs in as CI_REGISTRY_USER with CI_REGISTRY_PASSWORD where they are set. In a 
 project's package registry, and a release of GitLab links to them.
 `;
 
-const { values } = parseArgs({
+const { values } = scriptFlags({
   options: {
     to: { type: 'string' },
     from: { type: 'string', default: join(REPOSITORY, 'build/release') },

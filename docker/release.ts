@@ -13,13 +13,13 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { buildImage, layOut, saveManifestList, whyNoBuildah } from './build-image.ts';
 import { commitOf } from './commit.ts';
 import { compile, SBOM } from './image-root.ts';
 import { normaliseModes } from './modes.ts';
 import { PLATFORMS } from './platform.ts';
 import { releaseNotes, whyNotTag } from './release-notes.ts';
+import { scriptFlags } from './script-flags.ts';
 import { packFolder } from './tar.ts';
 
 const REPOSITORY = resolve(import.meta.dirname, '..');
@@ -32,7 +32,7 @@ The same commit makes the same octets: npm run reproduce.
   --out FOLDER  default build/release; what was in it is gone
 `;
 
-const { values } = parseArgs({
+const { values } = scriptFlags({
   options: {
     tag: { type: 'string' },
     out: { type: 'string', default: join(REPOSITORY, 'build/release') },

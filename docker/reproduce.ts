@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { commitOf } from './commit.ts';
+import { scriptFlags } from './script-flags.ts';
 
 const REPOSITORY = resolve(import.meta.dirname, '..');
 const USAGE = `usage: npm run reproduce -- [--keep FOLDER]
@@ -15,7 +15,7 @@ Clones HEAD into two folders, runs npm ci and npm run release in each, and fails
   --keep FOLDER  copies the release there
 `;
 
-const { values } = parseArgs({
+const { values } = scriptFlags({
   options: { keep: { type: 'string' }, help: { type: 'boolean', default: false } },
 });
 if (values.help) process.stdout.write(USAGE);

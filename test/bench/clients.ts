@@ -1,8 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import fc from 'fast-check';
+import { chosenOf, scriptFlags } from '../../docker/script-flags.ts';
 import type { Milliseconds } from '../../src/clock.ts';
 import { isIanaTld } from '../../src/resolve/iana-tlds.ts';
 import { type Cell, isSame, runShape } from '../support/client-matrix.ts';
@@ -37,7 +37,8 @@ const PAGE = join(import.meta.dirname, '../../docs/clients.md');
  */
 export async function run(args: string[]): Promise<void> {
   const options = { write: { type: 'boolean', default: false } } as const;
-  const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
+  const { values, positionals } = scriptFlags({ args, options, allowPositionals: true });
+  const parts = chosenOf(positionals, ['matrix', 'costs']);
   const lacking = missingForLab([...LAB_TOOLS, 'dnsmasq', 'unbound']);
   if (lacking !== undefined) throw new Error(lacking);
   const folder = mkdtempSync(join(tmpdir(), 'sidestub-clients-'));
@@ -45,12 +46,12 @@ export async function run(args: string[]): Promise<void> {
   try {
     const { clients, missing } = await makeClients(folder);
     if (missing.length > 0) throw new Error(missing.join('; '));
-    if (positionals[0] !== 'costs') {
+    if (parts.includes('matrix')) {
       const cells = await everyCell(lab, clients);
       publish('matrix', countsTable(clients, cells), values.write);
       publish('names', namesTable(clients, cells), values.write);
     }
-    if (positionals[0] !== 'matrix') publish('costs', await costs(lab, clients), values.write);
+    if (parts.includes('costs')) publish('costs', await costs(lab, clients), values.write);
   } finally {
     await lab.close();
     rmSync(folder, { recursive: true, force: true });

@@ -1,11 +1,11 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { chosenOf, scriptFlags } from '../../docker/script-flags.ts';
 import { insideNode } from '../cluster/node.ts';
 import { HERE, RUN } from '../cluster/places.ts';
 import { missing } from '../cluster/requirements.ts';
 import { runInside } from '../cluster/run-inside.ts';
-import { type Measured, PARTS, type Part } from './cluster/measured.ts';
+import { type Measured, PARTS } from './cluster/measured.ts';
 import { readFigures, writePage } from './cluster/page.ts';
 import { runProgram } from './cluster/run-program.ts';
 import { machine } from './report.ts';
@@ -19,19 +19,18 @@ const MAIN = join(HERE, 'main.ts');
  * @param args - Names of parts; all of them where none is named. The node that is up is used, or one of its own.
  */
 export async function run(args: string[]): Promise<void> {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = scriptFlags({
     args,
     allowPositionals: true,
     options: { write: { type: 'boolean', default: false } },
   });
+  const parts = chosenOf(positionals, PARTS);
   const lacks = missing();
   if (lacks.length > 0) throw new Error(`no node can be started here:\n  ${lacks.join('\n  ')}`);
-  const unknown = positionals.find((name) => !PARTS.includes(name as Part));
-  if (unknown !== undefined) throw new Error(`part: ${unknown}; there are ${PARTS.join(' ')}`);
   const wasUp = isUp();
   if (!wasUp) await runProgram([process.execPath, MAIN, 'up']);
   try {
-    const measured = await measure(positionals.length === 0 ? PARTS : positionals);
+    const measured = await measure(parts);
     process.stdout.write(`${JSON.stringify(measured, undefined, 1)}\n`);
     if (values.write) writePage({ ...readFigures(), ...measured });
   } finally {

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { scriptFlags } from '../../docker/script-flags.ts';
 import { CONTESTANTS, type Contestant, isHere } from './failures/contestant.ts';
 import { failureRows } from './failures/failure-rows.ts';
 import { type Extent, type Figure, figureText, type Row, shortfall } from './failures/row.ts';
@@ -28,7 +28,7 @@ type Measurements = Record<string, Measured>;
  *   `--who=A,B` only these.
  */
 export async function run(args: string[]): Promise<void> {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = scriptFlags({
     args,
     allowPositionals: true,
     options: {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { scriptFlags } from '../../docker/script-flags.ts';
 import type { Milliseconds } from '../../src/clock.ts';
 import { CLIENT_CORE, spawnOn } from './bench-process.ts';
 import { machine } from './report.ts';
@@ -16,7 +16,7 @@ const CLI = process.env['SIDESTUB_CLI'] ?? join(import.meta.dirname, '../../dist
  * @param args - `--runs=N`.
  */
 export async function run(args: string[]): Promise<void> {
-  const { values } = parseArgs({ args, options: { runs: { type: 'string', default: '20' } } });
+  const { values } = scriptFlags({ args, options: { runs: { type: 'string', default: '20' } } });
   const server = createServer((_, response) => response.end('{"ready":true}'));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

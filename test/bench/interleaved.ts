@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { chosenOf, scriptFlags } from '../../docker/script-flags.ts';
 import type { BenchProcess } from './bench-process.ts';
 import {
   available,
@@ -18,12 +18,12 @@ export interface BenchOptions {
   readonly contestants: readonly Contestant[];
 }
 
-/** @throws {Error} If an argument means nothing. */
+/** @throws {Error} If a number is none. */
 export function readOptions(
   args: readonly string[],
   defaults: { readonly runs: number; readonly seconds: number } = { runs: 3, seconds: 3 },
 ): BenchOptions {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = scriptFlags({
     args: [...args],
     allowPositionals: true,
     options: {
@@ -32,15 +32,11 @@ export function readOptions(
       seconds: { type: 'string', default: String(defaults.seconds) },
     },
   });
-  const known = available();
-  const unknown = positionals.find((name) => !known.some((contestant) => contestant === name));
-  if (unknown !== undefined) throw new Error(`contestant: ${unknown}; here: ${known.join(' ')}`);
-  const chosen = known.filter((contestant) => positionals.includes(contestant));
   return {
     write: values.write,
     runs: positive('runs', values.runs),
     seconds: positive('seconds', values.seconds),
-    contestants: chosen.length > 0 ? chosen : known,
+    contestants: chosenOf(positionals, available()),
   };
 }
 

@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { chosenOf, scriptFlags } from '../../docker/script-flags.ts';
 import type { Milliseconds } from '../../src/clock.ts';
 import { publicTlds } from '../../src/config/public-tlds.ts';
 import type { Libc } from '../support/lab-client.ts';
@@ -42,7 +42,7 @@ interface Cell {
  * @param args - `--runs=TURNS`, `--rtt=MS[,MS]`, `--write`, and names of routes.
  */
 export async function run(args: string[]): Promise<void> {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = scriptFlags({
     args,
     allowPositionals: true,
     options: {
@@ -52,7 +52,7 @@ export async function run(args: string[]): Promise<void> {
     },
   });
   requireNearNode();
-  const routes = ROUTES.filter((route) => positionals.length === 0 || positionals.includes(route));
+  const routes = chosenOf(positionals, ROUTES);
   const tables: Table[] = [];
   for (const rtt of values.rtt.split(',').map(Number)) {
     const cells = await atDistance(rtt, Number(values.runs), routes);

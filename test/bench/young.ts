@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
+import { chosenOf, scriptFlags } from '../../docker/script-flags.ts';
 import type { Milliseconds } from '../../src/clock.ts';
 import { cpuOf, memoryOf } from './bench-process.ts';
 import {
@@ -41,7 +41,7 @@ const SETTLED: Milliseconds = 3_000;
  * @param args - `--runs=TURNS`, `--after=MS,MS` (when the first program starts), `--write`, and names of routes.
  */
 export async function run(args: string[]): Promise<void> {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = scriptFlags({
     args,
     allowPositionals: true,
     options: {
@@ -51,9 +51,8 @@ export async function run(args: string[]): Promise<void> {
     },
   });
   requireNearNode();
-  const routes = Object.entries(ROUTES).filter(
-    ([name]) => positionals.length === 0 || positionals.includes(name),
-  );
+  const names = chosenOf(positionals, Object.keys(ROUTES));
+  const routes = Object.entries(ROUTES).filter(([name]) => names.includes(name));
   const moments = values.after.split(',').map(Number);
   const times = new Map<string, Milliseconds[][]>();
   const costs = new Map<string, number[][]>();

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
+import { chosenOf } from '../../docker/script-flags.ts';
 import { admit } from '../../src/listen/admit.ts';
 import { judgeReply } from '../../src/upstream/reply.ts';
 import { frame } from '../../src/wire/frame.ts';
@@ -23,6 +24,8 @@ import { starve } from './stories/starvation.ts';
 
 /** Of each fault of the DoH server; HOSTILE_SECONDS=300 for the long form, which takes half an hour for each method. */
 const DOH_SECONDS = Number(process.env['HOSTILE_SECONDS'] ?? 10);
+/** Separated by commas: which faults of the DoH server to try, all where nothing is said. */
+const FAULTS = chosenOf(process.env['HOSTILE_FAULTS']?.split(',') ?? [], DOH_FAULTS);
 /** 100,000 mutants, as the reliability goals ask for. */
 const MUTANTS = 100_000;
 
@@ -128,7 +131,7 @@ async function everyFault(t: Owner, method: 'get' | 'post'): Promise<object> {
   await tell('well', {});
   // Early faults differ in who can be named, not in what they leave behind: the long form is without them.
   const times = DOH_SECONDS < 60 ? [false, true] : [false];
-  for (const fault of DOH_FAULTS) {
+  for (const fault of FAULTS) {
     for (const early of times) await tell(`${fault}${early ? ' early' : ''}`, { fault, early });
   }
   return figures;
@@ -171,9 +174,9 @@ function summary(times: readonly number[]): Readonly<Record<string, number>> {
   return { count: times.length, p50: at(0.5), p99: at(0.99), max: at(1) };
 }
 
-const wanted = process.argv.slice(2);
+const chosen = chosenOf(process.argv.slice(2), Object.keys(STORIES));
 for (const [name, story] of Object.entries(STORIES)) {
-  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  if (!chosen.includes(name)) continue;
   const undo: (() => unknown)[] = [];
   try {
     const figures = await story({ teardown: (each) => undo.push(each) });

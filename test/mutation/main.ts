@@ -1,9 +1,10 @@
 // `npm run mutate [-- FOLDER|FILE …]`: breaks each expression of src/wire, src/memory, src/resolve and src/upstream in
 // turn, and lists what no test notices.
-import { mkdirSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { LogLevel, MutantResult } from '@stryker-mutator/api/core';
 import { Stryker } from '@stryker-mutator/core';
+import { refuse } from '../../docker/script-flags.ts';
 import { explanationOf, lineOf, SURVIVORS } from './survivors.ts';
 import { testsOf } from './tests-of.ts';
 
@@ -41,6 +42,7 @@ process.exitCode = score(results) < GOAL || unexplained.length + stale.length > 
 /** `wire`, `src/wire` or `src/wire/name.ts`: the files of src that are meant. */
 function sourceFiles(word: string): string[] {
   const path = word.startsWith('src/') ? word : join('src', word);
+  if (!existsSync(path)) return refuse(`no such file or folder: ${path}`);
   if (!statSync(path).isDirectory()) return [path];
   return readdirSync(path, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))

@@ -2,8 +2,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { inspect, parseArgs } from 'node:util';
+import { inspect } from 'node:util';
 import fc from 'fast-check';
+import { scriptFlags } from '../../docker/script-flags.ts';
 import { showBites } from './bites.ts';
 import { type Draw, draws } from './draw.ts';
 import { violations } from './law.ts';
@@ -12,7 +13,7 @@ import { search } from './search.ts';
 import { makeSlots } from './slots.ts';
 import { cliToTry, runTrial } from './trial.ts';
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = scriptFlags({
   allowNegative: true,
   allowPositionals: true,
   options: {

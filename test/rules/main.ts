@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { chosenOf } from '../../docker/script-flags.ts';
 import { applyBreak, breakRule } from './apply-break.ts';
 import { BREAKS, type Break } from './breaks.ts';
 
@@ -11,8 +12,8 @@ const ROOT = resolve(import.meta.dirname, '../..');
 /** A break may leave a test waiting for what does not come. */
 const PATIENCE = 30_000;
 
-const wanted = new Set(process.argv.slice(2));
-const chosen = BREAKS.filter(({ rule }) => wanted.size === 0 || wanted.has(rule));
+const rules = chosenOf(process.argv.slice(2), [...new Set(BREAKS.map(({ rule }) => rule))]);
+const chosen = BREAKS.filter(({ rule }) => rules.includes(rule));
 const stale = chosen.flatMap((each) => whyStale(each) ?? []);
 for (const why of stale) process.stdout.write(`stale in breaks.ts: ${why}\n`);
 const breaks = chosen.filter((each) => whyStale(each) === undefined);

@@ -55,7 +55,12 @@ export async function askOverDoh(
     if (isRight) count.answered++;
     else if (rcode === Rcode.SERVFAIL) count.failed++;
     else count.wrong++;
-    if (!isRight && requests.includes(true)) count.denied++;
+    if (!isRight && requests.includes(true)) {
+      count.denied++;
+      process.stderr.write(
+        `${qname}: ${requests} and rcode ${rcode} after ${Math.round(took)} ms\n`,
+      );
+    }
     count.most = Math.max(count.most, requests.length);
     count.slowest = Math.max(count.slowest, Math.round(took));
   };

@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { Document, isScalar, type Pair, visit } from 'yaml';
+import { chosenOf } from '../../../docker/script-flags.ts';
 import { ISTIO, Istio } from './istio.ts';
 import { evaluateKyverno, KYVERNO } from './kyverno.ts';
 import { needed, rendered, renderings } from './renderings.ts';
@@ -9,10 +10,9 @@ import { istioRules } from './rules.ts';
 
 const PODS = join(import.meta.dirname, '../inject/pods');
 
-const chosen = process.argv.slice(2);
-for (const render of [istio, kyverno]) {
-  if (chosen.length === 0 || chosen.includes(render.name)) await render();
-}
+const chosen = chosenOf(process.argv.slice(2), ['istio', 'kyverno']);
+if (chosen.includes('istio')) await istio();
+if (chosen.includes('kyverno')) await kyverno();
 
 async function istio(): Promise<void> {
   const injector = await Istio.build();
