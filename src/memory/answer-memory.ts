@@ -12,7 +12,7 @@ export interface AnswerMemoryOptions {
   readonly octets: number;
   /** Memory for negative answers, the index included. */
   readonly negativeOctets: number;
-  /** 32 random bits, so that nobody outside the process can choose names that collide (HashDoS). */
+  /** 32 random bits, so that no client can choose names that collide (HashDoS). */
   readonly seed: number;
   /** Called for each answer that was evicted while it was fresh. */
   readonly onLost?: () => void;
@@ -102,7 +102,7 @@ export class AnswerMemory {
   }
 }
 
-/** An answer of the memory; to be read before anything else is kept there. */
+/** An answer in the memory. It must be read before anything else is stored there. */
 export class KnownAnswer {
   private readonly store: EntryStore;
   private readonly at: number;

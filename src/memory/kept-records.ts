@@ -53,7 +53,7 @@ export function recordsOf(
 }
 
 /**
- * The same for a reply that was cut short or has aged, or whose question has capitals. Names in the answer are
+ * As {@link recordsOf}, for a reply that is truncated or aged, or whose question has capitals. Names in the answer are
  * compressed against the question's octets, and the result must not depend on how the first client wrote them.
  */
 export function canonicalRecords(

@@ -74,7 +74,7 @@ export class Replies {
    *
    * @param room - How many octets there are from `at` on.
    * @param overTcp - Whether only `room` limits the reply.
-   * @returns The reply's length; 0 if the query must go the ordinary way, with its octets unchanged.
+   * @returns The reply's length; 0 if the query must take the ordinary path; its octets are then unchanged.
    */
   answer(octets: Uint8Array, at: number, length: number, room: number, overTcp: boolean): number {
     const { query, parts } = this;

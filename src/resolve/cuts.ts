@@ -13,7 +13,7 @@ import { deniesName, verdictOf } from './verdict.ts';
 export interface CutsOptions {
   readonly zone: Name;
   readonly clock: Clock;
-  /** Whether the zone's server may be believed (N2); asked at each use. */
+  /** Whether the zone's server passed its test (N2); called at each use. */
   readonly trusted: () => boolean;
   /** Asks again for a cut that was used and has expired; the caller reports the answer to {@link Cuts.note}. */
   readonly refresh: (point: Name) => void;

@@ -23,7 +23,7 @@ export type Repeat = (query: Query, answer: Answer) => Repetition | undefined;
 export interface RepetitionOptions {
   readonly clock: Clock;
   readonly isExpansion: (qname: Name) => boolean;
-  /** How long a negative answer to this name is believed (C2). */
+  /** How long a negative answer to this name may be cached (C2). */
   readonly denialLife: (qname: Name) => DenialLife;
   /** Until when the cache has an answer to a question. */
   readonly knownUntil: (query: Query) => Milliseconds;

@@ -133,7 +133,7 @@ export class Flight implements Asker, Again {
   /** The client that began it: the flight counts for this client's share. */
   readonly client: string | undefined;
   readonly since: Milliseconds;
-  /** Set by the upstream while the question is out. */
+  /** Set by the upstream while the question is in flight. */
   send: (() => void) | undefined;
   private readonly table: FlightTable;
   private readonly first: Asker;
