@@ -38,14 +38,17 @@ const FAMILY_SILENT: Milliseconds = 700;
  *
  * It is for a client with one nameserver, or with several of which the first answers. Exceptions, each with its bound:
  *
- * - A first server that is silent: 1.1 s (U1). Where it does not answer, and something is wrong with the second as well,
- *   that second decides whether anything is found; then only what is said of denials holds.
+ * - A first server that is silent, or whose TCP is where a long answer needs it: 1.1 s (U1). Where it does not answer,
+ *   and something is wrong with the second as well, that second decides whether anything is found; then only what is
+ *   said of denials holds.
  * - A first of two servers that denies what the second has: it is believed (U1), where musl takes the better of two.
- * - One family that is silent, also at a second server where the first has failed: the other's addresses, after 700 ms (F5). The only family that the pod can
- *   route, and one of the steps before the name, is waited for as long as it is refused, and until it is sent again.
- * - A name that is made after a failure: a server's own failure is believed for 1 s, and longer each time (C6, RFC 9520).
- * - Behind a node daemon a reply that cannot be read, while TCP says nothing: a better one is waited for twice, 250 ms each
- *   (U3), by the daemon and then by the sidecar, which asks the server itself.
+ * - One family that is silent, also at a second server where the first has failed: the other's addresses, after 700 ms
+ *   (F5). The only family that the pod can route, and one of the steps before the name, is waited for as long as it is
+ *   refused, and until it is sent again.
+ * - A name that is made after a failure: a server's own failure is believed for 1 s, and longer each time (C6, RFC
+ *   9520).
+ * - Behind a node daemon a reply that cannot be read, while TCP says nothing: a better one is waited for twice, 250 ms
+ *   each (U3), by the daemon and then by the sidecar, which asks the server itself.
  * - Half an address at the end of a reply that is cut, which musl takes: it is nobody's.
  * - An upstream that is away for longer than 4.0 s: SERVFAIL, never NXDOMAIN. Of SERVFAIL some clients make a denial
  *   themselves (see {@link makesDenial}): where they find nothing directly within 4.0 s either, and nowhere else.
@@ -129,9 +132,10 @@ function isRemembered({ name, servers }: Draw): boolean {
 const isWord = (rcode: string) => rcode === 'NXDOMAIN' || rcode === 'NODATA';
 
 /** Whether the first server does not answer, and the second is no sound one: when it is asked decides. */
-function hangsOnSecond({ servers: [first, second] }: Draw): boolean {
+function hangsOnSecond(draw: Draw): boolean {
+  const [first, second] = draw.servers;
   if (first === undefined || second === undefined) return false;
-  const isFirstHeard = !isSilent(first) && first.refused === undefined && !isUnread(first);
+  const isFirstHeard = !isFirstSilent(draw) && first.refused === undefined && !isUnread(first);
   return !isFirstHeard && !isDeepStrictEqual(withoutDelay(second), withoutDelay(SOUND));
 }
 
@@ -145,8 +149,7 @@ function isOfSilentFamily({ servers }: Draw, address: string): boolean {
 
 /** How much later the exceptions allow an address to be. */
 function patience(draw: Draw): Milliseconds {
-  const [first, second] = draw.servers;
-  const afterFirst = second !== undefined && isSilent(first) ? FIRST_SILENT : 0;
+  const afterFirst = draw.servers.length > 1 && isFirstSilent(draw) ? FIRST_SILENT : 0;
   const family = waitsForFamily(draw) ? FAMILY_SILENT : 0;
   return afterFirst + Math.max(untilSent(draw), family, isUnreadTwice(draw) ? UNREAD_AGAIN : 0);
 }
@@ -154,7 +157,6 @@ function patience(draw: Draw): Milliseconds {
 /** Whether a sidecar waits for a better reply after its node daemon has, of a server whose TCP says nothing. */
 function isUnreadTwice({ servers, nodeDaemon }: Draw): boolean {
   const isUnreadable = (each: Faults) => isUnread(each) || isCutShort(each);
-  const hasMuteTcp = ({ tcp }: Faults) => tcp === 'silent' || tcp === 'dropped';
   return nodeDaemon && servers.some((each) => isUnreadable(each) && hasMuteTcp(each));
 }
 
@@ -170,6 +172,13 @@ function untilSent({ servers, routes, list }: Draw): Milliseconds {
   );
   return Math.max(0, ...ends.map((to) => to + REFUSED_AGAIN));
 }
+
+/** Whether the first server says nothing, or nothing over TCP where the answer needs that. */
+function isFirstSilent({ name, servers: [first] }: Draw): boolean {
+  return isSilent(first) || (first !== undefined && name === 'many' && hasMuteTcp(first));
+}
+
+const hasMuteTcp = ({ tcp }: Faults) => tcp === 'silent' || tcp === 'dropped';
 
 /**
  * ICMP counts as silence: the kernel sends six to one peer, then one a second. So does what is silent to an OPT: clients
