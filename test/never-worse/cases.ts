@@ -68,6 +68,14 @@ export const CASES: readonly Case[] = [
     name: 'a service of another namespace behind a node daemon',
     draw: one({}, { name: 'elsewhere', list: 'Kubernetes', nodeDaemon: true }),
   },
+  {
+    name: 'a service of another namespace comes into being behind a node daemon',
+    draw: one({}, { name: 'made elsewhere', list: 'Kubernetes', nodeDaemon: true }),
+  },
+  {
+    name: 'a service of a namespace that is called like a top-level domain, behind a node daemon',
+    draw: one({}, { name: 'in dev', list: 'Kubernetes', nodeDaemon: true }),
+  },
   { name: 'a query with OPT is dropped over UDP', draw: one({ edns: 'dropped over UDP' }) },
   { name: 'a query with OPT is dropped over UDP and TCP', draw: one({ edns: 'dropped' }) },
   {

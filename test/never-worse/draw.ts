@@ -60,8 +60,9 @@ export interface Faults {
 }
 
 /**
- * `made`, `made service`: the client has been denied it, directly and through sidestub; then it came into being, and its
- * denial's time is over. `elsewhere`: a service of another namespace than the pod's.
+ * `made`, `made service`, `made elsewhere`: the client has been denied it, directly and through sidestub; then it came into being, and its
+ * denial's time is over. `elsewhere`: a service of another namespace than the pod's; `in dev`: of one that is called like
+ * a top-level domain.
  */
 export const NAMES = [
   'both',
@@ -71,8 +72,10 @@ export const NAMES = [
   'many',
   'service',
   'elsewhere',
+  'in dev',
   'made',
   'made service',
+  'made elsewhere',
   'missing',
 ] as const;
 export const LISTS = ['plain', 'Kubernetes'] as const;

@@ -118,7 +118,9 @@ const ONE_FAMILY: ReadonlyMap<Draw['name'], 'A' | 'AAAA'> = new Map([
   ['many', 'A'],
   ['service', 'A'],
   ['made service', 'A'],
+  ['made elsewhere', 'A'],
   ['elsewhere', 'A'],
+  ['in dev', 'A'],
 ]);
 
 /** Whether the name has failed before it was made, by a server's own word. */

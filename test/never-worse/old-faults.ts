@@ -74,6 +74,12 @@ export const OLD_FAULTS: readonly OldFault[] = [
   {
     name: "a sidecar's probes are repaired, and believed (N7)",
     edits: [
+      // While a service of another namespace had probes (C2).
+      {
+        file: 'src/resolve/denial-life.ts',
+        old: "return labels.length === 2 && !list.isFqdnLike(base) ? 'brief' : 'usual';",
+        broken: "return 'usual';",
+      },
       {
         file: 'src/resolve/nodata-repair.ts',
         old: 'isAddressQuery(query) && query.fromProbe !== true',

@@ -86,11 +86,11 @@ function inCluster(qname: string, qtype: number, isMade: boolean): Message {
   const [, service = '', namespace = ''] =
     /^([a-z0-9-]+)\.([a-z]+)\.svc\.cluster\.local\.$/.exec(qname) ?? [];
   const isService =
-    (/^(job|other)$/.test(namespace) && service.startsWith('svc-')) ||
-    (namespace === 'job' && service.startsWith('made-') && isMade) ||
+    (/^(job|other|dev)$/.test(namespace) && service.startsWith('svc-')) ||
+    (/^(job|other)$/.test(namespace) && service.startsWith('made-') && isMade) ||
     (namespace === 'default' && service === 'kubernetes');
   if (isService && qtype === RrType.A) return message({ answer: [a(qname, `${ADDRESS}9`, 5)] });
-  const isThere = isService || /^(((job|other|default)\.)?svc\.)?cluster\.local\.$/.test(qname);
+  const isThere = isService || /^(((job|other|dev|default)\.)?svc\.)?cluster\.local\.$/.test(qname);
   return isThere
     ? nodata('cluster.local.', CLUSTER_SECONDS)
     : nxdomain('cluster.local.', CLUSTER_SECONDS);

@@ -39,7 +39,7 @@ const GIVEN_UP: Milliseconds = 4_600;
 /** How long a denial may be believed of a name that is made: as its SOA says, and for 250 ms of a service's (C2). */
 function deniedFor({ name, list }: Draw): Milliseconds | undefined {
   if (name === 'made') return 1_000 * UNMADE_SECONDS + A_LITTLE;
-  if (name !== 'made service') return undefined;
+  if (name !== 'made service' && name !== 'made elsewhere') return undefined;
   // Where the list names no cluster, it is a name as any other.
   return list === 'Kubernetes' ? 250 + A_LITTLE : 1_000 * CLUSTER_SECONDS + A_LITTLE;
 }
@@ -107,8 +107,12 @@ function nameFor({ name, list }: Draw, client: string, number: number): string {
       return isShort ? `svc-${label}` : `svc-${label}.job.svc.cluster.local`;
     case 'made service':
       return isShort ? `made-${label}` : `made-${label}.job.svc.cluster.local`;
+    case 'made elsewhere':
+      return isShort ? `made-${label}.other` : `made-${label}.other.svc.cluster.local`;
     case 'elsewhere':
       return isShort ? `svc-${label}.other` : `svc-${label}.other.svc.cluster.local`;
+    case 'in dev':
+      return isShort ? `svc-${label}.dev` : `svc-${label}.dev.svc.cluster.local`;
     default:
       return `${label}.${name}.example.com`;
   }
