@@ -219,8 +219,6 @@ export class Ask implements SendOwner {
 
   private onTruncated(send: Send, message: Message): void {
     this.fallback.truncated ??= message;
-    // A server that drops an OPT over UDP may do so over TCP as well (U4).
-    if (!send.edns && this.sends.hasSilentOpt('udp')) this.sends.uselessOpt = true;
     this.leaveUdp('truncated', send);
   }
 
@@ -248,7 +246,9 @@ export class Ask implements SendOwner {
   }
 
   /** The server has replied, and will not reply better over UDP: from now on TCP alone is tried. */
-  private leaveUdp(cause: TcpFallback, { at }: Send): void {
+  private leaveUdp(cause: TcpFallback, { at, edns }: Send): void {
+    // A server that drops an OPT over UDP may do so over TCP as well (U4).
+    if (!edns && this.sends.hasSilentOpt('udp')) this.sends.uselessOpt = true;
     this.stopRounds();
     this.reportSlow();
     // Connections that were refused during an outage say nothing about a server that is back: it is connected to once

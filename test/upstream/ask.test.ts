@@ -550,6 +550,11 @@ test('a server that drops each OPT is asked without one over TCP too, once a pla
   await clock.advance(150);
   udp.nth(1).answer(message(), { truncated: true });
   t.equal(tcp.nth(0).edns, false);
+  const damaged = scriptedServer();
+  begin(damaged.server);
+  await damaged.clock.advance(150);
+  damaged.udp.nth(1).suspect('malformed');
+  t.equal(damaged.tcp.nth(0).edns, false, 'damaged, but an answer');
 });
 
 test('malformed, and neither UDP nor TCP is out any more: over at once', (t) => {
