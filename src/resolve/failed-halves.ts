@@ -1,6 +1,8 @@
 import type { Clock, Milliseconds } from '../clock.ts';
 import { lruMap } from '../lru-map.ts';
 import { noAnswer } from '../upstream/exchange.ts';
+import { EdeCode, Rcode } from '../wire/codes.ts';
+import { ownNegative } from '../wire/soa.ts';
 import { type Answer, type Query, queryKey } from './stage.ts';
 import { isSilencePassedOn } from './verdict.ts';
 
@@ -8,6 +10,9 @@ import { isSilencePassedOn } from './verdict.ts';
 const MAX_FAILURES = 4_096;
 /** F5: libc sends both questions in one go; a busy daemon may read the second a little later. */
 const SAME_MOMENT: Milliseconds = 50;
+
+/** F5: how long a family that failed is taken to have nothing. */
+const REPAIR_TTL = 5;
 
 /** An error in the place of an answer. */
 export class FailedWith {
@@ -20,6 +25,19 @@ export class FailedWith {
 
 /** F5: the outcome of a family that is still unanswered when the wait for it ends. */
 export const STILL_SILENT = new FailedWith(noAnswer('the other family', 'timeout'));
+
+/** F5: NODATA for a family that failed beside one that has addresses. */
+export function nothingInsteadOfFailure(query: Query): Answer {
+  return {
+    message: ownNegative(Rcode.NOERROR, query.qname, REPAIR_TTL),
+    source: 'failure',
+    age: 0,
+    ede: {
+      code: EdeCode.OTHER,
+      text: 'this address family failed upstream, the other has answers',
+    },
+  };
+}
 
 /** Remembers how address questions failed: while one family has failed, NODATA of the other is not given (F5). */
 export class FailedHalves {

@@ -4,10 +4,14 @@ import { lruMap } from '../lru-map.ts';
 import { isRefusal, UpstreamError } from '../upstream/exchange.ts';
 import { DEADLINE } from '../upstream/timeouts.ts';
 import type { RepairKind } from '../vocabulary.ts';
-import { EdeCode, Rcode, RrType } from '../wire/codes.ts';
+import { Rcode, RrType } from '../wire/codes.ts';
 import type { Name } from '../wire/name.ts';
-import { ownNegative } from '../wire/soa.ts';
-import { FailedHalves, FailedWith, STILL_SILENT } from './failed-halves.ts';
+import {
+  FailedHalves,
+  FailedWith,
+  nothingInsteadOfFailure,
+  STILL_SILENT,
+} from './failed-halves.ts';
 import {
   type Answer,
   type Asker,
@@ -55,8 +59,6 @@ const HEAD_START: Milliseconds = 200;
  * deadline.
  */
 const AWAITED: Milliseconds = DEADLINE - 100;
-/** F5: the TTL of the NODATA that replaces a family's failure. */
-const REPAIR_TTL = 5;
 /** Questions whose time of arrival or refusal is remembered; it is needed for 700 ms. */
 const MAX_PAIRS = 4_096;
 /** F5: Go and c-ares ask again at once after SERVFAIL; musl asks later, by its timer, and waits anew. */
@@ -190,8 +192,11 @@ class Pairs {
    * F5: NODATA if a family failed beside one that has addresses, else its failure. The wait is limited: the other
    * family may stay silent until the client's deadline (U2).
    */
-  async repaired(query: Query, own: Answer | FailedWith): Promise<Answer> {
-    if ((await this.within(FAMILY_WAIT, this.siblingAddresses(query))) !== undefined) {
+  async repaired(query: Query, own: Answer | FailedWith, came: Milliseconds): Promise<Answer> {
+    const hasAddresses =
+      this.hasJustArrived(siblingOf(query), came) ||
+      (await this.within(FAMILY_WAIT, this.siblingAddresses(query))) !== undefined;
+    if (hasAddresses) {
       this.options.repairs.add('failure_beside_addresses');
       return nothingInsteadOfFailure(query);
     }
@@ -213,6 +218,12 @@ class Pairs {
     if (addresses === undefined || addresses.source === 'stale') return undefined;
     const arrived = before >= started ? before : (this.arrivals.get(sibling) ?? started);
     return Math.max(arrived, started) + FAMILY_WAIT;
+  }
+
+  /** Whether addresses arrived that a client still has: those with TTL 0 would be asked for anew. */
+  private hasJustArrived(query: Query, came: Milliseconds): boolean {
+    const at = this.arrivals.peek(queryKey(query));
+    return at !== undefined && at > came - FAMILY_WAIT;
   }
 
   private async siblingAddresses(query: Query): Promise<Answer | undefined> {
@@ -289,7 +300,7 @@ class Half implements Asker, Expiring {
     const { pairs, query, asker } = this;
     pairs.failures.note(query, answer);
     const mayRepair = pairs.mayRepair(query) && answer.message.undelivered !== true;
-    if (mayRepair) tell(asker, pairs.repaired(query, answer));
+    if (mayRepair) tell(asker, pairs.repaired(query, answer, this.came));
     else asker.onAnswer(answer);
   }
 
@@ -299,7 +310,7 @@ class Half implements Asker, Expiring {
     const failed = new FailedWith(error);
     pairs.failures.note(query, failed);
     const mayRepair = pairs.mayRepair(query) && !isRefusal(error);
-    if (mayRepair) tell(asker, pairs.repaired(query, failed));
+    if (mayRepair) tell(asker, pairs.repaired(query, failed, this.came));
     else asker.onFailure(error);
   }
 
@@ -402,16 +413,4 @@ class HeadStart implements Asker, Expiring {
     this.timer?.cancel();
     this.aaaa.ask();
   }
-}
-
-function nothingInsteadOfFailure(query: Query): Answer {
-  return {
-    message: ownNegative(Rcode.NOERROR, query.qname, REPAIR_TTL),
-    source: 'failure',
-    age: 0,
-    ede: {
-      code: EdeCode.OTHER,
-      text: 'this address family failed upstream, the other has answers',
-    },
-  };
 }

@@ -360,6 +360,32 @@ test('F5: the only family that the pod can route keeps its failure, and waits fo
   }
 });
 
+test('F5: addresses that have just come are not asked for again, though nobody may keep them', async (t) => {
+  for (const [aaaaAt, asked] of [
+    [60, 1],
+    [719, 1],
+    [720, 2],
+  ] as const) {
+    const clock = new HandClock();
+    let [askedA, told] = [0, 0];
+    const resolve = stageOf({ clock })(async ({ qtype }) => {
+      await new Promise<void>((resolve) => clock.after(FIRST, resolve));
+      if (qtype === RrType.AAAA) return answer(message({ rcode: Rcode.SERVFAIL }));
+      askedA++;
+      return answer({ answer: [a(NAME, '192.0.2.1', 0)] });
+    });
+    void resolve(query(NAME, RrType.A));
+    await clock.advance(aaaaAt);
+    void resolve(query(NAME, RrType.AAAA)).then((own) => {
+      told = clock.now() - aaaaAt;
+      t.equal(tell(own), 'empty');
+    });
+    await clock.advance(500);
+    t.equal(askedA, asked);
+    t.equal(told, asked * FIRST);
+  }
+});
+
 test('F5: switched off, failure and silence are told as they are; F4 stands', async (t) => {
   for (const [failing, told] of [
     ['servfail', 'servfail'],
