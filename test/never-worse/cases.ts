@@ -69,6 +69,13 @@ export const CASES: readonly Case[] = [
     draw: one({}, { name: 'elsewhere', list: 'Kubernetes', nodeDaemon: true }),
   },
   {
+    name: 'a query with OPT is dropped over UDP and TCP, and ANCOUNT is too high, after 120 ms',
+    draw: one(
+      { delay: 120, edns: 'dropped', reply: 'ANCOUNT too high' },
+      { name: 'service', list: 'Kubernetes' },
+    ),
+  },
+  {
     name: 'a service of another namespace comes into being behind a node daemon',
     draw: one({}, { name: 'made elsewhere', list: 'Kubernetes', nodeDaemon: true }),
   },

@@ -47,8 +47,8 @@ const FAMILY_SILENT: Milliseconds = 700;
  *   refused, and until it is sent again.
  * - A name that is made after a failure: a server's own failure is believed for 1 s, and longer each time (C6, RFC
  *   9520).
- * - Behind a node daemon a reply that cannot be read, while TCP says nothing: a better one is waited for twice, 250 ms
- *   each (U3), by the daemon and then by the sidecar, which asks the server itself.
+ * - Behind a node daemon a reply that cannot be read: a better one is waited for twice, up to 250 ms each (U3), by the
+ *   daemon and then by the sidecar, which asks the server itself. Where TCP is refused, twice 100 ms.
  * - Half an address at the end of a reply that is cut, which musl takes: it is nobody's.
  * - An upstream that is away for longer than 4.0 s: SERVFAIL, never NXDOMAIN. Of SERVFAIL some clients make a denial
  *   themselves (see {@link makesDenial}): where they find nothing directly within 4.0 s either, and nowhere else.
@@ -156,10 +156,10 @@ function patience(draw: Draw): Milliseconds {
   return afterFirst + Math.max(untilSent(draw), family, isUnreadTwice(draw) ? UNREAD_AGAIN : 0);
 }
 
-/** Whether a sidecar waits for a better reply after its node daemon has, of a server whose TCP says nothing. */
+/** Whether a sidecar waits for a better reply after its node daemon has: where there is no TCP, for 100 ms alone. */
 function isUnreadTwice({ servers, nodeDaemon }: Draw): boolean {
   const isUnreadable = (each: Faults) => isUnread(each) || isCutShort(each);
-  return nodeDaemon && servers.some((each) => isUnreadable(each) && hasMuteTcp(each));
+  return nodeDaemon && servers.some((each) => isUnreadable(each) && each.tcp !== 'refused');
 }
 
 /**
