@@ -11,7 +11,7 @@ const MAX_FAILURES = 4_096;
 /** F5: libc sends both questions in one go; a busy daemon may read the second a little later. */
 const SAME_MOMENT: Milliseconds = 50;
 
-/** F5: how long a family that failed is taken to have nothing. */
+/** F5: the TTL of the NODATA that replaces a family's failure. */
 const REPAIR_TTL = 5;
 
 /** An error in the place of an answer. */
