@@ -11,6 +11,12 @@ export async function go(cwd: string, ...words: readonly string[]): Promise<stri
   return stdout;
 }
 
+/** The same, with musl for C. */
+export async function goWithMusl(cwd: string, ...words: readonly string[]): Promise<void> {
+  const env = { ...ENVIRONMENT, CC: 'musl-gcc', CGO_ENABLED: '1' };
+  await command(['nice', 'go', ...words], { cwd, env });
+}
+
 /**
  * Makes a folder a module that can import k8s.io/kubernetes, and gives the go.mod of that.
  *

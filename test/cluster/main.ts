@@ -8,6 +8,7 @@ import { buildImages } from './images.ts';
 import { leftovers } from './leftovers.ts';
 import { insideNode, nodeEnvironment, readSysctls, startNode, stopNode } from './node.ts';
 import { HERE, makePlaces, ROOT, RUN } from './places.ts';
+import { buildPrograms } from './programs.ts';
 import { Progress } from './progress.ts';
 import { missing } from './requirements.ts';
 import { runInside } from './run-inside.ts';
@@ -74,6 +75,7 @@ function cannot(lacks: readonly string[]): number {
 
 async function start(progress: Progress): Promise<void> {
   await buildBinaries(progress);
+  await buildPrograms(progress);
   await buildImages(progress);
   await progress.step('start the node', startNode);
   await progress.step('load the images', () => inside('images'));

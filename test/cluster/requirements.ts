@@ -16,7 +16,6 @@ const TOOLS: readonly (readonly [tool: string, from: string])[] = [
   ['nsenter', 'util-linux'],
   ['unshare', 'util-linux'],
   ['mount', 'mount'],
-  ['prometheus', 'prometheus'],
   ['git', 'git'],
 ];
 

@@ -1,51 +1,103 @@
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import type { ApiObject } from '../api.ts';
 import type { Check, Findings } from '../check.ts';
 import type { Cluster } from '../cluster.ts';
-import { injectedPod } from '../injected.ts';
+import { IMAGE, injectedPod } from '../injected.ts';
 import { REPOSITORY } from '../places.ts';
+import { allowDiscovery, type PrometheusPod, startPrometheus } from '../prometheus-pod.ts';
 
 const NAMESPACE = 'scraped';
-const NAMES = ['one', 'two'];
+const SIDECARS = ['one', 'two'];
+/** What its daemon asks never answers: no Service has the address. */
+const SILENT = 'silent';
+const DAEMON = 'app.kubernetes.io/component=node';
+const ANNOTATIONS = { 'prometheus.io/scrape': 'true', 'prometheus.io/port': '9553' };
 
 export const prometheus: Check = {
   name: 'prometheus',
   shows:
-    'a real Prometheus scrapes the sidecars by the PodMonitor, by the name of their port, by annotations',
+    'Prometheus discovers and scrapes sidecars and node daemons by the PodMonitor, by the name of their port, by annotations; its alerts',
   run: async (cluster, findings) => {
     await cluster.namespace(NAMESPACE);
-    for (const name of NAMES) {
-      const annotations = { 'prometheus.io/scrape': 'true', 'prometheus.io/port': '9553' };
-      await cluster.api.post(
-        `/api/v1/namespaces/${NAMESPACE}/pods`,
-        injectedPod({ name, namespace: NAMESPACE, annotations }),
-      );
-    }
-    // It has neither the port nor the annotations, and is no target.
-    await cluster.createPod({ name: 'other', namespace: NAMESPACE });
-    for (const name of [...NAMES, 'other']) await cluster.podReady(NAMESPACE, name);
-    await cluster.exec(NAMESPACE, 'one', 'getent', 'hosts', 'git.corp.example');
-    const targets = (await cluster.pods(NAMESPACE)).flatMap(discovered);
-    for (const [way, job] of Object.entries(jobs()))
-      await scraped(cluster, findings, { way, job, targets });
+    const daemon = await startDaemon(cluster);
+    await startPods(cluster);
+    await allowDiscovery(cluster, NAMESPACE);
+    const targets = [...SIDECARS, SILENT, daemon].sort();
+    await Promise.all(
+      jobs().map(async ({ way, name, job }) => {
+        const server = await startPrometheus(cluster, NAMESPACE, name, files(job));
+        await scraped(cluster, findings, { way, server, targets });
+        await alerted(cluster, findings, { way, server, targets });
+      }),
+    );
+    await cluster.documented('kubectl delete -k k8s/node/service-local --wait=false');
     await cluster.kubectl(`delete namespace ${NAMESPACE} --wait=false`);
   },
 };
 
+/** The documented daemon, annotated; gives the name of its pod. */
+async function startDaemon(cluster: Cluster): Promise<string> {
+  await cluster.documented(
+    'kubectl apply -k k8s/namespace && kubectl apply -k k8s/node/service-local',
+  );
+  await cluster.kubectl('-n sidestub rollout status ds/sidestub-node --timeout=90s');
+  const name = await cluster.until('one daemon', async () => {
+    const [pod, ...others] = await cluster.pods('sidestub', DAEMON);
+    return others.length === 0 ? pod?.metadata.name : undefined;
+  });
+  const words = Object.entries(ANNOTATIONS).map(([key, value]) => `${key}=${value}`);
+  await cluster.kubectl(`-n sidestub annotate pod ${name} ${words.join(' ')}`);
+  return name;
+}
+
+async function startPods(cluster: Cluster): Promise<void> {
+  for (const name of SIDECARS) {
+    const spec = { name, namespace: NAMESPACE, annotations: ANNOTATIONS };
+    await cluster.api.post(`/api/v1/namespaces/${NAMESPACE}/pods`, injectedPod(spec));
+  }
+  // It has neither the port nor the annotations, and is no target.
+  await cluster.createPod({ name: 'other', namespace: NAMESPACE });
+  const main = {
+    name: 'main',
+    image: IMAGE,
+    args: [
+      'run',
+      '--upstream',
+      '10.96.0.77',
+      '--listen',
+      '127.0.0.1:5353',
+      '--metrics',
+      '0.0.0.0:9553',
+    ],
+    ports: [{ name: 'dns-metrics', containerPort: 9553 }],
+  };
+  await cluster.createPod({
+    name: SILENT,
+    namespace: NAMESPACE,
+    annotations: ANNOTATIONS,
+    spec: { containers: [main] },
+  });
+  for (const name of [...SIDECARS, 'other', SILENT]) await cluster.podReady(NAMESPACE, name);
+  await cluster.exec(NAMESPACE, 'one', 'getent', 'hosts', 'git.corp.example');
+}
+
 type Job = Readonly<Record<string, unknown>>;
 
+interface NamedJob {
+  readonly way: string;
+  /** Of its Prometheus. */
+  readonly name: string;
+  readonly job: Job;
+}
+
 /** The jobs of k8s/monitoring: two as they are, and what the operator makes of the PodMonitor. */
-function jobs(): Readonly<Record<string, Job>> {
-  const read = (file: string) =>
-    parse(readFileSync(join(REPOSITORY, 'k8s/monitoring', file), 'utf8'));
-  const [byPort, byAnnotation] = read('scrape-config.yaml').scrape_configs;
-  const [endpoint] = read('podmonitor.yaml').spec.podMetricsEndpoints;
+function jobs(): readonly NamedJob[] {
+  const [byPort, byAnnotation] = parse(read('scrape-config.yaml')).scrape_configs;
+  const [endpoint] = parse(read('podmonitor.yaml')).spec.podMetricsEndpoints;
   const podMonitor = {
     job_name: 'podMonitor/monitoring/sidestub/0',
+    kubernetes_sd_configs: [{ role: 'pod' }],
     metrics_path: endpoint.path,
     relabel_configs: [
       {
@@ -64,7 +116,11 @@ function jobs(): Readonly<Record<string, Job>> {
     ],
     metric_relabel_configs: endpoint.metricRelabelings.map(asPrometheus),
   };
-  return { 'the PodMonitor': podMonitor, 'the port': byPort, annotations: byAnnotation };
+  return [
+    { way: 'the PodMonitor', name: 'by-pod-monitor', job: podMonitor },
+    { way: 'the port', name: 'by-port', job: byPort },
+    { way: 'annotations', name: 'by-annotations', job: byAnnotation },
+  ];
 }
 
 /** The operator's words for a relabelling in Prometheus' own. */
@@ -77,95 +133,76 @@ function asPrometheus(rule: Readonly<Record<string, unknown>>): object {
   );
 }
 
-/**
- * The targets that `kubernetes_sd_configs` with role `pod` makes of a pod, a port each, a container without ports one as
- * well. Debian's Prometheus is built without it: the same labels come by a file, and Prometheus relabels them itself.
- */
-function discovered({ metadata, spec, status }: ApiObject): object[] {
-  type Container = { name: string; ports?: { name?: string; containerPort: number }[] };
-  const containers: Container[] = [...spec.containers, ...(spec.initContainers ?? [])];
-  const annotations = Object.entries(metadata.annotations ?? {}).map(([key, value]) => [
-    `__meta_kubernetes_pod_annotation_${key.replaceAll(/[^a-zA-Z0-9]/g, '_')}`,
-    value,
-  ]);
-  const common = {
-    ...Object.fromEntries(annotations),
-    __meta_kubernetes_namespace: metadata.namespace,
-    __meta_kubernetes_pod_name: metadata.name,
-    __meta_kubernetes_pod_phase: status.phase,
+/** A job as it stands there, but each second, and the rules. */
+function files(job: Job): { configuration: object; rules: string } {
+  const often = { scrape_interval: '1s', scrape_timeout: '1s' };
+  const configuration = {
+    global: { ...often, evaluation_interval: '1s' },
+    rule_files: ['rules.yaml'],
+    scrape_configs: [{ ...job, ...often }],
   };
-  return containers.flatMap(({ name, ports = [] }) =>
-    (ports.length === 0 ? [undefined] : ports).map((port) => ({
-      targets: [port === undefined ? status.podIP : `${status.podIP}:${port.containerPort}`],
-      labels: {
-        ...common,
-        __meta_kubernetes_pod_container_name: name,
-        ...(port?.name === undefined
-          ? {}
-          : { __meta_kubernetes_pod_container_port_name: port.name }),
-      },
-    })),
-  );
+  return { configuration, rules: read('rules.yaml') };
 }
 
 interface Way {
   readonly way: string;
-  readonly job: Job;
-  readonly targets: readonly object[];
+  readonly server: PrometheusPod;
+  /** The pods that it has to find. */
+  readonly targets: readonly string[];
 }
 
-async function scraped(
-  cluster: Cluster,
-  findings: Findings,
-  { way, job, targets }: Way,
-): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'sidestub-prometheus-'));
-  const { kubernetes_sd_configs: _, ...rest } = job;
-  const file = {
-    global: { scrape_interval: '1s', scrape_timeout: '1s' },
-    scrape_configs: [
-      {
-        ...rest,
-        scrape_interval: '1s',
-        scrape_timeout: '1s',
-        file_sd_configs: [{ files: ['pods.json'] }],
-      },
-    ],
-  };
-  // JSON is YAML.
-  writeFileSync(join(folder, 'prometheus.yml'), JSON.stringify(file));
-  writeFileSync(join(folder, 'pods.json'), JSON.stringify(targets));
-  const words = [
-    `--config.file=${folder}/prometheus.yml`,
-    `--storage.tsdb.path=${folder}/data`,
-    '--web.listen-address=127.0.0.1:9090',
-  ];
-  const server = spawn('prometheus', words, { stdio: 'ignore' });
-  const ended = new Promise((end) => server.once('exit', end));
-  try {
-    const asked = await cluster.until(`by ${way}: a scrape of the pod that has asked`, async () => {
-      const pods = await podsOf('sidestub_queries_total{job="sidestub"} > 0');
-      return pods.length > 0 ? pods : undefined;
-    });
-    findings.equals(asked, ['one'], `by ${way}: what a pod has asked is in Prometheus`);
-    // The other pod may be scraped up to an interval later.
-    const up = await cluster.until(`by ${way}: a scrape of each sidecar`, async () => {
-      const pods = await podsOf('up == 1');
-      return pods.length >= NAMES.length ? pods : undefined;
-    });
-    findings.equals(up, NAMES, `by ${way}: all sidecars are up, each once, and nothing else`);
-  } finally {
-    server.kill('SIGKILL');
-    await ended;
-    rmSync(folder, { recursive: true, force: true });
-  }
+async function scraped(cluster: Cluster, findings: Findings, { way, server, targets }: Way) {
+  const asked = await cluster.until(`by ${way}: a scrape of the pod that has asked`, async () => {
+    const pods = await server.podsOf(
+      `sidestub_queries_total{job="sidestub",namespace="${NAMESPACE}"} > 0`,
+    );
+    return pods.length > 0 ? pods : undefined;
+  });
+  findings.equals(asked, ['one'], `by ${way}: what a pod has asked is in Prometheus`);
+  // The others may be scraped up to an interval later. Pods of other checks may be there.
+  const own = `up{namespace=~"${NAMESPACE}|sidestub"}`;
+  const up = await cluster.until(`by ${way}: a scrape of each sidestub`, async () => {
+    const pods = await server.podsOf(`${own} == 1`);
+    return pods.length >= targets.length ? pods : undefined;
+  });
+  findings.equals(
+    up,
+    targets,
+    `by ${way}: all sidecars and the node daemon are up, each once, and nothing else`,
+  );
 }
 
-/** The pods of which Prometheus has a sample that matches; a pod with two targets is there twice. */
-async function podsOf(expr: string): Promise<readonly string[]> {
-  const query = `http://127.0.0.1:9090/api/v1/query?query=${encodeURIComponent(`count by (pod, instance) (${expr})`)}`;
-  const { data } = (await (await fetch(query)).json()) as {
-    data: { result: { metric: { pod: string } }[] };
-  };
-  return data.result.map(({ metric }) => metric.pod).sort();
+interface Rule {
+  readonly name: string;
+  readonly type: string;
+  readonly health: string;
+  readonly state?: string;
+}
+
+async function alerted(cluster: Cluster, findings: Findings, { way, server }: Way): Promise<void> {
+  const expected = parse(read('rules.yaml')).groups.flatMap(({ rules }: { rules: object[] }) =>
+    rules.map((rule) => ('alert' in rule ? rule.alert : (rule as { record: string }).record)),
+  );
+  const rules = await cluster.until(`by ${way}: SidestubStartupSlow fires`, async () => {
+    const { groups } = await server.get<{ groups: { rules: Rule[] }[] }>('rules');
+    const found = groups.flatMap((group) => group.rules);
+    return found.some(({ state }) => state === 'firing') ? found : undefined;
+  });
+  findings.equals(
+    rules
+      .filter(({ health }) => health === 'ok')
+      .map(({ name }) => name)
+      .sort(),
+    expected.sort(),
+    `by ${way}: each rule is loaded and evaluated`,
+  );
+  findings.equals(
+    rules.filter(({ state }) => state === 'firing').map(({ name }) => name),
+    ['SidestubStartupSlow'],
+    `by ${way}: the alert for a daemon without an answer for 10 s fires, and no other`,
+  );
+}
+
+function read(name: string): string {
+  return readFileSync(join(REPOSITORY, 'k8s/monitoring', name), 'utf8');
 }
