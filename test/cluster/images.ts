@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { command } from './command.ts';
+import { copyClone, copyGit } from './git-in-image.ts';
 import { BIN, HERE, IMAGES, REPOSITORY, ROOT } from './places.ts';
 import type { Progress } from './progress.ts';
 import { BUSYBOX } from './requirements.ts';
@@ -121,7 +122,8 @@ async function layOutClients(
       copyFileSync(join('/lib/x86_64-linux-gnu', library), join(root, 'lib', library));
     }
     copyFileSync('/lib64/ld-linux-x86-64.so.2', join(root, 'lib64/ld-linux-x86-64.so.2'));
-  }
+    await copyGit(root);
+  } else copyClone(root);
   dockerfile(join(folder, '..'), libc, ['COPY root/ /', 'ENV PATH=/usr/bin:/bin', 'CMD ["sh"]']);
 }
 

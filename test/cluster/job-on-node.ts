@@ -18,6 +18,15 @@ const SCRIPT = `ls -ld /etc/resolv.conf
 cat /etc/resolv.conf
 getent hosts git.corp.example || echo no address`;
 
+/** What the containers of a job run, as scripts, and the image that they and the helper have. */
+interface Job {
+  readonly image: string;
+  readonly build: string;
+  readonly helper: string;
+}
+
+const JOB: Job = { image: 'alpine:3.22', build: SCRIPT, helper: 'true' };
+
 const CONFIGURATIONS = readFileSync(
   join(REPOSITORY, 'test/kubernetes/runner/configurations.toml'),
   'utf8',
@@ -49,8 +58,13 @@ export class JobsOnNode {
   }
 
   /** What the runner makes of a configuration with these pieces, and `more` behind them. */
-  async merge(parts: Partial<Pieces>, more = ''): Promise<MadePod> {
-    const runner = runnerOf(`${withPieces(BARE, parts)}\n${more}`);
+  merge(parts: Partial<Pieces>, more = ''): Promise<MadePod> {
+    return this.mergeAll(`${withPieces(BARE, parts)}\n${more}`);
+  }
+
+  /** What the runner makes of a whole configuration. */
+  async mergeAll(toml: string): Promise<MadePod> {
+    const runner = runnerOf(toml);
     const makePods = await buildPodMaker();
     const [made] = await makePods([{ pod: jobPod(runner), patches: patchesOf(runner) }]);
     if (made === undefined) throw new Error('no pod');
@@ -59,9 +73,13 @@ export class JobsOnNode {
 
   /** Has the pod made. @throws {Error} With what the API server says. */
   async start(name: string, parts: Partial<Pieces>, more = ''): Promise<void> {
-    const { pod, refused } = await this.merge(parts, more);
+    await this.createMade(name, await this.merge(parts, more));
+  }
+
+  /** Has a pod made that runs `job` in place of what the runner would have it do. */
+  async createMade(name: string, { pod, refused }: MadePod, job: Job = JOB): Promise<void> {
     if (refused !== undefined) throw new Error(refused);
-    await this.create(runnable(pod as ApiObject, name, this.namespace));
+    await this.create(runnable(pod as ApiObject, name, this.namespace, job));
   }
 
   create(pod: object): Promise<ApiObject> {
@@ -109,11 +127,17 @@ export class JobsOnNode {
 }
 
 /** With images that the node has, and a job in place of the runner that would attach to it. */
-function runnable(pod: ApiObject, name: string, namespace: string): object {
-  const image = (text: string) => (text.startsWith('registry.example/') ? 'alpine:3.22' : text);
+function runnable(
+  pod: ApiObject,
+  name: string,
+  namespace: string,
+  { image: own, build, helper }: Job,
+): object {
+  const image = (text: string) =>
+    text.startsWith('registry.example/') || text === 'alpine:3.22' ? own : text;
   const commands: Readonly<Record<string, readonly string[]>> = {
-    build: ['sh', '-c', SCRIPT],
-    helper: ['true'],
+    build: ['sh', '-c', build],
+    helper: ['sh', '-c', helper],
   };
   const container = (each: { name: string; image: string }) => ({
     ...each,

@@ -29,11 +29,11 @@ export const LOG = join(ROOT, 'log');
 /** Go's binaries: kept while the versions and our two main packages are the same. */
 export const BIN = join(ROOT, `bin-${keyOf(['go/hyper/main.go', 'go/coredns/main.go'])}`);
 
+const CLIENTS = ['getent', 'gai', 'drip', 'until', 'pause'].map((name) => `clients/${name}.c`);
+const GIT = ['git-in-image.ts', 'programs.ts', 'go/clone/main.go'];
+
 /** The images of the tests, but for sidestub's own: kept while the binaries and the clients are the same. */
-export const IMAGES = join(
-  ROOT,
-  `images-${keyOf(['images.ts', 'clients/getent.c', 'clients/gai.c', 'clients/drip.c', 'clients/until.c', 'clients/pause.c'])}`,
-);
+export const IMAGES = join(ROOT, `images-${keyOf(['images.ts', ...CLIENTS, ...GIT])}`);
 
 /** Who a command inside the node is, for kubectl. */
 export const KUBECONFIG = '/run/node/admin.kubeconfig';
