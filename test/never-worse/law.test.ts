@@ -112,6 +112,8 @@ test('the exceptions have bounds of their own', (t) => {
   });
   t.equal(judge(found(10, '1.1.1.1'), found(1_060, '1.1.1.1'), oneFailed), 0, 'F5');
   t.equal(judge(found(10, '1.1.1.1'), found(1_061, '1.1.1.1'), oneFailed), 1);
+  t.equal(judge(found(10, '::1', '1.1.1.1'), found(10, '1.1.1.1'), oneFailed), 0);
+  t.equal(judge(found(10, '::1', '1.1.1.1'), found(10, '::1'), oneFailed), 1);
   const noTcp = (name: Draw['name']) =>
     draw({ name, servers: [{ ...SOUND, tcp: 'silent' }, SOUND] });
   t.equal(judge(found(10, 'a'), found(1_460, 'a'), noTcp('many')), 0, 'a long answer');

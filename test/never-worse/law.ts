@@ -144,9 +144,22 @@ function hangsOnSecond(draw: Draw): boolean {
 const withoutDelay = ({ delay: _, cutAt: __, ...faults }: Faults) => faults;
 
 /** F5: where one family is silent, the other's addresses are promised, and no more. */
-function isOfSilentFamily({ servers }: Draw, address: string): boolean {
+function isOfSilentFamily(draw: Draw, address: string): boolean {
   const family = address.includes(':') ? 'AAAA' : 'A';
-  return servers.some(({ mute }) => mute?.family === family && mute.transport !== 'TCP');
+  const isMute = draw.servers.some(
+    ({ mute }) => mute?.family === family && mute.transport !== 'TCP',
+  );
+  return isMute || failedFamily(draw) === family;
+}
+
+/**
+ * For which family the first server fails and the second is silent. glibc takes what the other family has, where sidestub
+ * asks the second server, as musl and Go do.
+ */
+function failedFamily({ servers: [first, second] }: Draw): string | undefined {
+  const { says } = first ?? {};
+  if (says === undefined || isWord(says.rcode) || !isSilent(second)) return undefined;
+  return says.family === 'both' ? undefined : says.family;
 }
 
 /** How much later the exceptions allow an address to be. */
@@ -202,15 +215,14 @@ function isCutShort({ reply, cutAt }: Faults): boolean {
 }
 
 /** Whether one family may be waited for. */
-function waitsForFamily({ servers, name }: Draw): boolean {
+function waitsForFamily(draw: Draw): boolean {
+  const { servers, name } = draw;
   const isOneRefused = servers.some(
     ({ refused }) => refused !== undefined && refused.family !== 'both',
   );
   const isOneSilent = servers.some(({ mute }) => mute !== undefined && mute.family !== 'both');
   // A second server is asked for what the first has said in a way that cannot be read, and may be silent as well.
   const isOneUnread = servers.length > 1 && ONE_FAMILY.has(name) && servers.some(isUnread);
-  // glibc takes what the other family has; sidestub asks the second server, as musl and Go would.
-  const [first, second] = servers;
-  const isOneFailed = first?.says !== undefined && first.says.family !== 'both' && isSilent(second);
+  const isOneFailed = failedFamily(draw) !== undefined;
   return isOneRefused || isOneSilent || isOneFailed || isOneUnread;
 }
