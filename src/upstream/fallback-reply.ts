@@ -30,6 +30,17 @@ export class FallbackReply {
     return this.malformedReplies > 0;
   }
 
+  /** Whether all that has come is one reply of which nothing can be read. */
+  get mayBeForged(): boolean {
+    return this.partial === undefined && this.malformedReplies < 2;
+  }
+
+  /** @param partial - What is whole of it. */
+  noteMalformed(partial: Message | undefined): void {
+    this.partial ??= partial;
+    this.malformedReplies++;
+  }
+
   /** Records that a TCP connection failed. */
   noteStreamFailure(reason: UpstreamFailure): void {
     this.malformedOverTcp ||= reason === 'malformed';
@@ -44,7 +55,7 @@ export class FallbackReply {
    */
   waitAfter(lost: Milliseconds): Milliseconds {
     if (this.malformedReplies > 1 && this.hasNoTcp) return LEAST_WAIT;
-    if (this.partial === undefined && this.malformedReplies < 2) return SILENCE;
+    if (this.mayBeForged) return SILENCE;
     return Math.max(PARTIAL_WAIT - lost, LEAST_WAIT);
   }
 
