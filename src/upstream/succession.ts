@@ -246,15 +246,13 @@ class Failover implements Expiring {
   }
 
   /**
-   * The next server is asked at once; without one, an error reply at hand is returned. This server is sent to again by
-   * its timer, and may still answer first (U2).
+   * The next server is asked at once; this one is sent to again by its timer, and may still answer first (U2). An error
+   * reply at hand stays there: told now, it would become NODATA beside addresses, though this one has heard nothing (F5).
    */
   onRefused(place: number): void {
     this.watchDeadline();
     this.listener.onRefused?.();
-    if (this.nextWorthAsking) {
-      if (place === this.asked - 1) this.askNext();
-    } else if (this.errorReply !== undefined && this.allRefused) this.giveUp();
+    if (place === this.asked - 1 && this.nextWorthAsking) this.askNext();
   }
 
   /** The next server is asked soon; this one may still answer over TCP, and then comes first (U1). */
