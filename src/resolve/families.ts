@@ -89,6 +89,8 @@ class Pairs {
   private readonly askSibling: (query: Query) => Promise<Answer>;
   /** When each question's addresses arrived: silence of the other family is counted from there (F5). */
   private readonly arrivals = lruMap<string, Milliseconds>(MAX_PAIRS);
+  /** When upstream last denied each question: without an SOA the denial is kept nowhere else (F3). */
+  private readonly denials = lruMap<string, Milliseconds>(MAX_PAIRS);
   readonly failures: FailedHalves;
   /** When each question was given up as refused (F5). */
   private readonly refusals = lruMap<string, Milliseconds>(MAX_PAIRS);
@@ -112,10 +114,12 @@ class Pairs {
     } else half.ask();
   }
 
-  /** Records when upstream has given addresses. */
+  /** Records when upstream has given addresses, or denied them. */
   arrived(query: Query, { message, source }: Answer): void {
-    if (source !== 'upstream' || verdictOf(message, query) !== 'data') return;
-    this.arrivals.set(queryKey(query), this.options.clock.now());
+    const verdict = verdictOf(message, query);
+    if (source !== 'upstream' || verdict === 'failure') return;
+    const times = verdict === 'data' ? this.arrivals : this.denials;
+    times.set(queryKey(query), this.options.clock.now());
   }
 
   /** F5 is an option, and the only family that the pod can route keeps its failure. */
@@ -181,6 +185,7 @@ class Pairs {
     // A client that has asked for both waits for both. If musl got NXDOMAIN before addresses that come late, its lookup
     // would fail though it has them.
     const sibling = siblingOf(query);
+    if ((this.denials.peek(queryKey(sibling)) ?? Number.NEGATIVE_INFINITY) >= came) return own;
     const span = this.isOut(sibling) ? this.untilDeadline(came) : FAMILY_WAIT;
     const other = await this.within(span, this.fromSibling(query));
     if (other === undefined || verdictOf(other.message, sibling) !== 'data') return own;

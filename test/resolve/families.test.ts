@@ -386,6 +386,28 @@ test('F5: addresses that have just come are not asked for again, though nobody m
   }
 });
 
+test('F3: a family that has just been denied is not asked for again, though nobody may keep the denial', async (t) => {
+  for (const isNodata of [true, false]) {
+    const clock = new HandClock();
+    const asked: string[] = [];
+    const told: number[] = [];
+    const resolve = stageOf({ clock })(async ({ qtype }) => {
+      asked.push(typeName(qtype));
+      await new Promise<void>((resolve) => clock.after(FIRST, resolve));
+      const isA = qtype === RrType.A;
+      return answer(message({ rcode: isA && isNodata ? Rcode.NOERROR : Rcode.NXDOMAIN }));
+    });
+    const ask = (qtype: number) =>
+      void resolve(query(NAME, qtype)).then(() => told.push(clock.now()));
+    ask(RrType.A);
+    clock.after(1, () => ask(RrType.AAAA));
+    await clock.advance(1_000);
+    t.same(asked, isNodata ? ['A', 'AAAA'] : ['A', 'AAAA', 'AAAA'], 'no single flight is below');
+    t.equal(told.at(-1), isNodata ? FIRST + 1 : 2 * FIRST);
+    t.equal(clock.timers, 0);
+  }
+});
+
 test('F5: switched off, failure and silence are told as they are; F4 stands', async (t) => {
   for (const [failing, told] of [
     ['servfail', 'servfail'],
