@@ -80,6 +80,23 @@ export const CASES: readonly Case[] = [
     draw: one({}, { name: 'made elsewhere', list: 'Kubernetes', nodeDaemon: true }),
   },
   {
+    name: 'NODATA of A that has no SOA, beside NXDOMAIN, for each step of a walk behind a node daemon',
+    draw: one(
+      { delay: 120, says: { rcode: 'NODATA', family: 'A', names: 'expansions' } },
+      { name: 'elsewhere', list: 'Kubernetes', nodeDaemon: true },
+    ),
+  },
+  {
+    name: 'of two servers the first says FORMERR to A, and the own kernel refuses A to the second for 1.2 s',
+    draw: {
+      ...one({}),
+      servers: [
+        { ...SOUND, says: { rcode: 'FORMERR', family: 'A', names: 'existing' } },
+        { ...SOUND, tcp: 'refused', refused: { from: 0, to: 1_200, family: 'A' } },
+      ],
+    },
+  },
+  {
     name: 'a service of a namespace that is called like a top-level domain, behind a node daemon',
     draw: one({}, { name: 'in dev', list: 'Kubernetes', nodeDaemon: true }),
   },
