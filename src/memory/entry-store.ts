@@ -258,8 +258,8 @@ export class EntryStore {
     for (let slot = 0; slot < BUCKET_WORDS; slot += 2) {
       const hash = index[split + slot] ?? 0;
       const at = index[split + slot + 1] ?? 0;
-      const isLive = this.words[(at >> 2) + FIELDS.live] === split + slot + 1;
-      if (!isLive || (hash & this.mask) !== buckets) continue;
+      // An empty slot has hash 0, which is of bucket 0.
+      if ((hash & this.mask) !== buckets) continue;
       this.unlink(split + slot);
       this.link(at, added + slot, hash);
     }
@@ -355,13 +355,8 @@ export class EntryStore {
     const size = this.words[word + FIELDS.size] ?? 0;
     const slot = (this.words[word + FIELDS.live] ?? 0) - 1;
     const wasMain = from >= this.border;
+    // An entry that was just taken off the main queue always fits at its end.
     const to = wasMain ? this.main.append(size) : this.makeRoom(this.main, size, now, moves);
-    // There may be no room yet because entries do not cross the end of the region. That is rare, and the entry may be
-    // lost.
-    if (to < 0) {
-      this.unlink(slot);
-      return;
-    }
     // What the append wrote is outside the entry, or in the words that are written again here.
     this.octets.copyWithin(to, from, from + size);
     this.words[(to >> 2) + FIELDS.size] = size;

@@ -7,7 +7,7 @@ import type { Request } from '../wire/request.ts';
 
 /**
  * The words of a key: the QNAME in lower case, filled up with zeros to a whole word; a word of QTYPE, DO and CD; and
- * one of QCLASS if it is not IN (C1). A name contains its own end, so no key is the beginning of another.
+ * one of QCLASS if it is not IN (C1). A name contains its own end, so it is never the beginning of another one.
  */
 const MAX_KEY_WORDS = Math.ceil(MAX_NAME_OCTETS / 4) + 2;
 const KEY_DO = 1;

@@ -89,8 +89,12 @@ test('what upstream answered can stop being a reply, and what a stage made goes 
   const { store, keyed, put, reply } = startRoles();
   store.ready(put('a.example'), 1_000, 0, 0);
   store.unready(keyed('a.example'));
-  store.unready(keyed('b.example'));
   t.equal(reply('a.example'), -1);
+  store.words[FIELDS.additionalTtls] = -1;
+  const before = store.octets.slice();
+  store.unready(keyed('b.example'));
+  t.same(store.octets, before, 'what is not there changes nothing');
+  store.delete(keyed('a.example'), ANSWER);
   const made = put('a.example', { role: MADE });
   store.ready(made, 1_000, 0, 0);
   store.unready(keyed('a.example'));
@@ -132,18 +136,17 @@ test('an evicted entry that returns, and one that is renewed in the main queue, 
     put(`n${i}.example`, { fresh: 1, now: 1 });
   t.equal(find('a.example'), -1);
   t.ok(isMain(put('a.example')), 'it was remembered');
-  t.ok(isMain(put('a.example')), 'renewed in its place');
   t.notOk(isMain(put('b.example')));
-  t.equal(store.entries, [...entriesOf(store)].length);
+  t.equal(store.entries, entriesOf(store).length);
   t.end();
 });
 
-function* entriesOf(store: EntryStore): Generator<number> {
+function entriesOf(store: EntryStore): number[] {
   const found: number[] = [];
   store.forEach((at) => {
     found.push(at);
   });
-  yield* found;
+  return found;
 }
 
 test('only an answer that is evicted while it is fresh is told as lost', (t) => {
@@ -166,7 +169,7 @@ test('entries are told by queue, the oldest first, and dead ones not at all', (t
   const { store, keyed, put } = startRoles();
   const [a, b, c] = [put('a.example'), put('b.example'), put('c.example')];
   store.delete(keyed('b.example'), ANSWER);
-  t.same([...entriesOf(store)], [a, c]);
+  t.same(entriesOf(store), [a, c]);
   t.ok((b ?? 0) > (a ?? 0));
   t.end();
 });
@@ -204,14 +207,19 @@ test('a copy has the life, the uses and the records, and is no reply yet', (t) =
   t.end();
 });
 
-test('in a full bucket the entry that is worth least goes: over, then small, then little used', (t) => {
+/** Nine names of the first bucket, which has room for eight. */
+function namesOfOneBucket(): string[] {
   const names: string[] = [];
   const probe = new PlainQuery(1);
   for (let i = 0; names.length < 9; i++) {
     probe.of(request(`n${i}.example`));
     if ((probe.hash & 0xff) === 0) names.push(`n${i}.example`);
   }
-  const [last = '', ...eight] = names;
+  return names;
+}
+
+test('in a full bucket the entry that is worth least goes: over, then small, then little used', (t) => {
+  const [last = '', ...eight] = namesOfOneBucket();
   /** Which of the eight is gone after a ninth has come. */
   const gone = (
     change: (at: number, i: number, store: EntryStore) => void,
@@ -238,6 +246,87 @@ test('in a full bucket the entry that is worth least goes: over, then small, the
   t.end();
 });
 
+/** Puts entries of names outside the first bucket, whose time is over at once, until `isEnough`. */
+function flood({ put, keyed }: ReturnType<typeof startRoles>, isEnough: () => boolean): void {
+  for (let i = 0; i < 1_000 && !isEnough(); i++) {
+    const name = `f${i}.example`;
+    if ((keyed(name).hash & 7) !== 0) put(name, { fresh: 1, now: 1 });
+  }
+}
+
+test('an entry that was used moves to the main queue and stays there, unless it is over', (t) => {
+  const roles = startRoles();
+  const { store, put, find, isMain } = roles;
+  store.use(put('over.example', { fresh: 1 }));
+  store.use(put('used.example'));
+  flood(roles, () => isMain(find('used.example')));
+  t.equal(find('over.example'), -1);
+  const at = find('used.example');
+  t.ok(isMain(at));
+  t.ok(isMain(put('used.example')), 'also when it is renewed');
+  store.delete(roles.keyed('used.example'), ANSWER);
+  t.notOk(isMain(put('used.example')), 'but not when it was deleted');
+  t.end();
+});
+
+test('in a full bucket an entry of the main queue stays before any of the small one', (t) => {
+  const names = namesOfOneBucket();
+  const [main = '', ...others] = names.slice(0, -1);
+  const roles = startRoles();
+  const { store, put, find, isMain } = roles;
+  store.use(put(main));
+  flood(roles, () => isMain(find(main)));
+  store.octets[find(main) + USES] = 0;
+  for (const at of others.map((name) => put(name))) {
+    for (let uses = 0; uses < 3; uses++) store.use(at);
+  }
+  put(names.at(-1) ?? '', { now: 2 });
+  t.same(
+    names.filter((name) => find(name) < 0),
+    [others[0]],
+  );
+  t.end();
+});
+
+test('one insertion moves at most 64 entries, each for one of its uses, and then evicts what is in the way', (t) => {
+  const { store, put, isMain } = startRoles();
+  const inMain = () => entriesOf(store).filter((at) => isMain(at));
+  const usedUp = () => inMain().filter((at) => (store.octets[at + USES] ?? 0) < 3);
+  let before = 0;
+  for (let i = 0; i < 2_000 && usedUp().length === 0; i++) {
+    before = store.entries;
+    // Large, so that no bucket of the index is full before the queue is.
+    const at = put(`n${1_000 + i}.example`, { octets: 400 });
+    for (let uses = 0; uses < 3; uses++) store.use(at);
+  }
+  // The 64th is the one that came from the small queue.
+  t.equal(usedUp().length, 63);
+  t.ok(usedUp().every((at) => store.octets[at + USES] === 2));
+  t.equal(store.entries, before, 'one came, and one is gone');
+  t.end();
+});
+
+test('an entry may take a sixteenth of the arena, and no more', (t) => {
+  const { store, put, find } = startRoles();
+  const most = store.octets.byteLength / 16;
+  // Ten words of fields, four of the key, and three of the life.
+  const kept = most - 4 * 17;
+  t.ok(put('a.example', { octets: kept }) >= 0);
+  t.equal(put('a.example', { octets: kept + 1 }), -1);
+  t.equal(find('a.example'), -1, 'the one before it is gone');
+  t.end();
+});
+
+test('a store of the least size finds what it holds', (t) => {
+  const { put, find } = startRoles(1 << 11);
+  for (let i = 0; i < 50; i++) {
+    const name = `n${i}.example`;
+    const at = put(name);
+    t.equal(find(name), at);
+  }
+  t.end();
+});
+
 test('an entry is found by its whole key, not by its hash', (t) => {
   const { store, keyed, put, find } = startRoles();
   const at = put('abcd.example');
@@ -249,6 +338,19 @@ test('an entry is found by its whole key, not by its hash', (t) => {
     t.equal(store.find(query, ANSWER), -1, name);
     t.equal(store.findReply(query, 0, 1), -1, name);
   }
+  // The key of another class begins with that of class IN.
+  const inClass = (qclass: number): PlainQuery => {
+    const query = new PlainQuery(1);
+    const asked = { qname: 'abcd.example.', qtype: 1, dnssecOk: false, checkingDisabled: false };
+    query.asked({ ...asked, qclass });
+    return query;
+  };
+  const life = { storedAt: 0, fresh: 1_000, alone: 1_000, stale: 0 };
+  const chaos = inClass(3);
+  store.insert(chaos, MADE, 8, life, 0);
+  const internet = inClass(1);
+  internet.hash = chaos.hash;
+  t.equal(store.find(internet, MADE), -1);
   // An empty slot is all zeros, and the entry is at offset 0.
   const query = keyed('abcd.example');
   query.hash = 0;
@@ -260,7 +362,7 @@ test('an entry is found by its whole key, not by its hash', (t) => {
 test('octets of both queues are in use', (t) => {
   const { store, put } = startRoles();
   for (let i = 0; i < 100; i++) store.use(put(`n${i}.example`));
-  const sizes = [...entriesOf(store)].map((at) => store.words[(at >> 2) + FIELDS.size] ?? 0);
+  const sizes = entriesOf(store).map((at) => store.words[(at >> 2) + FIELDS.size] ?? 0);
   t.equal(sizes.length, 100);
   t.ok(store.used >= sizes.reduce((sum, size) => sum + size, 0));
   t.end();
