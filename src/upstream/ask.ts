@@ -251,9 +251,9 @@ export class Ask implements SendOwner {
     if (!edns && this.sends.hasSilentOpt('udp')) this.sends.uselessOpt = true;
     this.stopRounds();
     this.reportSlow();
-    // Connections that were refused during an outage say nothing about a server that is back: it is connected to once
-    // more.
-    const isBack = this.rounds > 2 && this.betterWait === undefined && !this.sends.isOut('tcp');
+    // Connections that were refused or silent in an outage say nothing about a server that is back: it gets one more.
+    const isWaited = this.sends.isOut('tcp', this.parts.clock.now() - TCP_SILENCE);
+    const isBack = this.rounds > 2 && this.betterWait === undefined && !isWaited;
     this.startTcp(cause, isBack ? MAX_SENDS + this.sends.refusedConnections : 1);
     this.betterWait ??= new EarliestTimer(this.parts.clock, () => this.conclude('timeout'));
     this.betterWait.set(this.fallback.waitAfter(at - this.startedAt));

@@ -127,8 +127,9 @@ export class Sends {
     return edns && !wantsOpt && !this.hasPlainOut(transport);
   }
 
-  isOut(transport: UpstreamTransport): boolean {
-    return this.open.some((send) => send.transport === transport);
+  /** Whether one is out that was sent at `since` or later. */
+  isOut(transport: UpstreamTransport, since = Number.NEGATIVE_INFINITY): boolean {
+    return this.open.some((send) => send.transport === transport && send.at >= since);
   }
 
   add(send: Send): void {

@@ -310,6 +310,22 @@ test('TC after an outage that refused TCP: a server that is back is asked over T
   t.equal(clock.timers, 0);
 });
 
+test('TC after an outage: a connection that has been silent for 250 ms is not waited for (U2)', async (t) => {
+  for (const [at, asked] of [
+    [970, 2],
+    [971, 3],
+  ] as const) {
+    const { clock, udp, tcp, server } = scriptedServer();
+    const { heard } = begin(server);
+    await clock.advance(at);
+    udp.nth(1).answer(message(), { truncated: true });
+    t.equal(tcp.sends.length, asked, `at ${at} ms`);
+    tcp.nth(asked - 1).answer(truth);
+    t.same(heard.answer, truth);
+    t.equal(clock.timers, 0);
+  }
+});
+
 test('TC after an outage: a connection that was refused is no send, one that broke is (RFC 9520)', async (t) => {
   for (const [reason, asked] of [
     ['refused', 4],
