@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import type { Clock, Milliseconds } from './clock.ts';
 import type { Settings } from './config/settings.ts';
 import { AnswerMemory } from './memory/answer-memory.ts';
 import { Replies } from './memory/replies.ts';
@@ -30,10 +30,10 @@ import { SearchList } from './resolve/search-list.ts';
 import { serveStale } from './resolve/serve-stale.ts';
 import { servfail } from './resolve/servfail.ts';
 import { type Flights, type SingleFlightOptions, singleFlight } from './resolve/single-flight.ts';
-import { pipeline, queryKey, type Resolve, type Stage } from './resolve/stage.ts';
+import { type Expansion, pipeline, queryKey, type Resolve, type Stage } from './resolve/stage.ts';
 import { StaleAnswers } from './resolve/stale-answers.ts';
 import { wildcardGuard } from './resolve/wildcard-guard.ts';
-import { AUTO_DELAY } from './upstream/lanes.ts';
+import { type LaneOrder, NEXT_TURN } from './upstream/lanes.ts';
 import { RrType } from './wire/codes.ts';
 import { isAtOrBelow, type Name } from './wire/name.ts';
 
@@ -181,16 +181,7 @@ export function assembleResolver(parts: ResolverParts): Resolver {
         clock,
         repair: settings.families.repair,
         onlyRoutable: parts.onlyRoutable,
-        // A name of a kind that may be created at any moment probably exists. So its AAAA is sent a moment after its A,
-        // not after the answer to A, if pairs are staggered (F3). Not for names that look fully qualified: speculation
-        // asks more for those than the client did, and over a whole lookup upstream must not get more questions than
-        // the client asks.
-        headStart: (expansion) =>
-          settings.families.order.kind === 'auto' &&
-          denialKindOf(list, expansion) === 'brief' &&
-          !list.isFqdnLike(expansion.base)
-            ? AUTO_DELAY
-            : undefined,
+        headStart: (expansion) => headStartOf(expansion, list, settings.families.order),
         refusedAt: (qname) => silence.refusedAt(qname),
         isUnheard: (query, since) =>
           silence.lastReplyAt(query.qname) < since && !cache.hasData(query),
@@ -254,6 +245,24 @@ export function assembleResolver(parts: ResolverParts): Resolver {
       zone?.stop();
     },
   };
+}
+
+/** F3: how long an AAAA waits for its A's denial where the name may exist, and is not what a program most likely means. */
+const SHORT_HEAD_START: Milliseconds = 1;
+
+/**
+ * F3: how long an expansion's AAAA waits for A's denial. A name of a kind that may be created at any moment may well exist, and
+ * one of the form of a service's name most likely does. Names that look fully qualified wait the whole head start: speculation
+ * asks more for those than the client did, and over a whole lookup upstream must not get more questions than the client asks.
+ */
+function headStartOf(
+  expansion: Expansion,
+  list: SearchList,
+  order: LaneOrder,
+): Milliseconds | undefined {
+  const mayExist = denialKindOf(list, expansion) === 'brief' && !list.isFqdnLike(expansion.base);
+  if (order.kind !== 'auto' || !mayExist) return undefined;
+  return list.isServiceName(expansion) ? NEXT_TURN : SHORT_HEAD_START;
 }
 
 /**

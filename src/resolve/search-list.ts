@@ -72,6 +72,13 @@ export class SearchList {
     return this.isFqdnLike(known.base) ? [known] : [inNamespace, known];
   }
 
+  /** Whether an expansion has the form of a service's name: `service.namespace.svc.Z`. */
+  isServiceName({ base, suffix }: Expansion): boolean {
+    const [svc] = this.zoneSuffixes;
+    if (svc === undefined || (suffix !== svc && !isBelow(suffix, svc))) return false;
+    return labelsOf(base).length + labelsOf(suffix).length === labelsOf(svc).length + 2;
+  }
+
   /** The same base under each other suffix of its list, except names that are too long for the wire. */
   otherExpansions(of: Expansion): (Expansion & { readonly qname: Name })[] {
     return this.listOf(of)

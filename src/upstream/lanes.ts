@@ -16,16 +16,13 @@ export type LaneOrder =
   | { readonly kind: 'serial'; readonly delay?: undefined }
   /** As `serial`, but after `delay` at the latest. */
   | { readonly kind: 'staggered'; readonly delay: Milliseconds }
-  /** As `staggered` by {@link AUTO_DELAY}; `serial` for servers to which the second question gets lost. */
+  /** As `staggered` by {@link NEXT_TURN}; `serial` for servers to which the second question gets lost. */
   | { readonly kind: 'auto'; readonly delay?: undefined }
   /** Both at once. */
   | { readonly kind: 'parallel'; readonly delay?: undefined };
 
-/**
- * F2: how long the second question of a pair waits in `auto`. If DNS is nearer than that, the first is answered by
- * then, as in `serial`; if it is further away, a pair costs one round trip. It is the shortest timer that Node has.
- */
-export const AUTO_DELAY: Milliseconds = 1;
+/** F2: the second question of a pair leaves in the next turn of the event loop; the first one's datagram has left in its own. */
+export const NEXT_TURN: Milliseconds = 0;
 
 /** The part of a {@link Stagger} that a pair needs. */
 export type PairOrder = Pick<Stagger, 'isOn' | 'saw'>;
@@ -97,7 +94,7 @@ class Pair {
     this.options = options;
     const { order, staggerOf } = options;
     this.stagger = order.kind === 'auto' ? staggerOf?.(question) : undefined;
-    this.delay = this.stagger?.isOn === true ? AUTO_DELAY : order.delay;
+    this.delay = this.stagger?.isOn === true ? NEXT_TURN : order.delay;
     pairs.set(key, this);
   }
 
@@ -144,8 +141,7 @@ class Pair {
     const { delay, timer, ledAt, options } = this;
     if (delay === undefined || timer !== undefined || this.waiting.length === 0) return;
     const left = ledAt + delay - options.clock.now();
-    if (left <= 0) this.letPass();
-    else this.timer = options.clock.after(left, () => this.letPass());
+    this.timer = options.clock.after(left, () => this.letPass());
   }
 
   /** The leader has had its head start: from now on two questions are in flight. */

@@ -42,6 +42,22 @@ test('N1: without a cluster zone no suffix lies in it', async (t) => {
   t.equal(plain.inZone('git.corp.example.'), false);
 });
 
+test('F3: what has the form of a service’s name, under the suffix of its namespace and under svc', async (t) => {
+  const cases: [qname: string, isOne: boolean][] = [
+    ['nginx.job.svc.cluster.local.', true],
+    ['nginx.other.svc.cluster.local.', true],
+    ['other.svc.cluster.local.', false],
+    ['nginx.cluster.local.', false],
+    ['nginx.other.job.svc.cluster.local.', false],
+    ['nginx.corp.example.', false],
+  ];
+  for (const [qname, isOne] of cases) {
+    const expansion = list.expansionOf(qname);
+    if (expansion === undefined) throw new Error(qname);
+    t.equal(list.isServiceName(expansion), isOne, qname);
+  }
+});
+
 test('N4: the other expansions are those under every other suffix, in the order of the client', async (t) => {
   const first = list.expansionOf('git.example.com.job.svc.cluster.local.');
   if (first === undefined) throw new Error('no expansion');
