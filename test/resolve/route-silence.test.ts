@@ -297,6 +297,16 @@ test('U2, C6: SERVFAIL of a forwarder that had no answer itself is no answer', a
   t.equal(asked.length, 4);
 });
 
+test('C6, F5: what a forwarder could not send is asked again at once: the forwarder pauses where it has to', async (t) => {
+  const { clock, silence, asked, ask } = await setup();
+  ask(1);
+  await clock.advance(700);
+  asked[0]?.resolve(answer({ rcode: Rcode.SERVFAIL, unreached: true, undelivered: true }));
+  t.equal(silence.lastReplyAt(NAME), Number.NEGATIVE_INFINITY, 'no word of the server behind it');
+  ask(1);
+  t.equal(asked.length, 2);
+});
+
 test('S1: after such a SERVFAIL one that is held takes its place', async (t) => {
   const { clock, asked, ask, askAll } = await setup();
   askAll(512);
