@@ -24,6 +24,7 @@ import { answerFirst } from './answer-first.ts';
 import { countHits, resolverTallies, responderEvents, watch } from './counters.ts';
 import { Generations, type Reloadable } from './generations.ts';
 import { Listeners } from './listeners.ts';
+import { elapsed, ReadyNews } from './ready-news.ts';
 import { type ReadyGate, ReadyState } from './ready-state.ts';
 import { type RunningStatus, startStatus } from './status.ts';
 import type { OtherThreads } from './threads.ts';
@@ -178,7 +179,10 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   };
   metrics.daemon.ready.readBy(() => (state.ready ? 1 : 0));
   const rehearsal = new AbortController();
+  const news = new ReadyNews(clock);
   const rehearseLater = async (): Promise<void> => {
+    await news.spread();
+    if (rehearsal.signal.aborted) return;
     const { rehearse } = await import('./rehearsal.ts');
     await rehearse({
       settings,
@@ -205,7 +209,11 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       metrics,
       lookups,
       configuration: parts.configuration ?? (() => []),
-      ready: () => state.reasons(),
+      ready: () => {
+        const reasons = state.reasons();
+        if (reasons.length === 0) news.tell();
+        return reasons;
+      },
       onBug,
     });
     if (server !== undefined) closers.push(server.close);
@@ -307,12 +315,6 @@ async function quiet(responder: Responder, queries: () => number, clock: Clock):
     seen = queries();
     await elapsed(clock, QUIET);
   }
-}
-
-function elapsed(clock: Clock, span: Milliseconds): Promise<void> {
-  return new Promise((resolve) => {
-    clock.after(span, resolve);
-  });
 }
 
 function lookupWatch(
