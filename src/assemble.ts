@@ -181,7 +181,10 @@ export function assembleResolver(parts: ResolverParts): Resolver {
         clock,
         repair: settings.families.repair,
         onlyRoutable: parts.onlyRoutable,
-        headStart: (expansion) => headStartOf(expansion, list, settings.families.order),
+        // A filtered AAAA costs upstream nothing, and would be NODATA where A's denial is not awaited.
+        ...(filtersAaaa(settings, parts)
+          ? {}
+          : { headStart: (expansion) => headStartOf(expansion, list, settings.families.order) }),
         refusedAt: (qname) => silence.refusedAt(qname),
         isUnheard: (query, since) =>
           silence.lastReplyAt(query.qname) < since && !cache.hasData(query),

@@ -11,7 +11,7 @@ const DISTANCES: readonly Milliseconds[] = [0.2, 1, 20];
 const NAMES = 40;
 const NAMES_FAR = 15;
 
-const ROUTES = ['directly', 'dnsmasq', 'unbound', 'sidestub', 'sidestub-auto'] as const;
+const ROUTES = ['directly', 'dnsmasq', 'unbound', 'sidestub', 'sidestub-serial'] as const;
 type RouteName = (typeof ROUTES)[number];
 const LIBCS: readonly Libc[] = ['musl', 'glibc'];
 
@@ -158,5 +158,5 @@ async function measure(
 
 function routeOf(name: RouteName): Route {
   if (name === 'sidestub') return { settings: {} };
-  return name === 'sidestub-auto' ? { settings: { families: { order: 'auto' } } } : name;
+  return name === 'sidestub-serial' ? { settings: { families: { order: 'serial' } } } : name;
 }

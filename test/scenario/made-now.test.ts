@@ -45,7 +45,7 @@ test('C2: a name asked every 20 ms is found at most 350 ms after the cluster has
   }
 });
 
-test('C2: asked every 20 ms, a denied name costs four questions a second', async (t) => {
+test('C2: asked every 20 ms, a denied name costs four questions of each family a second', async (t) => {
   const { stub } = await setup();
   stub.upstream.takeAsked();
   const started = stub.clock.now();
@@ -54,9 +54,9 @@ test('C2: asked every 20 ms, a denied name costs four questions a second', async
     await stub.clock.advance(20);
   }
   const asked = stub.upstream.takeAsked();
-  t.same([...new Set(asked)], [`fresh1.${JOB} A`], 'no probe, and AAAA is denied with A (F3)');
-  t.ok(asked.length <= 40, `${asked.length} in 10 s`);
-  t.ok(asked.length >= 30, `${asked.length} in 10 s`);
+  t.same([...new Set(asked)].sort(), [`fresh1.${JOB} A`, `fresh1.${JOB} AAAA`], 'no probe');
+  t.ok(asked.length <= 80, `${asked.length} in 10 s`);
+  t.ok(asked.length >= 60, `${asked.length} in 10 s`);
 });
 
 test('C2: a cut at a TLD label denies bases of two labels and more, never a service of that name', async (t) => {
@@ -91,7 +91,7 @@ test('C2: a TTL of 0 serves both questions that wait for it, and nobody after', 
   lines[`fresh1.${JOB}`] = nxdomain('cluster.local.', 0);
   const pair = await stub.askPair(`fresh1.${JOB}`);
   t.equal(pair.aaaa.message.rcode, Rcode.NXDOMAIN);
-  t.same(stub.upstream.takeAsked(), [`fresh1.${JOB} A`]);
+  t.same(stub.upstream.takeAsked(), [`fresh1.${JOB} A`, `fresh1.${JOB} AAAA`]);
   lines[`fresh1.${JOB}`] = at(`fresh1.${JOB}`);
   t.equal((await stub.ask(`fresh1.${JOB}`)).message.answer.length, 1, 'at once');
 });

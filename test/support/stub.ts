@@ -76,7 +76,7 @@ export async function startStub(options: StubOptions): Promise<Stub> {
   const repairs = new TallySet(REPAIR_KINDS);
   const verdicts: string[] = [];
   const bugs: unknown[] = [];
-  const { order = { kind: 'serial' } } = options;
+  const { order = { kind: 'auto' } } = options;
   const routed = Object.entries(options.routes ?? {}).map(([zone, script]) => ({
     zone,
     upstream: new ScriptedUpstream(clock, script, options.delay),
@@ -157,7 +157,7 @@ function settingsOf(options: StubOptions): ResolverSettings {
     },
     cluster: { domain: 'domain' in options ? options.domain : 'cluster.local.' },
     families: {
-      order: options.order ?? { kind: 'serial' },
+      order: options.order ?? { kind: 'auto' },
       repair: options.repair ?? true,
       aaaa: options.aaaa ?? 'pass',
     },
