@@ -1,7 +1,7 @@
 // The half of `npm run cluster` that runs inside the node's namespaces: it speaks to the API and to pods directly.
 import { loadImages, startServices } from './base.ts';
-import { Findings } from './check.ts';
-import { checks } from './checks.ts';
+import { type Check, Findings } from './check.ts';
+import { chosen } from './checks.ts';
 import { Cluster } from './cluster.ts';
 import { joinNode } from './priority.ts';
 import { Progress } from './progress.ts';
@@ -12,35 +12,38 @@ if (what === 'images') await loadImages();
 else if (what === 'services') await startServices();
 else process.exitCode = await runChecks(names);
 
-async function runChecks(chosen: readonly string[]): Promise<number> {
+async function runChecks(names: readonly string[]): Promise<number> {
   const cluster = new Cluster();
   const progress = new Progress();
   const total = { passed: 0, failed: 0, skipped: 0 };
-  for (const check of checks) {
-    if (chosen.length > 0 && !chosen.includes(check.name)) continue;
-    const findings = new Findings();
-    const begun = performance.now();
-    try {
-      await check.run(cluster, findings);
-    } catch (error) {
-      findings.holds(
-        false,
-        'it runs to its end',
-        error instanceof Error ? error.message : `${error}`,
-      );
+  const runList = async (list: readonly Check[]): Promise<void> => {
+    for (const check of list) {
+      const { passed, failed, skipped } = await runCheck(cluster, progress, check);
+      total.passed += passed;
+      total.failed += failed;
+      total.skipped += skipped;
     }
-    const took = ((performance.now() - begun) / 1_000).toFixed(1);
-    const { passed, failed, skipped } = findings;
-    progress.line(
-      `${check.name}: ${passed} passed, ${failed} failed, ${skipped} skipped (${took} s)`,
-    );
-    for (const line of findings.lines) progress.line(`  ${line}`);
-    total.passed += passed;
-    total.failed += failed;
-    total.skipped += skipped;
-  }
+  };
+  for (const step of chosen(names)) await Promise.all(step.map(runList));
   cluster.api.close();
   const { passed, failed, skipped } = total;
   process.stdout.write(`# cluster { pass: ${passed}, fail: ${failed}, skip: ${skipped} }\n`);
   return failed === 0 ? 0 : 1;
+}
+
+async function runCheck(cluster: Cluster, progress: Progress, check: Check): Promise<Findings> {
+  const findings = new Findings();
+  const begun = performance.now();
+  try {
+    await check.run(cluster, findings);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : `${error}`;
+    findings.holds(false, 'it runs to its end', why);
+  }
+  const took = ((performance.now() - begun) / 1_000).toFixed(1);
+  const { passed, failed, skipped, lines } = findings;
+  const tally = `${passed} passed, ${failed} failed, ${skipped} skipped`;
+  progress.line(`${check.name}: ${tally} (${took} s)`);
+  for (const line of lines) progress.line(`  ${line}`);
+  return findings;
 }

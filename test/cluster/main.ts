@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildBinaries } from './binaries.ts';
-import { checks } from './checks.ts';
+import type { Check } from './check.ts';
+import { byName, usual } from './checks.ts';
 import { command } from './command.ts';
 import { buildImages } from './images.ts';
 import { leftovers } from './leftovers.ts';
@@ -13,22 +14,31 @@ import { Progress } from './progress.ts';
 import { missing } from './requirements.ts';
 import { runInside } from './run-inside.ts';
 
-const USAGE = `usage: npm run cluster [-- up | down | NAME…]
+const shown = (list: readonly Check[]): string =>
+  list.map(({ name, shows }) => `  ${name.padEnd(14)}  ${shows}`).join('\n');
 
-Builds a Kubernetes node from Go modules (kept in ${ROOT}), starts it in namespaces of its own, runs the checks, and
-stops it. Needs root and Linux; says what else is missing.
+const USAGE = `usage: npm run cluster [-- up | down | all | NAME…]
+
+Builds a Kubernetes node from Go modules (kept in ${ROOT}), starts it in namespaces of its own, runs checks, and stops
+it. Needs root and Linux; says what else is missing.
 
   up      leaves it running: \`${join(RUN, 'k')}\` is kubectl, \`${join(RUN, 'in-node')} CMD\` runs anything inside
   down    stops what is there, also what a run that was killed has left, and gives back what it has changed
-  NAME    runs these checks alone, on the node that is up or on one of its own:
+  all     runs every check, and NAME these alone, on the node that is up or on one of its own
 
-${checks.map(({ name, shows }) => `  ${name.padEnd(12)}  ${shows}`).join('\n')}
+Without a word it runs these:
+
+${shown(usual)}
+
+And these by their names, on a machine that has nothing else to do (neighbours builds Istio's webhook first):
+
+${shown(byName)}
 `;
 
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(words: readonly string[]): Promise<number> {
-  const known = ['up', 'down', ...checks.map(({ name }) => name)];
+  const known = ['up', 'down', 'all', ...[...usual, ...byName].map(({ name }) => name)];
   if (words.some((word) => !known.includes(word))) {
     process.stderr.write(USAGE);
     return 64;

@@ -33,9 +33,11 @@ export interface PrometheusFiles {
   readonly rules: string;
 }
 
+const DISCOVERY = 'pod-discovery';
+
 /** Lets the pods of a namespace discover pods, as each chart of Prometheus does. */
 export async function allowDiscovery(cluster: Cluster, namespace: string): Promise<void> {
-  const metadata = { name: 'sidestub-test-prometheus' };
+  const metadata = { name: DISCOVERY };
   const group = 'rbac.authorization.k8s.io';
   const version = { apiVersion: `${group}/v1` };
   await cluster.apply(
@@ -53,6 +55,10 @@ export async function allowDiscovery(cluster: Cluster, namespace: string): Promi
       subjects: [{ kind: 'ServiceAccount', name: 'default', namespace }],
     },
   );
+}
+
+export async function endDiscovery(cluster: Cluster): Promise<void> {
+  await cluster.kubectl(`delete clusterrole,clusterrolebinding ${DISCOVERY}`);
 }
 
 /** Starts one with these files. */

@@ -1,4 +1,5 @@
-import type { Check } from '../check.ts';
+import type { Check, Findings } from '../check.ts';
+import type { Cluster } from '../cluster.ts';
 import { injectedPod } from '../injected.ts';
 
 const NAMESPACE = 'families';
@@ -40,31 +41,47 @@ export const families: Check = {
         ports,
       },
     });
-    for (const image of ['alpine:3.22', 'debian:12']) {
-      const libc = image.startsWith('alpine') ? 'musl' : 'glibc';
-      const path = `/api/v1/namespaces/${NAMESPACE}/pods`;
-      const both = { name: `both-${libc}`, namespace: NAMESPACE, image, command: ['gai', 'both'] };
-      await cluster.api.post(path, injectedPod(both));
-      await cluster.podEnded(NAMESPACE, both.name);
-      const seen = (await cluster.logs(NAMESPACE, both.name)).trim();
-      findings.holds(
-        /10\.96\./.test(seen) && /fd00:10:96:/.test(seen),
-        `${libc}: both addresses of a dual-stack service`,
-        seen,
-      );
-      await cluster.api.post(path, withoutIpv4(`six-${libc}`, image));
-      const phase = await cluster.podEnded(NAMESPACE, `six-${libc}`);
-      const six = (await cluster.logs(NAMESPACE, `six-${libc}`)).trim();
-      findings.holds(
-        phase === 'Succeeded' && !/ERR/.test(six) && six !== '',
-        `${libc}: a pod with IPv6 alone`,
-        six.replaceAll('\n', '; '),
-      );
-    }
+    await Promise.all(
+      ['alpine:3.22', 'debian:12'].flatMap((image) => [
+        bothFamilies(cluster, findings, image),
+        sixAlone(cluster, findings, image),
+      ]),
+    );
     await cluster.kubectl('-n kube-system delete service dns6');
     await cluster.kubectl(`delete namespace ${NAMESPACE} --wait=false`);
   },
 };
+
+const PODS = `/api/v1/namespaces/${NAMESPACE}/pods`;
+
+const libcOf = (image: string): string => (image.startsWith('alpine') ? 'musl' : 'glibc');
+
+async function bothFamilies(cluster: Cluster, findings: Findings, image: string): Promise<void> {
+  const libc = libcOf(image);
+  const name = `both-${libc}`;
+  const spec = { name, namespace: NAMESPACE, image, command: ['gai', 'both'] };
+  await cluster.api.post(PODS, injectedPod(spec));
+  await cluster.podEnded(NAMESPACE, name);
+  const seen = (await cluster.logs(NAMESPACE, name)).trim();
+  findings.holds(
+    /10\.96\./.test(seen) && /fd00:10:96:/.test(seen),
+    `${libc}: both addresses of a dual-stack service`,
+    seen,
+  );
+}
+
+async function sixAlone(cluster: Cluster, findings: Findings, image: string): Promise<void> {
+  const libc = libcOf(image);
+  const name = `six-${libc}`;
+  await cluster.api.post(PODS, withoutIpv4(name, image));
+  const phase = await cluster.podEnded(NAMESPACE, name);
+  const six = (await cluster.logs(NAMESPACE, name)).trim();
+  findings.holds(
+    phase === 'Succeeded' && !/ERR/.test(six) && six !== '',
+    `${libc}: a pod with IPv6 alone`,
+    six.replaceAll('\n', '; '),
+  );
+}
 
 /** The CNI plugins give each pod both families here: an init container takes the IPv4 address away, before the sidecar. */
 function withoutIpv4(name: string, image: string): object {

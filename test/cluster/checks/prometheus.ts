@@ -5,7 +5,12 @@ import type { Check, Findings } from '../check.ts';
 import type { Cluster } from '../cluster.ts';
 import { IMAGE, injectedPod } from '../injected.ts';
 import { REPOSITORY } from '../places.ts';
-import { allowDiscovery, type PrometheusPod, startPrometheus } from '../prometheus-pod.ts';
+import {
+  allowDiscovery,
+  endDiscovery,
+  type PrometheusPod,
+  startPrometheus,
+} from '../prometheus-pod.ts';
 
 const NAMESPACE = 'scraped';
 const SIDECARS = ['one', 'two'];
@@ -32,6 +37,7 @@ export const prometheus: Check = {
       }),
     );
     await cluster.documented('kubectl delete -k k8s/node/service-local --wait=false');
+    await endDiscovery(cluster);
     await cluster.kubectl(`delete namespace ${NAMESPACE} --wait=false`);
   },
 };

@@ -8,8 +8,8 @@ export const quotas: Check = {
   shows:
     'namespaces with a ResourceQuota or a LimitRange, and the setting of docs/kubernetes.md for each',
   run: async (cluster, findings) => {
-    for (const each of CASES) await tried(cluster, findings, each);
-    await keptClass(cluster, findings);
+    const cases = CASES.map((each) => tried(cluster, findings, each));
+    await Promise.all([...cases, keptClass(cluster, findings)]);
   },
 };
 
