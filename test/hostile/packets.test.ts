@@ -16,13 +16,13 @@ function mutants(pool: readonly Uint8Array[], count: number): Uint8Array[] {
   );
 }
 
-test('2,000 mutants as client queries over UDP and TCP: every well-formed one is answered, no response is, nothing stays open', async (t) => {
+test('1,000 mutants as client queries over UDP and TCP: every well-formed one is answered, no response is, nothing stays open', async (t) => {
   const world = await startWorld(t);
   const before = world.descriptors();
-  const figures = await sendAsQueries(t, world, mutants(seeds(), 2_000));
+  const figures = await sendAsQueries(t, world, mutants(seeds(), 1_000));
   t.comment(figures);
-  t.ok(figures.wellFormed > 100, `${figures.wellFormed} well-formed`);
-  t.match(figures, { sent: 4_000, unanswered: 0, repliesToResponses: 0, unreadable: 0 });
+  t.ok(figures.wellFormed > 50, `${figures.wellFormed} well-formed`);
+  t.match(figures, { sent: 2_000, unanswered: 0, repliesToResponses: 0, unreadable: 0 });
   t.equal(await world.health(), 'well');
   t.ok((await untilDescriptors(world, before)) <= before + 1, 'descriptors are back');
 });

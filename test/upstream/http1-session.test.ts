@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { createSecureServer } from 'node:http2';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
-import { type Test, test } from 'tap';
+import tap, { type Test, test } from 'tap';
 import { httpsClient } from '../../src/upstream/https-client.ts';
 import type { HttpsRequest } from '../../src/upstream/https-request.ts';
 import { parseServerAddress } from '../../src/upstream/server-address.ts';
@@ -19,10 +19,12 @@ import { outgoing, sendBy } from './loopback.ts';
 // What the machine trusts beside Node's own must not decide.
 delete process.env['NODE_EXTRA_CA_CERTS'];
 
+// One for all: to make it takes three processes of openssl, and there are some sixty servers.
+const ca = makeCa(tap);
+const identity = ca.issue(['IP:127.0.0.1']);
+
 /** A server at 127.0.0.1, and its URL. */
 async function setup(t: Test, onRequest?: OnRequest) {
-  const ca = makeCa(t);
-  const identity = ca.issue(['IP:127.0.0.1']);
   const server = await http1Server(t, identity, onRequest);
   const url = `https://127.0.0.1:${server.port}/dns-query?ca=${ca.certFile}`;
   return { ...server, identity, url };
@@ -66,7 +68,6 @@ test('undici is loaded when a server chooses HTTP/1.1, and not before', async (t
 });
 
 test('POST and GET over HTTP/1.1, by ALPN or without it, with ID 0 and padded, on one connection (RFC 8484 §4.1, §5.2)', async (t) => {
-  const ca = makeCa(t);
   for (const ALPNProtocols of [['http/1.1'], []]) {
     const { port, asked, connections } = await http1Server(
       t,
@@ -98,7 +99,6 @@ test('POST and GET over HTTP/1.1, by ALPN or without it, with ID 0 and padded, o
 });
 
 test('a server that is not who it should be hears no question over HTTP/1.1 either (U5)', async (t) => {
-  const ca = makeCa(t);
   const other = ca.issue(['DNS:evil.example']);
   const { port, asked } = await http1Server(t, other);
   const wrong = [

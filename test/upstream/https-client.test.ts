@@ -9,7 +9,7 @@ import {
 } from 'node:http2';
 import { type AddressInfo, Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import { type Test, test } from 'tap';
+import tap, { type Test, test } from 'tap';
 import { httpsClient } from '../../src/upstream/https-client.ts';
 import type { HttpsDialer } from '../../src/upstream/https-connection.ts';
 import type { HttpsRequest } from '../../src/upstream/https-request.ts';
@@ -24,6 +24,8 @@ import { closedPort, outgoing, sendBy } from './loopback.ts';
 
 // What the machine trusts beside Node's own must not decide.
 delete process.env['NODE_EXTRA_CA_CERTS'];
+
+const ca = makeCa(tap);
 
 const HEADERS = { ':status': 200, 'content-type': 'application/dns-message' };
 
@@ -81,7 +83,6 @@ async function dohServer(
 }
 
 test('POST and GET over HTTP/2, with ID 0 and padded (RFC 8484 §4.1, RFC 8467)', async (t) => {
-  const ca = makeCa(t);
   const { port, asked, sessions } = await dohServer(t, ca.issue(['DNS:dns.example']));
   for (const method of ['post', 'get']) {
     const query = `bootstrap=127.0.0.1&ca=${ca.certFile}&method=${method}`;
@@ -103,7 +104,6 @@ test('POST and GET over HTTP/2, with ID 0 and padded (RFC 8484 §4.1, RFC 8467)'
 });
 
 test('many questions share one connection, and answers come in any order', async (t) => {
-  const ca = makeCa(t);
   const held: (() => void)[] = [];
   const { port, sessions } = await dohServer(t, ca.issue(['IP:127.0.0.1']), ({ query }, stream) => {
     held.push(() => answer(stream, query));
@@ -115,7 +115,6 @@ test('many questions share one connection, and answers come in any order', async
 });
 
 test('Age is taken off every TTL, never below 0 (RFC 8484 §5.1)', async (t) => {
-  const ca = makeCa(t);
   const word = message({
     answer: [a('api.example.', '192.0.2.1', 60), a('api.example.', '192.0.2.2', 20)],
     authority: [soa('example.', { ttl: 100 })],
@@ -132,7 +131,6 @@ test('Age is taken off every TTL, never below 0 (RFC 8484 §5.1)', async (t) => 
 });
 
 test('what is no 2xx is a failure, whatever its body says; so is another media type or question', async (t) => {
-  const ca = makeCa(t);
   const { port } = await dohServer(t, ca.issue(['IP:127.0.0.1']), ({ query, headers }, stream) => {
     const path = headers[':path'] ?? '';
     if (path.includes('status')) answer(stream, query, { ':status': Number(path.slice(-3)) });
@@ -160,7 +158,6 @@ test('what is no 2xx is a failure, whatever its body says; so is another media t
 });
 
 test('a server that is not who it should be, or has no HTTP, hears no question (U5)', async (t) => {
-  const ca = makeCa(t);
   const { port, asked } = await dohServer(t, ca.issue(['DNS:evil.example']));
   const query = `bootstrap=127.0.0.1&ca=${ca.certFile}`;
   const { transport } = transportTo(t, `https://dns.example:${port}/dns-query?${query}`);
@@ -195,7 +192,6 @@ test('a refused connection fails at once, and is not tried again (U2)', async (t
 });
 
 test('a server that closes after each answer loses nothing', async (t) => {
-  const ca = makeCa(t);
   for (const end of ['close', 'destroy'] as const) {
     const { port, sessions, resumed } = await dohServer(
       t,
@@ -215,7 +211,6 @@ test('a server that closes after each answer loses nothing', async (t) => {
 });
 
 test('a server that closes on every question is asked three times, no more (RFC 9520 §3.1)', async (t) => {
-  const ca = makeCa(t);
   const { port, asked } = await dohServer(t, ca.issue(['IP:127.0.0.1']), (_, stream) => {
     stream.session?.destroy();
   });
@@ -225,7 +220,6 @@ test('a server that closes on every question is asked three times, no more (RFC 
 });
 
 test('1 s of silence: new questions get another connection, old ones are still heard (U1)', async (t) => {
-  const ca = makeCa(t);
   const held = Promise.withResolvers<() => void>();
   const { port, sessions } = await dohServer(
     t,
@@ -251,7 +245,6 @@ test('1 s of silence: new questions get another connection, old ones are still h
 });
 
 test('a closed exchange hears nothing; closing the transport fails what is out', async (t) => {
-  const ca = makeCa(t);
   const arrived = Promise.withResolvers<void>();
   const { port } = await dohServer(t, ca.issue(['IP:127.0.0.1']), () => arrived.resolve());
   const { transport, clock } = transportTo(
@@ -271,7 +264,6 @@ test('a closed exchange hears nothing; closing the transport fails what is out',
 
 /** A server that answers without a word, unless it is told how, and who dials it. */
 async function wordless(t: Test, onRequest?: OnRequest) {
-  const ca = makeCa(t);
   const silent: OnRequest = (_, stream) => {
     stream.respond({ ':status': 204 });
     stream.end();

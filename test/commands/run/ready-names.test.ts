@@ -1,11 +1,14 @@
 // ready.names: readiness, and with it a pod's postStart hook, waits until these names resolve.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { test } from 'tap';
 import { scratch, startSidestub } from '../../observe/running-sidestub.ts';
 import { run } from '../started.ts';
 
 /** Its denial is cached for a second here. */
+/** Between two looks at a process that has no event for what is awaited: without it, asking takes its time. */
+const POLL = 20;
 const LATE = 'late.example.com';
 
 test('it is not ready before the names resolve, says why, and is when they do', async (t) => {
@@ -43,6 +46,7 @@ test('its own walks, and those of wait, are no program’s lookups: not counted,
   const sidestub = await startSidestub(t, { settings });
   let said = '';
   while (!said.includes(`${LATE}: NXDOMAIN`)) {
+    await wait(POLL);
     said = await (await fetch(`${sidestub.url}/ready`)).text();
   }
   const { address, port } = sidestub.dns;
@@ -76,7 +80,10 @@ test('stopped before the names resolve, it leaves which and why where kubelet lo
   const settings = { ready: { names: [LATE] }, shutdown: { message } };
   const sidestub = await startSidestub(t, { settings });
   let body = '';
-  while (!body.includes('NXDOMAIN')) body = await (await fetch(`${sidestub.url}/ready`)).text();
+  while (!body.includes('NXDOMAIN')) {
+    await wait(POLL);
+    body = await (await fetch(`${sidestub.url}/ready`)).text();
+  }
   t.equal((await sidestub.stop()).code, 0);
   t.equal(readFileSync(message, 'utf8'), `not ready: ${LATE} does not resolve: ${LATE}: NXDOMAIN`);
 });

@@ -17,7 +17,7 @@ test('a DoH server that spoils half of its responses: three requests a question,
     for (const fault of DOH_FAULTS) {
       for (const early of [false, true]) {
         const what = `${method}, ${fault}${early ? ', before the body has come' : ''}`;
-        const told = await askOverDoh(t, parts, { fault, early, seconds: 0.2 });
+        const told = await askOverDoh(t, parts, { fault, early, seconds: 0.1 });
         t.match(told, { wrong: 0, denied: 0, health: 'well' }, what);
         t.ok(told.answered > 0, 'some are answered');
         t.ok(told.most <= 3, 'RFC 9520 §3.1');

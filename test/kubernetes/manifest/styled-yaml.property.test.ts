@@ -117,10 +117,11 @@ for (const mode of ['overlay', 'none', 'node'] as const) {
           });
           requireSame(removed.text, text, result.text);
         }),
-        { numRuns: 150 },
+        // Ten milliseconds each, and other pods in every run.
+        { numRuns: 60 },
       ),
     );
-    t.ok(injected >= 150);
+    t.ok(injected >= 60);
     t.end();
   });
 }
