@@ -56,9 +56,9 @@ test('slow, endless or greedy TCP: a good client is answered beside slowloris, f
 test('CPU bombs: pointers, options and claimed records cost no more than an honest message of their size', async (t) => {
   const query = queryOctets('bomb.example.');
   const { header, question } = readRequest(query);
-  const honest = medianTime(() =>
-    judgeReply(honestLarge(), 0x1234, readRequest(queryOctets('large.example.')).question),
-  );
+  const large = honestLarge();
+  const asked = readRequest(queryOctets('large.example.')).question;
+  const honest = medianTime(() => judgeReply(large, 0x1234, asked));
   for (const [what, bomb] of Object.entries(BOMBS)) {
     const asQuery = bomb(query, false);
     const asReply = bomb(query, true);
@@ -66,7 +66,8 @@ test('CPU bombs: pointers, options and claimed records cost no more than an hone
       medianTime(() => admit(asQuery)),
       medianTime(() => judgeReply(asReply, header.id, question)),
     );
-    t.ok(cost < 2 * honest, `${what}: ${(cost / honest).toFixed(2)} of an honest message`);
+    // As many records as fit, without owner or RDATA, take one and a half; a bomb that went off would take hundreds.
+    t.ok(cost < 3 * honest, `${what}: ${(cost / honest).toFixed(2)} of an honest message`);
   }
   const world = await startWorld(t);
   world.upstream.script = (asked) => {
