@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Test, test } from 'tap';
+import tap, { type Test, test } from 'tap';
 import { Rcode } from '../../src/wire/codes.ts';
 import { startUpstream, tellTruth } from '../hostile/hostile-upstream.ts';
 import { isOnPath } from '../support/lab-requirements.ts';
@@ -18,11 +18,13 @@ const skip =
 
 const load: Load = { seconds: 10, names: 500, window: 20, order: 'once' };
 
+/** One for all tests, so that gcc makes the program once. */
+const folder = mkdtempSync(join(tmpdir(), 'sidestub-load-'));
+tap.teardown(() => rmSync(folder, { recursive: true }));
+
 async function setup(t: Test) {
-  const folder = mkdtempSync(join(tmpdir(), 'sidestub-load-'));
   const upstream = await startUpstream();
   t.teardown(() => upstream.close());
-  t.teardown(() => rmSync(folder, { recursive: true }));
   upstream.script = (asked) => {
     if (asked.qname.endsWith(`.${DENIED_ZONE}.`)) asked.answer(nxdomain('cluster.local.'));
     else tellTruth(asked);

@@ -13,6 +13,9 @@ function maybe<T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null | undefined
   return fc.oneof({ weight: 4, arbitrary }, fc.constantFrom(null, undefined));
 }
 
+/** Other pods in each run of the suite, so that no run needs more of them. */
+const RUNS = 800;
+
 const word = fc.constantFrom(
   'sidestub',
   'build',
@@ -99,10 +102,10 @@ test('a patch applies to its pod, and what comes of it needs none', (t) => {
         const again = injectPod(apply(drawn, injection.patch), options);
         if (again.outcome !== 'unchanged') throw new Error(`twice: ${JSON.stringify(again)}`);
       }),
-      { numRuns: 2_000 },
+      { numRuns: RUNS },
     ),
   );
-  t.ok(injected > 200, 'many of them were pods that can be injected');
+  t.ok(injected > RUNS / 10, 'many of them were pods that can be injected');
   t.end();
 });
 
@@ -122,7 +125,7 @@ test('all that stood in a pod stands in it afterwards, in its order', (t) => {
           }
         }
       }),
-      { numRuns: 2_000 },
+      { numRuns: RUNS },
     ),
   );
   t.end();
@@ -164,10 +167,10 @@ test('what is put into a pod comes out again, and what it wrote over comes back'
       fc.property(pod, fc.constantFrom('overlay' as const, 'none' as const), (drawn, mode) => {
         if (requireRestored(drawn, { ...testOptions, mode, restorable: true })) removed++;
       }),
-      { numRuns: 2_000 },
+      { numRuns: RUNS },
     ),
   );
-  t.ok(removed > 100, `${removed} pods`);
+  t.ok(removed > RUNS / 20, `${removed} pods`);
   t.end();
 });
 
