@@ -151,6 +151,17 @@ test('the exceptions have bounds of their own', (t) => {
   t.end();
 });
 
+test('a damaged reply of a server that drops an OPT has two round trips more', (t) => {
+  const faults = { delay: 120, edns: 'dropped', reply: 'ANCOUNT too high' } as const;
+  const dropping = (more: Partial<Faults> = {}) =>
+    draw({ servers: [{ ...SOUND, ...faults, ...more }] });
+  t.equal(judge(found(120, 'a'), found(710, 'a'), dropping()), 0);
+  t.equal(judge(found(120, 'a'), found(711, 'a'), dropping()), 1);
+  t.equal(judge(found(120, 'a'), found(471, 'a'), dropping({ edns: 'known' })), 1);
+  t.equal(judge(found(120, 'a'), found(471, 'a'), dropping({ reply: 'whole' })), 1);
+  t.end();
+});
+
 test('what musl makes of half an address is not looked for', (t) => {
   const cut = draw({ servers: [{ ...SOUND, reply: 'cut', cutAt: 92 }] });
   const [whole, half] = ['192.0.2.1', '2001:db8::fe7f:0'];

@@ -49,6 +49,8 @@ const FAMILY_SILENT: Milliseconds = 700;
  *   9520).
  * - Behind a node daemon a reply that cannot be read: a better one is waited for twice, up to 250 ms each (U3), by the
  *   daemon and then by the sidecar, which asks the server itself. Where TCP is refused, twice 100 ms.
+ * - A damaged reply of a server that drops what has an OPT: two round trips more. The query without one goes out when a
+ *   timer of three has fired, and TCP is asked for a better reply then.
  * - Half an address at the end of a reply that is cut, which musl takes: it is nobody's.
  * - An upstream that is away for longer than 4.0 s: SERVFAIL, never NXDOMAIN. Of SERVFAIL some clients make a denial
  *   themselves (see {@link makesDenial}): where they find nothing directly within 4.0 s either, and nowhere else.
@@ -166,12 +168,18 @@ function failedFamily({ servers: [first, second] }: Draw): string | undefined {
 function patience(draw: Draw): Milliseconds {
   const afterFirst = draw.servers.length > 1 && isFirstSilent(draw) ? FIRST_SILENT : 0;
   const family = waitsForFamily(draw) ? FAMILY_SILENT : 0;
-  return afterFirst + Math.max(untilSent(draw), family, isUnreadTwice(draw) ? UNREAD_AGAIN : 0);
+  const unread = Math.max(isUnreadTwice(draw) ? UNREAD_AGAIN : 0, untilReadWithoutOpt(draw));
+  return afterFirst + Math.max(untilSent(draw), family, unread);
+}
+
+/** Two round trips, where a damaged reply comes of the query without an OPT alone, and TCP may have a better one (U3, U4). */
+function untilReadWithoutOpt({ servers }: Draw): Milliseconds {
+  const far = servers.filter((each) => each.edns.startsWith('dropped') && isUnreadable(each));
+  return Math.max(0, ...far.map(({ delay }) => 2 * delay));
 }
 
 /** Whether a sidecar waits for a better reply after its node daemon has: where there is no TCP, for 100 ms alone. */
 function isUnreadTwice({ servers, nodeDaemon }: Draw): boolean {
-  const isUnreadable = (each: Faults) => isUnread(each) || isCutShort(each);
   return nodeDaemon && servers.some((each) => isUnreadable(each) && each.tcp !== 'refused');
 }
 
@@ -208,6 +216,8 @@ function isSilent(server: Faults | undefined): boolean {
 function isUnread({ reply }: Faults): boolean {
   return reply.includes('COUNT');
 }
+
+const isUnreadable = (faults: Faults) => isUnread(faults) || isCutShort(faults);
 
 /** Too short for the addresses of one family, or of both. */
 function isCutShort({ reply, cutAt }: Faults): boolean {
