@@ -1,7 +1,7 @@
 import type { Clock, Milliseconds } from '../clock.ts';
 import { lruMap } from '../lru-map.ts';
 import { RrType } from '../wire/codes.ts';
-import { lastLabel, type Name } from '../wire/name.ts';
+import { labelsOf, lastLabel, type Name } from '../wire/name.ts';
 import type { ClusterZone } from './cluster-zone.ts';
 import { denialKindOf } from './denial-life.ts';
 import type { SearchList } from './search-list.ts';
@@ -43,18 +43,43 @@ export class Speculation {
   /** Called for each expansion that a client asks; does its work once for a walk. */
   begin(query: Query, first: Expansion): void {
     const { base } = first;
-    const { clock, list, isDenied } = this.options;
+    const { list, isDenied } = this.options;
     if (!isDenied(first) && !list.isFqdnLike(base)) return;
-    const last = this.begun.get(base);
-    if (last !== undefined && clock.now() - last < ONE_WALK) return;
-    this.begun.set(base, clock.now());
-    this.options.begun.add();
+    if (!this.isNewWalk(base)) return;
     const others = list.otherExpansions(first).filter((other) => !isDenied(other));
     const mayBeInZone = [first, ...others].some((each) => each.inZone && !isDenied(each));
     const inZone = others
       .filter((other) => other.inZone)
       .map((other) => this.askInZone(query, other));
     void this.askOutside(query, base, others, !mayBeInZone || this.absentInCluster(base, inZone));
+  }
+
+  /**
+   * Called when a step has been denied. After the first one of a short name it asks A of the others: of those in the cluster, of
+   * those outside when the cluster has none, and then of the base.
+   */
+  async goOn(query: Query, first: Expansion): Promise<void> {
+    const { base } = first;
+    const { list, isDenied } = this.options;
+    const isShort = labelsOf(base).length === 1 && list.isServiceName(first);
+    if (!isShort || !this.isNewWalk(base)) return;
+    const others = list.otherExpansions(first).filter((other) => !isDenied(other));
+    for (const inZone of [true, false]) {
+      const group = others.filter((other) => other.inZone === inZone);
+      const denials = await Promise.all(group.map((other) => this.askFor(query, other)));
+      if (!denials.every((denied) => denied)) return;
+    }
+    this.fetch(this.queryOf(query, base, RrType.A));
+  }
+
+  /** Whether nothing was asked ahead for this base yet; from now on it was. */
+  private isNewWalk(base: Name): boolean {
+    const { clock, begun } = this.options;
+    const last = this.begun.get(base);
+    if (last !== undefined && clock.now() - last < ONE_WALK) return false;
+    this.begun.set(base, clock.now());
+    begun.add();
+    return true;
   }
 
   /** Whether the expansion is denied: by the probe of its point, or by its own A if there are no proofs (N4). */
@@ -64,6 +89,11 @@ export class Speculation {
       const point = zone.pointFor(other);
       if (point !== undefined) return zone.denied(point);
     }
+    return this.askFor(query, other);
+  }
+
+  /** Whether the expansion's own A is denied. */
+  private askFor(query: Query, other: Expansion & { qname: Name }): Promise<boolean> {
     const own = this.queryOf(query, other.qname, RrType.A, other);
     return asking(this.next)(own).then(
       (answer) => deniesName(answer.message, query),

@@ -47,7 +47,8 @@ test('F3: a denied one has its AAAA answered by A, and upstream no more question
   t.equal(v4.message.rcode, Rcode.NXDOMAIN);
   t.equal(v6.message.rcode, Rcode.NXDOMAIN);
   t.equal(elapsed, RTT, 'when A is denied, not when AAAA is');
-  t.ok(stub.upstream.takeAsked().length <= 2);
+  const own = stub.upstream.takeAsked().filter((each) => each.startsWith('nowhere.job.'));
+  t.equal(own.length, 2);
 });
 
 test('F3: where DNS is nearer than a millisecond, AAAA of a denied expansion is asked only for what looks like a service', async (t) => {
@@ -56,9 +57,10 @@ test('F3: where DNS is nearer than a millisecond, AAAA of a denied expansion is 
     await stub.askPair(qname);
     t.same(stub.upstream.takeAsked(), [`${qname} A`]);
   }
-  const service = 'nowhere.job.svc.cluster.local.';
+  const service = 'elsewhere.job.svc.cluster.local.';
   await stub.askPair(service);
-  t.same(stub.upstream.takeAsked(), [`${service} A`, `${service} AAAA`]);
+  const own = stub.upstream.takeAsked().filter((each) => each.startsWith(service));
+  t.same(own, [`${service} A`, `${service} AAAA`]);
 });
 
 test('F3: an expansion of a name of the world outside waits for A’s denial in auto too', async (t) => {
