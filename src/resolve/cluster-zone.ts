@@ -27,7 +27,7 @@ export interface ClusterZoneOptions {
 
 /** How far apart the replies to two questions sent at the same moment may arrive. */
 const JITTER: Milliseconds = 10;
-/** More namespaces than one node has pods of; one that is evicted is found again by the next probe. */
+/** More namespaces than the pods of one node are in; one that is evicted is found again by the next probe. */
 const MAX_NAMESPACES = 1_024;
 /**
  * How long a label counts as a namespace after it was last seen. That only decides how a QNAME is split, and proves

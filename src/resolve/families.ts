@@ -49,7 +49,10 @@ export interface FamiliesOptions {
 
 /** F3, F5: how long one family waits for the other. Well under the 1 s that no lookup may exceed. */
 const FAMILY_WAIT: Milliseconds = 700;
-/** F5: less if it was refused: a node daemon says so before its sidecar, which knows nothing of it, gives up by itself. */
+/**
+ * F5: less if it was refused: a node daemon says so before its sidecar, which does not know it, gives the family up as
+ * silent.
+ */
 const REFUSED_WAIT: Milliseconds = FAMILY_WAIT - 50;
 /**
  * F3: how long an expansion's AAAA waits for A's denial: past the resend of a lost A, and short enough that an A which

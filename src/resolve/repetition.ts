@@ -94,7 +94,8 @@ function hangsOnMore(
   if (source === 'cut' || source === 'pin' || source === 'local' || !isAddressQuery(query)) {
     return false;
   }
-  // F4: NXDOMAIN beside addresses that have appeared since would make musl fail the lookup. N7: NODATA of an expansion.
+  // F4: if the other family has got addresses since, NXDOMAIN would make musl fail the lookup. N7: NODATA of an
+  // expansion may be repaired.
   return verdict === 'nxdomain' || expansion;
 }
 

@@ -227,7 +227,8 @@ class SentQuestion implements Asker {
     const { clock, state, timerClass, askedAt } = this.question;
     this.land();
     if (isSilencePassedOn(answer.message)) {
-      // A sidestub that could not send it pauses where it has to, and tells a client that asks again at once (F5).
+      // A sidestub upstream that could not send it makes its own pauses, and answers a client that asks again at once
+      // (F5).
       if (answer.message.undelivered !== true) this.noteSilence();
       this.asker.onAnswer(answer);
       this.releaseOne();

@@ -236,7 +236,7 @@ export class Ask implements SendOwner {
     if (!this.settled && this.fallback.message === undefined) this.listener.onUnread();
   }
 
-  /** Asks once more where that may bring a better reply. @returns Whether it was sent. */
+  /** Asks once more if that may bring a better reply. @returns Whether it was sent. */
   private onMalformed(send: Send): boolean {
     this.fallback.noteMalformed(send.partial);
     if (send.edns) this.sends.uselessOpt = true;

@@ -30,12 +30,12 @@ export class FallbackReply {
     return this.malformedReplies > 0;
   }
 
-  /** Whether all that has come is one reply of which nothing can be read. */
+  /** Whether the only reply so far is one that cannot be read, not even in part. */
   get mayBeForged(): boolean {
     return this.partial === undefined && this.malformedReplies < 2;
   }
 
-  /** @param partial - What is whole of it. */
+  /** @param partial - Its intact part. */
   noteMalformed(partial: Message | undefined): void {
     this.partial ??= partial;
     this.malformedReplies++;

@@ -21,7 +21,10 @@ export type LaneOrder =
   /** Both at once. */
   | { readonly kind: 'parallel'; readonly delay?: undefined };
 
-/** F2: the second question of a pair leaves in the next turn of the event loop; the first one's datagram has left in its own. */
+/**
+ * F2: the second question of a pair is sent in the next turn of the event loop, when the first one's datagram has been
+ * sent.
+ */
 export const NEXT_TURN: Milliseconds = 0;
 
 /** The part of a {@link Stagger} that a pair needs. */

@@ -143,7 +143,7 @@ class StreamTransport implements Transport {
     } else if (left === 0 && full) {
       this.answeredWithin += answered;
       if (this.answeredWithin < TRY_MORE_AFTER) return;
-      // It may have been a restart.
+      // The close that set the limit may have been a restart.
       this.limit = 2 * this.limit < MANY_ANSWERS ? 2 * this.limit : Number.POSITIVE_INFINITY;
       this.answeredWithin = 0;
     }

@@ -247,7 +247,7 @@ class Failover implements Expiring {
 
   /**
    * The next server is asked at once; this one is sent to again by its timer, and may still answer first (U2). An error
-   * reply at hand stays there: told now, it would become NODATA beside addresses, though this one has heard nothing (F5).
+   * reply at hand is kept: given now, it would become NODATA beside addresses, though this server was not reached (F5).
    */
   onRefused(place: number): void {
     this.watchDeadline();
