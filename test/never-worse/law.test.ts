@@ -67,6 +67,10 @@ test('a client makes a denial of SERVFAIL itself only where it finds nothing dir
   t.equal(judgeBy('glibc', failed('try again'), draw()), 1);
   t.equal(judgeBy('glibc', failed('try again'), draw({ name: 'v4' })), 0);
   t.equal(judgeBy('musl', failed('try again'), walk), 1);
+  const notImp = { rcode: 'NOTIMP', family: 'A', names: 'expansions' } as const;
+  const made = draw({ name: 'made service', servers: [{ ...SOUND, says: notImp }] });
+  t.equal(judgeBy('glibc', found(10, 'a'), made), 0, 'a failure before it was made, remembered');
+  t.ok(judgeBy('musl', found(10, 'a'), made) > 0);
   const says = { rcode: 'NXDOMAIN', family: 'A', names: 'all' } as const;
   const denied = (name: Draw['name']) => draw({ name, servers: [{ ...SOUND, says }] });
   t.equal(judgeBy('musl', failed('try again'), denied('v4')), 0, 'its only family is denied');

@@ -46,7 +46,7 @@ const FAMILY_SILENT: Milliseconds = 700;
  *   (F5). The only family that the pod can route, and one of the steps before the name, is waited for as long as it is
  *   refused, and until it is sent again.
  * - A name that is made after a failure: a server's own failure is believed for 1 s, and longer each time (C6, RFC
- *   9520).
+ *   9520). Some clients make a denial of it, as below.
  * - Behind a node daemon a reply that cannot be read: a better one is waited for twice, up to 250 ms each (U3), by the
  *   daemon and then by the sidecar, which asks the server itself. Where TCP is refused, twice 100 ms.
  * - A damaged reply of a server that drops what has an OPT: two round trips more. The query without one goes out when a
@@ -66,7 +66,8 @@ function brokenBy(draw: Draw, asked: Pair): string[] {
   const isFirstsWord = draw.servers.length > 1 && through.outcome === 'not found' && isDenied(draw);
   const isPromised = isInTime && !hangsOnSecond(draw) && !isRemembered(draw) && !isFirstsWord;
   const late = isPromised ? whatIsLost(draw, pair) : undefined;
-  const mayDeny = isDenied(draw) || (!isInTime && makesDenial(draw, pair));
+  const mayFail = !isInTime || isRemembered(draw);
+  const mayDeny = isDenied(draw) || (mayFail && makesDenial(draw, pair));
   const isDenial = through.outcome === 'not found' && direct.outcome !== 'not found' && !mayDeny;
   const denial = isDenial ? `${direct.outcome} directly, ${told(through)}` : undefined;
   return [late, denial].filter((each) => each !== undefined);
