@@ -166,6 +166,20 @@ test('a damaged reply of a server that drops an OPT has two round trips more', (
   t.end();
 });
 
+test('c-ares may end at the SERVFAIL that FORMERR of a step is told in', (t) => {
+  const judgeBy = (client: string, more: Partial<NonNullable<Faults['says']>> = {}) => {
+    const says = { rcode: 'FORMERR', family: 'A', names: 'expansions', ...more } as const;
+    const drawn = draw({ list: 'Kubernetes', servers: [{ ...SOUND, says }] });
+    return violations(drawn, [{ client, direct: found(10, 'a'), through: failed('try again') }])
+      .length;
+  };
+  t.equal(judgeBy('c-ares'), 0);
+  t.equal(judgeBy('musl'), 1);
+  t.equal(judgeBy('c-ares', { rcode: 'REFUSED' }), 1, 'c-ares ends there directly, too');
+  t.equal(judgeBy('c-ares', { names: 'existing' }), 1);
+  t.end();
+});
+
 test('what musl makes of half an address is not looked for', (t) => {
   const cut = draw({ servers: [{ ...SOUND, reply: 'cut', cutAt: 92 }] });
   const [whole, half] = ['192.0.2.1', '2001:db8::fe7f:0'];

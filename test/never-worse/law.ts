@@ -51,6 +51,8 @@ const FAMILY_SILENT: Milliseconds = 700;
  *   daemon and then by the sidecar, which asks the server itself. Where TCP is refused, twice 100 ms.
  * - A damaged reply of a server that drops what has an OPT: two round trips more. The query without one goes out when a
  *   timer of three has fired, and TCP is asked for a better reply then.
+ * - FORMERR for a step of a walk: clients get SERVFAIL, since musl would wait 5 s for more (L3). c-ares ends its search
+ *   there, and goes on from FORMERR.
  * - Half an address at the end of a reply that is cut, which musl takes: it is nobody's.
  * - An upstream that is away for longer than 4.0 s: SERVFAIL, never NXDOMAIN. Of SERVFAIL some clients make a denial
  *   themselves (see {@link makesDenial}): where they find nothing directly within 4.0 s either, and nowhere else.
@@ -64,7 +66,8 @@ function brokenBy(draw: Draw, asked: Pair): string[] {
   const { direct, through } = pair;
   const isInTime = direct.outcome === 'found' && direct.ms <= WITHIN;
   const isFirstsWord = draw.servers.length > 1 && through.outcome === 'not found' && isDenied(draw);
-  const isPromised = isInTime && !hangsOnSecond(draw) && !isRemembered(draw) && !isFirstsWord;
+  const isExcepted = hangsOnSecond(draw) || isRemembered(draw) || endsAtServfail(draw, pair);
+  const isPromised = isInTime && !isExcepted && !isFirstsWord;
   const late = isPromised ? whatIsLost(draw, pair) : undefined;
   const mayFail = !isInTime || isRemembered(draw);
   const mayDeny = isDenied(draw) || (mayFail && makesDenial(draw, pair));
@@ -132,6 +135,14 @@ function isRemembered({ name, servers }: Draw): boolean {
   return servers.some(
     ({ says }) => says !== undefined && says.names !== 'existing' && !isWord(says.rcode),
   );
+}
+
+/** Whether c-ares ends at a step that it would go on from: at SERVFAIL, in which FORMERR is told (L3). */
+function endsAtServfail({ servers, list }: Draw, { client }: Pair): boolean {
+  const isAtStep = servers.some(
+    ({ says }) => says?.rcode === 'FORMERR' && says.names !== 'existing',
+  );
+  return client === 'c-ares' && list === 'Kubernetes' && isAtStep;
 }
 
 const isWord = (rcode: string) => rcode === 'NXDOMAIN' || rcode === 'NODATA';
