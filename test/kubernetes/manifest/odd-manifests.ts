@@ -23,6 +23,7 @@ function odd(): Record<string, string> {
     crlf: pod(`${CONTAINERS}    args: ["a"]\n`).replaceAll('\n', '\r\n'),
     'mixed-line-ends': pod(CONTAINERS).replace('kind: Pod\n', 'kind: Pod\r\n'),
     'no-line-break-at-the-end': pod(CONTAINERS).trimEnd(),
+    'cr-alone-at-the-end': `${pod(CONTAINERS).trimEnd()} #\r`,
     'crlf-without-the-last': pod(CONTAINERS).replaceAll('\n', '\r\n').trimEnd(),
     'blank-lines': pod(`\n  containers:\n\n  - name: main\n\n    image: busybox\n\n\n`),
     'trailing-blanks': pod('  containers:   \n  - name: main  \n    image: busybox \t \n'),
