@@ -236,13 +236,13 @@ export class Ask implements SendOwner {
     if (!this.settled && this.fallback.message === undefined) this.listener.onUnread();
   }
 
-  /** Asks once more if that may bring a better reply. @returns Whether it was sent. */
-  private onMalformed(send: Send): boolean {
-    this.fallback.noteMalformed(send.partial);
-    if (send.edns) this.sends.uselessOpt = true;
-    const [wantsOpt, { mayBeForged }] = [this.wantsOpt(send.transport), this.fallback];
-    const isWorth = this.sends.isWorthOneMore(send, wantsOpt, mayBeForged);
-    return isWorth && this.send(send.transport) !== undefined;
+  /** Asks without an OPT: some servers put their answer after the query's (U4). @returns Whether it was sent. */
+  private onMalformed({ edns, transport, partial }: Send): boolean {
+    this.fallback.partial ??= partial;
+    this.fallback.malformedReplies++;
+    if (edns) this.sends.uselessOpt = true;
+    if (!edns || this.wantsOpt(transport) || this.sends.hasPlainOut(transport)) return false;
+    return this.send(transport) !== undefined;
   }
 
   /** The server has replied, and will not reply better over UDP: from now on TCP alone is tried. */

@@ -30,17 +30,6 @@ export class FallbackReply {
     return this.malformedReplies > 0;
   }
 
-  /** Whether the only reply so far is one that cannot be read, not even in part. */
-  get mayBeForged(): boolean {
-    return this.partial === undefined && this.malformedReplies < 2;
-  }
-
-  /** @param partial - Its intact part. */
-  noteMalformed(partial: Message | undefined): void {
-    this.partial ??= partial;
-    this.malformedReplies++;
-  }
-
   /** Records that a TCP connection failed. */
   noteStreamFailure(reason: UpstreamFailure): void {
     this.malformedOverTcp ||= reason === 'malformed';
@@ -55,7 +44,7 @@ export class FallbackReply {
    */
   waitAfter(lost: Milliseconds): Milliseconds {
     if (this.malformedReplies > 1 && this.hasNoTcp) return LEAST_WAIT;
-    if (this.mayBeForged) return SILENCE;
+    if (this.partial === undefined && this.malformedReplies < 2) return SILENCE;
     return Math.max(PARTIAL_WAIT - lost, LEAST_WAIT);
   }
 

@@ -116,17 +116,6 @@ export class Sends {
     return last?.malformed === false;
   }
 
-  /**
-   * Whether to ask once more after this malformed reply: without an OPT, since some servers put their answer after the
-   * query's (U4), and if the reply may be forged, since a second one like it shows that it was not (U3).
-   *
-   * @param wantsOpt - Whether the next one has an OPT.
-   */
-  isWorthOneMore({ edns, transport }: Send, wantsOpt: boolean, mayBeForged: boolean): boolean {
-    if (transport === 'udp' && mayBeForged) return !this.awaitsPlain('udp');
-    return edns && !wantsOpt && !this.hasPlainOut(transport);
-  }
-
   /** Whether one that was sent at `since` or later is in flight. */
   isOut(transport: UpstreamTransport, since = Number.NEGATIVE_INFINITY): boolean {
     return this.open.some((send) => send.transport === transport && send.at >= since);

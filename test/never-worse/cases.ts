@@ -120,13 +120,6 @@ export const CASES: readonly Case[] = [
     draw: one({ edns: 'NOTIMP', reply: 'ARCOUNT too high' }, { name: 'many' }),
   },
   {
-    name: 'NOTIMP to EDNS, AAAA cannot be read, and TCP is silent',
-    draw: one(
-      { delay: 20, tcp: 'silent', edns: 'NOTIMP', reply: 'ANCOUNT too high' },
-      { name: 'service', list: 'Kubernetes' },
-    ),
-  },
-  {
     name: 'a reply is cut at 512 octets without TC, and there is no TCP',
     draw: one({ reply: 'cut', tcp: 'refused' }, { name: 'many' }),
   },

@@ -539,31 +539,6 @@ test('what is malformed twice is not waited for like what is so once (U3)', asyn
   t.equal(clock.timers, 0);
 });
 
-test('a query without an OPT whose reply nothing can be read of is sent once more: that may be forged (U3)', async (t) => {
-  const refusing = () => {
-    const script = scriptedServer();
-    const { heard } = begin(script.server);
-    script.udp.nth(0).answer(message({ rcode: Rcode.NOTIMP }), { edns: false });
-    return { ...script, heard };
-  };
-  const { clock, udp, tcp, heard } = refusing();
-  udp.nth(1).suspect('malformed');
-  udp.nth(2).suspect('malformed');
-  await clock.advance(250);
-  t.equal(reasonOf(heard.error), 'malformed', 'and not after 1 s, though TCP is silent');
-  t.equal(udp.sends.length + tcp.sends.length, 4);
-  const partial = refusing();
-  partial.udp.nth(1).suspect('malformed', { ...truth, partial: true });
-  t.equal(partial.udp.sends.length, 2, 'of a part nothing more is asked');
-  const dropping = scriptedServer();
-  begin(dropping.server);
-  await dropping.clock.advance(150);
-  dropping.udp.nth(0).suspect('malformed');
-  t.equal(dropping.udp.sends.length, 2, 'one without an OPT is out');
-  dropping.udp.nth(1).suspect('malformed');
-  t.equal(dropping.udp.sends.length, 2, 'it is the second');
-});
-
 test('what is malformed twice, and has no TCP, is waited for 100 ms (U3)', async (t) => {
   const part = { ...truth, partial: true as const };
   for (const partial of [undefined, part]) {
