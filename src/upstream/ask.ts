@@ -321,8 +321,7 @@ export class Ask implements SendOwner {
 
   private onStreamFailure({ partial }: Send, reason: UpstreamFailure, error: Error): void {
     if (reason === 'refused') this.sends.refusedConnections++;
-    this.fallback.noteStreamFailure(reason);
-    this.betterWait?.set(this.fallback.waitAfter(0));
+    this.fallback.malformedOverTcp ||= reason === 'malformed';
     const isItsWord = reason === 'malformed' && this.isItsWord(partial);
     if (this.mayStillCome && !isItsWord) return;
     this.fallback.partial = partial ?? this.fallback.partial;

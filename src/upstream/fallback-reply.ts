@@ -1,14 +1,10 @@
 import type { Milliseconds } from '../clock.ts';
 import type { Message } from '../wire/message.ts';
-import type { UpstreamFailure } from './exchange.ts';
 import { asTruncated, type Reply, saysSomething } from './reply.ts';
 import { PARTIAL_WAIT } from './retransmission.ts';
 import { SILENCE } from './timeouts.ts';
 
-/**
- * Time for a TCP handshake and a round trip, if a lost datagram has used up the wait; without TCP, time for the true
- * reply after a forged one.
- */
+/** Time for a TCP handshake and a round trip, if a lost datagram has used up the wait. */
 const LEAST_WAIT: Milliseconds = 100;
 
 /** A server's reply that is not yet accepted: it is used if nothing better arrives. */
@@ -21,8 +17,6 @@ export class FallbackReply {
   malformedReplies = 0;
   /** One of them came over TCP, so it was certainly the server's. */
   malformedOverTcp = false;
-  /** A TCP connection was refused. */
-  hasNoTcp = false;
   /** Its reply to EDNS; from then on the question is sent without an OPT (U4). */
   refusal: Reply | undefined;
 
@@ -30,20 +24,12 @@ export class FallbackReply {
     return this.malformedReplies > 0;
   }
 
-  /** Records that a TCP connection failed. */
-  noteStreamFailure(reason: UpstreamFailure): void {
-    this.malformedOverTcp ||= reason === 'malformed';
-    this.hasNoTcp ||= reason === 'refused';
-  }
-
   /**
-   * How long to wait for a better reply. One unreadable reply may be forged; a second one hardly is, and without TCP a
-   * better one hardly comes.
+   * How long to wait for a better reply. One unreadable reply may be forged; a second one hardly is.
    *
    * @param lost - How long after the first datagram the one was sent that this replies to.
    */
   waitAfter(lost: Milliseconds): Milliseconds {
-    if (this.malformedReplies > 1 && this.hasNoTcp) return LEAST_WAIT;
     if (this.partial === undefined && this.malformedReplies < 2) return SILENCE;
     return Math.max(PARTIAL_WAIT - lost, LEAST_WAIT);
   }

@@ -149,7 +149,7 @@ test('the exceptions have bounds of their own', (t) => {
       );
     t.equal(judgeAt(610, true, 'silent'), 0, 'waited for by the daemon, and by the sidecar');
     t.equal(judgeAt(611, true, 'silent'), 1);
-    t.equal(judgeAt(361, true, 'refused'), 1);
+    t.equal(judgeAt(610, true, 'refused'), 0);
     t.equal(judgeAt(361, false, 'silent'), 1);
   }
   t.end();

@@ -48,7 +48,7 @@ const FAMILY_SILENT: Milliseconds = 700;
  * - A name that is made after a failure: a server's own failure is believed for 1 s, and longer each time (C6, RFC
  *   9520). Some clients make a denial of it, as below.
  * - Behind a node daemon a reply that cannot be read: a better one is waited for twice, up to 250 ms each (U3), by the
- *   daemon and then by the sidecar, which asks the server itself. Where TCP is refused, twice 100 ms.
+ *   daemon and then by the sidecar, which asks the server itself.
  * - A damaged reply of a server that drops what has an OPT: two round trips more. The query without one goes out when a
  *   timer of three has fired, and TCP is asked for a better reply then.
  * - FORMERR for a step of a walk: clients get SERVFAIL, since musl would wait 5 s for more (L3). c-ares ends its search
@@ -190,9 +190,9 @@ function untilReadWithoutOpt({ servers }: Draw): Milliseconds {
   return Math.max(0, ...far.map(({ delay }) => 2 * delay));
 }
 
-/** Whether a sidecar waits for a better reply after its node daemon has: where there is no TCP, for 100 ms alone. */
+/** Whether a sidecar waits for a better reply after its node daemon has. */
 function isUnreadTwice({ servers, nodeDaemon }: Draw): boolean {
-  return nodeDaemon && servers.some((each) => isUnreadable(each) && each.tcp !== 'refused');
+  return nodeDaemon && servers.some((each) => isUnreadable(each));
 }
 
 /**

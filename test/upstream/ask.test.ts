@@ -539,27 +539,6 @@ test('what is malformed twice is not waited for like what is so once (U3)', asyn
   t.equal(clock.timers, 0);
 });
 
-test('what is malformed twice, and has no TCP, is waited for 100 ms (U3)', async (t) => {
-  const part = { ...truth, partial: true as const };
-  for (const partial of [undefined, part]) {
-    for (const isRefusedFirst of [true, false]) {
-      const { clock, udp, tcp, server } = scriptedServer();
-      const { heard } = begin(server);
-      udp.nth(0).suspect('malformed', partial);
-      if (isRefusedFirst) tcp.nth(0).fail('refused');
-      await clock.advance(10);
-      udp.nth(1).suspect('malformed', partial);
-      if (!isRefusedFirst) tcp.nth(0).fail('refused');
-      await clock.advance(99);
-      t.same([heard.answer, heard.error], [undefined, undefined], 'one of them may be forged');
-      await clock.advance(1);
-      t.same(heard.answer, partial);
-      t.equal(reasonOf(heard.error), partial === undefined ? 'malformed' : undefined);
-      t.equal(clock.timers, 0);
-    }
-  }
-});
-
 test('a server that drops each OPT is asked without one over TCP too, once a plain datagram was answered (U4)', async (t) => {
   const { clock, udp, tcp, server } = scriptedServer();
   begin(server);
