@@ -193,11 +193,12 @@ export const CASES: readonly Case[] = [
     draw: one({ delay: 120, edns: 'dropped' }, { name: 'many' }),
   },
   {
-    name: 'of two servers the first cuts long replies off, after 120 ms',
+    // Three of its round trips, TCP's among them, have to fit into what the law allows.
+    name: 'of two servers the first cuts long replies off, after 90 ms',
     draw: {
       ...one({}, { name: 'many', warm: true }),
       servers: [
-        { ...SOUND, delay: 120, tcp: 'closes after one', reply: 'cut' },
+        { ...SOUND, delay: 90, tcp: 'closes after one', reply: 'cut' },
         { ...SOUND, delay: 0 },
       ],
     },
