@@ -21,7 +21,7 @@ test('1,000 mutants as client queries over UDP and TCP: every well-formed one is
   const before = world.descriptors();
   const figures = await sendAsQueries(t, world, mutants(seeds(), 1_000));
   t.comment(figures);
-  t.ok(figures.wellFormed > 50, `${figures.wellFormed} well-formed`);
+  t.ok(figures.wellFormed > 30, `${figures.wellFormed} well-formed`);
   t.match(figures, { sent: 2_000, unanswered: 0, repliesToResponses: 0, unreadable: 0 });
   t.equal(await world.health(), 'well');
   t.ok((await untilDescriptors(world, before)) <= before + 1, 'descriptors are back');
