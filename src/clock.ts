@@ -93,3 +93,10 @@ class NextTurn implements Timer {
     return this;
   }
 }
+
+/** Resolves after a span of time, and does not keep the process alive. */
+export function elapsed(clock: Clock, span: Milliseconds): Promise<void> {
+  return new Promise((resolve) => {
+    clock.after(span, resolve);
+  });
+}

@@ -1,5 +1,5 @@
 import type { Resolver } from '../assemble.ts';
-import type { Clock, Milliseconds } from '../clock.ts';
+import { type Clock, elapsed, type Milliseconds } from '../clock.ts';
 import { canonicalAddress } from '../config/own-address.ts';
 import type { Settings } from '../config/settings.ts';
 import { type Endpoint, formatEndpoint } from '../endpoint.ts';
@@ -24,7 +24,7 @@ import { answerFirst } from './answer-first.ts';
 import { countHits, resolverTallies, responderEvents, watch } from './counters.ts';
 import { Generations, type Reloadable } from './generations.ts';
 import { Listeners } from './listeners.ts';
-import { elapsed, ReadyNews } from './ready-news.ts';
+import { ReadyNews } from './ready-news.ts';
 import { type ReadyGate, ReadyState } from './ready-state.ts';
 import { type RunningStatus, startStatus } from './status.ts';
 import type { OtherThreads } from './threads.ts';

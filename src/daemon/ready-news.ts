@@ -1,4 +1,4 @@
-import type { Clock, Milliseconds } from '../clock.ts';
+import { type Clock, elapsed, type Milliseconds } from '../clock.ts';
 
 /** A postStart hook asks each 5 ms; on a busy machine it may not run yet when the daemon is ready. */
 const HOOK_ASKS_WITHIN: Milliseconds = 100;
@@ -6,7 +6,7 @@ const HOOK_ASKS_WITHIN: Milliseconds = 100;
 const BEHIND_ITS_ANSWER: Milliseconds = 1;
 
 /**
- * Says when whoever waits for readiness has probably been told of it.
+ * Resolves when the daemon has told a client that it is ready, or when no client has asked for a while.
  *
  * What takes the daemon's thread for long has to wait for that: a rehearsal at the moment of readiness held back the
  * answer to a pod's hook, and so the job, for 30 ms.
@@ -29,11 +29,4 @@ export class ReadyNews {
     await Promise.race([this.first.promise, elapsed(this.clock, HOOK_ASKS_WITHIN)]);
     await elapsed(this.clock, BEHIND_ITS_ANSWER);
   }
-}
-
-/** Resolves after a time. */
-export function elapsed(clock: Clock, span: Milliseconds): Promise<void> {
-  return new Promise((resolve) => {
-    clock.after(span, resolve);
-  });
 }

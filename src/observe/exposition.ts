@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Gauge as PromMetric, Registry, RegistryContentType } from 'prom-client';
-import type { Clock, Milliseconds } from '../clock.ts';
+import { type Clock, elapsed, type Milliseconds } from '../clock.ts';
 import type { Metric, MetricRegistry, Sample } from './metric-registry.ts';
 
 /** Renders what the registry holds at this moment. */
@@ -72,7 +72,7 @@ export function sharedExposition(exposition: Exposition, clock: Clock): Expositi
   const turn = async (): Promise<void> => {
     const [oldest = 0] = begun;
     const wait = begun.length < RENDERINGS_PER_SECOND ? 0 : oldest + 1_000 - clock.now();
-    if (wait > 0) await new Promise<void>((resolve) => clock.after(wait, resolve));
+    if (wait > 0) await elapsed(clock, wait);
     begun.push(clock.now());
     if (begun.length > RENDERINGS_PER_SECOND) begun.shift();
   };

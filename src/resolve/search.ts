@@ -94,7 +94,7 @@ class Steps {
     const denialKind = this.kindOf(query, expansion);
     const step = { ...query, denialKind };
     if (denialKind === 'brief') {
-      this.askUncut(step, new BriefStep(this, step, expansion, asker));
+      this.askUncut(step, new BriefStep(this, step, asker));
     } else if (this.isCached(step)) this.next(step, asker);
     else if (zone === undefined) this.ask(step, asker);
     else this.prove({ zone, query: step, asker }, expansion);
@@ -137,10 +137,10 @@ class Steps {
   }
 
   /** N4: a walk that goes on from here has its other steps asked ahead. */
-  wasDenied(query: Query, expansion: Expansion, { message }: Answer): void {
-    const goesOn = this.options.mode === 'prove' && isAddressQuery(query);
-    if (goesOn && verdictOf(message, query) === 'nxdomain')
-      void this.speculation.goOn(query, expansion);
+  wasDenied(query: Query, { message }: Answer): void {
+    const { expansion } = query;
+    if (expansion === undefined || this.options.mode !== 'prove' || !isAddressQuery(query)) return;
+    if (verdictOf(message, query) === 'nxdomain') void this.speculation.goOn(query, expansion);
   }
 
   /** Whether the other family has addresses, so that the name exists. */
@@ -226,19 +226,17 @@ class Step implements Asker {
 class BriefStep implements Asker {
   private readonly steps: Steps;
   private readonly query: Query;
-  private readonly expansion: Expansion;
   private readonly asker: Asker;
 
-  constructor(steps: Steps, query: Query, expansion: Expansion, asker: Asker) {
+  constructor(steps: Steps, query: Query, asker: Asker) {
     this.steps = steps;
     this.query = query;
-    this.expansion = expansion;
     this.asker = asker;
   }
 
   onAnswer(answer: Answer): void {
     this.asker.onAnswer(this.steps.briefly(this.query, answer));
-    this.steps.wasDenied(this.query, this.expansion, answer);
+    this.steps.wasDenied(this.query, answer);
   }
 
   onFailure(error: unknown): void {

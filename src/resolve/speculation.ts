@@ -46,7 +46,7 @@ export class Speculation {
     const { list, isDenied } = this.options;
     if (!isDenied(first) && !list.isFqdnLike(base)) return;
     if (!this.isNewWalk(base)) return;
-    const others = list.otherExpansions(first).filter((other) => !isDenied(other));
+    const others = this.othersOf(first);
     const mayBeInZone = [first, ...others].some((each) => each.inZone && !isDenied(each));
     const inZone = others
       .filter((other) => other.inZone)
@@ -60,16 +60,21 @@ export class Speculation {
    */
   async goOn(query: Query, first: Expansion): Promise<void> {
     const { base } = first;
-    const { list, isDenied } = this.options;
-    const isShort = labelsOf(base).length === 1 && list.isServiceName(first);
+    const isShort = labelsOf(base).length === 1 && this.options.list.isServiceName(first);
     if (!isShort || !this.isNewWalk(base)) return;
-    const others = list.otherExpansions(first).filter((other) => !isDenied(other));
+    const others = this.othersOf(first);
     for (const inZone of [true, false]) {
       const group = others.filter((other) => other.inZone === inZone);
       const denials = await Promise.all(group.map((other) => this.askFor(query, other)));
       if (!denials.every((denied) => denied)) return;
     }
     this.fetch(this.queryOf(query, base, RrType.A));
+  }
+
+  /** The steps that a walk takes beside this one, without those that the configuration denies. */
+  private othersOf(expansion: Expansion): (Expansion & { qname: Name })[] {
+    const { list, isDenied } = this.options;
+    return list.otherExpansions(expansion).filter((other) => !isDenied(other));
   }
 
   /** Whether nothing was asked ahead for this base yet; from now on it was. */

@@ -244,9 +244,7 @@ test('a SERVFAIL of the first waits 1 s for a second whose datagrams are refused
   servers[1]?.last.onRefused();
   t.same(counts(), [1, 1, 1]);
   servers[2]?.last.onRefused();
-  await clock.advance(999);
-  t.equal(await now(answer), undefined);
-  await clock.advance(1);
+  t.equal(await waitOf(answer, clock), 1_000);
   t.same(await now(answer), servfail);
   t.equal(clock.timers, 0);
 });
@@ -256,9 +254,7 @@ test('with a SERVFAIL of the first, a second whose reply cannot be read has 100 
   const answer = ask();
   servers[0]?.answer(servfail);
   servers[1]?.last.onUnread();
-  await clock.advance(99);
-  t.equal(await now(answer), undefined);
-  await clock.advance(1);
+  t.equal(await waitOf(answer, clock), 100);
   t.same(await now(answer), servfail);
   t.equal(clock.timers, 0);
 });
@@ -594,6 +590,15 @@ test('closing rejects what is in flight, and closes every server', async (t) => 
   t.ok(servers.every(({ isClosed }) => isClosed));
   t.equal(clock.timers, 0);
 });
+
+/** Winds the clock by milliseconds until there is an answer. @returns How many that took. */
+async function waitOf(promise: Promise<Message>, clock: HandClock): Promise<number> {
+  for (let waited = 0; waited < 10_000; waited++) {
+    if ((await now(promise)) !== undefined) return waited;
+    await clock.advance(1);
+  }
+  throw new Error('no answer');
+}
 
 /** What the promise holds by now. */
 async function now(promise: Promise<Message>): Promise<Message | undefined> {
