@@ -8,6 +8,27 @@ export interface ListenAtOptions {
   readonly reusePort?: boolean;
 }
 
+/** Bounded, since none may be free at all; two in a row that are taken are rare. */
+const PORT_CHOICES = 16;
+
+/**
+ * Binds UDP and TCP on one port. Of the ports that the kernel chooses for the one, few are taken for the other: then it
+ * chooses again.
+ *
+ * @param port - What was asked for: 0 lets the kernel choose.
+ * @param bind - Binds both, or leaves none bound and rejects as `bind` fails.
+ */
+export async function onOnePort<Bound>(port: number, bind: () => Promise<Bound>): Promise<Bound> {
+  for (let choice = 1; ; choice++) {
+    try {
+      return await bind();
+    } catch (error) {
+      const taken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+      if (port !== 0 || !taken || choice === PORT_CHOICES) throw error;
+    }
+  }
+}
+
 /** Node has it since version 26; `null` makes this work as on an older one. */
 type Binds = typeof BoundSocket | undefined | null;
 

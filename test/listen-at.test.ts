@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { test } from 'tap';
-import { listenAt } from '../src/listen-at.ts';
+import { listenAt, onOnePort } from '../src/listen-at.ts';
 
 const LOOPBACK = { address: '127.0.0.1', port: 0 };
 
@@ -60,5 +60,32 @@ for (const [how, Bound] of [
       at(second, { ...LOOPBACK, port });
     });
     await t.rejects(failed, { code: 'EADDRINUSE' });
+  });
+}
+
+const refused = (code: string) => Object.assign(new Error(`bind ${code}`), { code });
+
+test('a port that the kernel chose and that is taken for the other transport: it chooses again', async (t) => {
+  let binds = 0;
+  const bind = async () => {
+    if (++binds < 3) throw refused('EADDRINUSE');
+    return binds;
+  };
+  t.equal(await onOnePort(0, bind), 3);
+});
+
+for (const [what, port, code, most] of [
+  ['a port that was asked for', 53, 'EADDRINUSE', 1],
+  ['any other error', 0, 'EMFILE', 1],
+  ['no port is free', 0, 'EADDRINUSE', 16],
+] as const) {
+  test(`${what}: the error is told after ${most}`, async (t) => {
+    let binds = 0;
+    const bind = async () => {
+      binds++;
+      throw refused(code);
+    };
+    await t.rejects(onOnePort(port, bind), { code });
+    t.equal(binds, most);
   });
 }

@@ -4,6 +4,7 @@ import type { PassedSockets } from '../listen/passed-sockets.ts';
 import type { Responder } from '../listen/responder.ts';
 import { listenTcp, type TcpEvents, type TcpLimits } from '../listen/tcp.ts';
 import type { chooseUdp } from '../listen/udp-io.ts';
+import { onOnePort } from '../listen-at.ts';
 
 export interface ListenersOptions {
   readonly listenUdp: ReturnType<typeof chooseUdp>;
@@ -49,7 +50,7 @@ export class Listeners {
       for (const address of addresses) {
         const name = formatEndpoint(address);
         const known = this.open.get(name);
-        const pair = known ?? (await this.listen(address));
+        const pair = known ?? (await onOnePort(address.port, () => this.listen(address)));
         if (known === undefined) added.push(pair);
         wanted.set(name, pair);
       }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket as TcpSocket } from 'node:net';
 import type { Clock, Milliseconds } from '../clock.ts';
 import type { Endpoint } from '../endpoint.ts';
+import { onOnePort } from '../listen-at.ts';
 import { Deframer, frame } from '../wire/frame.ts';
 import type { Message } from '../wire/message.ts';
 import { renderReply, TCP_OCTETS, udpLimit } from '../wire/render.ts';
@@ -181,11 +182,8 @@ interface Listener {
   close(): Promise<void>;
 }
 
-/** A free UDP port may be taken over TCP; another is as good. Bounded, since none may be free at all. */
-const PORT_TRIES = 16;
-
-async function listen(endpoint: Endpoint, desk: Desk): Promise<Listener> {
-  for (let tries = 1; ; tries++) {
+function listen(endpoint: Endpoint, desk: Desk): Promise<Listener> {
+  return onOnePort(endpoint.port, async () => {
     const udp = await bindUdp(endpoint, desk);
     const bound = { address: endpoint.address, port: udp.address().port };
     try {
@@ -193,9 +191,9 @@ async function listen(endpoint: Endpoint, desk: Desk): Promise<Listener> {
       return { endpoint: bound, close: () => closeBoth(udp, tcp) };
     } catch (error) {
       udp.close();
-      if (endpoint.port !== 0 || tries === PORT_TRIES) throw error;
+      throw error;
     }
-  }
+  });
 }
 
 async function bindUdp({ address, port }: Endpoint, desk: Desk): Promise<UdpSocket> {

@@ -4,6 +4,13 @@ import { formatEndpoint } from '../endpoint.ts';
 /** An address that cannot be listened on; its message says why, and for a privileged port what permits it (S3). */
 export class ListenError extends Error {
   override readonly name = 'ListenError';
+  /** As `bind` failed: `EADDRINUSE`. */
+  readonly code: string | undefined;
+
+  constructor(message: string, code?: string) {
+    super(message);
+    this.code = code;
+  }
 }
 
 const THREE_WAYS = [
@@ -20,11 +27,11 @@ export function listenError(
   const place = `listen ${transport} ${formatEndpoint(endpoint)}`;
   if (error.code === 'EACCES') {
     const ways = THREE_WAYS.map((way) => `\n  - ${way}`).join('');
-    return new ListenError(`${place}: not permitted; any of these permits it:${ways}`);
+    return new ListenError(`${place}: not permitted; any of these permits it:${ways}`, error.code);
   }
   if (error.code === 'EADDRINUSE')
-    return new ListenError(`${place}: already in use by another process`);
+    return new ListenError(`${place}: already in use by another process`, error.code);
   if (error.code === 'EADDRNOTAVAIL')
-    return new ListenError(`${place}: no interface has this address`);
-  return new ListenError(`${place}: ${error.message}`);
+    return new ListenError(`${place}: no interface has this address`, error.code);
+  return new ListenError(`${place}: ${error.message}`, error.code);
 }

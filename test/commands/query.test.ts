@@ -7,6 +7,7 @@ import { Deframer, frame } from '../../src/wire/frame.ts';
 import type { Message } from '../../src/wire/message.ts';
 import { renderReply } from '../../src/wire/render.ts';
 import { readRequest } from '../../src/wire/request.ts';
+import { freePort } from '../support/free-port.ts';
 import { a, cname, message, nxdomain } from '../support/messages.ts';
 import { run } from './captured.ts';
 
@@ -25,14 +26,15 @@ async function server(t: Test, script: Script, { limit = 1_232, ede = '' } = {})
     const most = over === 'udp' ? limit : 0xffff;
     return renderReply(request, reply, { age: 0, limit: most, ede: error });
   };
+  // Below the ports that the kernel chooses, UDP's is TCP's too.
+  const port = await freePort();
   const udp = createSocket('udp4');
   udp.on('message', (octets: Buffer, { port, address }: RemoteInfo) => {
     const reply = answer(octets, 'udp');
     if (reply !== undefined) udp.send(reply, port, address);
   });
-  udp.bind(0, '127.0.0.1');
+  udp.bind(port, '127.0.0.1');
   await once(udp, 'listening');
-  const { port } = udp.address();
   const tcp = createServer((socket) => {
     const deframer = new Deframer();
     socket.on('data', (chunk: Buffer) => {

@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { onOnePort } from '../../src/listen-at.ts';
 import { Rcode, RrClass, RrType, typeName } from '../../src/wire/codes.ts';
 import { Deframer, frame } from '../../src/wire/frame.ts';
 import type { Message } from '../../src/wire/message.ts';
@@ -136,8 +137,7 @@ async function bindBoth(
     await once(udp, 'listening');
     return udp.address().port;
   }
-  // The port that TCP gets may be taken over UDP: rarely, and never many times.
-  for (let attempt = 0; ; attempt++) {
+  return onOnePort(0, async () => {
     tcp.listen(0, '127.0.0.1');
     await once(tcp, 'listening');
     const { port } = tcp.address() as AddressInfo;
@@ -149,9 +149,9 @@ async function bindBoth(
       ]);
       return port;
     } catch (error) {
-      if (attempt === 10) throw error;
       tcp.close();
       await once(tcp, 'close');
+      throw error;
     }
-  }
+  });
 }
