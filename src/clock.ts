@@ -94,9 +94,28 @@ class NextTurn implements Timer {
   }
 }
 
-/** Resolves after a span of time, and does not keep the process alive. */
-export function elapsed(clock: Clock, span: Milliseconds): Promise<void> {
+/**
+ * Resolves after a span of time, or as soon as `signal` aborts.
+ *
+ * @param keepsAlive - A command waits so: no socket is open in its pause, and the process would end. A daemon does not.
+ */
+export function elapsed(
+  clock: Clock,
+  span: Milliseconds,
+  {
+    signal,
+    keepsAlive = false,
+  }: { readonly signal?: AbortSignal; readonly keepsAlive?: boolean } = {},
+): Promise<void> {
+  if (signal?.aborted === true) return Promise.resolve();
   return new Promise((resolve) => {
-    clock.after(span, resolve);
+    const end = (): void => {
+      timer.cancel();
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = clock.after(span, end);
+    if (keepsAlive) timer.keepAlive();
+    signal?.addEventListener('abort', end);
   });
 }

@@ -2,7 +2,13 @@ import { spawnSync } from 'node:child_process';
 import { performance } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
 import { type Test, test } from 'tap';
-import { type Clock, LONGEST_DELAY, type Milliseconds, monotonicClock } from '../src/clock.ts';
+import {
+  type Clock,
+  elapsed,
+  LONGEST_DELAY,
+  type Milliseconds,
+  monotonicClock,
+} from '../src/clock.ts';
 import { HandClock } from './support/hand-clock.ts';
 import { productEnv } from './support/product-env.ts';
 
@@ -17,13 +23,13 @@ interface Subject {
 function subjects(): readonly Subject[] {
   const hand = new HandClock();
   return [
-    { name: 'monotonicClock', clock: monotonicClock, pass: (span) => elapsed(span) },
+    { name: 'monotonicClock', clock: monotonicClock, pass: (span) => really(span) },
     { name: 'HandClock', clock: hand, pass: (span) => hand.advance(span) },
   ];
 }
 
 /** By Node's own timers: the clock is what is tested. A busy machine is late, and no more than that. */
-function elapsed(span: Milliseconds): Promise<void> {
+function really(span: Milliseconds): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, span + 50);
   });
@@ -123,9 +129,40 @@ test('the longest delay is what Node waits for: one more would be 1 ms, with a w
   process.on('warning', onWarning);
   t.teardown(() => process.off('warning', onWarning));
   monotonicClock.after(LONGEST_DELAY, () => t.fail('fired')).cancel();
-  await elapsed(0);
+  await really(0);
   t.same(warned, []);
   t.ok(monotonicClock.now() <= performance.now());
+});
+
+test('a wait ends when its span is over, or when its signal aborts, and leaves nothing behind', async (t) => {
+  const clock = new HandClock();
+  const abortion = new AbortController();
+  const { signal } = abortion;
+  const ended: string[] = [];
+  const wait = (name: string, span: Milliseconds): void =>
+    void elapsed(clock, span, { signal }).then(() => ended.push(name));
+  wait('short', 10);
+  wait('long', 1_000);
+  await clock.advance(9);
+  t.same(ended, []);
+  await clock.advance(1);
+  t.same(ended, ['short']);
+  abortion.abort();
+  await clock.advance(0);
+  t.same(ended, ['short', 'long']);
+  wait('after the abort', 1_000);
+  await clock.advance(0);
+  t.same(ended, ['short', 'long', 'after the abort']);
+  t.equal(clock.timers, 0);
+});
+
+test('a wait keeps the process alive if that is asked of it', (t) => {
+  for (const keepsAlive of [true, false]) {
+    const clock = new HandClock();
+    void elapsed(clock, 10, { keepsAlive });
+    t.equal(clock.keepsAlive, keepsAlive);
+  }
+  t.end();
 });
 
 /** What a process prints that has nothing but this to live for. */

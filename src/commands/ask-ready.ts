@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import type { Clock, Milliseconds } from '../clock.ts';
+import { type Clock, elapsed, type Milliseconds } from '../clock.ts';
 import { type Endpoint, formatEndpoint } from '../endpoint.ts';
 
 /** A list of reasons is short. If another program answers on this port, no more than this is read. */
@@ -74,8 +74,6 @@ export async function untilReady(
     // The last request may end after the deadline: cut short, its reason would say less than the previous one.
     const reason = await askReady(server, { clock, timeout: ANSWER_WITHIN });
     if (reason === undefined || clock.now() >= deadline) return reason;
-    await new Promise<void>((resolve) => {
-      clock.after(PAUSE, resolve).keepAlive();
-    });
+    await elapsed(clock, PAUSE, { keepsAlive: true });
   }
 }

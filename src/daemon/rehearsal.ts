@@ -1,4 +1,4 @@
-import type { Clock, Milliseconds } from '../clock.ts';
+import { type Clock, elapsed, type Milliseconds } from '../clock.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Endpoint } from '../endpoint.ts';
 import type { Log } from '../observe/log.ts';
@@ -113,30 +113,16 @@ class Rounds {
       signal.throwIfAborted();
       await askPair(this.endpoint, qname, { clock, edns });
     }
-    await this.rest(RESTS * (clock.now() - began));
+    await elapsed(clock, RESTS * (clock.now() - began), { signal });
   }
 
   /** Waits until no real question has come for a moment. */
   private async quiet(): Promise<void> {
-    const { asked, signal } = this.parts;
+    const { asked, clock, signal } = this.parts;
     while (this.seen !== asked() && !signal.aborted) {
       this.seen = asked();
-      await this.rest(QUIET);
+      await elapsed(clock, QUIET, { signal });
     }
-  }
-
-  /** Waits, but not past the end of the rehearsal. */
-  private rest(span: Milliseconds): Promise<void> {
-    const { clock, signal } = this.parts;
-    return new Promise((resolve) => {
-      const end = (): void => {
-        timer.cancel();
-        signal.removeEventListener('abort', end);
-        resolve();
-      };
-      const timer = clock.after(span, end);
-      signal.addEventListener('abort', end);
-    });
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Clock, Milliseconds } from '../clock.ts';
+import { type Clock, elapsed, type Milliseconds } from '../clock.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { glibc } from '../walk/glibc.ts';
 import { musl } from '../walk/musl.ts';
@@ -81,12 +81,6 @@ export async function runTrial(
  */
 const QUIET_ROUND_TRIPS = 2;
 
-function quiet(clock: Clock, span: Milliseconds): Promise<void> {
-  return new Promise((resolve) => {
-    clock.after(span, resolve).keepAlive();
-  });
-}
-
 interface Setting {
   readonly libc: Libc;
   readonly path: Path;
@@ -101,19 +95,19 @@ async function measure(story: Story, setting: Setting): Promise<Trial> {
   const facts = { nameservers: [server], ...POD_SEARCH };
   const client = clientOf(libc, { facts, clock, transport: socketTransport });
   for (const name of story.before ?? []) await client.walk(name);
-  await quiet(clock, QUIET_ROUND_TRIPS * options.roundTrip);
+  await elapsed(clock, QUIET_ROUND_TRIPS * options.roundTrip, { keepsAlive: true });
   Object.assign(cluster.faults, story.faults);
   cluster.asked.length = 0;
   const started = clock.now();
   const walk = await walkUnlessLonger(client, story.lookup, clock, patience);
-  const elapsed = clock.now() - started;
+  const took = clock.now() - started;
   const asked = cluster.asked.map(({ at, qname, qtype, dropped }) => ({
     at: at - started,
     qname,
     qtype,
     ...(dropped === undefined ? {} : { dropped }),
   }));
-  return { story, libc, path, ...(walk === undefined ? {} : { walk }), elapsed, asked };
+  return { story, libc, path, ...(walk === undefined ? {} : { walk }), elapsed: took, asked };
 }
 
 /** musl by its newest rules: those of today's Alpine. */

@@ -1,4 +1,4 @@
-import type { Clock, Milliseconds } from '../../clock.ts';
+import { type Clock, elapsed, type Milliseconds } from '../../clock.ts';
 import type { Client, Step, Walk } from '../../walk/walk.ts';
 import { rcodeName } from '../../wire/codes.ts';
 
@@ -73,7 +73,7 @@ export async function waitForName(
       }
       reason = missing;
       onRetry?.(name, reason);
-      await elapsed(clock, pause, deadline.signal);
+      await elapsed(clock, pause, { signal: deadline.signal, keepsAlive: true });
     }
     return { name, resolved: false, addresses: [], rounds, waited: waited(), reason };
   } finally {
@@ -122,17 +122,4 @@ function whatWasSaid({ name, rcodeA, rcodeAAAA, meaning }: Step): string {
 
 function longer(pause: Milliseconds): Milliseconds {
   return Math.min(2 * pause, LONGEST_PAUSE);
-}
-
-function elapsed(clock: Clock, span: Milliseconds, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      timer.cancel();
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    // No socket is open in a pause: without this a process that does nothing else would end.
-    const timer = clock.after(span, done).keepAlive();
-    signal.addEventListener('abort', done);
-  });
 }
