@@ -1,6 +1,5 @@
 import type { Clock, Milliseconds } from '../clock.ts';
 import { Deadlines, type Expiring, type Waiting } from '../deadlines.ts';
-import { lruMap } from '../lru-map.ts';
 import { isRefusal, UpstreamError } from '../upstream/exchange.ts';
 import { DEADLINE } from '../upstream/timeouts.ts';
 import type { RepairKind } from '../vocabulary.ts';
@@ -12,6 +11,8 @@ import {
   nothingInsteadOfFailure,
   STILL_SILENT,
 } from './failed-halves.ts';
+import { HalfTimes } from './half-times.ts';
+import { HeadStart, type HeadStartParts, headStartParts } from './head-start.ts';
 import {
   type Answer,
   type Asker,
@@ -19,7 +20,6 @@ import {
   type Expansion,
   isAddressQuery,
   type Query,
-  queryKey,
   type Resolve,
   type Stage,
   siblingOf,
@@ -55,17 +55,10 @@ const FAMILY_WAIT: Milliseconds = 700;
  */
 const REFUSED_WAIT: Milliseconds = FAMILY_WAIT - 50;
 /**
- * F3: how long an expansion's AAAA waits for A's denial: past the resend of a lost A, and short enough that an A which
- * stays silent is given up (F5) within a second of the question.
- */
-const HEAD_START: Milliseconds = 200;
-/**
  * F3, F5: how long an answer without addresses waits for the other family if that is in flight: until just before the
  * deadline.
  */
 const AWAITED: Milliseconds = DEADLINE - 100;
-/** Questions whose time of arrival or refusal is remembered; it is needed for 700 ms. */
-const MAX_PAIRS = 4_096;
 /** F5: Go and c-ares ask again at once after SERVFAIL; musl asks later, by its timer, and waits anew. */
 const AT_ONCE: Milliseconds = 100;
 
@@ -88,24 +81,20 @@ export function families(options: FamiliesOptions): Stage {
 class Pairs {
   readonly next: Resolve;
   readonly options: FamiliesOptions;
-  /** Timers of questions in flight: how long each may stay silent beside the other family. */
+  /** How long each question in flight may stay silent beside the other family. */
   readonly familyWaits: Deadlines;
-  readonly headStarts: Deadlines;
   private readonly askSibling: (query: Query) => Promise<Answer>;
-  /** When each question's addresses arrived: silence of the other family is counted from there (F5). */
-  private readonly arrivals = lruMap<string, Milliseconds>(MAX_PAIRS);
-  /** When upstream last denied each question: without an SOA the denial is kept nowhere else (F3). */
-  private readonly denials = lruMap<string, Milliseconds>(MAX_PAIRS);
   readonly failures: FailedHalves;
-  /** When each question was given up as refused (F5). */
-  private readonly refusals = lruMap<string, Milliseconds>(MAX_PAIRS);
+  readonly times: HalfTimes;
+  private readonly headStarts: HeadStartParts;
 
   constructor(next: Resolve, options: FamiliesOptions) {
     this.next = next;
     this.options = options;
     this.familyWaits = new Deadlines(options.clock, REFUSED_WAIT);
-    this.headStarts = new Deadlines(options.clock, HEAD_START);
     this.failures = new FailedHalves(options.clock);
+    this.times = new HalfTimes(options.clock);
+    this.headStarts = headStartParts(options.clock, this.times);
     this.askSibling = asking(next);
   }
 
@@ -113,18 +102,10 @@ class Pairs {
     const half = new Half(this, query, asker);
     const { expansion } = query;
     if (expansion !== undefined && query.qtype === RrType.AAAA) {
-      const a = new HeadStart(this, siblingOf(query), half);
+      const a = new HeadStart(this.headStarts, siblingOf(query), half);
       this.next(a.query, a);
       a.limit(this.options.headStart?.(expansion));
     } else half.ask();
-  }
-
-  /** Records when upstream has given addresses, or denied them. */
-  arrived(query: Query, { message, source }: Answer): void {
-    const verdict = verdictOf(message, query);
-    if (source !== 'upstream' || verdict === 'failure') return;
-    const times = verdict === 'data' ? this.arrivals : this.denials;
-    times.set(queryKey(query), this.options.clock.now());
   }
 
   /** F5 is an option, and the only family that the pod can route keeps its failure. */
@@ -144,15 +125,10 @@ class Pairs {
 
   /** F5: whether a client asks again at once for a family that was given up as refused, and still is in flight. */
   wasJustRefused(query: Query): boolean {
-    const at = this.refusals.peek(queryKey(query)) ?? Number.NEGATIVE_INFINITY;
+    const at = this.times.refusedAt(query);
     return (
       this.options.clock.now() - at < AT_ONCE && this.wasRefused(query, at) && this.isOut(query)
     );
-  }
-
-  /** Takes note of a family that is given up as refused. */
-  noteRefusal(query: Query): void {
-    this.refusals.set(queryKey(query), this.options.clock.now());
   }
 
   /**
@@ -190,7 +166,7 @@ class Pairs {
     // A client that has asked for both waits for both. If musl got NXDOMAIN before addresses that come late, its lookup
     // would fail though it has them.
     const sibling = siblingOf(query);
-    if ((this.denials.peek(queryKey(sibling)) ?? Number.NEGATIVE_INFINITY) >= came) return own;
+    if (this.times.deniedAt(sibling) >= came) return own;
     const span = this.isOut(sibling) ? this.untilDeadline(came) : FAMILY_WAIT;
     const other = await this.within(span, this.fromSibling(query));
     if (other === undefined || verdictOf(other.message, sibling) !== 'data') return own;
@@ -219,21 +195,21 @@ class Pairs {
    * `undefined` if it has none.
    */
   async givenUpAt(query: Query, started: Milliseconds): Promise<Milliseconds | undefined> {
-    const sibling = queryKey(siblingOf(query));
+    const sibling = siblingOf(query);
     // Read first: addresses with TTL 0 are asked for anew and arrive again.
-    const before = this.arrivals.get(sibling) ?? Number.NEGATIVE_INFINITY;
+    const before = this.times.arrivedAt(sibling);
     const addresses = await this.siblingAddresses(query);
     // Stale answers mean that neither family is answered: then this one is not broken, and has its own stale answer
     // (C4).
     if (addresses === undefined || addresses.source === 'stale') return undefined;
-    const arrived = before >= started ? before : (this.arrivals.get(sibling) ?? started);
+    const arrived = before >= started ? before : this.times.arrivedAt(sibling);
     const wait = this.wasRefused(query, started) ? REFUSED_WAIT : FAMILY_WAIT;
     return Math.max(arrived, started) + wait;
   }
 
   /** Whether addresses arrived that a client still has: those with TTL 0 would be asked for anew. */
   private hasJustArrived(query: Query, came: Milliseconds): boolean {
-    return (this.arrivals.peek(queryKey(query)) ?? Number.NEGATIVE_INFINITY) > came - FAMILY_WAIT;
+    return this.times.arrivedAt(query) > came - FAMILY_WAIT;
   }
 
   private async siblingAddresses(query: Query): Promise<Answer | undefined> {
@@ -245,7 +221,7 @@ class Pairs {
   private async fromSibling(query: Query): Promise<Answer> {
     const sibling = siblingOf(query);
     const answer = await this.askSibling(sibling);
-    this.arrived(sibling, answer);
+    this.times.note(sibling, answer);
     return answer;
   }
 
@@ -295,7 +271,7 @@ class Half implements Asker, Expiring {
 
   onAnswer(answer: Answer): void {
     const { pairs, query, asker } = this;
-    pairs.arrived(query, answer);
+    pairs.times.note(query, answer);
     if (!this.close()) return;
     const verdict = verdictOf(answer.message, query);
     if (verdict === 'failure') this.onFailed(answer);
@@ -355,7 +331,7 @@ class Half implements Asker, Expiring {
     const { pairs, query, started } = this;
     if (!this.close()) return;
     if (pairs.wasRefused(query, started)) {
-      pairs.noteRefusal(query);
+      pairs.times.noteRefusal(query);
       // Not upstream's failure, so no NODATA; musl asks again, and other clients go on with the addresses they have.
       this.asker.onFailure(new UpstreamError('local', 'datagrams were refused on their way'));
       return;
@@ -376,51 +352,4 @@ class Half implements Asker, Expiring {
 /** F3: an expansion's A is asked alone; asking AAAA for each would double the walk. */
 function standsAlone({ expansion, qtype }: Query): boolean {
   return expansion !== undefined && qtype === RrType.A;
-}
-
-/** F3: the A that an expansion's AAAA waits for, up to a limit (F5). */
-class HeadStart implements Asker, Expiring {
-  readonly query: Query;
-  private readonly pairs: Pairs;
-  private readonly aaaa: Half;
-  private timer: Waiting | undefined;
-  /** Whether AAAA is still held back. */
-  private holds = true;
-
-  /** @param query - The A. */
-  constructor(pairs: Pairs, query: Query, aaaa: Half) {
-    this.pairs = pairs;
-    this.query = query;
-    this.aaaa = aaaa;
-    this.timer = undefined;
-  }
-
-  /** Limits the wait, unless the A was answered at once. */
-  limit(span: Milliseconds | undefined): void {
-    if (!this.holds) return;
-    const { headStarts, options } = this.pairs;
-    this.timer =
-      span === undefined ? headStarts.set(this) : options.clock.after(span, () => this.release());
-  }
-
-  onAnswer(answer: Answer): void {
-    this.pairs.arrived(this.query, answer);
-    if (verdictOf(answer.message, this.query) === 'nxdomain') this.aaaa.onDenial(answer);
-    this.release();
-  }
-
-  onFailure(): void {
-    this.release();
-  }
-
-  onDeadline(): void {
-    this.release();
-  }
-
-  private release(): void {
-    if (!this.holds) return;
-    this.holds = false;
-    this.timer?.cancel();
-    this.aaaa.ask();
-  }
 }

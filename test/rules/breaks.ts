@@ -199,7 +199,7 @@ export const BREAKS: readonly Break[] = [
   {
     rule: 'F3',
     what: 'NXDOMAIN of A does not answer AAAA',
-    file: 'src/resolve/families.ts',
+    file: 'src/resolve/head-start.ts',
     old: "if (verdictOf(answer.message, this.query) === 'nxdomain') this.aaaa.onDenial(answer);",
     broken: '',
     tests: ['test/resolve/families.test.ts'],

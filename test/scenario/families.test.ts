@@ -77,6 +77,21 @@ test('F3: a base that does not exist is denied once both families are known', as
   t.equal(elapsed, 20);
 });
 
+test('F3: a denial that the cache has lost before the other family is denied is not asked for again', async (t) => {
+  const stub = await startStub({
+    script: world({ [NAME]: nxdomain('example.com.', 1) }),
+    order: serial,
+  });
+  const pair = stub.askPair(NAME);
+  // AAAA leaves when A has been denied, and is denied when that denial's second is over.
+  await stub.clock.advance(10);
+  stub.upstream.delay = 1_500;
+  const { a: v4, aaaa: v6, elapsed } = await pair;
+  t.same([v4.message.rcode, v6.message.rcode], [Rcode.NXDOMAIN, Rcode.NXDOMAIN]);
+  t.equal(elapsed, 20 + 1_500);
+  t.same(stub.upstream.asked, [`${NAME} A`, `${NAME} AAAA`]);
+});
+
 test('F3: NXDOMAIN is held for the other family at most 700 ms', async (t) => {
   const stub = await startStub({
     script: world({ [`${NAME} A`]: nxdomain('example.com.'), [`${NAME} AAAA`]: 'silence' }),
