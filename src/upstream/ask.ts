@@ -12,6 +12,7 @@ import {
   RESEND_WITHOUT_TOKEN,
   ResendTokens,
   type RoundTrips,
+  SECOND_OPINION,
   TCP_RESEND,
 } from './retransmission.ts';
 import { Send, type SendOwner, Sends } from './send.ts';
@@ -233,7 +234,10 @@ export class Ask implements SendOwner {
     this.parts.health.heard();
     this.onMalformed(send);
     this.leaveUdp('malformed', send);
-    if (!this.settled && this.fallback.message === undefined) this.listener.onUnread();
+    if (this.settled) return;
+    if (this.fallback.message === undefined) this.listener.onUnread();
+    if (this.fallback.mayBeForged)
+      this.round = this.parts.clock.after(SECOND_OPINION, () => this.askAgain());
   }
 
   /** Asks without an OPT: some servers put their answer after the query's (U4). @returns Whether it was sent. */
@@ -243,6 +247,13 @@ export class Ask implements SendOwner {
     if (edns) this.sends.uselessOpt = true;
     if (!edns || this.wantsOpt(transport) || this.sends.hasPlainOut(transport)) return false;
     return this.send(transport) !== undefined;
+  }
+
+  /** U3: one unreadable reply may be forged, two hardly are: where TCP brings nothing, the second ends the wait. */
+  private askAgain(): void {
+    if (!this.fallback.mayBeForged || this.sends.count('udp') > 1) return;
+    this.stopRounds();
+    if (this.send('udp') !== undefined) this.parts.tallies.retransmissions.add();
   }
 
   /** The server has replied, and will not reply better over UDP: from now on TCP alone is tried. */
@@ -257,22 +268,7 @@ export class Ask implements SendOwner {
     this.startTcp(cause, isBack ? MAX_SENDS + this.sends.refusedConnections : 1);
     this.betterWait ??= new EarliestTimer(this.parts.clock, () => this.conclude('timeout'));
     this.betterWait.set(this.fallback.waitAfter(at - this.startedAt));
-    const isItsWord = this.fallback.malformedOverTcp && this.isItsWord(undefined);
-    if (!this.sends.isOut('tcp') && (isItsWord || !this.mayStillCome)) this.conclude('network');
-  }
-
-  /** U3: a malformed datagram may be forged; without TCP the true reply can still arrive on the same socket. */
-  private get mayStillCome(): boolean {
-    return this.fallback.truncated === undefined && this.sends.isOut('udp');
-  }
-
-  /**
-   * Whether an unreadable reply over TCP is final. Only the server can have sent it, so its intact part counts (U3).
-   * Without one, UDP may still bring a better reply: to the query without an OPT, or after a damaged one (U4).
-   */
-  private isItsWord(partial: Message | undefined): boolean {
-    if (partial !== undefined || this.betterWait === undefined) return true;
-    return this.fallback.partial === undefined && !this.sends.awaitsPlain('udp');
+    if (!this.sends.isOut('tcp') && !this.fallback.mayImprove(this.sends)) this.conclude('network');
   }
 
   private startTcp(cause: TcpFallback, limit = 1): void {
@@ -321,10 +317,11 @@ export class Ask implements SendOwner {
 
   private onStreamFailure({ partial }: Send, reason: UpstreamFailure, error: Error): void {
     if (reason === 'refused') this.sends.refusedConnections++;
-    this.fallback.malformedOverTcp ||= reason === 'malformed';
-    const isItsWord = reason === 'malformed' && this.isItsWord(partial);
-    if (this.mayStillCome && !isItsWord) return;
-    this.fallback.partial = partial ?? this.fallback.partial;
+    if (reason === 'malformed') this.fallback.noteOverTcp(partial, this.betterWait === undefined);
+    if (this.fallback.mayImprove(this.sends)) {
+      this.askAgain();
+      return;
+    }
     const spoken = this.fallback.truncated !== undefined || this.fallback.malformed;
     const hasRescue = this.parts.transports.udp !== undefined && this.sends.count('udp') === 0;
     if (reason === 'network' && hasRescue) this.rescue();

@@ -2,12 +2,13 @@ import type { Milliseconds } from '../clock.ts';
 import type { Message } from '../wire/message.ts';
 import { asTruncated, type Reply, saysSomething } from './reply.ts';
 import { PARTIAL_WAIT } from './retransmission.ts';
+import type { Sends } from './send.ts';
 import { SILENCE } from './timeouts.ts';
 
 /** Time for a TCP handshake and a round trip, if a lost datagram has used up the wait. */
 const LEAST_WAIT: Milliseconds = 100;
 
-/** A server's reply that is not yet accepted: it is used if nothing better arrives. */
+/** A server's reply that is not yet accepted: it is used if nothing better arrives (U3). */
 export class FallbackReply {
   /** A reply with TC. */
   truncated: Message | undefined;
@@ -16,7 +17,8 @@ export class FallbackReply {
   /** How often the server's octets could not be read. */
   malformedReplies = 0;
   /** One of them came over TCP, so it was certainly the server's. */
-  malformedOverTcp = false;
+  private malformedOverTcp = false;
+  private isFinal = false;
   /** Its reply to EDNS; from then on the question is sent without an OPT (U4). */
   refusal: Reply | undefined;
 
@@ -24,14 +26,45 @@ export class FallbackReply {
     return this.malformedReplies > 0;
   }
 
+  /** The server's replies, or what looks like them, of which nothing was used. */
+  private get useless(): number {
+    return this.malformedReplies + (this.refusal === undefined ? 0 : 1);
+  }
+
+  /** All that has come is one reply of which nothing can be read: somebody else may have sent it. */
+  get mayBeForged(): boolean {
+    return this.malformed && this.partial === undefined && this.useless < 2;
+  }
+
   /**
-   * How long to wait for a better reply. One unreadable reply may be forged; a second one hardly is.
+   * How long to wait for a better reply. One reply may be forged; a second one hardly is.
    *
    * @param lost - How long after the first datagram the one was sent that this replies to.
    */
   waitAfter(lost: Milliseconds): Milliseconds {
-    if (this.partial === undefined && this.malformedReplies < 2) return SILENCE;
+    if (this.partial === undefined && this.useless < 2) return SILENCE;
     return Math.max(PARTIAL_WAIT - lost, LEAST_WAIT);
+  }
+
+  /**
+   * An unreadable reply over TCP: only the server can have sent it, so its intact part counts, and ends the wait.
+   *
+   * @param isAlone - Whether nothing has come over UDP.
+   */
+  noteOverTcp(partial: Message | undefined, isAlone: boolean): void {
+    this.malformedOverTcp = true;
+    this.isFinal = isAlone || partial !== undefined;
+    this.partial = partial ?? this.partial;
+  }
+
+  /**
+   * Whether UDP may bring a better reply once TCP has brought none. A malformed datagram may be forged, and the true one
+   * arrives on the same socket. After an unreadable reply over TCP, only a datagram without an OPT may be better, or one
+   * after a damaged reply (U4).
+   */
+  mayImprove(sends: Sends): boolean {
+    if (this.isFinal || this.truncated !== undefined || !sends.isOut('udp')) return false;
+    return !this.malformedOverTcp || this.partial !== undefined || sends.awaitsPlain('udp');
   }
 
   /** The best of these replies; `undefined` if none is an answer. */

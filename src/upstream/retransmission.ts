@@ -135,5 +135,8 @@ export const MAX_SENDS = 3;
  */
 export const PARTIAL_WAIT: Milliseconds = 250;
 
+/** U3: after an unreadable reply, how long TCP may be silent before one more datagram is sent. */
+export const SECOND_OPINION: Milliseconds = 100;
+
 /** When silent TCP is tried once more on a new connection: the one before is given up after 250 ms. */
 export const TCP_RESEND: Milliseconds = 270;

@@ -146,6 +146,13 @@ export const CASES: readonly Case[] = [
     draw: one({ tcp: 'dropped', refused: { from: 0, to: 1_000, family: 'AAAA' } }),
   },
   {
+    name: 'FORMERR to EDNS, NODATA of AAAA that cannot be read, and TCP is silent',
+    draw: one(
+      { delay: 20, tcp: 'silent', edns: 'FORMERR', reply: 'ANCOUNT too high' },
+      { name: 'made elsewhere' },
+    ),
+  },
+  {
     name: 'ANCOUNT is too high, over TCP too, and the answer is a long one',
     draw: one({ reply: 'ANCOUNT too high', delay: 20 }, { name: 'many' }),
   },

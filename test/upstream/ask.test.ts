@@ -6,6 +6,15 @@ import { begin, reasonOf, scriptedServer } from './scripted-server.ts';
 
 const truth = message({ answer: [a('api.example.', '192.0.2.1')] });
 
+/** One that has refused an OPT and answered without: it is asked without from then on. */
+function plainServer() {
+  const parts = scriptedServer();
+  begin(parts.server, 'first.example.');
+  parts.udp.nth(0).answer(message({ rcode: Rcode.FORMERR }), { edns: false });
+  parts.udp.nth(1).answer(message());
+  return parts;
+}
+
 test('one datagram, one answer, nothing left (F1)', async (t) => {
   const { clock, udp, tcp, server } = scriptedServer();
   const { heard } = begin(server);
@@ -651,6 +660,48 @@ test('malformed over UDP and silent over TCP: over after 1 s', async (t) => {
   await clock.advance(1_000);
   t.equal(reasonOf(heard.error), 'malformed');
   t.equal(udp.sends.length + tcp.sends.length, 3);
+});
+
+test('malformed without an OPT, and silent over TCP: one more datagram after 100 ms, and if that is no better, over after 250 (U3)', async (t) => {
+  const { clock, udp, tcp, server } = plainServer();
+  const { heard } = begin(server);
+  const asked = udp.sends.length;
+  const startedAt = clock.now();
+  udp.nth(asked - 1).suspect('malformed');
+  await clock.advance(99);
+  t.equal(udp.sends.length, asked);
+  await clock.advance(1);
+  t.equal(udp.sends.length, asked + 1);
+  udp.nth(asked).suspect('malformed');
+  t.equal(heard.error, undefined, 'TCP has not had its time');
+  await clock.advance(startedAt + 250 - clock.now());
+  t.equal(reasonOf(heard.error), 'malformed');
+  t.equal(clock.timers, 0);
+  t.equal(tcp.sends.length, 1);
+});
+
+test('malformed without an OPT, and refused over TCP: one more datagram at once, and the true reply may be its own (U3)', async (t) => {
+  const { clock, udp, tcp, server } = plainServer();
+  const { heard } = begin(server);
+  const asked = udp.sends.length;
+  udp.nth(asked - 1).suspect('malformed');
+  tcp.nth(0).fail('refused');
+  t.equal(udp.sends.length, asked + 1);
+  udp.nth(asked).answer(truth);
+  t.same(heard.answer, truth);
+  t.equal(clock.timers, 0);
+});
+
+test('malformed after a refused OPT: two replies are hardly both forged, and TCP gets 250 ms (U3, U4)', async (t) => {
+  const { clock, udp, server } = scriptedServer();
+  const { heard } = begin(server);
+  udp.nth(0).answer(message({ rcode: Rcode.FORMERR }), { edns: false });
+  udp.nth(1).suspect('malformed');
+  await clock.advance(249);
+  t.equal(heard.error, undefined);
+  await clock.advance(1);
+  t.equal(reasonOf(heard.error), 'malformed');
+  t.equal(udp.sends.length, 2);
 });
 
 test('a datagram that is refused, here or on the way, counts as lost: timer, fresh socket, TCP (U2, F5)', async (t) => {
