@@ -316,7 +316,7 @@ export class Ask implements SendOwner {
   }
 
   private onStreamFailure({ partial }: Send, reason: UpstreamFailure, error: Error): void {
-    if (reason === 'refused') this.sends.refusedConnections++;
+    this.sends.noteRefusal(error);
     if (reason === 'malformed') this.fallback.noteOverTcp(partial, this.betterWait === undefined);
     if (this.fallback.mayImprove(this.sends)) {
       this.askAgain();

@@ -59,6 +59,8 @@ export class UpstreamError extends Error {
   override readonly name = 'UpstreamError';
   /** A closed set, for metrics and for the EDE that the client gets. */
   readonly reason: UpstreamFailure;
+  /** The server got the question, and refused it itself. */
+  readonly wasReceived: boolean = false;
 
   constructor(reason: UpstreamFailure, message: string) {
     super(message);

@@ -197,8 +197,9 @@ const MEDIA_TYPE = 'application/dns-message';
 /** Unanswered questions to one server, far more than the listener lets in flight (S1). */
 const MAX_WAITING = 4_096;
 /** A status that is no answer (RFC 9110 §15). */
-class HttpFailure extends UpstreamError {
+export class HttpFailure extends UpstreamError {
   readonly status: number;
+  override readonly wasReceived = true;
 
   constructor(status: number, message: string) {
     super('refused', message);

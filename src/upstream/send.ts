@@ -1,6 +1,7 @@
 import type { Milliseconds } from '../clock.ts';
 import type { UpstreamTransport } from '../vocabulary.ts';
 import type { Message } from '../wire/message.ts';
+import { UpstreamError } from './exchange.ts';
 import type { Reply } from './reply.ts';
 import type { Exchange, ReplyListener, Suspicion } from './transport.ts';
 
@@ -88,6 +89,12 @@ export class Sends {
 
   noteRefusedHere(): void {
     this.refusedHere++;
+  }
+
+  /** Takes note of a connection that was refused. An HTTP status is a refusal as well, but its request was sent. */
+  noteRefusal(error: Error): void {
+    const isRefused = error instanceof UpstreamError && error.reason === 'refused';
+    if (isRefused && !error.wasReceived) this.refusedConnections++;
   }
 
   /** Counts a message that the transport sends again by itself. @returns Whether it may. */

@@ -1,4 +1,6 @@
 import { test } from 'tap';
+import { UpstreamError } from '../../src/upstream/exchange.ts';
+import { HttpFailure } from '../../src/upstream/https-exchange.ts';
 import { Rcode } from '../../src/wire/codes.ts';
 import { a, message } from '../support/messages.ts';
 import { outgoing } from './loopback.ts';
@@ -1212,6 +1214,21 @@ test('tls:// whose first connection breaks when the second is asked: the second 
   t.equal(heard.error, undefined);
   secure.nth(1).answer(truth);
   t.same(heard.answer, truth);
+});
+
+test('https:// that is silent and then says a status: a request that got one is a send, a refused connection is none (RFC 9520)', async (t) => {
+  for (const [error, asked] of [
+    [new HttpFailure(503, 'HTTP 503'), [true, false]],
+    [new UpstreamError('refused', 'ECONNREFUSED'), [true, true, false]],
+  ] as const) {
+    const { clock, secure, server } = scriptedServer('https://192.0.2.53/dns-query');
+    begin(server);
+    await clock.advance(1_000);
+    t.same(secure.times, [0, 1_000]);
+    secure.nth(0).failWith(error);
+    const again = asked.map(() => secure.nth(1).mayGoAgain());
+    t.same(again, asked, error.message);
+  }
 });
 
 test('tls:// that sends what cannot be read, or what nobody asked for: nothing goes in clear text (U5)', async (t) => {
