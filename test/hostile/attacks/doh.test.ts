@@ -5,11 +5,12 @@ import { readRequest } from '../../../src/wire/request.ts';
 import { nodata } from '../../support/messages.ts';
 import { makeCa } from '../../upstream/certificates.ts';
 import { answer, http1Server } from '../../upstream/http1-server.ts';
-import { udpClient } from '../clients.ts';
+import { startLag, udpClient } from '../clients.ts';
 import { DOH_FAULTS } from '../doh-upstream.ts';
 import { startWorld } from '../hostile-daemon.ts';
 import { addressOf, truthAbout } from '../hostile-upstream.ts';
 import { askOverDoh, startDohWorld } from '../stories/doh.ts';
+import { untilDescriptors } from '../stories/packets.ts';
 
 test('a DoH server that spoils half of its responses: three requests a question, the first good one counts, nothing freezes', async (t) => {
   for (const method of ['post', 'get'] as const) {
@@ -61,20 +62,28 @@ test('a DoH server of HTTP/1.1 that stalls, resets, fails and says too much: wha
     const url = `https://127.0.0.1:${server.port}/dns-query?ca=${ca.certFile}&method=${method}`;
     const world = await startWorld(t, { compiled: true, upstreams: [url] });
     const client = await udpClient(t, world.dns);
+    const lag = startLag(await udpClient(t, world.dns));
     const before = world.descriptors();
     const kinds = ['well', 'close', ...Object.keys(SPOILS), 'well', 'close'];
     const names = Array.from({ length: 45 }, (_, i) => `n${i}-${kinds[i % kinds.length]}.example.`);
-    await Promise.all(
+    const told = await Promise.all(
       names.map(async (qname) => {
         const { response, took } = await client.ask(qname);
         const { rcode, answer: records } = response.message;
         if (kindOf(qname) in SPOILS) t.equal(rcode, Rcode.SERVFAIL, qname);
         else t.equal(records[0]?.rdata.join('.'), addressOf(qname), qname);
-        t.ok(took < 4_500 + 1_500, `${qname} took ${took} ms`);
+        return took;
       }),
     );
-    // The daemon's own probes of the root are questions of their own each time.
-    const tooOften = [...sends].filter(([name, count]) => !name.startsWith('. ') && count > 3);
+    // U2's deadline, the wait for the other family after it (F5), and what this machine adds to each timer and reply.
+    const limit = 4_500 + 700 + 4 * (await lag.stop());
+    t.ok(Math.max(...told) < limit, `${Math.max(...told)} ms, at most ${limit}`);
+    // The daemon's own probes of the root are questions of their own each time. So is each of the two for AAAA, which no
+    // client asks for here: the daemon does, once A has been silent for 700 ms, and again if it fails (F5).
+    const most = (name: string) => (name.endsWith(` ${RrType.AAAA}`) ? 2 * 3 : 3);
+    const tooOften = [...sends].filter(
+      ([name, count]) => !name.startsWith('. ') && count > most(name),
+    );
     t.same(tooOften, [], 'RFC 9520 §3.1');
     // What rests is closed after 5 s.
     const late = performance.now() + 10_000;
@@ -82,7 +91,7 @@ test('a DoH server of HTTP/1.1 that stalls, resets, fails and says too much: wha
     while (server.connections.some(({ destroyed }) => !destroyed) && !isLate())
       await new Promise((resolve) => setTimeout(resolve, 50));
     t.equal(server.connections.filter(({ destroyed }) => !destroyed).length, 0, 'no connection');
-    t.ok(world.descriptors() <= before, 'no descriptor');
+    t.ok((await untilDescriptors(world, before)) <= before, 'no descriptor');
     t.equal(await world.health(), 'well');
   }
 });
