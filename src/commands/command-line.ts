@@ -12,7 +12,7 @@ import {
 } from './command.ts';
 import { commandHelp, programHelp } from './help.ts';
 
-/** The process as the command line sees it. */
+/** What a command gets besides its arguments: environment, version, standard streams. */
 export type Surroundings = Omit<CommandContext, 'flags' | 'positionals'>;
 
 /**

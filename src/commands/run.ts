@@ -199,7 +199,9 @@ function trimMemory(work: () => number): MemoryTrim | undefined {
   return trim && new MemoryTrim({ clock: monotonicClock, trim, work });
 }
 
-/** The models of the libcs are loaded only when `ready.names` needs them. */
+/**
+ * Waits for `ready.names` as musl and glibc ask for them; without such names the models of the libcs are not loaded.
+ */
 async function gateFor(settings: Settings, log: Log): Promise<ReadyGate | undefined> {
   if (settings.ready.names.length === 0) return undefined;
   const { readyNames } = await import('./run/ready-names.ts');

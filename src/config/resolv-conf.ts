@@ -152,7 +152,10 @@ function wordsOf(line: string): string[] {
   return line.split(BLANKS).filter((word) => word !== '');
 }
 
-/** Makes a blank visible that libc does not treat as one: a message with a plain U+00A0 would look right. */
+/**
+ * Writes all but printable ASCII as `<U+XXXX>`: a U+00A0, which libc takes as part of the word, would look like a
+ * blank.
+ */
 function visible(word: string): string {
   return word.replace(/[^\x21-\x7e]/gu, (c) => {
     const code = c.codePointAt(0) ?? 0;

@@ -7,7 +7,7 @@ export interface ReadyGate {
   opened(endpoints: readonly Endpoint[]): Promise<void>;
   /** What it waits for, a reason each. */
   reasons(): readonly string[];
-  /** Ends the wait: the result is no longer needed. */
+  /** Stops what {@link ReadyGate.opened} waits for: nobody needs it any more. */
   close(): void;
 }
 

@@ -27,8 +27,9 @@ export interface UdpBatchOptions {
  */
 const TURN: Milliseconds = 2;
 /**
- * The same while no question is in flight: on each return to the event loop node reads a burst of datagrams one by one,
- * at ten times the cost (npm run bench -- hits: 3.3 us of CPU per query, 3.8 with turns of 2 ms).
+ * The same while nothing else is to be done, with no question in flight and no reply to send: on each return to the event
+ * loop node reads a burst of datagrams one by one, each at ten times the cost (npm run bench -- hits: 3.3 us of CPU per
+ * query in all, 3.8 with turns of 2 ms).
  */
 const LONG_TURN: Milliseconds = 5;
 /** If queries are closer together than this, blocking for the next one costs less than sleeping and being woken. */
@@ -113,8 +114,8 @@ class Drain {
   /**
    * Takes the datagram that node has read to signal readiness, and then all others that wait.
    *
-   * Node reads up to 32 datagrams in a turn: those that arrive when the turn's share is used up are answered together
-   * at its end.
+   * The socket is read so once in a turn of the event loop. Datagrams that node reads after that in the same turn, up
+   * to 32, are answered together at its end.
    */
   wake(octets: Buffer, peer: RemoteInfo): void {
     // Linux delivers such a datagram, but it cannot be answered: node throws for port 0.

@@ -50,7 +50,7 @@ export interface UpstreamView {
   readonly unanswered: number;
   /** Questions that it did not answer, in {@link StatusView.stretch}. */
   readonly unansweredNow: number;
-  /** Median response time of the stretch; since the start if the server did not answer in the stretch. */
+  /** Median response time in {@link StatusView.stretch}; since the start if the server did not answer in it. */
   readonly median: number | undefined;
   readonly p99: number | undefined;
   readonly isNow: boolean;

@@ -14,7 +14,7 @@ export interface CountsReport {
 
 type Counted = Tally | Histogram;
 
-/** Makes one thread's reports. */
+/** Makes the {@link CountsReport}s of one thread. */
 export class CountsReporter {
   private readonly metrics: Metrics;
   private readonly told = new WeakMap<Counted, readonly number[]>();

@@ -66,7 +66,7 @@ export function repetition({
       verdict === 'data'
         ? end
         : Math.min(end, now + walkLimit(query, answer), siblingLimit(query, answer, verdict));
-    // An answer that is only kept for its walk (N4) may not be repeated.
+    // Its life is over, or it is a denial that the cache holds for one walk only (N4): neither may be repeated.
     return until > now ? { agedAt, until, isExpansion: expansion } : undefined;
   };
 }

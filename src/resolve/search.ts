@@ -272,7 +272,11 @@ class Race implements Asker {
     this.asker.onFailure(error);
   }
 
-  /** @param mayAnswer - Whether a cut may answer the step. */
+  /**
+   * The question for the cut's own name was answered.
+   *
+   * @param mayAnswer - Whether a cut may answer the client's question.
+   */
   onProbed(mayAnswer: boolean): void {
     this.isProbed = true;
     this.compare();

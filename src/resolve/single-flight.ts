@@ -14,7 +14,7 @@ export interface SingleFlightOptions {
   readonly limit: number;
   readonly clock: Clock;
   readonly coalesced: { add(): void };
-  /** Called when a question is dropped or refused. */
+  /** Called when the table is full: a question is dropped for the new one, or the new one is refused. */
   readonly full: { add(): void };
   /** Called when a query is refused that would have joined a question in flight. */
   readonly crowded: { add(): void };

@@ -97,7 +97,7 @@ export class Speculation {
     return this.askFor(query, other);
   }
 
-  /** Whether the expansion's own A is denied. */
+  /** Whether A of the expansion itself is NXDOMAIN; a failure counts as no. */
   private askFor(query: Query, other: Expansion & { qname: Name }): Promise<boolean> {
     const own = this.queryOf(query, other.qname, RrType.A, other);
     return asking(this.next)(own).then(

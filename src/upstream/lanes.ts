@@ -35,7 +35,7 @@ export interface LanesOptions {
   readonly order: LaneOrder;
   readonly upstream: Upstream;
   readonly clock: Clock;
-  /** Whether pairs to the server of a question may be staggered; used in `auto` only. */
+  /** For `auto`: what knows whether pairs may be staggered, at the server that the question goes to first. */
   readonly staggerOf?: ((question: Outgoing) => PairOrder | undefined) | undefined;
 }
 

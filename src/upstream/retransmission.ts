@@ -64,7 +64,10 @@ function smooth(estimate: Milliseconds | undefined, sample: Milliseconds): Milli
   return estimate === undefined ? sample : estimate + (sample - estimate) / 8;
 }
 
-/** How long a measured round trip counts for the choice among equals. */
+/**
+ * How long a round trip counts. After that the server has no distance in the choice among equals, and the next sample
+ * replaces the mean.
+ */
 const RECENT: Milliseconds = 30_000;
 /** U2: about the spread of a cluster DNS over one node hop, and far below the 5 s that libc waits. */
 const TIMEOUT_WITHOUT_SAMPLES: Milliseconds = 150;

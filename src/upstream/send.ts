@@ -21,7 +21,7 @@ export class Send implements ReplyListener {
   readonly transport: UpstreamTransport;
   readonly at: Milliseconds;
   readonly edns: boolean;
-  /** Absent only while it is being sent. */
+  /** Absent only until the transport's `send` has returned. */
   exchange: Exchange | undefined;
   /** It received a malformed message. It still listens, since that may have been forged (U3). */
   malformed = false;

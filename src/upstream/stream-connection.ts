@@ -137,7 +137,9 @@ export class StreamConnection {
     if (this.sent.size >= MAX_IDS) this.retire();
   }
 
-  /** A question on this connection was cancelled; it is marked as closed. */
+  /**
+   * A question on this connection was cancelled. Its caller has marked it as closed, and nobody waits for its reply.
+   */
   abandon(inFlight: InFlight): void {
     this.endOfWait(inFlight);
   }

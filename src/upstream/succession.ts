@@ -171,7 +171,10 @@ class Failover implements Expiring {
     this.silence = isWhole ? silences.set(this) : clock.after(span, () => this.onDeadline());
   }
 
-  /** Set at the first silence or failure: until then the silence timer ends sooner, and each timer costs time. */
+  /**
+   * Set at the first silence or failure. Before that the silence timer ends earlier than the deadline, and a timer that
+   * is not set costs nothing.
+   */
   private watchDeadline(): void {
     const { clock } = this.parts;
     this.deadline ??= clock.after(this.deadlineAt - clock.now(), () => this.giveUp());
@@ -210,7 +213,7 @@ class Failover implements Expiring {
     if (next.server.dead || next.server.doubtful) return false;
     if (place !== this.asked - 1 || next.group !== group) return false;
     this.hedged = true;
-    // The silence timer runs on: the silence of the group counts from its first question.
+    // The silence timer is not set anew: the silence of these equals counts from their first question.
     this.askOne();
     return true;
   }

@@ -1,7 +1,7 @@
 import type { AskParts } from './ask-parts.ts';
 import { noAnswer, UpstreamError, type UpstreamFailure } from './exchange.ts';
 
-/** What happened to the messages that one question sent to one server. */
+/** What came of the messages to one server for one question. */
 interface Outcome {
   readonly reason: UpstreamFailure;
   readonly error?: Error | undefined;

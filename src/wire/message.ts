@@ -65,7 +65,7 @@ const HOP_BY_HOP: ReadonlySet<number> = new Set([RrType.OPT, RrType.TSIG]);
  *
  * @param octets - A whole message; no part of it is kept.
  * @param known - Its question, if it has been read already.
- * @throws {WireError} If any part of it is malformed: the result can always be rendered again.
+ * @throws {WireError} If any part of it is malformed. So what it returns can always be rendered again.
  */
 export function readResponse(octets: Uint8Array, known?: ReadQuestion): Response {
   const header = readHeader(octets);

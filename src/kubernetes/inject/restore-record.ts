@@ -19,7 +19,9 @@ export interface Restored {
  */
 export type RestoreRecord = ReadonlyMap<string, Restored>;
 
-/** What to record about a pod before it is patched: values that are replaced, and empty ones that are filled. */
+/**
+ * What to record about a pod before it is patched: values that are replaced, and `null`, `{}` or `[]` that are filled.
+ */
 export function recordOf(pod: unknown, patch: JsonPatch): RestoreRecord {
   const record = new Map<string, Restored>();
   let current: unknown = JSON.parse(JSON.stringify(pod));

@@ -34,7 +34,7 @@ const SHARED_FOLDER = '/run/sidestub';
 
 /**
  * dockerd hands its containers the pod's resolv.conf and drops loopback nameservers from it: then sidestub listens on
- * the pod's address too, for the pod itself and for dockerd's default address pools below 172.16/12.
+ * the pod's address too, for the pod itself and for dockerd's default address pools within 172.16/12.
  */
 const POD_IP_CLIENTS = '127.0.0.0/8 ::1/128 $(POD_IP) 172.16.0.0/12';
 

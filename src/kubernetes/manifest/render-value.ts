@@ -43,7 +43,7 @@ export function flowYaml(value: unknown, style: TextStyle): string {
 }
 
 /**
- * As JSON, in lines where the document has lines.
+ * As JSON: over several lines if the document has JSON over several lines, else on one line.
  *
  * @param indent - Of the line that the value begins in.
  */

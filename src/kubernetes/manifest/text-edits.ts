@@ -68,7 +68,7 @@ export class TextEdits {
     return parts.map((part) => {
       const unfinished = part.to === this.text.length && !this.text.endsWith('\n');
       if (!unfinished || part.from === 0) return part;
-      // As its own lines break: a CR before it may be the end of a line that had no break.
+      // The break before it goes too, and is as long as its own breaks are. Without one, a CR there makes it CRLF.
       const [own] = /\r?\n/.exec(this.text.slice(part.from, part.to)) ?? [];
       const crlf = this.text[part.from - 2] === '\r' ? 2 : 1;
       return { ...part, from: part.from - (own?.length ?? crlf) };

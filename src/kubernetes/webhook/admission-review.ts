@@ -23,7 +23,7 @@ export interface AdmissionAnswer {
   readonly auditAnnotations: Readonly<Record<string, string>>;
 }
 
-/** A request that cannot be answered, because it has no uid. */
+/** A request that cannot be answered: it is no AdmissionReview of v1, or it has no uid. */
 export class ReviewError extends Error {
   override readonly name = 'ReviewError';
 }
