@@ -51,8 +51,8 @@ export async function run(args: string[]): Promise<void> {
       write: { type: 'boolean', default: false },
     },
   });
-  requireNearNode();
   const routes = chosenOf(positionals, ROUTES);
+  requireNearNode();
   const tables: Table[] = [];
   for (const rtt of values.rtt.split(',').map(Number)) {
     const cells = await atDistance(rtt, Number(values.runs), routes);
