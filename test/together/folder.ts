@@ -1,0 +1,23 @@
+import { globSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+const TESTS = join(import.meta.dirname, '..');
+
+/** The files that {@link runFolder} runs: their paths from `test/`. */
+export function filesOf(folder: string): string[] {
+  return globSync(`${folder}/*.test.ts`, { cwd: TESTS }).sort();
+}
+
+/**
+ * Runs the tests of a folder in this process, one file after the other.
+ *
+ * tap starts a process for each file, and loads itself and the sources there: that takes longer than the tests of a small
+ * file. `npx tap FILE` still runs one alone.
+ */
+export async function runFolder(folder: string): Promise<void> {
+  for (const file of filesOf(folder)) {
+    // biome-ignore lint/plugin: tests of our own, by their names in a folder of our own
+    await import(pathToFileURL(join(TESTS, file)).href);
+  }
+}
