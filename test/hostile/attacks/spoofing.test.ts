@@ -48,12 +48,10 @@ test('many equal questions in flight: 60 clients ask the same, 60 more with ECS 
   const world = await anew();
   world.upstream.script = (asked) => setTimeout(() => tellTruth(asked), SOON);
   const clients = await Promise.all(Array.from({ length: 60 }, () => udpClient(t, world.dns)));
-  /** How many questions went up for these, a resend on a slow machine not counted as one. */
+  /** How many questions went up for these. */
   const questions = async (ask: (client: Client, index: number) => Promise<unknown>) => {
-    const resends = 'sidestub_upstream_retransmissions_total';
-    const before = await world.metric(resends);
     await Promise.all(clients.map(ask));
-    return world.upstream.takeAsked().length - ((await world.metric(resends)) - before);
+    return (await world.takeQuestions()).length;
   };
   t.equal(await questions((client) => client.ask('same.example.', RrType.TXT)), 1);
   t.equal(await questions((client, i) => client.askOctets(withEcs('ecs.example.', i))), 1, 'ECS');
@@ -107,9 +105,13 @@ test('a wrong reply ends the wait: 1,000 wrong IDs, then the truth; the first on
     }
     setTimeout(() => tellTruth(asked), HEAD_START);
   };
+  const moved = () => world.metric('sidestub_upstream_tcp_fallbacks_total{cause="wrong-id"}');
+  const before = await moved();
   t.same(addressesIn(await client.ask('guessed.example.')), [addressOf('guessed.example.')]);
-  const first = world.upstream.asked.filter(({ qtype }) => qtype === RrType.A);
-  t.equal(first.filter(({ transport }) => transport === 'tcp').length, 1);
+  // On a busy machine A is silent for long enough that AAAA is asked as well (F5).
+  const families = new Set(world.upstream.asked.map(({ qtype }) => qtype)).size;
+  t.equal((await moved()) - before, families, 'once a question');
+  t.ok(world.upstream.asked.some(({ transport }) => transport === 'tcp'));
   t.ok((await world.metric('sidestub_upstream_mismatched_replies_total')) > 100, 'counted');
 });
 
@@ -148,7 +150,8 @@ test('the reaction is the weapon: 10,000 unsolicited datagrams flush nothing, en
   t.same(addressesIn(await waiting), [addressOf('open.example.')]);
   world.upstream.takeAsked();
   t.same(addressesIn(await client.ask('kept.example.')), [addressOf('kept.example.')]);
-  t.strictSame(world.upstream.takeAsked(), [], 'from the cache, as before');
+  const again = world.upstream.takeAsked().filter((question) => question.startsWith('kept'));
+  t.strictSame(again, [], 'from the cache, as before');
   t.equal(replies, 0);
   t.equal(await world.health(), 'well');
 });
