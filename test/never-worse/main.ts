@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { scriptFlags } from '../../docker/script-flags.ts';
 import { showBites } from './bites.ts';
 import { type Draw, draws } from './draw.ts';
+import { kindsOf } from './kinds.ts';
 import { violations } from './law.ts';
 import { makePrograms } from './programs.ts';
 import { search } from './search.ts';
@@ -57,6 +58,8 @@ try {
     }
     const { trials, counterexamples, onceOnly } = found;
     say(`${trials} draws, ${counterexamples.length} counterexamples, ${onceOnly} broken once only`);
+    const kinds = [...kindsOf(drawn.slice(0, trials))].map(([kind, count]) => `${count} ${kind}`);
+    say(`of these: ${kinds.join(', ')}`);
     failed = counterexamples.length > 0;
   } else {
     const draw: Draw = JSON.parse(values.draw);
