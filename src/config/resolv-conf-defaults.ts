@@ -84,7 +84,7 @@ export function clusterDomainOf(suffixes: readonly Name[]): Name | undefined {
   return undefined;
 }
 
-/** Whether two suffixes stand for different cluster zones: only the first is proven (N2). */
+/** A second cluster zone that the suffixes show beside `zone`, if there is one: only `zone` is proven (N2). */
 export function otherClusterDomain(suffixes: readonly Name[], zone: Name): Name | undefined {
   const others = suffixes.filter((suffix) => !isAtOrBelow(suffix, zone));
   return clusterDomainOf(others);

@@ -7,11 +7,11 @@ import { reachable } from './own-address.ts';
 export interface ResolvConf {
   /** Addresses in their order; all of them, though libc asks only the first {@link LIBC_NAMESERVERS}. */
   readonly nameservers: readonly string[];
-  /** The last `search` or `domain`; `.` where the file says so. */
+  /** The names of the last `search` or `domain` line. A `.` there is kept, as the root name. */
   readonly search: readonly Name[];
   /** By name; a switch such as `edns0` has the empty string. The last of several wins, and its value has no blanks. */
   readonly options: ReadonlyMap<string, string>;
-  /** What libc skips silently, with its line; never a reason not to start. */
+  /** What libc skips silently or takes otherwise than was meant, with its line; never a reason not to start. */
   readonly notes: readonly ResolvConfNote[];
 }
 

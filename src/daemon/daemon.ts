@@ -67,7 +67,7 @@ export interface Daemon {
   readonly status: Endpoint | undefined;
   readonly metrics: Metrics;
   readonly ready: boolean;
-  /** The reasons that keep it from being ready; empty once it has been ready. */
+  /** The reasons that keep it from being ready, also that it is stopping; empty while it is ready. */
   unready(): readonly string[];
   /** What it has done so far. */
   totals(): Totals;

@@ -199,7 +199,7 @@ class ClientQuestion implements Asker {
   private readonly responder: Responder;
   private readonly reply: (octets: Uint8Array) => void;
   private query: Query | undefined;
-  /** The epoch of the reply cache when the stages were asked. */
+  /** The epoch of the reply cache when the stages were asked: if it has changed since, the reply is not kept. */
   private epoch = 0;
   private isOpen = true;
 

@@ -79,7 +79,7 @@ export async function listenTcp(
     events.limited('tcp_connections');
     if (isGreedy) return makeRoom(connections, client);
     const [greediest, most] = largest(perClient);
-    // A client with more than its share loses a connection at once, even a busy one.
+    // A client that has more connections than the new one's client will have loses one at once, even a busy one.
     if (most > own + 1) return makeRoom(connections, greediest, 0);
     return makeRoom(connections, undefined);
   };
@@ -191,7 +191,7 @@ class Connection {
     // A client that disappears is not an error of ours.
     socket.on('error', () => undefined);
     socket.on('data', (chunk: Buffer) => this.read(chunk));
-    // Half closed: queries received so far are still answered.
+    // Half closed: queries in flight are still answered.
     socket.on('end', () => this.end());
     socket.once('close', () => this.gone());
   }

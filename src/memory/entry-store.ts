@@ -82,7 +82,8 @@ export class EntryStore {
     this.octets = new Uint8Array(arena);
     this.words = new Int32Array(arena);
     this.doubles = new Float64Array(arena);
-    // An entry of the largest size may not fit between a smaller one and the region's end.
+    // The small region has room for two of the largest entries: with less, one might not fit between a smaller entry
+    // and the region's end, and would push that entry out.
     this.largest = Math.min(LARGEST_ENTRY, arena.byteLength / 16);
     this.border = roundDown(Math.max(arena.byteLength * SMALL_SHARE, 2 * this.largest));
     this.small = new EntryRing(this.words, 0, this.border);
@@ -357,7 +358,8 @@ export class EntryStore {
     const wasMain = from >= this.border;
     // An entry that was just taken off the main queue always fits at its end.
     const to = wasMain ? this.main.append(size) : this.makeRoom(this.main, size, now, moves);
-    // What the append wrote is outside the entry, or in the words that are written again here.
+    // The octets are still at `from`. Where `to` is the same place, the append has overwritten the entry's size and its
+    // live word: the size is written again here, the live word in `link`.
     this.octets.copyWithin(to, from, from + size);
     this.words[(to >> 2) + FIELDS.size] = size;
     if (wasMain) this.octets[to + USES] = (this.octets[to + USES] ?? 1) - 1;

@@ -243,7 +243,7 @@ class Half implements Asker, Expiring {
   private readonly pairs: Pairs;
   private readonly query: Query;
   private readonly asker: Asker;
-  /** When it came: before {@link started} if it was held back. */
+  /** When the question came. {@link started} is later if an AAAA has waited for the A's answer first (F3). */
   private readonly came: Milliseconds;
   private started: Milliseconds;
   private timer: Waiting | undefined;

@@ -77,7 +77,7 @@ export class LookupWaits {
     const { list, clock, ndots } = this.options;
     if (this.waits.size === 0 || query.client === undefined) return false;
     const wait = this.waits.peek(this.keyOf(query));
-    // glibc asks for each step twice.
+    // The same step again is no later one: glibc makes two attempts at each (G1).
     if (wait === undefined || wait.names.includes(query.qname)) return false;
     if (clock.now() - wait.at >= NEXT_STEP) return false;
     const expansion = list.expansionOf(query.qname);

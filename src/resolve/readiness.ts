@@ -23,7 +23,7 @@ const FIRST_PAUSE: Milliseconds = 100;
 const LONGEST_PAUSE: Milliseconds = 1_000;
 
 /**
- * Finds out when upstream answers for the first time: before that, no lookup of a job can succeed.
+ * Finds out when upstream answers for the first time: before that, no client's lookup can succeed.
  *
  * Probes do not wait for each other: each has a deadline of seconds, and the first datagrams of a cold cluster are
  * often lost.

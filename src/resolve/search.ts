@@ -136,7 +136,7 @@ class Steps {
     return { ...answer, message: withoutLife(answer.message) };
   }
 
-  /** N4: a walk that goes on from here has its other steps asked ahead. */
+  /** N4: when the first step of a base of one label is denied, the walk goes on: its other steps are asked ahead. */
   wasDenied(query: Query, { message }: Answer): void {
     const { expansion } = query;
     if (expansion === undefined || this.options.mode !== 'prove' || !isAddressQuery(query)) return;
@@ -222,7 +222,7 @@ class Step implements Asker {
   }
 }
 
-/** A step whose denial may not be cached (C2). */
+/** A step for a name that may be created at any moment: its NXDOMAIN is handed on with TTL 0 (C2). */
 class BriefStep implements Asker {
   private readonly steps: Steps;
   private readonly query: Query;

@@ -22,7 +22,7 @@ export interface ServeStaleOptions {
 const STALE_AFTER: Milliseconds = 800;
 /** RFC 8767 §5, failure recheck timer: for how long after a wait in vain nobody waits for this name again. */
 const RECHECK: Milliseconds = 30_000;
-/** Names without an answer from upstream; one that is evicted is waited for again. */
+/** Names for which upstream owes an answer; if one is evicted, its next question waits for upstream again (C4). */
 const MAX_OWED = 4_096;
 
 /**

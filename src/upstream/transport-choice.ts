@@ -56,10 +56,11 @@ export class TransportChoice {
 }
 
 /**
- * By chance, at 20 % loss: three questions in a row with both datagrams lost, 1 in 15,000. The first probe brings UDP
- * back.
+ * After so many silent questions in a row UDP counts as dead. If 20 % of the datagrams get no reply, and each question
+ * sends two before TCP, chance does that once in 15,000 times. The first probe is sent at once, and brings UDP back.
  */
 const SILENT_QUESTIONS = 3;
+/** From the first probe to the second; each later pause is twice as long. */
 const FIRST_PROBE: Milliseconds = 1_000;
 /** How late UDP that works again is noticed; until then each question costs no more than TCP does. */
 const LAST_PROBE: Milliseconds = 30_000;

@@ -166,7 +166,7 @@ class Exchange {
   }
 }
 
-/** These RCODEs send a question to the next server; the last of them is the result when no server is left. */
+/** After a reply with one of these RCODEs the next server is asked; if none is asked any more, it is the result. */
 function isRefusal({ header }: Reply): boolean {
   return [Rcode.SERVFAIL, Rcode.NOTIMP, Rcode.REFUSED].some((rcode) => rcode === header.rcode);
 }

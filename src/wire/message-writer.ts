@@ -69,7 +69,9 @@ export class MessageWriter {
     return fit;
   }
 
-  /** Removes everything after `mark`; then only {@link finish} may follow. */
+  /**
+   * Removes everything after `mark`; then only {@link finish} may follow: later names would point into removed octets.
+   */
   rewind(mark: Mark): void {
     this.at = mark;
   }

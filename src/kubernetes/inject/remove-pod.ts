@@ -92,7 +92,7 @@ class PodRemoval {
     }
   }
 
-  /** Removes elements from a list, except those that were there before. Returns whether there were any. */
+  /** Removes our elements from a list, except those that were there before. Returns whether it removed any. */
   private list(tokens: Tokens, isOurs: (element: Element) => boolean): boolean {
     const ours = [...this.elements(tokens).entries()].filter(([, element]) => {
       const place = [...namedTokens(this.pod, tokens), String(element['name'])];

@@ -8,7 +8,7 @@ export const RESTORE = 'sidestub.dev/restore';
 export interface Restored {
   /** Absent if there was nothing, and that cannot be seen from the result. */
   readonly is?: Json;
-  /** How the document spelled it, if JSON spells it differently. */
+  /** How the document spelled {@link is}, if JSON spells that value differently. */
   readonly as?: string;
 }
 
