@@ -6,10 +6,15 @@ import { udpClient } from '../clients.ts';
 import { type HostileWorld, type Owner, startWorld } from '../hostile-daemon.ts';
 
 const REQUEST = 'GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
-/** MiB, of the sidecar's 96. */
-const MOST = 90;
-/** Milliseconds that cached names may wait, nine of ten on a machine that others use, beyond what they wait for in peace. */
+/** MiB: the sidecar's limit. Without bounds it would be gigabytes. */
+const MOST = 96;
+/**
+ * Milliseconds that cached names may wait, nine of ten, beyond what they wait for in peace; and how many times as long as
+ * then, since a busy machine makes all of it slower. It is about ten; if the scrapes of one connection were answered
+ * in one turn of the event loop, it would be a thousand.
+ */
 const SOON = 50;
+const TIMES = 30;
 
 /** Pipelines scrapes on a connection, and counts the answers. */
 async function scrape(t: Owner, { statusUrl }: HostileWorld, count: number) {
@@ -40,21 +45,22 @@ test('pipelined scrapes: 3,000 on one connection, then on 32 at once, cost neith
     }
     return { slow: took.toSorted((a, b) => a - b)[90] ?? 0, rss };
   };
-  const calm = await hundred();
-  const attack = async (connections: number): Promise<void> => {
+  const attack = async (connections: number): Promise<number> => {
     const scrapes = await Promise.all(
       Array.from({ length: connections }, () => scrape(t, world, 3_000)),
     );
     const { slow, rss } = await hundred();
     t.ok(rss <= MOST, `${connections}: ${Math.round(rss)} MiB`);
-    t.ok(slow <= calm.slow + SOON, `${connections}: ${slow} ms, in peace ${calm.slow}`);
     t.ok(
       scrapes.every(({ answers }) => answers > 0),
       'each is answered in its turn',
     );
     for (const { socket } of scrapes) socket.destroy();
+    return slow;
   };
-  await attack(1);
-  await attack(31);
+  const before = await hundred();
+  const slow = [await attack(1), await attack(31)];
+  const calm = Math.max(before.slow, (await hundred()).slow);
+  for (const each of slow) t.ok(each <= SOON + TIMES * calm, `${each} ms, in peace ${calm}`);
   t.equal(await world.health(), 'well');
 });

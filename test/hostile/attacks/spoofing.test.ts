@@ -8,8 +8,8 @@ import { randomId } from '../../../src/wire/request.ts';
 import { a, addressOctets, message, queryOctets, responseOctets } from '../../support/messages.ts';
 import { type Answered, type Client, tcpClient, udpClient } from '../clients.ts';
 import { DECOYS, LIE } from '../decoys.ts';
-import { sharedWorld, startWorld } from '../hostile-daemon.ts';
-import { addressOf, tellTruth, truthAbout } from '../hostile-upstream.ts';
+import { type Owner, sharedWorld, startWorld } from '../hostile-daemon.ts';
+import { type Asked, addressOf, tellTruth, truthAbout } from '../hostile-upstream.ts';
 import { CHI_SQUARE_LIMIT, chiSquare, serialCorrelation } from '../uniformity.ts';
 
 const anew = sharedWorld(tap);
@@ -19,6 +19,18 @@ const SOON = 20;
 /** Milliseconds that the truth comes after the lie. */
 const HEAD_START = 150;
 
+/**
+ * Decoys that are damaged replies, which are waited out for as little as 100 ms (U3). The truth comes right behind them:
+ * in a while it may be too late on a busy machine.
+ */
+const DAMAGED = ['two questions', 'cut off in its answer', 'more records claimed than are there'];
+
+/** Says the truth in a while, and again: a socket whose buffer is full of lies drops it. */
+function insist(t: Owner, asked: Asked): void {
+  const timer = setInterval(() => tellTruth(asked), HEAD_START);
+  t.teardown(() => clearInterval(timer));
+}
+
 function addressesIn({ response }: Answered): string[] {
   return response.message.answer
     .filter(({ type }) => type === RrType.A)
@@ -26,14 +38,15 @@ function addressesIn({ response }: Answered): string[] {
 }
 
 for (const tcp of [true, false]) {
-  test(`reply matched weakly: 14 kinds of decoy, then the truth 150 ms later, ${tcp ? 'with' : 'without'} TCP`, async (t) => {
+  test(`reply matched weakly: 14 kinds of decoy, then the truth, ${tcp ? 'with' : 'without'} TCP`, async (t) => {
     const world = await startWorld(t, { tcp });
     const client = await udpClient(t, world.dns);
     const kinds = Object.values(DECOYS);
     world.upstream.script = (asked) => {
       const decoy = kinds[Number(/^d(\d+)\./.exec(asked.qname)?.[1])];
       if (asked.transport === 'udp' && decoy !== undefined) asked.reply(decoy(asked.octets));
-      setTimeout(() => tellTruth(asked), HEAD_START);
+      if (DAMAGED.some((kind) => DECOYS[kind] === decoy)) tellTruth(asked);
+      else setTimeout(() => tellTruth(asked), HEAD_START);
     };
     const answers = await Promise.all(kinds.map((_, i) => client.ask(`d${i}.example.`)));
     t.equal(answers.length, 14);
@@ -103,7 +116,7 @@ test('a wrong reply ends the wait: 1,000 wrong IDs, then the truth; the first on
       const lie = message({ answer: [a(asked.qname, LIE)] });
       asked.reply(responseOctets(asked.octets, lie, { id: (id + i) & 0xffff }));
     }
-    setTimeout(() => tellTruth(asked), HEAD_START);
+    insist(t, asked);
   };
   const moved = () => world.metric('sidestub_upstream_tcp_fallbacks_total{cause="wrong-id"}');
   const before = await moved();
@@ -130,7 +143,7 @@ test('the reaction is the weapon: 10,000 unsolicited datagrams flush nothing, en
         responseOctets({ id: i, question: { qname: 'kept.example.', qtype: 1, qclass: 1 } }, lie),
       );
     }
-    setTimeout(() => tellTruth(asked), HEAD_START);
+    insist(t, asked);
   };
   const waiting = client.ask('open.example.');
   const stranger = createSocket('udp4');
