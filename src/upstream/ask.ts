@@ -16,7 +16,7 @@ import {
   TCP_RESEND,
 } from './retransmission.ts';
 import { Send, type SendOwner, Sends } from './send.ts';
-import { AGAIN, DEADLINE, LATE, SILENCE, TCP_SILENCE, UDP_EVICTABLE_AFTER } from './timeouts.ts';
+import { DEADLINE, LATE, SILENCE, TCP_SILENCE, UDP_EVICTABLE_AFTER } from './timeouts.ts';
 import type { Suspicion } from './transport.ts';
 import { Unanswered } from './unanswered.ts';
 
@@ -46,7 +46,6 @@ export class Ask implements SendOwner {
   private original: Send | undefined;
   private originalAnswered = false;
   private readonly tokens: ResendTokens;
-  private lastSentAt: Milliseconds = 0;
   private slow = false;
   private heard = false;
   private missed = false;
@@ -99,7 +98,7 @@ export class Ask implements SendOwner {
 
   /** A client has asked again, so this sends again, unless UDP has used up its sends (L5). */
   again(): void {
-    if (this.betterWait !== undefined || this.parts.clock.now() - this.lastSentAt < AGAIN) return;
+    if (this.betterWait !== undefined || !this.sends.mayRepeat(this.parts.clock.now())) return;
     this.send(this.first, Number.POSITIVE_INFINITY);
   }
 
@@ -120,7 +119,7 @@ export class Ask implements SendOwner {
     const withEdns = this.wantsOpt(transport);
     const send = new Send(this, transport, now, withEdns);
     send.exchange = carrier.send(this.question, withEdns, send);
-    if (transport !== 'tcp' || this.first === 'tcp') this.lastSentAt = now;
+    if (transport !== 'tcp' || this.first === 'tcp') this.sends.lastAt = now;
     this.sends.add(send);
     return send;
   }
@@ -147,7 +146,7 @@ export class Ask implements SendOwner {
     this.round = undefined;
     this.watch();
     this.reportSlow();
-    const wait = this.lastSentAt + RESEND_WITHOUT_TOKEN - this.parts.clock.now();
+    const wait = this.sends.lastAt + RESEND_WITHOUT_TOKEN - this.parts.clock.now();
     if (!this.tokens.take() && wait > 0) this.nextRoundAfter(wait);
     else this.sendRound();
   }
@@ -261,7 +260,6 @@ export class Ask implements SendOwner {
     // A server that drops an OPT over UDP may do so over TCP as well (U4).
     if (!edns && this.sends.hasSilentOpt('udp')) this.sends.uselessOpt = true;
     this.stopRounds();
-    this.reportSlow();
     // Connections that were refused or silent in an outage say nothing about a server that is back: it gets one more.
     const isWaited = this.sends.isOut('tcp', this.parts.clock.now() - TCP_SILENCE);
     const isBack = this.rounds > 2 && this.betterWait === undefined && !isWaited;
@@ -347,7 +345,6 @@ export class Ask implements SendOwner {
   private rescue(): void {
     if (this.sends.count('udp') > 0) return;
     this.stopRounds();
-    this.reportSlow();
     this.send('udp');
     this.nextRoundAfter(this.timeout);
   }
@@ -361,6 +358,7 @@ export class Ask implements SendOwner {
   }
 
   private stopRounds(): void {
+    this.reportSlow();
     this.round?.cancel();
     this.round = undefined;
     this.refused?.cancel();

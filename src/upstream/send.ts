@@ -3,6 +3,7 @@ import type { UpstreamTransport } from '../vocabulary.ts';
 import type { Message } from '../wire/message.ts';
 import { UpstreamError } from './exchange.ts';
 import type { Reply } from './reply.ts';
+import { AGAIN, AGAIN_AFTER_REFUSAL } from './timeouts.ts';
 import type { Exchange, ReplyListener, Suspicion } from './transport.ts';
 
 /** The sender of a message, which is called with the result. */
@@ -66,6 +67,8 @@ export class Sends {
   /** A message with an OPT got an unreadable reply, or none while one without an OPT was answered. */
   uselessOpt = false;
   private readonly counts = { udp: 0, tcp: 0, tls: 0, https: 0 };
+  /** When the last one was sent, but for those over TCP that follow a datagram. */
+  lastAt: Milliseconds = 0;
   /** Datagrams that this machine refused to send. */
   private refusedHere = 0;
   /** Connections that were refused: the message for them was not sent. */
@@ -85,6 +88,11 @@ export class Sends {
   mayGo(transport: UpstreamTransport, limit: number): boolean {
     const refused = transport === 'udp' ? this.refusedHere : 0;
     return this.counts[transport] - refused < limit;
+  }
+
+  /** Whether the last one is old enough for a client that asks again to add another (L5). */
+  mayRepeat(now: Milliseconds): boolean {
+    return now - this.lastAt >= (this.refusedHere > 0 ? AGAIN_AFTER_REFUSAL : AGAIN);
   }
 
   noteRefusedHere(): void {

@@ -21,6 +21,12 @@ export const UDP_EVICTABLE_AFTER: Milliseconds = 200;
 export const AGAIN: Milliseconds = 1_000;
 
 /**
+ * The same where this machine has refused datagrams: then ours left at moments of their own, and a client's second one,
+ * sent directly, may be the first that is answered.
+ */
+export const AGAIN_AFTER_REFUSAL: Milliseconds = 250;
+
+/**
  * When the last datagram of an unanswered question is sent: late, so that it reaches a server that was away for three
  * seconds, and early enough for its answer to arrive before the deadline (U2).
  */

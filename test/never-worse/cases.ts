@@ -167,6 +167,16 @@ export const CASES: readonly Case[] = [
     ),
   },
   {
+    name: 'the own kernel refuses all for 1.7 s, and A is not answered until 2.4 s',
+    draw: one(
+      {
+        mute: { from: 0, to: 2_400, transport: 'both', family: 'A' },
+        refused: { from: 0, to: 1_700, family: 'both' },
+      },
+      { name: 'elsewhere' },
+    ),
+  },
+  {
     name: 'behind a node daemon the kernel refuses the questions for AAAA for 1.6 s, and TCP is dropped',
     draw: one(
       { tcp: 'dropped', refused: { from: 0, to: 1_600, family: 'AAAA' } },

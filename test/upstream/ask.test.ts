@@ -743,6 +743,25 @@ test('what this machine refuses is none of the three sends, and is tried until o
   t.equal(clock.timers, 0);
 });
 
+test('where this machine has refused datagrams, a client that asks again adds one 250 ms after the last (L5, U2)', async (t) => {
+  const { udp, clock, server } = scriptedServer();
+  const { heard, again } = begin(server);
+  for (; clock.now() < 1_300; await clock.advance(10)) {
+    for (const send of udp.sends) send.fail('local');
+  }
+  await clock.advance(349);
+  const left = udp.sends.length;
+  t.equal(udp.times.at(-1), 1_400);
+  again();
+  t.equal(udp.sends.length, left);
+  await clock.advance(1);
+  again();
+  t.equal(udp.sends.length, left + 1);
+  udp.nth(left).answer(truth);
+  t.same(heard.answer, truth);
+  t.equal(clock.timers, 0);
+});
+
 test('where each send is refused, the last one ends it, with the reason of the first (U2, F5)', async (t) => {
   const { udp, tcp, clock, server } = scriptedServer();
   const { heard } = begin(server);
