@@ -16,6 +16,7 @@ import {
   TCP_RESEND,
 } from './retransmission.ts';
 import { Send, type SendOwner, Sends } from './send.ts';
+import { noteReply } from './server-notes.ts';
 import { DEADLINE, LATE, SILENCE, TCP_SILENCE, UDP_EVICTABLE_AFTER } from './timeouts.ts';
 import type { Suspicion } from './transport.ts';
 import { Unanswered } from './unanswered.ts';
@@ -48,10 +49,9 @@ export class Ask implements SendOwner {
   private readonly tokens: ResendTokens;
   private slow = false;
   private heard = false;
-  private missed = false;
   private settled = false;
   private readonly fallback = new FallbackReply();
-  private readonly unanswered = new Unanswered();
+  private readonly unanswered: Unanswered;
   private refused: RefusedSends | undefined;
 
   /** @param roundTrips - Of the question's class. */
@@ -64,6 +64,7 @@ export class Ask implements SendOwner {
     this.timeout = roundTrips.timeout;
     parts.budget.earn();
     this.tokens = new ResendTokens(parts.budget);
+    this.unanswered = new Unanswered(parts, this.sends, this.fallback);
     parts.asks.add(this);
     this.first = parts.transportChoice.first;
     this.original = this.send(this.first);
@@ -88,7 +89,7 @@ export class Ask implements SendOwner {
   cancel(): void {
     if (this.settled) return;
     if (this.slow && !this.heard) {
-      this.countMissed();
+      this.unanswered.count(this.startedAt);
       // A server whose equals always answer first would never be measured, and so be chosen for ever.
       const now = this.parts.clock.now();
       this.roundTrips.sampleAtLeast(now - this.startedAt, now);
@@ -182,16 +183,10 @@ export class Ask implements SendOwner {
     this.sends.remove(send);
     this.heard = true;
     if (send === this.original) this.originalAnswered = true;
-    const { health, serverTallies, clock, transportChoice } = this.parts;
-    transportChoice.heard(send.transport, this.rounds > 2 && this.betterWait === undefined);
-    serverTallies.trouble = undefined;
-    health.heard();
-    const now = clock.now();
-    const elapsed = now - send.at;
     // The other transport's time, connection setup included, says nothing for the timer or the choice.
-    if (send.transport === this.first) this.roundTrips.sample(elapsed, now);
-    serverTallies.latency.observe(elapsed / 1000);
-    if (send.edns && !refusesEdns(reply)) this.parts.edns.answered();
+    const roundTrips = send.transport === this.first ? this.roundTrips : undefined;
+    const afterSilence = this.rounds > 2 && this.betterWait === undefined;
+    noteReply(this.parts, { send, reply }, roundTrips, afterSilence);
     if (reply.truncated && send.transport === 'udp') this.onTruncated(send, reply.message);
     else if (send.edns && refusesEdns(reply)) this.onEdnsRefused(send, reply);
     else if (reply.truncated && !saysSomething(reply.message)) this.conclude('malformed');
@@ -328,7 +323,7 @@ export class Ask implements SendOwner {
 
   private onSilence(): void {
     if (this.isThere) this.onServerHeard();
-    if (!this.heard) this.countMissed();
+    if (!this.heard) this.unanswered.count(this.startedAt);
     if (this.first === 'tcp') this.rescue();
     else if (this.first !== 'udp') this.leaveConnection();
   }
@@ -370,26 +365,13 @@ export class Ask implements SendOwner {
     this.listener.onSlow();
   }
 
-  private countMissed(): void {
-    if (this.missed) return;
-    this.missed = true;
-    this.whyNot('timeout');
-    this.parts.serverTallies.unanswered.add();
-    this.parts.health.missed(this.startedAt);
-  }
-
   /** No better reply will come: a truncated or damaged one is the answer, if it says anything. */
   private conclude(reason: UpstreamFailure, error?: Error): void {
     // If there was no room here, nothing shows that the server is silent.
-    if (!this.heard && reason !== 'full') this.countMissed();
+    if (!this.heard && reason !== 'full') this.unanswered.count(this.startedAt);
     const { message } = this.fallback;
     if (message !== undefined) this.answer(message);
-    else this.fail(this.whyNot(reason, error));
-  }
-
-  private whyNot(reason: UpstreamFailure, error?: Error): Error {
-    const [isMalformed, sent] = [this.fallback.malformed, this.sends.count('udp')];
-    return this.unanswered.why(this.parts, { reason, error, isMalformed, sent });
+    else this.fail(this.unanswered.why(reason, error));
   }
 
   private answer(message: Message): void {
