@@ -29,7 +29,6 @@ test('the last line and the termination message have the totals, and no name (S2
     event: 'stopped',
     abandoned: 0,
     lookups: 2,
-    slow: 0,
     failed: 0,
     uptime_seconds: Number,
     startup_seconds: Number,
@@ -41,11 +40,12 @@ test('the last line and the termination message have the totals, and no name (S2
   t.ok(Number(last['from_cut']) >= 2, `${last['from_cut']} from cuts`);
   t.ok(Number(last['saved_queries']) >= Number(last['from_cut']));
   t.ok(Number(last['slowest_ms']) >= 5, 'no less than the cluster takes');
+  // On a busy machine a lookup may be slow.
+  t.equal(Number(last['slow']) > 0, Number(last['slowest_ms']) > 1_000);
   const text = readFileSync(message, 'utf8');
-  t.match(
-    text,
-    /^sidestub \d.*: \d+ queries in .*; 2 lookups, slowest \d+ ms, 0 above 1 s, 0 failed;/,
-  );
+  t.match(text, /^sidestub \d.*: \d+ queries in /);
+  const { slowest_ms, slow } = last;
+  t.match(text, `; 2 lookups, slowest ${slowest_ms} ms, ${slow} above 1 s, 0 failed;`);
   t.notMatch(text + JSON.stringify(sidestub.log), /example\.com/, 'user data');
 });
 
