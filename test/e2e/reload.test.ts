@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -57,7 +57,11 @@ async function start(t: Test, settings: object): Promise<Daemon> {
     log: { format: 'json' },
     shutdown: { message: 'off', grace: '10s' },
   };
-  const configure = (more: object) => writeFileSync(file, JSON.stringify({ ...base, ...more }));
+  const configure = (more: object) => {
+    // At once: a file that is being written is empty for a moment, which means all defaults to a reload of that moment.
+    writeFileSync(`${file}.new`, JSON.stringify({ ...base, ...more }));
+    renameSync(`${file}.new`, file);
+  };
   configure(settings);
   const env = productEnv();
   const child = spawn(process.execPath, [CLI, 'run', '--config', file], { env });
