@@ -1,12 +1,12 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { scratch } from '../observe/running-sidestub.ts';
+import { freePort } from '../support/free-port.ts';
 import { MONITORING } from './monitoring.ts';
 
 /** One element of an instant vector. */
@@ -84,15 +84,6 @@ export async function startPrometheus(t: Test, target: string) {
       return ((await get('/api/v1/rules')) as { groups: { rules: LoadedRule[] }[] }).groups;
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 /** Whether a program is installed. */

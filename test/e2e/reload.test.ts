@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -11,6 +11,7 @@ import { RrType } from '../../src/wire/codes.ts';
 import { uint16 } from '../../src/wire/header.ts';
 import { a, message, queryOctets, responseOctets } from '../support/messages.ts';
 import { productEnv } from '../support/product-env.ts';
+import { replaceFile } from '../support/replace-file.ts';
 
 const CLI = join(import.meta.dirname, '../../src/cli.ts');
 const BOUND = 30_000;
@@ -57,11 +58,7 @@ async function start(t: Test, settings: object): Promise<Daemon> {
     log: { format: 'json' },
     shutdown: { message: 'off', grace: '10s' },
   };
-  const configure = (more: object) => {
-    // At once: a file that is being written is empty for a moment, which means all defaults to a reload of that moment.
-    writeFileSync(`${file}.new`, JSON.stringify({ ...base, ...more }));
-    renameSync(`${file}.new`, file);
-  };
+  const configure = (more: object) => replaceFile(file, JSON.stringify({ ...base, ...more }));
   configure(settings);
   const env = productEnv();
   const child = spawn(process.execPath, [CLI, 'run', '--config', file], { env });

@@ -6,6 +6,7 @@ import { test } from 'tap';
 import type { Daemon, LogEvent } from '../support/lab-daemon.ts';
 import { CLUSTER_DNS } from '../support/lab-network.ts';
 import { setupLab } from '../support/lab-story.ts';
+import { replaceFile } from '../support/replace-file.ts';
 
 const SEARCH = 'search job.svc.cluster.local svc.cluster.local cluster.local';
 const LONG = Array.from({ length: 12 }, (_, i) => `suffix-${i}.of.a.long.list.example`).join(' ');
@@ -37,7 +38,7 @@ test('a published resolv.conf follows the one that it is made from', async (t) =
     `# Written by sidestub.\nnameserver 127.0.0.1\n${SEARCH}\noptions ndots:5 edns0\n`,
   );
 
-  writeFileSync(
+  replaceFile(
     own,
     `# four servers, a list that old libcs cut, options of every libc\n; more\ndomain old.example\n` +
       `nameserver ${CLUSTER_DNS}\nnameserver fe80::1%eth0\nnameserver 192.0.2.1\nnameserver 192.0.2.2\n` +

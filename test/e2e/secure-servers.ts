@@ -1,13 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { type Endpoint, parseEndpoint } from '../../src/endpoint.ts';
+import { freePort } from '../support/free-port.ts';
 import { productEnv } from '../support/product-env.ts';
 import type { Identity } from '../upstream/certificates.ts';
 
@@ -15,20 +16,10 @@ const CLI = join(import.meta.dirname, '../../src/cli.ts');
 /** A start on a machine that others use. */
 const BOUND = 30_000;
 
-/** Ports that were free a moment ago, on the loopback. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  for (const server of servers) server.close();
-  await Promise.all(servers.map((server) => once(server, 'close')));
-  return ports;
-}
-
 /** Debian's unbound with DoT and DoH, which knows `api.corp.example` as 192.0.2.7 and ten thousand more. */
 export async function startUnbound(t: Test, { keyFile, certFile }: Identity) {
   const folder = mkdtempSync(join(tmpdir(), 'sidestub-unbound-'));
-  const [dot = 0, doh = 0] = await freePorts(2);
+  const [dot, doh] = [await freePort(), await freePort()];
   const file = join(folder, 'unbound.conf');
   const server = [
     `interface: 127.0.0.1@${dot}`,

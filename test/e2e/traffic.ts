@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { monotonicClock } from '../../src/clock.ts';
@@ -9,6 +9,7 @@ import { noFaults } from '../../src/demo/cluster-faults.ts';
 import { RrClass, RrType } from '../../src/wire/codes.ts';
 import { buildQuery } from '../../src/wire/request.ts';
 import type { RunningSidestub } from '../observe/running-sidestub.ts';
+import { replaceFile } from '../support/replace-file.ts';
 
 /** What {@link everyKindOfTraffic} counts on. */
 export const TRAFFIC_SETTINGS = {
@@ -96,10 +97,10 @@ async function crowd({ dns }: RunningSidestub): Promise<void> {
 async function reloads({ reload, event }: RunningSidestub, folder: string): Promise<void> {
   const path = join(folder, 'sidestub.yaml');
   const good = readFileSync(path, 'utf8');
-  writeFileSync(path, '{"search": {"mode": "guess"}}');
+  replaceFile(path, '{"search": {"mode": "guess"}}');
   reload();
   await event('reload_refused');
-  writeFileSync(path, good);
+  replaceFile(path, good);
   reload();
   await event('reloaded');
 }

@@ -1,7 +1,8 @@
 // Who reloads a daemon sees on its page what is in effect then, and finds the query log where it is turned over.
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'tap';
+import { replaceFile } from '../support/replace-file.ts';
 import { scratch, startSidestub } from './running-sidestub.ts';
 
 test('after a reload the page has the settings in effect, and the query log its new file', async (t) => {
@@ -21,7 +22,7 @@ test('after a reload the page has the settings in effect, and the query log its 
   const settings = JSON.parse(readFileSync(file, 'utf8'));
   settings.search.mode = 'off';
   settings.tcp = { idle: '20s' };
-  writeFileSync(file, JSON.stringify(settings));
+  replaceFile(file, JSON.stringify(settings));
   sidestub.reload();
   await sidestub.event('reloaded');
   t.equal(await setting('search.mode'), 'off', 'what a reload changes');
