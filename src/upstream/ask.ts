@@ -37,7 +37,7 @@ export class Ask implements SendOwner {
   private readonly startedAt: Milliseconds;
   private readonly timeout: Milliseconds;
   private readonly first: UpstreamTransport;
-  private readonly sends = new Sends();
+  private readonly sends: Sends;
   private deadline: Timer | undefined;
   private silence: Timer | undefined;
   private round: Timer | undefined;
@@ -61,6 +61,7 @@ export class Ask implements SendOwner {
     this.question = question;
     this.listener = listener;
     this.startedAt = parts.clock.now();
+    this.sends = new Sends(this.startedAt);
     this.timeout = roundTrips.timeout;
     parts.budget.earn();
     this.tokens = new ResendTokens(parts.budget);
@@ -99,8 +100,9 @@ export class Ask implements SendOwner {
 
   /** A client has asked again, so this sends again, unless UDP has used up its sends (L5). */
   again(): void {
-    if (this.betterWait !== undefined || !this.sends.mayRepeat(this.parts.clock.now())) return;
-    this.send(this.first, Number.POSITIVE_INFINITY);
+    if (this.settled || this.betterWait !== undefined) return;
+    const isDue = this.sends.mayRepeat(this.parts.clock.now(), this.timeout);
+    if (isDue) this.send(this.first, Number.POSITIVE_INFINITY);
   }
 
   /** The server answers other questions, so our datagrams were lost: the third one is sent now (U2). */

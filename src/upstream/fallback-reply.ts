@@ -42,7 +42,8 @@ export class FallbackReply {
    * @param lost - How long after the first datagram the one was sent that this replies to.
    */
   waitAfter(lost: Milliseconds): Milliseconds {
-    if (this.partial === undefined && this.useless < 2) return SILENCE;
+    if (this.partial === undefined && this.useless < 2)
+      return Math.max(SILENCE - lost, PARTIAL_WAIT);
     return Math.max(PARTIAL_WAIT - lost, LEAST_WAIT);
   }
 

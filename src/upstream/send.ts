@@ -3,7 +3,7 @@ import type { UpstreamTransport } from '../vocabulary.ts';
 import type { Message } from '../wire/message.ts';
 import { UpstreamError } from './exchange.ts';
 import type { Reply } from './reply.ts';
-import { AGAIN, AGAIN_AFTER_REFUSAL } from './timeouts.ts';
+import { AGAIN } from './timeouts.ts';
 import type { Exchange, ReplyListener, Suspicion } from './transport.ts';
 
 /** The sender of a message, which is called with the result. */
@@ -73,6 +73,12 @@ export class Sends {
   private refusedHere = 0;
   /** Connections that were refused: the message for them was not sent. */
   refusedConnections = 0;
+  /** When a client's later query last added one; at first, when the question came. */
+  private repeatedAt: Milliseconds;
+
+  constructor(now: Milliseconds) {
+    this.repeatedAt = now;
+  }
 
   /** How many are in flight. */
   get out(): number {
@@ -90,9 +96,15 @@ export class Sends {
     return this.counts[transport] - refused < limit;
   }
 
-  /** Whether the last one is old enough for a client that asks again to add another (L5). */
-  mayRepeat(now: Milliseconds): boolean {
-    return now - this.lastAt >= (this.refusedHere > 0 ? AGAIN_AFTER_REFUSAL : AGAIN);
+  /**
+   * Whether a client that asks again may add one, which is noted (L5).
+   *
+   * @param wait - How long the answer to the last one may take.
+   */
+  mayRepeat(now: Milliseconds, wait: Milliseconds): boolean {
+    if (now - this.repeatedAt < AGAIN || now - this.lastAt < wait) return false;
+    this.repeatedAt = now;
+    return true;
   }
 
   noteRefusedHere(): void {

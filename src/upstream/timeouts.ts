@@ -17,14 +17,8 @@ export const TCP_SILENCE: Milliseconds = 250;
 /** S1: a datagram in flight for this long gives its socket to a newer question. */
 export const UDP_EVICTABLE_AFTER: Milliseconds = 200;
 
-/** L5: how old the last datagram must be for a client's next query to add one. */
+/** L5: how far apart a client's queries must be for each to add a datagram. */
 export const AGAIN: Milliseconds = 1_000;
-
-/**
- * The same where this machine has refused datagrams: then ours left at moments of their own, and a client's second one,
- * sent directly, may be the first that is answered.
- */
-export const AGAIN_AFTER_REFUSAL: Milliseconds = 250;
 
 /**
  * When the last datagram of an unanswered question is sent: late, so that it reaches a server that was away for three

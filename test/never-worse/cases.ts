@@ -177,6 +177,28 @@ export const CASES: readonly Case[] = [
     ),
   },
   {
+    name: 'behind a node daemon the server is away for 2 s, and AAAA is not answered until 2.3 s',
+    draw: one(
+      {
+        mute: { from: 0, to: 2_300, transport: 'both', family: 'AAAA' },
+        away: { from: 0, to: 2_000 },
+        edns: 'NOTIMP',
+      },
+      { name: 'v6', nodeDaemon: true },
+    ),
+  },
+  {
+    name: 'away for 2.1 s, and then ANCOUNT is too high, without TCP',
+    draw: one(
+      { away: { from: 0, to: 2_100 }, tcp: 'dropped', reply: 'ANCOUNT too high' },
+      { name: 'service' },
+    ),
+  },
+  {
+    name: 'a long answer is appended behind the whole query, and TCP is silent',
+    draw: one({ tcp: 'silent', edns: 'appended to the query' }, { name: 'many', warm: true }),
+  },
+  {
     name: 'behind a node daemon the kernel refuses the questions for AAAA for 1.6 s, and TCP is dropped',
     draw: one(
       { tcp: 'dropped', refused: { from: 0, to: 1_600, family: 'AAAA' } },
