@@ -207,11 +207,14 @@ class Connection {
     this.socket.destroy();
   }
 
-  /** Takes no more queries, and closes the connection after the last answer. */
+  /** Reads no more, and closes the connection after the last answer: what was read before is answered. */
   end(): void {
     this.ended = true;
-    this.backlog = undefined;
-    if (this.inFlight === 0) this.socket.destroySoon();
+    this.closeIfDone();
+  }
+
+  private closeIfDone(): void {
+    if (this.ended && this.inFlight === 0 && this.backlog === undefined) this.socket.destroySoon();
   }
 
   private read(chunk: Buffer): void {
@@ -237,6 +240,7 @@ class Connection {
     this.socket.uncork();
     if (this.backlog === undefined) {
       this.socket.resume();
+      this.closeIfDone();
     } else {
       this.options.events.limited('tcp_queries');
       this.socket.pause();
@@ -263,7 +267,6 @@ class Connection {
     }
     // A client that asks and never reads is cut off before it fills memory (S1).
     if (this.socket.writableLength > MAX_UNREAD) this.cut('tcp_unread');
-    else if (this.ended && this.inFlight === 0) this.socket.destroySoon();
     else if (!this.advancing) this.advance();
   }
 

@@ -172,6 +172,28 @@ test('G4: it gets them all, though more were asked than may wait at once', async
   await client.ended();
 });
 
+test('G4: and if it has closed its side before the first answer', async (t) => {
+  const server = echo();
+  const { open, count } = await listen(t, server, { maxInFlight: 2 });
+  const client = await open();
+  client.ask(1, 2, 3, 4, 5);
+  client.socket.end();
+  await server.asked(2);
+  // Its FIN has arrived once a later connection has been served.
+  const later = await open();
+  later.ask(9);
+  await server.asked(3);
+  server.waiting[2]?.answer();
+  t.same(await later.ids(1), [9]);
+  for (const asked of [0, 1, 3, 4, 5]) {
+    await server.asked(asked + 1);
+    server.waiting[asked]?.answer();
+  }
+  t.same(await client.ids(5), [1, 2, 3, 4, 5]);
+  await client.ended();
+  await count('closed', 1);
+});
+
 test('S1: past its limit a connection waits for its own answers, and holds up no other', async (t) => {
   const server = echo();
   const { open } = await listen(t, server, { maxInFlight: 2 });
