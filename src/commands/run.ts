@@ -3,7 +3,7 @@ import { type Milliseconds, monotonicClock } from '../clock.ts';
 import { configurationFlags } from '../config/flags.ts';
 import { readHosts } from '../config/hosts-file.ts';
 import { formatOrigin, type Origin } from '../config/layer.ts';
-import { configFile, type Loaded, loadSettings } from '../config/load.ts';
+import { configFile, type Loaded, loadSettings, type Sources } from '../config/load.ts';
 import { onlyRoutable, readPodRoutes } from '../config/pod-routes.ts';
 import { publishResolvConf } from '../config/publish-resolv-conf.ts';
 import { type EffectiveSetting, effectiveSettings } from '../config/render-settings.ts';
@@ -149,7 +149,7 @@ async function run(context: CommandContext): Promise<number> {
     log,
     counted: started.metrics.daemon.reloads,
     apply: async () => {
-      const next = await load();
+      const next = listeningOn(passed, loadSettings(refusingEmpty(await sourcesOf(context))));
       const hosts = readHosts(next.settings.hosts);
       await started.reload({
         settings: next.settings,
@@ -286,6 +286,16 @@ function publisher(
     published = content;
     log.info('resolv_conf_published', { path });
   };
+}
+
+/** A configuration file that is empty at a reload is one that somebody is writing: all its settings would be lost. */
+function refusingEmpty(sources: Sources): Sources {
+  const readFile = (path: string): string => {
+    const text = sources.readFile(path);
+    if (text !== '' || path !== configFile(sources)) return text;
+    throw new Error('it is empty, as while it is written ({} has no settings)');
+  };
+  return { ...sources, readFile };
 }
 
 /** The files whose change is a reload. */

@@ -43,6 +43,8 @@ interface Daemon {
   readonly dns: Endpoint;
   readonly exited: Promise<unknown[]>;
   configure(settings: object): void;
+  /** The configuration file's text. */
+  write(text: string): void;
   /** Resolves with the `nth` event of this name. */
   event(name: string, nth?: number): Promise<Record<string, unknown>>;
 }
@@ -58,7 +60,8 @@ async function start(t: Test, settings: object): Promise<Daemon> {
     log: { format: 'json' },
     shutdown: { message: 'off', grace: '10s' },
   };
-  const configure = (more: object) => replaceFile(file, JSON.stringify({ ...base, ...more }));
+  const write = (text: string) => replaceFile(file, text);
+  const configure = (more: object) => write(JSON.stringify({ ...base, ...more }));
   configure(settings);
   const env = productEnv();
   const child = spawn(process.execPath, [CLI, 'run', '--config', file], { env });
@@ -83,7 +86,7 @@ async function start(t: Test, settings: object): Promise<Daemon> {
   const { addresses } = await event('listening');
   const dns = parseEndpoint((addresses as string[])[0] ?? '', 53);
   if (dns === undefined) throw new Error('listens nowhere');
-  return { child, dns, exited, configure, event };
+  return { child, dns, exited, configure, write, event };
 }
 
 /** Asks names over one socket; resolves with the last octet of each answer's address. */
@@ -142,6 +145,9 @@ test('S2: a file that changes is a reload; an invalid one is refused with every 
   ask('a.example.com.');
   await until(1);
   t.equal(answers.get(1), 1, 'the old configuration stays');
+  daemon.write('');
+  const half = await daemon.event('reload_refused', 2);
+  t.match(half['reasons'], [/sidestub\.yaml: cannot be read: it is empty/]);
   daemon.configure({
     upstreams: [`udp://127.0.0.1:${two.port}`],
     queryLog: { to: 'stdout', sample: 2 },
