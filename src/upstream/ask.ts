@@ -247,7 +247,7 @@ export class Ask implements SendOwner {
 
   /** U3: one unreadable reply may be forged, two hardly are: where TCP brings nothing, the second ends the wait. */
   private askAgain(): void {
-    if (!this.fallback.mayBeForged || this.sends.count('udp') > 1) return;
+    if (!this.fallback.mayBeForged || this.sends.awaitsPlain('udp')) return;
     this.stopRounds();
     if (this.send('udp') !== undefined) this.parts.tallies.retransmissions.add();
   }

@@ -195,6 +195,13 @@ export const CASES: readonly Case[] = [
     ),
   },
   {
+    name: 'a query with OPT is dropped over UDP, ANCOUNT is too high, and there is no TCP',
+    draw: one(
+      { delay: 0, tcp: 'refused', edns: 'dropped over UDP', reply: 'ANCOUNT too high' },
+      { name: 'in dev', warm: true },
+    ),
+  },
+  {
     name: 'a long answer is appended behind the whole query, and TCP is silent',
     draw: one({ tcp: 'silent', edns: 'appended to the query' }, { name: 'many', warm: true }),
   },

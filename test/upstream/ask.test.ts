@@ -694,6 +694,25 @@ test('malformed without an OPT, and refused over TCP: one more datagram at once,
   t.equal(clock.timers, 0);
 });
 
+test('malformed without an OPT, which was dropped before, and refused over TCP: one more datagram at once, and no fourth (U3, U4)', async (t) => {
+  const { clock, udp, tcp, server } = scriptedServer();
+  const { heard } = begin(server);
+  await clock.advance(150);
+  udp.nth(1).suspect('malformed');
+  tcp.nth(0).fail('refused');
+  t.same(
+    udp.sends.map(({ edns }) => edns),
+    [true, false, false],
+  );
+  await clock.advance(100);
+  t.equal(udp.sends.length, 3);
+  udp.nth(2).suspect('malformed');
+  t.equal(reasonOf(heard.error), undefined, 'the true reply may still come');
+  await clock.advance(100);
+  t.equal(reasonOf(heard.error), 'malformed');
+  t.equal(clock.timers, 0);
+});
+
 test('malformed, and lost datagrams before: they are part of the second that a better reply gets, but for 250 ms (U3)', async (t) => {
   for (const [lost, end] of [
     [30, 1_000],
