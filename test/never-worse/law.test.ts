@@ -191,6 +191,18 @@ test('what musl makes of half an address is not looked for', (t) => {
   t.end();
 });
 
+test('addresses that the pod cannot route are promised unless the replies cannot be read (F5)', (t) => {
+  const [ipv6, lost] = [found(20, '2001:db8::1'), failed('try again')];
+  const servers = [{ ...SOUND, reply: 'ARCOUNT too high' as const }];
+  t.equal(judge(ipv6, lost, draw({ routes: 'IPv4', servers })), 0);
+  t.equal(judge(ipv6, lost, draw({ routes: 'IPv4' })), 1);
+  t.equal(judge(ipv6, lost, draw({ servers })), 1);
+  const both = found(20, '192.0.2.1', '2001:db8::1');
+  t.equal(judge(both, lost, draw({ routes: 'IPv4', servers })), 1);
+  t.equal(judge(ipv6, failed('not found'), draw({ routes: 'IPv4', servers })), 1, 'a denial');
+  t.end();
+});
+
 test('shrinking takes one thing away at a time, and ends', (t) => {
   t.doesNotThrow(() =>
     fc.assert(

@@ -51,6 +51,8 @@ const FAMILY_SILENT: Milliseconds = 700;
  *   daemon and then by the sidecar, which asks the server itself.
  * - A damaged reply of a server that drops what has an OPT: two round trips more. The query without one goes out when a
  *   timer of three has fired, and TCP is asked for a better reply then.
+ * - Addresses that the pod cannot route, alone, where a server's replies cannot be read: the family that it can route has
+ *   failed then, and is not taken for one without addresses (F5).
  * - FORMERR for a step of a walk: clients get SERVFAIL, since musl would wait 5 s for more (L3). c-ares ends its search
  *   there, and goes on from FORMERR.
  * - Half an address at the end of a reply that is cut, which musl takes: it is nobody's.
@@ -66,7 +68,11 @@ function brokenBy(draw: Draw, asked: Pair): string[] {
   const { direct, through } = pair;
   const isInTime = direct.outcome === 'found' && direct.ms <= WITHIN;
   const isFirstsWord = draw.servers.length > 1 && through.outcome === 'not found' && isDenied(draw);
-  const isExcepted = hangsOnSecond(draw) || isRemembered(draw) || endsAtServfail(draw, pair);
+  const isExcepted =
+    hangsOnSecond(draw) ||
+    isRemembered(draw) ||
+    endsAtServfail(draw, pair) ||
+    isOfNoUse(draw, pair);
   const isPromised = isInTime && !isExcepted && !isFirstsWord;
   const late = isPromised ? whatIsLost(draw, pair) : undefined;
   const mayFail = !isInTime || isRemembered(draw);
@@ -143,6 +149,12 @@ function endsAtServfail({ servers, list }: Draw, { client }: Pair): boolean {
     ({ says }) => says?.rcode === 'FORMERR' && says.names !== 'existing',
   );
   return client === 'c-ares' && list === 'Kubernetes' && isAtStep;
+}
+
+/** Whether all that is found cannot be routed, and what could be is not readable. */
+function isOfNoUse({ servers, routes }: Draw, { direct: { addresses } }: Pair): boolean {
+  const isRouted = routes === 'both' || addresses.some((address) => !address.includes(':'));
+  return !isRouted && servers.some(isUnreadable);
 }
 
 const isWord = (rcode: string) => rcode === 'NXDOMAIN' || rcode === 'NODATA';
