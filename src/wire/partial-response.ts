@@ -21,8 +21,7 @@ const MAX_RECORDS = 2_000;
  * Reads the intact part of a damaged response (U3): a count that is too high, or octets that are cut off.
  *
  * An answer needs one intact record of QTYPE on QNAME's chain. A denial needs only its RCODE, and proves nothing. An
- * OPT in the answer section shows that the sections are not at their places: then the answer is not whole, and a denial
- * is none.
+ * OPT in the answer section shows that the sections are not at their places: then nothing is used.
  *
  * @param octets - A message whose header says that it is a response, and whose question is `question`.
  * @returns `undefined` if nothing can be used.
@@ -32,9 +31,8 @@ export function readPartialResponse(
   question: ReadQuestion,
 ): PartialResponse | undefined {
   const header = readHeader(octets);
-  const read = wholeRecords(octets, header, question.end);
-  const answer = read.answer.filter((rr) => rr.type !== RrType.OPT);
-  const isWhole = read.isWhole && answer.length === read.answer.length;
+  const { answer, isWhole } = wholeRecords(octets, header, question.end);
+  if (answer.some((rr) => rr.type === RrType.OPT)) return undefined;
   const isDenial = header.rcode === Rcode.NXDOMAIN && isWhole;
   if (!isDenial && (header.rcode !== Rcode.NOERROR || !answers(answer, question))) return undefined;
   const isAnswerWhole = isWhole && !isDenial;

@@ -202,10 +202,6 @@ export const CASES: readonly Case[] = [
     ),
   },
   {
-    name: 'a long answer is appended behind the whole query, and TCP is silent',
-    draw: one({ tcp: 'silent', edns: 'appended to the query' }, { name: 'many', warm: true }),
-  },
-  {
     name: 'behind a node daemon the kernel refuses the questions for AAAA for 1.6 s, and TCP is dropped',
     draw: one(
       { tcp: 'dropped', refused: { from: 0, to: 1_600, family: 'AAAA' } },

@@ -17,8 +17,13 @@ import { spanRecord } from '../../src/wire/record.ts';
 import { octets } from './arbitraries.ts';
 import { viewOrWireError } from './view-or-wire-error.ts';
 
+/** RFC 8914 §4.23, §4.24. */
+const UNREACHED: ReadonlySet<number> = new Set([22, 23]);
+
 test('an OPT that is built reads back as it was meant (RFC 6891 §6.1)', (t) => {
-  const ede = fc.option(fc.record({ code: fc.nat(0xffff), text: fc.string({ maxLength: 100 }) }), {
+  const unreached = fc.constantFrom(EdeCode.NO_REACHABLE_AUTHORITY, EdeCode.NETWORK_ERROR);
+  const code = fc.oneof(fc.nat(0xffff), unreached);
+  const ede = fc.option(fc.record({ code, text: fc.string({ maxLength: 100 }) }), {
     nil: undefined,
   });
   t.doesNotThrow(() =>
@@ -32,6 +37,7 @@ test('an OPT that is built reads back as it was meant (RFC 6891 §6.1)', (t) => 
           version: 0,
           dnssecOk,
           rcodeHigh: rcode & 0xff0,
+          ...(explained !== undefined && UNREACHED.has(explained.code) ? { unreached: true } : {}),
         });
       }),
     ),
