@@ -38,6 +38,7 @@ const CACHE_TESTS = ['test/resolve/answer-cache.test.ts'];
 /** Tests in other folders that show a file, by its name. */
 const SHOWN_ELSEWHERE: ReadonlyMap<string, readonly string[]> = new Map([
   ['answer-memory', CACHE_TESTS],
+  ['partial-response', ['test/upstream/reply.test.ts']],
   ['entry-store', CACHE_TESTS],
   ['kept-records', CACHE_TESTS],
   ['plain-query', CACHE_TESTS],

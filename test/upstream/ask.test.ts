@@ -731,6 +731,61 @@ test('malformed, and lost datagrams before: they are part of the second that a b
   }
 });
 
+test('where nothing has come, a refused connection adds no datagram (U2, U3)', async (t) => {
+  const { clock, udp, tcp, server } = scriptedServer();
+  begin(server, 'api.example.', () => false, { dnssecOk: true });
+  await clock.advance(450);
+  const sent = udp.sends.length;
+  tcp.nth(0).fail('refused');
+  t.equal(udp.sends.length, sent);
+});
+
+test('damaged however it is asked, and unreadable over TCP: UDP may still be better, for 250 ms (U3)', async (t) => {
+  const part = { ...truth, partial: true as const };
+  const { clock, udp, tcp, server } = scriptedServer();
+  const { heard } = begin(server);
+  udp.nth(0).suspect('malformed', part);
+  udp.nth(1).suspect('malformed', part);
+  tcp.nth(0).fail('malformed');
+  t.equal(heard.answer, undefined);
+  await clock.advance(250);
+  t.same(heard.answer, part);
+});
+
+test('what is whole of a damaged reply is enough: no other datagram is asked for (U3)', (t) => {
+  const { udp, tcp, server } = plainServer();
+  begin(server);
+  const sent = udp.sends.length;
+  udp.sends.at(-1)?.suspect('malformed', { ...truth, partial: true as const });
+  tcp.nth(0).fail('refused');
+  t.equal(udp.sends.length, sent);
+  t.end();
+});
+
+test('a wrong ID is no reply: the datagram that it came for is awaited, though TCP is unreadable (U3)', async (t) => {
+  const { clock, udp, tcp, server } = plainServer();
+  const { heard } = begin(server);
+  udp.sends.at(-1)?.suspect('malformed');
+  await clock.advance(100);
+  const second = udp.sends.at(-1);
+  second?.suspect('wrong-id');
+  tcp.nth(0).fail('malformed');
+  t.equal(heard.error, undefined);
+  second?.answer(truth);
+  t.same(heard.answer, truth);
+});
+
+test('a datagram that this machine refused gives TCP no send more (U2)', async (t) => {
+  const { clock, udp, tcp, server } = scriptedServer();
+  begin(server);
+  udp.nth(0).fail('local');
+  await clock.advance(450);
+  t.equal(tcp.sends.length, 1);
+  await clock.advance(10);
+  udp.sends.at(-1)?.suspect('malformed');
+  t.equal(tcp.sends.length, 1);
+});
+
 test('malformed after a refused OPT: two replies are hardly both forged, and TCP gets 250 ms (U3, U4)', async (t) => {
   const { clock, udp, server } = scriptedServer();
   const { heard } = begin(server);

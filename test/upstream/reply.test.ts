@@ -177,11 +177,13 @@ const counting = (at: number, count: number) => (octets: Uint8Array) => {
 test('damage behind the answer section takes nothing from it (U3)', (t) => {
   const behind = judged(addresses, counting(10, 1));
   t.match(behind, { kind: 'reply', reply: { edns: false, message: { answer: addresses.answer } } });
-  t.equal(
-    behind.kind === 'reply' && behind.reply.message.partial,
-    undefined,
-    'it is a whole answer',
+  t.strictSame(
+    behind.kind === 'reply' ? { ...behind.reply.message, answer: [] } : behind,
+    { ...message(), authoritative: false },
+    'it is a whole answer, and nothing else of it is kept',
   );
+  const counted = judged(addresses, (octets) => counting(10, 3)(counting(6, 1)(octets)));
+  t.equal(counted.kind === 'reply' ? counted.reply.message.answer.length : 0, 1, 'ANCOUNT counts');
   const cname1 = message({
     answer: [cname('api.example.', 'b.example.'), a('b.example.', '192.0.2.1')],
   });
@@ -203,6 +205,22 @@ test('damage within it leaves what is whole, with TTL 0, where that answers the 
     ['no whole record', message({ answer: [a('api.example.', '192.0.2.1')] }), cut],
     ['another owner', message({ answer: [a('b.example.', '192.0.2.1')] }), counting(6, 2)],
     ['another type', message({ answer: [cname('api.example.', 'b.example.')] }), counting(6, 2)],
+    [
+      'an alias of another name',
+      message({ answer: [cname('x.example.', 'b.example.'), a('b.example.', '192.0.2.1')] }),
+      counting(8, 1),
+    ],
+    [
+      'a name that is no alias',
+      message({
+        answer: [
+          { ...cname('api.example.', 'b.example.'), type: RrType.NS },
+          a('b.example.', '192.0.2.1'),
+        ],
+      }),
+      counting(8, 1),
+    ],
+    ['a refusal with a record', { ...addresses, rcode: Rcode.REFUSED }, counting(8, 1)],
     ['NODATA', message(), counting(8, 1)],
     ['a failure', message({ rcode: Rcode.SERVFAIL }), counting(8, 1)],
   ];
