@@ -1,6 +1,7 @@
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { t } from 'tap';
 
 const TESTS = join(import.meta.dirname, '..');
 
@@ -14,10 +15,16 @@ export function filesOf(folder: string): string[] {
  *
  * tap starts a process for each file, and loads itself and the sources there: that takes longer than the tests of a small
  * file. `npx tap FILE` still runs one alone.
+ *
+ * @throws {Error} Where a file has no test: by itself tap would report it as one that asserts nothing.
  */
 export async function runFolder(folder: string): Promise<void> {
+  let tests = 0;
+  t.on('subtestAdd', () => tests++);
   for (const file of filesOf(folder)) {
+    const before = tests;
     // biome-ignore lint/plugin: tests of our own, by their names in a folder of our own
     await import(pathToFileURL(join(TESTS, file)).href);
+    if (tests === before) throw new Error(`test/${file} has no test`);
   }
 }
