@@ -71,9 +71,8 @@ const TERMINATION_LOG = '/dev/termination-log';
 async function run(context: CommandContext): Promise<number> {
   const passed = socketsFor(context);
   if (passed === undefined) return ExitCode.CONFIG;
-  const load = async (): Promise<Loaded> =>
-    listeningOn(passed, loadSettings(await sourcesOf(context)));
-  const { settings, origins, notes } = await load();
+  const load = (sources: Sources): Loaded => listeningOn(passed, loadSettings(sources));
+  const { settings, origins, notes } = load(await sourcesOf(context));
   let daemon: Daemon | undefined;
   const onSuppressed = (): void => daemon?.metrics.limits.reached.add('log_lines');
   const output = lineOutput({
@@ -149,7 +148,7 @@ async function run(context: CommandContext): Promise<number> {
     log,
     counted: started.metrics.daemon.reloads,
     apply: async () => {
-      const next = listeningOn(passed, loadSettings(refusingEmpty(await sourcesOf(context))));
+      const next = load(refusingEmpty(await sourcesOf(context)));
       const hosts = readHosts(next.settings.hosts);
       await started.reload({
         settings: next.settings,

@@ -227,8 +227,8 @@ class SentQuestion implements Asker {
     const { clock, state, timerClass, askedAt } = this.question;
     this.land();
     if (isSilencePassedOn(answer.message)) {
-      // If the upstream is a sidestub that could not send the question, a repetition is not held here (C6). That
-      // sidestub holds it where needed, and whoever repeats it at once is told at once there (F5).
+      // If the upstream is a sidestub that could not send the question, a repetition is not held here (C6): that sidestub
+      // holds it where needed, and answers a client that asks again at once without waiting (F5).
       if (answer.message.undelivered !== true) this.noteSilence();
       this.asker.onAnswer(answer);
       this.releaseOne();

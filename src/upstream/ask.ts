@@ -101,7 +101,7 @@ export class Ask implements SendOwner {
   /** A client has asked again, so this sends again, unless UDP has used up its sends (L5). */
   again(): void {
     if (this.settled || this.betterWait !== undefined) return;
-    const isDue = this.sends.mayRepeat(this.parts.clock.now(), this.timeout);
+    const isDue = this.sends.takeRepeat(this.parts.clock.now(), this.timeout);
     if (isDue) this.send(this.first, Number.POSITIVE_INFINITY);
   }
 
@@ -238,8 +238,7 @@ export class Ask implements SendOwner {
 
   /** Asks without an OPT: some servers put their answer after the query's (U4). @returns Whether it was sent. */
   private onMalformed({ edns, transport, partial }: Send): boolean {
-    this.fallback.partial ??= partial;
-    this.fallback.malformedReplies++;
+    this.fallback.noteMalformed(partial);
     if (edns) this.sends.uselessOpt = true;
     if (!edns || this.wantsOpt(transport) || this.sends.hasPlainOut(transport)) return false;
     return this.send(transport) !== undefined;

@@ -15,7 +15,7 @@ export class FallbackReply {
   /** The intact part of a damaged reply (U3). */
   partial: Message | undefined;
   /** How often the server's octets could not be read. */
-  malformedReplies = 0;
+  private malformedReplies = 0;
   /** One of them came over TCP, so it was certainly the server's. */
   private malformedOverTcp = false;
   private isFinal = false;
@@ -45,6 +45,12 @@ export class FallbackReply {
     if (this.partial === undefined && this.useless < 2)
       return Math.max(SILENCE - lost, PARTIAL_WAIT);
     return Math.max(PARTIAL_WAIT - lost, LEAST_WAIT);
+  }
+
+  /** @param partial - Its intact part. */
+  noteMalformed(partial: Message | undefined): void {
+    this.partial ??= partial;
+    this.malformedReplies++;
   }
 
   /**

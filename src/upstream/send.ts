@@ -97,11 +97,12 @@ export class Sends {
   }
 
   /**
-   * Whether a client that asks again may add one, which is noted (L5).
+   * Counts one more for a client that asks again (L5).
    *
    * @param wait - How long the answer to the last one may take.
+   * @returns Whether it may be sent.
    */
-  mayRepeat(now: Milliseconds, wait: Milliseconds): boolean {
+  takeRepeat(now: Milliseconds, wait: Milliseconds): boolean {
     if (now - this.repeatedAt < AGAIN || now - this.lastAt < wait) return false;
     this.repeatedAt = now;
     return true;
