@@ -115,3 +115,48 @@ test('each of them is a pod that the API server takes before sidestub is in it',
     t.strictSame((await make(makePods, text)).problems, [], name);
   }
 });
+
+/** What the quick start has an administrator do in place of adding the pieces as they are. */
+async function makeInstead(
+  t: Test,
+  name: string,
+  change: (toml: string) => string,
+): Promise<MadePod | undefined> {
+  const makePods = await podMaker(t);
+  if (makePods === undefined) return;
+  const toml = change(TEXTS.get(name) ?? '');
+  const made = await make(makePods, toml);
+  promised(t, made);
+  return made;
+}
+
+test('flags in an inline table take ours between the braces', async (t) => {
+  const { flag, volume, podSpec } = pieces();
+  await makeInstead(t, 'inline-flags', (toml) => {
+    const flagged = toml.replace('feature_flags = {', (found) => `${found} ${flag.trim()},`);
+    return withPieces(flagged, { volume, podSpec });
+  });
+});
+
+test('sysctls of an earlier pod_spec stay where ours repeats them', async (t) => {
+  const own = '{name: net.ipv4.tcp_keepalive_time, value: "300"}';
+  const made = await makeInstead(t, 'own-sysctls', (toml) => {
+    const { podSpec, ...rest } = pieces();
+    const repeated = podSpec.replace(/^( *- )\{name: net\.ipv4\.ip_.*\n/m, `$&$1${own}\n`);
+    return withPieces(toml, { ...rest, podSpec: repeated });
+  });
+  if (made === undefined) return;
+  const { sysctls = [] } = (made.pod as Pod).spec.securityContext ?? {};
+  t.strictSame(sysctls.map(({ name }) => name).toSorted(), [
+    'net.ipv4.ip_unprivileged_port_start',
+    'net.ipv4.tcp_keepalive_time',
+  ]);
+});
+
+test('a container of a pod_spec asks sidestub where it has the mount', async (t) => {
+  const mount = '{name: sidestub, mountPath: /etc/resolv.conf, subPath: resolv.conf}';
+  await makeInstead(t, 'extra-container', (toml) => {
+    const mounted = toml.replace('image: "sql-proxy:2"', `$&, volumeMounts: [${mount}]`);
+    return withPieces(mounted, pieces());
+  });
+});
