@@ -481,7 +481,7 @@ function annotationsOf({
   return (metadata as { annotations?: Record<string, string> } | undefined)?.annotations ?? {};
 }
 
-test('forty pods of the wild are YAML that the command injects as the API server would', async (t) => {
+test('pods of the wild are YAML that the command injects as the API server would', async (t) => {
   const { podFiles } = await import('../kubernetes/inject/pod-files.ts');
   const { parse } = await import('yaml');
   let compared = 0;
