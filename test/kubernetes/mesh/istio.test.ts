@@ -1,36 +1,15 @@
-import jsonPatch, { type Operation } from 'fast-json-patch';
 import { type Test, test } from 'tap';
-import { injectPod } from '../../../src/kubernetes/inject/inject-pod.ts';
-import type { KubernetesObject } from '../inject/kubernetes-schema.ts';
-import { podFile, podFiles, testOptions } from '../inject/pod-files.ts';
+import { podFile, podFiles } from '../inject/pod-files.ts';
+import { injectedBy, listsOf } from './injected-pod.ts';
 import { Istio } from './istio.ts';
 import { needed, rendered, renderings } from './renderings.ts';
-
-interface Container {
-  readonly name: string;
-  readonly volumeMounts?: readonly { readonly mountPath: string }[];
-}
-
-const listsOf = (pod: KubernetesObject) =>
-  (pod as unknown as { spec: Record<'initContainers' | 'containers', Container[]> }).spec;
-
-function bySidestub(pod: KubernetesObject) {
-  const injection = injectPod(pod, testOptions);
-  if (!('patch' in injection)) return { injection, pod };
-  const { newDocument } = jsonPatch.applyPatch(
-    structuredClone(pod),
-    injection.patch as Operation[],
-    true,
-  );
-  return { injection, pod: newDocument };
-}
 
 /** Rendered pods in which sidestub does not start first: the docs say which. */
 const NOT_FIRST = ['istio-dns-capture', 'istio-native-after'];
 
 test('sidestub starts before what Istio has made, and everything behind it asks it', (t) => {
   for (const { name } of renderings) {
-    const { initContainers, containers } = listsOf(bySidestub(podFile(name)).pod);
+    const { initContainers, containers } = listsOf(injectedBy(podFile(name)).pod);
     t.equal(initContainers[0]?.name === 'sidestub', !NOT_FIRST.includes(name), name);
     const at = initContainers.findIndex(({ name: each }) => each === 'sidestub');
     for (const container of at < 0 ? [] : [...initContainers.slice(at + 1), ...containers]) {
@@ -67,15 +46,15 @@ test("Istio's own webhook makes the pods that stand in test/kubernetes/inject/po
   for (const rendering of renderings) {
     const pod = await rendered(istio, rendering);
     t.strictSame(needed(pod), podFile(rendering.name), rendering.name);
-    const { injection, pod: once } = bySidestub(pod);
+    const { injection, pod: once } = injectedBy(pod);
     t.strictSame(
       { ...injection, patch: undefined },
-      { ...bySidestub(podFile(rendering.name)).injection, patch: undefined },
+      { ...injectedBy(podFile(rendering.name)).injection, patch: undefined },
       `${rendering.name}: the variables that were left out change nothing`,
     );
     const { initContainers } = listsOf(once);
     if (rendering.by.length > 1 || NOT_FIRST.includes(rendering.name)) continue;
-    const again = bySidestub(await istio.inject(rendering, once)).pod;
+    const again = injectedBy(await istio.inject(rendering, once)).pod;
     t.strictSame(
       listsOf(again).initContainers.map(({ name }) => name),
       initContainers.map(({ name }) => name),

@@ -1,10 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import jsonPatch, { type Operation } from 'fast-json-patch';
 import { parse } from 'yaml';
-import { injectPod } from '../../../src/kubernetes/inject/inject-pod.ts';
 import type { KubernetesObject } from '../inject/kubernetes-schema.ts';
-import { testOptions } from '../inject/pod-files.ts';
+import { injectedBy } from './injected-pod.ts';
 import type { Istio, Mesh } from './istio.ts';
 
 /** A pod of test/kubernetes/inject/pods that Istio renders. */
@@ -115,7 +113,7 @@ export const renderings: readonly Rendering[] = [
 /** What sidestub reads of the environment of Istio's proxy. */
 const READ = /^ISTIO_META_DNS_/;
 
-/** What a test needs of a pod: of Istio's containers the members that sidestub and the API's rules for it look at. */
+/** What a test needs of a pod: of a mesh's containers the members that sidestub and the API's rules for it look at. */
 export function needed(pod: KubernetesObject): KubernetesObject {
   const { apiVersion, kind, metadata, spec } = pod as KubernetesObject & {
     readonly spec: Record<'containers' | 'initContainers', Container[]>;
@@ -127,7 +125,16 @@ export function needed(pod: KubernetesObject): KubernetesObject {
   return JSON.parse(JSON.stringify(made));
 }
 
-function trimmed({ name, image, restartPolicy, ports, env, resources, volumeMounts }: Container) {
+/** A mesh's container, shortened. */
+export function trimmed({
+  name,
+  image,
+  restartPolicy,
+  ports,
+  env,
+  resources,
+  volumeMounts,
+}: Container) {
   const read = env?.filter(({ name: variable }) => READ.test(variable)) ?? [];
   const variables = read.length === 0 ? undefined : read;
   return { name, image, restartPolicy, ports, env: variables, resources, volumeMounts };
@@ -155,7 +162,11 @@ export async function rendered(
   return pod;
 }
 
-function plainJob(name: string, annotations: Readonly<Record<string, string>>): KubernetesObject {
+/** A job that has an init container of its own. */
+export function plainJob(
+  name: string,
+  annotations: Readonly<Record<string, string>>,
+): KubernetesObject {
   const job = {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -173,8 +184,7 @@ function podIn(file: string): KubernetesObject {
 }
 
 function bySidestub(pod: KubernetesObject): KubernetesObject {
-  const injection = injectPod(pod, testOptions);
+  const { injection, pod: made } = injectedBy(pod);
   if (!('patch' in injection)) throw new Error(injection.message);
-  return jsonPatch.applyPatch(structuredClone(pod), injection.patch as Operation[], true)
-    .newDocument;
+  return made;
 }
