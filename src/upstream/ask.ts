@@ -114,12 +114,15 @@ export class Ask implements SendOwner {
     if (this.send('udp') !== undefined) this.parts.tallies.retransmissions.add();
   }
 
-  private send(transport: UpstreamTransport, limit = MAX_SENDS): Send | undefined {
+  private send(
+    transport: UpstreamTransport,
+    limit = MAX_SENDS,
+    withEdns = this.wantsOpt(transport),
+  ): Send | undefined {
     const { clock, transports } = this.parts;
     const carrier = transports[transport];
     if (carrier === undefined || !this.sends.mayGo(transport, limit)) return undefined;
     const now = clock.now();
-    const withEdns = this.wantsOpt(transport);
     const send = new Send(this, transport, now, withEdns);
     send.exchange = carrier.send(this.question, withEdns, send);
     if (transport !== 'tcp' || this.first === 'tcp') this.sends.lastAt = now;
@@ -131,9 +134,10 @@ export class Ask implements SendOwner {
    * Some servers drop an OPT: after one that got no readable reply, all go without, unless the client needs it (U4).
    */
   private wantsOpt(transport: UpstreamTransport): boolean {
-    if (this.fallback.refusal !== undefined || !this.parts.edns.usable) return false;
+    const { edns } = this.parts;
+    if (this.fallback.refusal !== undefined || !edns.usable) return false;
     const mayBePlain = (transport === 'udp' || transport === 'tcp') && !this.question.dnssecOk;
-    return !(mayBePlain && this.sends.hasSilentOpt(transport));
+    return !(mayBePlain && (edns.isDoubted || this.sends.hasSilentOpt(transport)));
   }
 
   /** RFC 9520 §3.1: what a transport sends again by itself counts as well; a refused connection does not. */
@@ -215,7 +219,7 @@ export class Ask implements SendOwner {
   }
 
   private onTruncated(send: Send, message: Message): void {
-    this.fallback.truncated ??= message;
+    this.fallback.noteTruncated(message, send.edns || this.parts.edns.isRefused);
     this.leaveUdp('truncated', send);
   }
 
@@ -230,10 +234,7 @@ export class Ask implements SendOwner {
     this.parts.health.heard();
     this.onMalformed(send);
     this.leaveUdp('malformed', send);
-    if (this.settled) return;
-    if (this.fallback.message === undefined) this.listener.onUnread();
-    if (this.fallback.mayBeForged)
-      this.round = this.parts.clock.after(SECOND_OPINION, () => this.askAgain());
+    if (!this.settled && this.fallback.message === undefined) this.listener.onUnread();
   }
 
   /** Asks without an OPT: some servers put their answer after the query's (U4). @returns Whether it was sent. */
@@ -244,11 +245,16 @@ export class Ask implements SendOwner {
     return this.send(transport) !== undefined;
   }
 
-  /** U3: one unreadable reply may be forged, two hardly are: where TCP brings nothing, the second ends the wait. */
+  /**
+   * Asks once more where TCP brings nothing. One unreadable reply may be forged, two hardly are (U3). A reply that is cut
+   * to nothing has more room with an OPT, whatever is remembered of the server (U4).
+   */
   private askAgain(): void {
-    if (!this.fallback.mayBeForged || this.sends.awaitsPlain('udp')) return;
+    const needsOpt = this.fallback.needsOpt(this.sends);
+    if (!needsOpt && (!this.fallback.mayBeForged || this.sends.awaitsPlain('udp'))) return;
     this.stopRounds();
-    if (this.send('udp') !== undefined) this.parts.tallies.retransmissions.add();
+    const isSent = this.send('udp', MAX_SENDS, needsOpt || this.wantsOpt('udp')) !== undefined;
+    if (isSent) this.parts.tallies.retransmissions.add();
   }
 
   /** The server has replied, and will not reply better over UDP: from now on TCP alone is tried. */
@@ -263,6 +269,8 @@ export class Ask implements SendOwner {
     this.betterWait ??= new EarliestTimer(this.parts.clock, () => this.conclude('timeout'));
     this.betterWait.set(this.fallback.waitAfter(at - this.startedAt));
     if (!this.sends.isOut('tcp') && !this.fallback.mayImprove(this.sends)) this.conclude('network');
+    else if (this.fallback.mayBeForged || this.fallback.needsOpt(this.sends))
+      this.round = this.parts.clock.after(SECOND_OPINION, () => this.askAgain());
   }
 
   private startTcp(cause: TcpFallback, limit = 1): void {

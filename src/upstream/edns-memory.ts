@@ -5,9 +5,10 @@ import type { Exchange } from './transport.ts';
  * Remembers that a server does not understand EDNS (U4): one that refuses an OPT, for ten minutes; one that drops or
  * damages messages with an OPT, until it answers a probe of ours.
  *
- * Silence is judged with care, since loss looks the same: three questions in a row have to be answered without an OPT
- * after the same question with one got no answer, then three probes with an OPT have to stay unanswered too. For a
- * server that has ever answered an OPT it takes twelve questions. Any answer to an OPT clears everything.
+ * Silence is judged with care, since loss looks the same. Where a question was answered without an OPT after the same
+ * question with one got no answer, six probes with an OPT have to stay unanswered too; until then the server is doubted,
+ * and questions go without, or each would wait for a timer. For a server that has ever answered an OPT it takes twelve
+ * questions in a row, and three probes. Any answer to an OPT clears everything.
  */
 export class EdnsMemory {
   private readonly clock: Clock;
@@ -29,7 +30,17 @@ export class EdnsMemory {
 
   /** Whether to send an OPT. */
   get usable(): boolean {
-    return !this.isPlain && this.clock.now() >= this.plainUntil;
+    return !this.isPlain && !this.isRefused;
+  }
+
+  /** Whether it is unknown if the server takes an OPT: probes ask. */
+  get isDoubted(): boolean {
+    return !this.knowsOpt && this.nextProbe !== undefined;
+  }
+
+  /** Whether the server has said so itself. */
+  get isRefused(): boolean {
+    return this.clock.now() < this.plainUntil;
   }
 
   /** The server refused an OPT and answered without one. */
@@ -48,7 +59,7 @@ export class EdnsMemory {
   /** A question was answered without an OPT after it got no answer, or a malformed one, with an OPT. */
   droppedOpt(): void {
     this.silent++;
-    const enough = this.knowsOpt ? SILENT_QUESTIONS_OF_A_KNOWER : SILENT_QUESTIONS;
+    const enough = this.knowsOpt ? SILENT_QUESTIONS_OF_A_KNOWER : 1;
     if (this.silent >= enough && this.nextProbe === undefined) this.probeNow();
   }
 
@@ -64,7 +75,7 @@ export class EdnsMemory {
   private probeNow(): void {
     this.probing?.close();
     this.probing = this.probe();
-    this.isPlain = this.probes >= SILENT_PROBES;
+    this.isPlain = this.probes >= (this.knowsOpt ? SILENT_PROBES_OF_A_KNOWER : SILENT_PROBES);
     const interval = this.isPlain ? PROBE_AGAIN : PROBE_EVERY;
     this.probes++;
     this.nextProbe = this.clock.after(interval, () => this.probeNow());
@@ -73,11 +84,11 @@ export class EdnsMemory {
 
 /** How long an upgrade or a changed DNAT choice may go unnoticed; asking again costs one round trip. */
 const FORGET_AFTER: Milliseconds = 600_000;
-/** At 20 % loss this happens by chance once in 120 questions, before the probes. */
-const SILENT_QUESTIONS = 3;
 /** A server that once understood EDNS has more likely lost datagrams: by chance less than once in 10^8 at 20 % loss. */
 const SILENT_QUESTIONS_OF_A_KNOWER = 12;
-const SILENT_PROBES = 3;
+const SILENT_PROBES_OF_A_KNOWER = 3;
+/** At 20 % loss they and the question are lost by chance once in 80,000 beginnings. */
+const SILENT_PROBES = 6;
 /** Longer than a recursion's usual round trip to the root's servers. */
 const PROBE_EVERY: Milliseconds = 250;
 /** How late a server that has learned EDNS is noticed; no load for one that has not. */

@@ -1,7 +1,8 @@
 import type { Milliseconds } from '../clock.ts';
 import type { Message } from '../wire/message.ts';
+import type { PartialResponse } from '../wire/partial-response.ts';
 import { asTruncated, type Reply, saysSomething } from './reply.ts';
-import { PARTIAL_WAIT } from './retransmission.ts';
+import { MAX_SENDS, PARTIAL_WAIT } from './retransmission.ts';
 import type { Sends } from './send.ts';
 import { SILENCE } from './timeouts.ts';
 
@@ -12,8 +13,12 @@ const LEAST_WAIT: Milliseconds = 100;
 export class FallbackReply {
   /** A reply with TC. */
   truncated: Message | undefined;
+  /** Whether it would be no longer with an OPT, or is long enough. */
+  private isLongest = false;
   /** The intact part of a damaged reply (U3). */
-  partial: Message | undefined;
+  private partial: Message | undefined;
+  /** Records that stood beside an OPT: used only if there is nothing else (U3). */
+  private besideOpt: Message | undefined;
   /** How often the server's octets could not be read. */
   private malformedReplies = 0;
   /** One of them came over TCP, so it was certainly the server's. */
@@ -42,15 +47,37 @@ export class FallbackReply {
    * @param lost - How long after the first datagram the one was sent that this replies to.
    */
   waitAfter(lost: Milliseconds): Milliseconds {
-    if (this.partial === undefined && this.useless < 2)
+    if (this.partial === undefined && this.useless < 2 && !this.isOverTcpAlone)
       return Math.max(SILENCE - lost, PARTIAL_WAIT);
     return Math.max(PARTIAL_WAIT - lost, LEAST_WAIT);
   }
 
+  /** @param isLongest - Whether the query had an OPT, or the server refuses one. */
+  noteTruncated(message: Message, isLongest: boolean): void {
+    this.truncated ??= message;
+    this.isLongest ||= isLongest || saysSomething(message);
+  }
+
+  private get mayGrow(): boolean {
+    return this.truncated !== undefined && !this.isLongest;
+  }
+
+  /** Whether a query with an OPT may bring what is missing: none has brought anything yet. */
+  needsOpt(sends: Sends): boolean {
+    if (!this.mayGrow || this.besideOpt !== undefined || this.refusal !== undefined) return false;
+    return !sends.awaitsOpt('udp') && sends.mayGo('udp', MAX_SENDS);
+  }
+
   /** @param partial - Its intact part. */
-  noteMalformed(partial: Message | undefined): void {
-    this.partial ??= partial;
+  noteMalformed(partial: PartialResponse | undefined): void {
+    if (partial?.isBesideOpt) this.besideOpt ??= partial.message;
+    else this.partial ??= partial?.message;
     this.malformedReplies++;
+  }
+
+  /** Whether the query without an OPT has had its reply, which was cut to nothing: only TCP may be better. */
+  private get isOverTcpAlone(): boolean {
+    return this.truncated !== undefined && this.besideOpt !== undefined;
   }
 
   /**
@@ -58,10 +85,11 @@ export class FallbackReply {
    *
    * @param isAlone - Whether nothing has come over UDP.
    */
-  noteOverTcp(partial: Message | undefined, isAlone: boolean): void {
+  noteOverTcp(partial: PartialResponse | undefined, isAlone: boolean): void {
+    const intact = partial?.isBesideOpt === false ? partial.message : undefined;
     this.malformedOverTcp = true;
-    this.isFinal = isAlone || partial !== undefined;
-    this.partial = partial ?? this.partial;
+    this.isFinal = isAlone || intact !== undefined;
+    this.partial = intact ?? this.partial;
   }
 
   /**
@@ -70,15 +98,18 @@ export class FallbackReply {
    * after a damaged reply (U4).
    */
   mayImprove(sends: Sends): boolean {
-    if (this.isFinal || this.truncated !== undefined || !sends.isOut('udp')) return false;
+    if (this.truncated !== undefined)
+      return this.needsOpt(sends) || (this.mayGrow && sends.awaitsOpt('udp'));
+    if (this.isFinal || !sends.isOut('udp')) return false;
     return !this.malformedOverTcp || this.partial !== undefined || sends.awaitsPlain('udp');
   }
 
   /** The best of these replies; `undefined` if none is an answer. */
   get message(): Message | undefined {
-    const { truncated, partial, malformed, refusal } = this;
+    const { truncated, partial, besideOpt, malformed, refusal } = this;
     if (truncated !== undefined && saysSomething(truncated)) return asTruncated(truncated);
-    if (partial !== undefined) return partial;
+    const intact = partial ?? besideOpt;
+    if (intact !== undefined) return intact;
     return malformed ? undefined : refusal?.message;
   }
 }

@@ -1,7 +1,7 @@
 import { Opcode, Rcode } from '../wire/codes.ts';
 import { Flag, HEADER_OCTETS, type Header, readHeader } from '../wire/header.ts';
 import { type Message, readResponse } from '../wire/message.ts';
-import { readPartialResponse } from '../wire/partial-response.ts';
+import { type PartialResponse, readPartialResponse } from '../wire/partial-response.ts';
 import { type Question, type ReadQuestion, readQuestion } from '../wire/question.ts';
 import { EMPTY } from '../wire/render.ts';
 import { WireError } from '../wire/wire-error.ts';
@@ -20,7 +20,7 @@ export type Verdict =
   | { readonly kind: 'reply'; readonly reply: Reply }
   | { readonly kind: 'mismatched'; readonly wrongId: boolean }
   /** `partial`: its intact part, if that answers the question; used only if nothing better arrives (U3). */
-  | { readonly kind: 'malformed'; readonly partial?: Message | undefined };
+  | { readonly kind: 'malformed'; readonly partial?: PartialResponse | undefined };
 
 /**
  * Judges a message that arrived where the answer to `question` is awaited; the kernel has checked peer and socket.
@@ -56,8 +56,7 @@ function judgeDamaged(octets: Uint8Array, header: Header, asked: ReadQuestion): 
   const read = header.qdcount === 1 ? readPartialResponse(octets, asked) : undefined;
   if (read === undefined) return { kind: 'malformed' };
   const { message, isAnswerWhole } = read;
-  if (!isAnswerWhole || (header.flags & Flag.TC) !== 0)
-    return { kind: 'malformed', partial: message };
+  if (!isAnswerWhole || (header.flags & Flag.TC) !== 0) return { kind: 'malformed', partial: read };
   return { kind: 'reply', reply: { message, truncated: false, edns: false } };
 }
 

@@ -1,6 +1,6 @@
 import type { Milliseconds } from '../clock.ts';
 import type { UpstreamTransport } from '../vocabulary.ts';
-import type { Message } from '../wire/message.ts';
+import type { PartialResponse } from '../wire/partial-response.ts';
 import { UpstreamError } from './exchange.ts';
 import type { Reply } from './reply.ts';
 import { AGAIN } from './timeouts.ts';
@@ -27,7 +27,7 @@ export class Send implements ReplyListener {
   /** It received a malformed message. It still listens, since that may have been forged (U3). */
   malformed = false;
   /** The intact part of that (U3). */
-  partial: Message | undefined;
+  partial: PartialResponse | undefined;
   private readonly owner: SendOwner;
 
   constructor(owner: SendOwner, transport: UpstreamTransport, at: Milliseconds, edns: boolean) {
@@ -45,13 +45,13 @@ export class Send implements ReplyListener {
     this.owner.onFailure(this, error);
   }
 
-  onSuspicion(suspicion: Suspicion, partial?: Message): void {
+  onSuspicion(suspicion: Suspicion, partial?: PartialResponse): void {
     this.malformed ||= suspicion === 'malformed';
     this.partial ??= partial;
     this.owner.onSuspicion(this, suspicion);
   }
 
-  onPartial(partial: Message): void {
+  onPartial(partial: PartialResponse): void {
     this.partial = partial;
   }
 
@@ -142,6 +142,11 @@ export class Sends {
   awaitsPlain(transport: UpstreamTransport): boolean {
     const last = this.open.findLast((each) => !each.edns && each.transport === transport);
     return last?.malformed === false;
+  }
+
+  /** Whether one with an OPT may still be answered. */
+  awaitsOpt(transport: UpstreamTransport): boolean {
+    return this.open.some((each) => each.edns && each.transport === transport && !each.malformed);
   }
 
   /** Whether one that was sent at `since` or later is in flight. */

@@ -1,4 +1,4 @@
-import type { Message } from '../wire/message.ts';
+import type { PartialResponse } from '../wire/partial-response.ts';
 import type { Outgoing } from './exchange.ts';
 import type { Reply } from './reply.ts';
 
@@ -29,9 +29,9 @@ export interface ReplyListener {
    *
    * @param partial - Its intact part, if that answers the question (U3).
    */
-  onSuspicion?(suspicion: Suspicion, partial?: Message): void;
+  onSuspicion?(suspicion: Suspicion, partial?: PartialResponse): void;
   /** The intact part of a malformed reply on a connection, which fails next: there is no other to wait for (U3). */
-  onPartial?(partial: Message): void;
+  onPartial?(partial: PartialResponse): void;
   /**
    * Requests one more send of the same question, and counts it; without this callback there is none (RFC 9520 §3.1).
    */

@@ -1,7 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import type { Clock, Milliseconds } from '../clock.ts';
 import { isIpv6Address } from '../endpoint.ts';
-import type { Message } from '../wire/message.ts';
+import type { PartialResponse } from '../wire/partial-response.ts';
 import { buildQuery, randomId } from '../wire/request.ts';
 import { type Outgoing, UpstreamError } from './exchange.ts';
 import { judgeReply, type Verdict } from './reply.ts';
@@ -165,7 +165,7 @@ class UdpExchange implements Exchange {
     }
   }
 
-  private report(suspicion: Suspicion, partial?: Message): void {
+  private report(suspicion: Suspicion, partial?: PartialResponse): void {
     if (this.reported.includes(suspicion)) return;
     this.reported.push(suspicion);
     this.listener.onSuspicion?.(suspicion, partial);

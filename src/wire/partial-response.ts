@@ -12,6 +12,8 @@ export interface PartialResponse {
   readonly message: Message;
   /** Whether no answer record is missing: the damage is after the answer section. */
   readonly isAnswerWhole: boolean;
+  /** Whether an OPT stood among its answers: the sections are not at their places, so a record may be of another one. */
+  readonly isBesideOpt: boolean;
 }
 
 /** The same as for an intact message; more records are an attack. */
@@ -20,8 +22,7 @@ const MAX_RECORDS = 2_000;
 /**
  * Reads the intact part of a damaged response (U3): a count that is too high, or octets that are cut off.
  *
- * An answer needs one intact record of QTYPE on QNAME's chain. A denial needs only its RCODE, and proves nothing. An
- * OPT in the answer section shows that the sections are not at their places: then nothing is used.
+ * An answer needs one intact record of QTYPE on QNAME's chain. A denial needs only its RCODE, and proves nothing.
  *
  * @param octets - A message whose header says that it is a response, and whose question is `question`.
  * @returns `undefined` if nothing can be used.
@@ -31,21 +32,23 @@ export function readPartialResponse(
   question: ReadQuestion,
 ): PartialResponse | undefined {
   const header = readHeader(octets);
-  const { answer, isWhole } = wholeRecords(octets, header, question.end);
-  if (answer.some((rr) => rr.type === RrType.OPT)) return undefined;
-  const isDenial = header.rcode === Rcode.NXDOMAIN && isWhole;
+  const { answer: records, isWhole } = wholeRecords(octets, header, question.end);
+  const answer = records.filter((rr) => rr.type !== RrType.OPT);
+  const isBesideOpt = answer.length < records.length;
+  const isDenial = header.rcode === Rcode.NXDOMAIN && isWhole && !isBesideOpt;
   if (!isDenial && (header.rcode !== Rcode.NOERROR || !answers(answer, question))) return undefined;
-  const isAnswerWhole = isWhole && !isDenial;
+  const isAnswerWhole = isWhole && !isBesideOpt;
+  const isSound = isAnswerWhole && !isDenial;
   const message = {
     rcode: header.rcode,
     authoritative: false,
     authenticData: false,
-    answer: isAnswerWhole ? answer : answer.map((rr) => ({ ...rr, ttl: 0 })),
+    answer: isSound ? answer : answer.map((rr) => ({ ...rr, ttl: 0 })),
     authority: [],
     additional: [],
-    ...(isAnswerWhole ? {} : { partial: true as const }),
+    ...(isSound ? {} : { partial: true as const }),
   };
-  return { message, isAnswerWhole: isWhole };
+  return { message, isAnswerWhole, isBesideOpt };
 }
 
 /** The records of the answer section before the damage. */

@@ -271,6 +271,18 @@ export const CASES: readonly Case[] = [
     name: 'behind a node daemon a reply is cut in the midst of an address, and there is no TCP',
     draw: one({ tcp: 'refused', reply: 'cut', cutAt: 92 }, { nodeDaemon: true }),
   },
+  {
+    // Each of the steps has to be answered before the timer that the first one waits for.
+    name: 'a query with OPT is dropped, and the name is the second one of a walk',
+    draw: one(
+      { delay: 120, edns: 'dropped' },
+      { name: 'elsewhere', list: 'Kubernetes', clients: ['musl'] },
+    ),
+  },
+  {
+    name: 'records stand behind the OPT of the query, a long answer needs it, and TCP is silent',
+    draw: one({ tcp: 'silent', edns: 'appended to the query' }, { name: 'many', warm: true }),
+  },
   { name: 'addresses under another owner', draw: one({ reply: 'foreign owner' }) },
   {
     name: 'SERVFAIL for AAAA',

@@ -17,6 +17,15 @@ function plainServer() {
   return parts;
 }
 
+/** One that has answered an OPT, so that a lost one makes no doubt; its timer for the names asked here is the first one. */
+function knowingServer() {
+  const parts = scriptedServer();
+  begin(parts.server, 'first.local.');
+  parts.udp.nth(0).answer(message());
+  parts.udp.sends.length = 0;
+  return parts;
+}
+
 test('one datagram, one answer, nothing left (F1)', async (t) => {
   const { clock, udp, tcp, server } = scriptedServer();
   const { heard } = begin(server);
@@ -88,7 +97,7 @@ test('a server that comes back after two missed questions gets what was kept for
 });
 
 test('a client that asks again has it sent again, a second after it last did and no sooner (L5)', async (t) => {
-  const { clock, udp, tcp, server } = scriptedServer();
+  const { clock, udp, tcp, server } = knowingServer();
   const { heard, again } = begin(server);
   for (let at = 0; at < 3_500; at += 50) {
     again();
@@ -120,7 +129,7 @@ test('after TC, or over TLS, a client that asks again makes no datagram (L5, U4,
 
 test('the answer to any send wins, and the others are closed (F1)', async (t) => {
   for (const place of [0, 1, 2]) {
-    const { clock, udp, tcp, server } = scriptedServer();
+    const { clock, udp, tcp, server } = knowingServer();
     const { heard } = begin(server);
     await clock.advance(4_000);
     udp.nth(place).answer(truth);
@@ -308,7 +317,7 @@ test('TC and no TCP any more: what the truncated reply holds counts at once (U4)
 });
 
 test('TC after an outage that refused TCP: a server that is back is asked over TCP again (U2)', async (t) => {
-  const { clock, udp, tcp, server } = scriptedServer();
+  const { clock, udp, tcp, server } = knowingServer();
   const { heard } = begin(server);
   await clock.advance(450);
   tcp.nth(0).fail('refused');
@@ -326,7 +335,7 @@ test('TC after an outage: a connection that has been silent for 250 ms is not wa
     [970, 2],
     [971, 3],
   ] as const) {
-    const { clock, udp, tcp, server } = scriptedServer();
+    const { clock, udp, tcp, server } = knowingServer();
     const { heard } = begin(server);
     await clock.advance(at);
     udp.nth(1).answer(message(), { truncated: true });
@@ -368,7 +377,7 @@ test('TC after an outage: a connection that is lost after another answer is foll
 });
 
 test('a malformed reply to an OPT over TCP is followed by a query without one (U4)', async (t) => {
-  const { clock, udp, tcp, server } = scriptedServer();
+  const { clock, udp, tcp, server } = knowingServer();
   const { heard } = begin(server);
   udp.nth(0).fail('local');
   await clock.advance(450);
@@ -740,6 +749,14 @@ test('where nothing has come, a refused connection adds no datagram (U2, U3)', a
   t.equal(udp.sends.length, sent);
 });
 
+test('the one more datagram has an OPT where the client needs one (U3, U4)', async (t) => {
+  const { clock, udp, server } = scriptedServer();
+  begin(server, 'api.example.', () => false, { dnssecOk: true });
+  udp.nth(0).suspect('malformed');
+  await clock.advance(100);
+  t.equal(udp.nth(1).edns, true);
+});
+
 test('damaged however it is asked, and unreadable over TCP: UDP may still be better, for 250 ms (U3)', async (t) => {
   const part = { ...truth, partial: true as const };
   const { clock, udp, tcp, server } = scriptedServer();
@@ -836,7 +853,7 @@ test('what this machine refuses is none of the three sends, and is tried until o
 });
 
 test('a client that asks again adds a datagram, but while the answer to the last one may still come (L5, U2)', async (t) => {
-  const { udp, clock, server } = scriptedServer();
+  const { udp, clock, server } = knowingServer();
   const { heard, again } = begin(server);
   for (; clock.now() < 1_300; await clock.advance(10)) {
     for (const send of udp.sends) send.fail('local');
@@ -1106,26 +1123,24 @@ test('each resend goes without an OPT, on each transport: the first may be lost 
   t.equal(refusing.udp.nth(1).edns, true, 'what never left says nothing of the OPT');
 });
 
-test('a server that drops what has an OPT is asked without after three questions, until a probe is answered (U4)', async (t) => {
+test('a server that drops what has an OPT is asked without after a question, until a probe is answered (U4)', async (t) => {
   const { clock, udp, server } = scriptedServer();
-  const answerPlain = async () => {
-    const { heard } = begin(server);
-    const before = udp.sends.length;
-    await clock.advance(150);
-    const plain = udp.sends.slice(before - 1).filter(({ edns }) => !edns);
-    plain[0]?.answer(truth);
-    t.same(heard.answer, truth);
+  const { heard } = begin(server);
+  await clock.advance(150);
+  udp.nth(1).answer(truth);
+  t.same(heard.answer, truth);
+  const lastOpt = () => {
+    begin(server).cancel();
+    return udp.sends.at(-1)?.edns;
   };
-  for (let i = 0; i < 3; i++) await answerPlain();
-  await clock.advance(800);
-  begin(server).cancel();
-  t.equal(udp.sends.at(-1)?.edns, false);
+  t.equal(lastOpt(), false, 'while the first probe is out');
+  await clock.advance(1_600);
+  t.equal(lastOpt(), false, 'when all are lost');
   await clock.advance(60_000);
   const probe = udp.sends.findLast(({ question }) => question.qname === '.');
   t.equal(probe?.edns, true, 'only a probe tries it again');
   probe?.answer(message());
-  begin(server).cancel();
-  t.equal(udp.sends.at(-1)?.edns, true);
+  t.equal(lastOpt(), true);
 });
 
 test('a damaged reply counts after 250 ms, with what is whole of it, if nothing better comes (U3)', async (t) => {
@@ -1455,4 +1470,125 @@ test('TCP that TC, a malformed reply or a wrong ID has led to says nothing of UD
   const before = udp.sends.length;
   begin(server).cancel();
   t.equal(udp.sends.length, before + 1);
+});
+
+test('a doubted server gets an OPT where the client needs one, and as soon as a probe is answered (U4)', async (t) => {
+  const { clock, udp, server } = scriptedServer();
+  begin(server, 'first.example.');
+  await clock.advance(150);
+  udp.nth(1).answer(message());
+  t.match(udp.nth(2), { edns: true, question: { qname: '.' } }, 'the probe');
+  begin(server);
+  t.equal(udp.nth(3).edns, false);
+  begin(server, 'signed.example.', () => false, { dnssecOk: true });
+  t.equal(udp.nth(4).edns, true);
+  udp.nth(2).answer(message());
+  begin(server, 'last.example.');
+  t.equal(udp.nth(5).edns, true, 'it was loss');
+});
+
+test('records beside an OPT are used where nothing else comes, and any other reply is better (U3)', async (t) => {
+  const part = { ...truth, partial: true as const };
+  const silent = scriptedServer();
+  const { heard } = begin(silent.server);
+  silent.udp.nth(0).suspect('malformed', part, true);
+  t.equal(silent.udp.nth(1).edns, false);
+  silent.tcp.nth(0).fail('refused');
+  await silent.clock.advance(999);
+  t.equal(heard.answer, undefined, 'the reply to the query without an OPT is waited for');
+  await silent.clock.advance(1);
+  t.same(heard.answer, part);
+  const whole = scriptedServer();
+  const better = begin(whole.server);
+  whole.udp.nth(0).suspect('malformed', part, true);
+  await whole.clock.advance(999);
+  whole.udp.nth(1).answer(message({ rcode: Rcode.NXDOMAIN }));
+  t.equal(better.heard.answer?.rcode, Rcode.NXDOMAIN);
+  const other = { ...part, answer: [a('api.example.', '192.0.2.2')] };
+  const damaged = scriptedServer();
+  const cut = begin(damaged.server);
+  damaged.udp.nth(0).suspect('malformed', part, true);
+  damaged.udp.nth(1).suspect('malformed', other);
+  await damaged.clock.advance(250);
+  t.same(cut.heard.answer, other);
+});
+
+test('records beside an OPT, and no more than TC without one: they are used after 250 ms (U3)', async (t) => {
+  const part = { ...truth, partial: true as const };
+  const { clock, udp, tcp, server } = scriptedServer();
+  const { heard } = begin(server);
+  udp.nth(0).suspect('malformed', part, true);
+  udp.nth(1).answer(message(), { truncated: true });
+  await clock.advance(249);
+  t.equal(heard.answer, undefined, 'TCP may bring all of them');
+  await clock.advance(1);
+  t.same(heard.answer, part);
+  t.equal(tcp.nth(0).isClosed, true);
+  const refused = scriptedServer();
+  const second = begin(refused.server);
+  refused.udp.nth(0).suspect('malformed', part, true);
+  refused.udp.nth(1).answer(message(), { truncated: true });
+  refused.tcp.nth(0).fail('refused');
+  t.same(second.heard.answer, part);
+  const short = { ...part, answer: [a('api.example.', '192.0.2.2')] };
+  const some = scriptedServer();
+  const third = begin(some.server);
+  some.udp.nth(0).suspect('malformed', part, true);
+  some.udp.nth(1).answer(short, { truncated: true });
+  some.tcp.nth(0).fail('refused');
+  t.same(
+    third.heard.answer,
+    { ...short, truncated: true },
+    'what says that there is more is better',
+  );
+});
+
+/** One whose OPT is doubted, and a question that it has answered with TC and nothing else. */
+async function cutToNothing(edns: 'doubted' | 'refused') {
+  const parts = edns === 'refused' ? plainServer() : scriptedServer();
+  if (edns === 'doubted') {
+    begin(parts.server, 'first.local.');
+    await parts.clock.advance(150);
+    parts.udp.nth(1).answer(message());
+  }
+  parts.udp.sends.length = 0;
+  const asked = begin(parts.server);
+  parts.udp.nth(0).answer(message(), { truncated: true });
+  return { ...parts, ...asked };
+}
+
+test('TC with nothing, and no TCP: an OPT has more room, though it is doubted (U4)', async (t) => {
+  const { clock, udp, heard } = await cutToNothing('doubted');
+  t.same(
+    udp.sends.map(({ edns }) => edns),
+    [false],
+  );
+  const asked = () => udp.sends.filter(({ question }) => question.qname === 'api.example.');
+  await clock.advance(99);
+  t.equal(asked().length, 1);
+  await clock.advance(1);
+  t.equal(asked().length, 2, 'TCP was silent for 100 ms');
+  t.equal(asked()[1]?.edns, true);
+  asked()[1]?.answer(truth);
+  t.same(heard.answer, truth);
+
+  const refusing = await cutToNothing('doubted');
+  refusing.tcp.nth(0).fail('refused');
+  t.equal(refusing.udp.nth(1).edns, true, 'at once where TCP is refused');
+  t.equal(refusing.heard.error, undefined);
+  refusing.udp.nth(1).answer(message(), { truncated: true });
+  t.equal(reasonOf(refusing.heard.error), 'network', 'and not again');
+  t.equal(refusing.udp.sends.length, 2);
+
+  const silent = await cutToNothing('doubted');
+  silent.tcp.nth(0).fail('refused');
+  await silent.clock.advance(999);
+  t.equal(silent.heard.error, undefined);
+  await silent.clock.advance(1);
+  t.equal(reasonOf(silent.heard.error), 'timeout');
+
+  const knowing = await cutToNothing('refused');
+  knowing.tcp.nth(0).fail('refused');
+  t.equal(reasonOf(knowing.heard.error), 'refused');
+  t.equal(knowing.udp.sends.length, 1, 'a server that has refused an OPT gets none');
 });

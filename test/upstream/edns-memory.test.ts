@@ -10,6 +10,7 @@ test('EDNS is used until it is refused, and tried again after ten minutes (U4)',
   await clock.advance(1_000);
   memory.refuse();
   t.equal(memory.usable, false);
+  t.equal(memory.isRefused, true);
   await clock.advance(599_999);
   t.equal(memory.usable, false);
   await clock.advance(1);
@@ -28,36 +29,54 @@ function setup() {
   return { clock, memory, probes, open: () => open };
 }
 
-test('three questions in a row and three silent probes: plain, until a probe is answered (U4)', async (t) => {
+test('a question and six silent probes: plain, until a probe is answered (U4)', async (t) => {
   const { clock, memory, probes, open } = setup();
-  for (let i = 0; i < 3; i++) memory.droppedOpt();
-  await clock.advance(749);
-  t.same(probes, [0, 250, 500]);
-  t.equal(memory.usable, true, 'until the third probe has had its time');
+  t.equal(memory.isDoubted, false);
+  memory.droppedOpt();
+  t.equal(memory.isDoubted, true, 'from the first one on');
+  await clock.advance(1_499);
+  t.same(probes, [0, 250, 500, 750, 1_000, 1_250]);
+  t.equal(memory.usable, true, 'until the sixth probe has had its time');
   await clock.advance(1);
   t.equal(memory.usable, false);
+  t.equal(memory.isRefused, false, 'it has not said so');
   memory.droppedOpt();
   await clock.advance(120_000);
-  t.same(probes.slice(3), [750, 60_750, 120_750], 'then one a minute');
+  t.same(probes.slice(6), [1_500, 61_500, 121_500], 'then one a minute');
   t.equal(open(), 1);
   memory.answered();
   t.equal(memory.usable, true);
+  t.equal(memory.isDoubted, false);
   t.equal(open() + clock.timers, 0);
 });
 
 test('any answer to an OPT begins the count anew, and a server that knew it is given twelve (U4)', async (t) => {
   const { clock, memory, probes } = setup();
-  for (let i = 0; i < 2; i++) memory.droppedOpt();
+  memory.answered();
+  for (let i = 0; i < 11; i++) memory.droppedOpt();
   memory.answered();
   for (let i = 0; i < 11; i++) memory.droppedOpt();
   t.same(probes, []);
   memory.droppedOpt();
   t.same(probes, [0]);
+  t.equal(memory.isDoubted, false, 'its questions keep their OPT while it is probed');
   await clock.advance(600);
   memory.answered();
   await clock.advance(10_000);
   t.same(probes, [0, 250, 500], 'an answer to a probe ends it');
   t.equal(memory.usable, true);
+});
+
+test('a server that has answered an OPT is plain after three silent probes (U4)', async (t) => {
+  const { clock, memory, probes } = setup();
+  memory.answered();
+  for (let i = 0; i < 12; i++) memory.droppedOpt();
+  await clock.advance(749);
+  t.equal(memory.usable, true);
+  await clock.advance(1);
+  t.equal(memory.usable, false);
+  t.same(probes, [0, 250, 500, 750]);
+  memory.close();
 });
 
 test('20 % loss makes no server plain, in five hundred beginnings (U4)', async (t) => {

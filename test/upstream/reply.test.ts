@@ -196,7 +196,7 @@ test('damage within it leaves what is whole, with TTL 0, where that answers the 
   for (const patch of [cut, counting(6, 3)]) {
     const verdict = judged(addresses, patch);
     t.equal(verdict.kind, 'malformed');
-    const partial = verdict.kind === 'malformed' ? verdict.partial : undefined;
+    const partial = verdict.kind === 'malformed' ? verdict.partial?.message : undefined;
     t.equal(partial?.partial, true);
     t.ok(partial?.answer.every(({ ttl }) => ttl === 0));
     t.ok((partial?.answer.length ?? 0) >= 1);
@@ -228,14 +228,22 @@ test('damage within it leaves what is whole, with TTL 0, where that answers the 
   t.end();
 });
 
-test('an OPT among the answers: nothing is believed (U3, U4)', (t) => {
+test('an OPT among the answers: what is with it is the worst of replies (U3, U4)', (t) => {
   // ANCOUNT says 1, and what stands first is the OPT of the query.
   const query = queryOctets('api.example.', RrType.A, { id: 7, edns: { dnssecOk: false } });
   const behind = addresses.answer.map(recordOctets);
   const octets = Uint8Array.from(Buffer.concat([query, ...behind]));
   putUint16(octets, 2, 0x8180);
   putUint16(octets, 6, 2);
-  t.same(judgeReply(octets, 7, asking), { kind: 'malformed' });
+  const verdict = judgeReply(octets, 7, asking);
+  const partial = verdict.kind === 'malformed' ? verdict.partial : undefined;
+  t.match(partial, { isBesideOpt: true, isAnswerWhole: false, message: { partial: true } });
+  t.same(
+    partial?.message.answer.map(({ type, ttl }) => [type, ttl]),
+    [[RrType.A, 0]],
+  );
+  putUint16(octets, 2, 0x8180 | Rcode.NXDOMAIN);
+  t.same(judgeReply(octets, 7, asking), { kind: 'malformed' }, 'no denial');
   t.end();
 });
 

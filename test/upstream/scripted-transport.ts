@@ -8,6 +8,7 @@ import type {
   Transport,
 } from '../../src/upstream/transport.ts';
 import type { Message } from '../../src/wire/message.ts';
+import type { PartialResponse } from '../../src/wire/partial-response.ts';
 
 /** A transport whose server is the test: it keeps what was sent, and answers when it is told to. */
 export class ScriptedTransport implements Transport {
@@ -75,7 +76,7 @@ export class ScriptedSend implements Exchange {
 
   /** On a connection: a malformed reply, with what is whole of it. */
   failWithPart(partial: Message): void {
-    if (!this.isClosed) this.listener.onPartial?.(partial);
+    if (!this.isClosed) this.listener.onPartial?.(partOf(partial));
     this.fail('malformed');
   }
 
@@ -94,7 +95,13 @@ export class ScriptedSend implements Exchange {
     return this.listener.takeSend?.() === true;
   }
 
-  suspect(suspicion: Suspicion, partial?: Message): void {
-    if (!this.isClosed) this.listener.onSuspicion?.(suspicion, partial);
+  /** @param isBesideOpt - Whether an OPT stood among the records of `partial`. */
+  suspect(suspicion: Suspicion, partial?: Message, isBesideOpt = false): void {
+    if (this.isClosed) return;
+    this.listener.onSuspicion?.(suspicion, partial && partOf(partial, isBesideOpt));
   }
+}
+
+function partOf(message: Message, isBesideOpt = false): PartialResponse {
+  return { message, isAnswerWhole: false, isBesideOpt };
 }
