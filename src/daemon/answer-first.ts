@@ -14,7 +14,7 @@ export async function answerFirst(
   responder: Pick<Responder, 'drained'>,
   clock: Clock,
 ): Promise<void> {
-  // A turn of the event loop reads the sockets.
+  // The event loop reads the sockets before it calls this: the queries that wait there are then with the responder.
   await new Promise<void>((resolve) => {
     setImmediate(resolve);
   });

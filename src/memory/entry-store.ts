@@ -163,7 +163,7 @@ export class EntryStore {
     this.words[word + FIELDS.cutEpoch] = cutEpoch;
   }
 
-  /** Stops upstream's answer from being repeated as a reply. */
+  /** The stored answer stays, but a client's query no longer gets it without going through the stages. */
   unready(query: PlainQuery): void {
     const at = this.find(query, ANSWER);
     if (at >= 0) this.words[(at >> 2) + FIELDS.repeat] = 0;

@@ -7,7 +7,7 @@ export interface LineOutput {
   write(line: string): void;
   /** Octets that wait to be written. */
   readonly writableLength: number;
-  /** Lines so far. */
+  /** How many lines were dropped so far. */
   readonly dropped: number;
   /** Waits until everything was written, but no longer than `grace`. */
   end(grace: Milliseconds): Promise<void>;

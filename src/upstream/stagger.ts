@@ -15,7 +15,7 @@ export interface StaggerOptions {
  */
 const CLASHES = 2;
 const PAIRS = 8;
-/** F2: how long pairs are serial then; doubled each time, since a path on which they clash does not change soon. */
+/** F2: how long pairs stay serial after such clashes; doubled each time, since the path seldom changes soon. */
 const FIRST_SERIAL: Milliseconds = 60_000;
 const LONGEST_SERIAL: Milliseconds = 60 * 60_000;
 

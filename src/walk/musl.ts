@@ -14,7 +14,7 @@ import { type StepResult, WalkLog } from './walk-log.ts';
  */
 export type MuslVersion = '1.2.0' | '1.2.3' | '1.2.5';
 
-/** What changed between them. */
+/** The behaviours that differ between these releases. */
 interface MuslRules {
   /** M5: NXDOMAIN for one family denies the name, and both families have to be answered. */
   readonly bothFamilies: boolean;
