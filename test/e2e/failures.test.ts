@@ -1,5 +1,5 @@
 // The rows of docs/failures.md in their short form: `npm run bench -- failures` measures them in full.
-// SIGHUP under load and SIGTERM with 200 in flight have their own tests, in reload.test.ts.
+// SIGHUP under load and SIGTERM with 200 in flight have their own tests, in test/commands/run/reload.test.ts.
 import { test } from 'tap';
 import { failureRows } from '../bench/failures/failure-rows.ts';
 import { figureText, type Row, shortfall } from '../bench/failures/row.ts';

@@ -5,12 +5,14 @@ import { parse } from 'yaml';
 import { filesOf } from './folder.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-const FOLDER = /runFolder\('(\S+)'\)/;
+const CALL = /runFolders\(([^)]*)\)/;
 
-/** The files that one of tap's runs: those of a folder, or itself. */
+/** The files that one of tap's runs: those of its folders, or itself. */
 function run(file: string): string[] {
-  const [, folder] = FOLDER.exec(readFileSync(join(ROOT, file), 'utf8')) ?? [];
-  return folder === undefined ? [file] : filesOf(folder).map((path) => `test/${path}`);
+  const [, folders] = CALL.exec(readFileSync(join(ROOT, file), 'utf8')) ?? [];
+  if (folders === undefined) return [file];
+  const names = folders.matchAll(/'([^']+)'/g).toArray();
+  return names.flatMap(([, folder = '']) => filesOf(folder).map((path) => `test/${path}`));
 }
 
 test('npm test runs every test file, and each once', (t) => {

@@ -1,3 +1,3 @@
-import { runFolder } from './folder.ts';
+import { runFolders } from './folder.ts';
 
-await runFolder('docker');
+await runFolders('docker');

@@ -6,14 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type Test, test } from 'tap';
-import { type Endpoint, parseEndpoint } from '../../src/endpoint.ts';
-import { RrType } from '../../src/wire/codes.ts';
-import { uint16 } from '../../src/wire/header.ts';
-import { a, message, queryOctets, responseOctets } from '../support/messages.ts';
-import { productEnv } from '../support/product-env.ts';
-import { replaceFile } from '../support/replace-file.ts';
+import { type Endpoint, parseEndpoint } from '../../../src/endpoint.ts';
+import { RrType } from '../../../src/wire/codes.ts';
+import { uint16 } from '../../../src/wire/header.ts';
+import { a, message, queryOctets, responseOctets } from '../../support/messages.ts';
+import { productEnv } from '../../support/product-env.ts';
+import { replaceFile } from '../../support/replace-file.ts';
 
-const CLI = join(import.meta.dirname, '../../src/cli.ts');
+const CLI = join(import.meta.dirname, '../../../src/cli.ts');
 const BOUND = 30_000;
 
 /** An upstream on the loopback that answers every A with one address, `delay` later. */

@@ -1,0 +1,3 @@
+import { runFolders } from './folder.ts';
+
+await runFolders('commands/explain', 'commands/inject', 'commands/query', 'commands/wait');

@@ -1,0 +1,3 @@
+import { runFolders } from './folder.ts';
+
+await runFolders('kubernetes', 'kubernetes/certificate', 'kubernetes/mesh', 'kubernetes/runner');

@@ -1,0 +1,3 @@
+import { runFolders } from './folder.ts';
+
+await runFolders('scenario');

@@ -1,0 +1,3 @@
+import { runFolders } from './folder.ts';
+
+await runFolders('.', 'bench', 'demo', 'docs', 'lint', 'mutation', 'never-worse', 'rules');
