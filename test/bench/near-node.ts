@@ -11,7 +11,11 @@ import { startPeer } from '../support/lab-resolver.ts';
 import { compileProgram, V8_FLAGS } from './bench-servers.ts';
 
 /** What a pod asks: the cluster's DNS itself, or a forwarder on its own loopback. */
-export type Route = 'directly' | 'dnsmasq' | 'unbound' | { readonly settings: object };
+export type Route =
+  | 'directly'
+  | 'dnsmasq'
+  | 'unbound'
+  | { readonly settings: object; readonly cli?: string | undefined };
 
 /** What stands between a pod and the cluster's DNS. */
 export interface Forwarder {

@@ -12,7 +12,9 @@ const NAMES = 40;
 const NAMES_FAR = 15;
 
 const ROUTES = ['directly', 'dnsmasq', 'unbound', 'sidestub', 'sidestub-serial'] as const;
-type RouteName = (typeof ROUTES)[number];
+/** Another build of sidestub, where one is named: the two take turns. */
+const OTHER = 'other build';
+type RouteName = (typeof ROUTES)[number] | typeof OTHER;
 const LIBCS: readonly Libc[] = ['musl', 'glibc'];
 
 /** What is looked up, in this order in the same caches: each with as many names as there are in a turn. */
@@ -39,7 +41,8 @@ interface Cell {
  * Resolvers take turns, each with a start of its own, and are given names under TLDs of which they know nothing. The
  * cluster's DNS is a program in C behind a Service's DNAT.
  *
- * @param args - `--runs=TURNS`, `--rtt=MS[,MS]`, `--write`, and names of routes.
+ * @param args - `--runs=TURNS`, `--rtt=MS[,MS]`, `--warm=LOOKUPS` (of other names, by each libc, before those that
+ *   count), `--other=CLI` (another build, which takes turns with this one), `--write`, and names of routes.
  */
 export async function run(args: string[]): Promise<void> {
   const { values, positionals } = scriptFlags({
@@ -48,18 +51,25 @@ export async function run(args: string[]): Promise<void> {
     options: {
       runs: { type: 'string', default: '3' },
       rtt: { type: 'string', default: DISTANCES.join() },
+      warm: { type: 'string', default: '0' },
+      other: { type: 'string' },
       write: { type: 'boolean', default: false },
     },
   });
-  const routes = chosenOf(positionals, ROUTES);
+  const chosen = chosenOf(positionals, ROUTES) as RouteName[];
+  const { other } = values;
+  const routes: RouteName[] = other === undefined ? chosen : [...chosen, OTHER];
   requireNearNode();
   const tables: Table[] = [];
   for (const rtt of values.rtt.split(',').map(Number)) {
-    const cells = await atDistance(rtt, Number(values.runs), routes);
+    const plan = { runs: Number(values.runs), warm: Number(values.warm), other, routes };
+    const cells = await atDistance(rtt, plan);
     tables.push({ rtt, rows: rowsOf(cells, routes) });
     process.stderr.write(`${tableText(tables.at(-1), routes)}\n`);
   }
-  const head = `p50 / p99 in milliseconds, and questions that the cluster's DNS saw for a lookup (q); ${values.runs} turns.`;
+  const head = `p50 / p99 in milliseconds, and questions that the cluster's DNS saw for a lookup (q); ${values.runs} turns${
+    values.warm === '0' ? '' : `, each after ${values.warm} lookups`
+  }.`;
   const text = [head, ...tables.map((table) => tableText(table, routes)), `${machine()}.`];
   const panels = tables.map(({ rtt, rows }) => ({
     title: `${rtt} ms away, musl: first external name, p50 in ms`,
@@ -112,16 +122,22 @@ function keyOf(title: string, libc: Libc, route: RouteName): string {
   return `${title} ${libc} ${route}`;
 }
 
-async function atDistance(
-  rtt: Milliseconds,
-  runs: number,
-  routes: readonly RouteName[],
-): Promise<ReadonlyMap<string, Cell>> {
+interface Plan {
+  readonly runs: number;
+  /** Lookups by each libc before those that count. */
+  readonly warm: number;
+  readonly other: string | undefined;
+  readonly routes: readonly RouteName[];
+}
+
+async function atDistance(rtt: Milliseconds, plan: Plan): Promise<ReadonlyMap<string, Cell>> {
   const node = await startNearNode(rtt);
   const cells = new Map<string, Cell>();
   try {
-    for (let turn = 0; turn < runs; turn++) {
-      for (const route of routes) await measure(node, route, cells, rtt >= 10 ? NAMES_FAR : NAMES);
+    for (let turn = 0; turn < plan.runs; turn++) {
+      for (const route of plan.routes) {
+        await measure(node, plan, route, cells, rtt >= 10 ? NAMES_FAR : NAMES);
+      }
     }
   } finally {
     await node.close();
@@ -132,21 +148,26 @@ async function atDistance(
 /** One turn of one resolver: every sort of name by each libc, whose names are its own. */
 async function measure(
   node: NearNode,
-  route: RouteName,
+  plan: Plan,
+  name: RouteName,
   cells: Map<string, Cell>,
   names: number,
 ): Promise<void> {
-  const forwarder = await node.start(routeOf(route));
+  const route = routeOf(name, plan.other);
+  const forwarder = await node.start(route);
   await forwarder.untilVerdict();
   try {
     for (const [index, libc] of LIBCS.entries()) {
+      await node.lookUp(libc, route, warmNames(plan.warm, index));
+    }
+    for (const [index, libc] of LIBCS.entries()) {
       const tlds = publicTlds().slice(index * names, (index + 1) * names);
-      for (const { title, name } of SORTS) {
-        const key = keyOf(title, libc, route);
+      for (const sort of SORTS) {
+        const key = keyOf(sort.title, libc, name);
         const cell = cells.get(key) ?? { times: [], queries: 0 };
         cells.set(key, cell);
         const before = await node.asked();
-        const times = await node.lookUp(libc, routeOf(route), tlds.map(name));
+        const times = await node.lookUp(libc, route, tlds.map(sort.name));
         cell.times.push(...times);
         cell.queries += (await node.asked()) - before;
       }
@@ -156,7 +177,18 @@ async function measure(
   }
 }
 
-function routeOf(name: RouteName): Route {
+/** Names of each sort under other TLDs than those that are measured. */
+function warmNames(count: number, index: number): string[] {
+  const tlds = publicTlds().slice(LIBCS.length * NAMES);
+  return Array.from({ length: count }, (_, i) => {
+    const at = LIBCS.length * i + index;
+    const sort = SORTS[i % SORTS.length];
+    return sort?.name(tlds[at % tlds.length] ?? '') ?? '';
+  });
+}
+
+function routeOf(name: RouteName, other: string | undefined): Route {
+  if (name === OTHER) return { settings: {}, cli: other };
   if (name === 'sidestub') return { settings: {} };
   return name === 'sidestub-serial' ? { settings: { families: { order: 'serial' } } } : name;
 }
