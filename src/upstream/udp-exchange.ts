@@ -36,14 +36,18 @@ export function udpTransport(
 ): Transport {
   // Oldest first.
   const open = new Set<UdpExchange>();
+  const done = new DoneSockets(limit.clock);
   const full = () => new UpstreamError('full', `udp sockets to ${address.name}: ${limit.sockets}`);
   const makeRoom = (): boolean => {
+    if (open.size + done.size < limit.sockets) return true;
+    done.close();
     if (open.size < limit.sockets) return true;
     limit.full.add();
     const [oldest] = open;
     if (oldest === undefined || limit.clock.now() - oldest.sentAt < UDP_EVICTABLE_AFTER)
       return false;
     oldest.fail(full());
+    done.close();
     return true;
   };
   return {
@@ -51,7 +55,7 @@ export function udpTransport(
       if (!makeRoom()) return failing(full(), listener);
       tallies.sends.add('udp');
       const exchange = new UdpExchange(
-        { address, question, edns, listener, tallies, open },
+        { address, question, edns, listener, tallies, open, done },
         limit.clock.now(),
       );
       open.add(exchange);
@@ -61,8 +65,36 @@ export function udpTransport(
       for (const exchange of open) {
         exchange.fail(new UpstreamError('closed', `udp exchange with ${address.name} was closed`));
       }
+      done.close();
     },
   };
+}
+
+/**
+ * Sockets that are of no use any more. They are closed in the next turn of the event loop: that takes as long as
+ * sending, and comes before the client's reply otherwise.
+ */
+class DoneSockets {
+  private readonly clock: Clock;
+  private sockets: Socket[] = [];
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  get size(): number {
+    return this.sockets.length;
+  }
+
+  add(socket: Socket): void {
+    if (this.sockets.push(socket) === 1) this.clock.after(0, () => this.close());
+  }
+
+  close(): void {
+    const { sockets } = this;
+    this.sockets = [];
+    for (const socket of sockets) socket.close();
+  }
 }
 
 /** A message that is not sent. */
@@ -85,6 +117,7 @@ interface UdpExchangeParts {
   readonly listener: ReplyListener;
   readonly tallies: UpstreamTallies;
   readonly open: Set<UdpExchange>;
+  readonly done: DoneSockets;
 }
 
 class UdpExchange implements Exchange {
@@ -94,17 +127,19 @@ class UdpExchange implements Exchange {
   private readonly listener: ReplyListener;
   private readonly tallies: UpstreamTallies;
   private readonly open: Set<UdpExchange>;
+  private readonly done: DoneSockets;
   private readonly socket: Socket;
   private readonly reported: Suspicion[] = [];
 
   constructor(parts: UdpExchangeParts, sentAt: Milliseconds) {
-    const { question, edns, listener, tallies, open } = parts;
+    const { question, edns, listener, tallies, open, done } = parts;
     const { endpoint, name } = parts.address;
     this.sentAt = sentAt;
     this.question = question;
     this.listener = listener;
     this.tallies = tallies;
     this.open = open;
+    this.done = done;
     const { checkingDisabled, dnssecOk, probe } = question;
     const octets = buildQuery(question, {
       id: this.id,
@@ -130,8 +165,7 @@ class UdpExchange implements Exchange {
   }
 
   close(): void {
-    if (!this.open.delete(this)) return;
-    this.socket.close();
+    if (this.open.delete(this)) this.done.add(this.socket);
   }
 
   fail(error: Error): void {

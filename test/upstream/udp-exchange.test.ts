@@ -395,6 +395,28 @@ async function quiet(): Promise<void> {
   for (let i = 0; i < 20; i++) await new Promise<void>((resolve) => setImmediate(resolve));
 }
 
+test('the socket of an answer is closed in the next turn, or as soon as room is needed (F1, S1)', async (t) => {
+  const server = await udpServer((query, reply) => reply(responseOctets(query, truth)));
+  t.teardown(server.close);
+  const clock = new HandClock();
+  const transport = udpTo(server.address, createUpstreamTallies(), { sockets: 2, clock });
+  t.teardown(() => transport.close());
+  // Sockets of the tests before are closed by then.
+  await clock.advance(0);
+  const calls = t.capture(Socket.prototype, 'close', Socket.prototype.close);
+  const closed = () => calls().length;
+  await sendBy(transport, outgoing('a.example.')).reply;
+  t.equal(closed(), 0, 'its owner is told first');
+  await sendBy(transport, outgoing('b.example.')).reply;
+  t.equal(closed(), 0);
+  const third = sendBy(transport, outgoing('c.example.'));
+  t.equal(closed(), 2, 'never more than there may be');
+  await third.reply;
+  t.equal(closed(), 0);
+  await clock.advance(0);
+  t.equal(closed(), 1);
+});
+
 test('S1: with no socket left the oldest message of 200 ms gives way, else the new one is not sent', async (t) => {
   const server = await udpServer(() => undefined);
   t.teardown(server.close);
