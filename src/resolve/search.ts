@@ -81,7 +81,13 @@ class Steps {
 
   answer(query: Query, expansion: Expansion, asker: Asker): void {
     const { isDenied, mode, fates } = this.options;
-    if (mode === 'prove' && isAddressQuery(query)) this.speculation.begin(query, expansion);
+    const isFirst = mode === 'prove' && isAddressQuery(query) && this.speculation.isDue(expansion);
+    // The client waits for this step and not yet for those to come, so their questions go out after it.
+    if (isFirst) {
+      Promise.resolve()
+        .then(() => this.speculation.begin(query, expansion))
+        .catch((bug: unknown) => asker.onFailure(bug));
+    }
     if (isDenied(expansion)) {
       fates.add('pin');
       asker.onAnswer(deniedByUs(expansion));
@@ -140,7 +146,9 @@ class Steps {
   wasDenied(query: Query, { message }: Answer): void {
     const { expansion } = query;
     if (expansion === undefined || this.options.mode !== 'prove' || !isAddressQuery(query)) return;
-    if (verdictOf(message, query) === 'nxdomain') void this.speculation.goOn(query, expansion);
+    if (verdictOf(message, query) !== 'nxdomain') return;
+    // After this turn's listeners: the same denial answers AAAA, and the client waits for both.
+    void Promise.resolve().then(() => this.speculation.goOn(query, expansion));
   }
 
   /** Whether the other family has addresses, so that the name exists. */

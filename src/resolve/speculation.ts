@@ -40,12 +40,17 @@ export class Speculation {
     this.options = options;
   }
 
-  /** Called for each expansion that a client asks; does its work once for a walk. */
-  begin(query: Query, first: Expansion): void {
+  /** Whether this expansion begins a walk whose questions are worth asking ahead: said once for a walk. */
+  isDue(first: Expansion): boolean {
     const { base } = first;
     const { list, isDenied } = this.options;
-    if (!isDenied(first) && !list.isFqdnLike(base)) return;
-    if (!this.isNewWalk(base)) return;
+    return (isDenied(first) || list.isFqdnLike(base)) && this.isNewWalk(base);
+  }
+
+  /** Asks ahead, where {@link isDue} has said so. */
+  begin(query: Query, first: Expansion): void {
+    const { base } = first;
+    const { isDenied } = this.options;
     const others = this.othersOf(first);
     const mayBeInZone = [first, ...others].some((each) => each.inZone && !isDenied(each));
     const inZone = others

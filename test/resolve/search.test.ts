@@ -70,7 +70,8 @@ async function setup({
     speculations: new Tally(),
     ...options,
   });
-  const resolve = promised(stage(next));
+  const listened = stage(next);
+  const resolve = promised(listened);
   zone.test(next);
   await clock.advance(RTT);
   upstream.takeAsked();
@@ -98,7 +99,7 @@ async function setup({
     upstream.takeAsked();
     takeFates();
   };
-  return { clock, upstream, resolve, ask, takeFates, rememberCut };
+  return { clock, upstream, resolve, listened, ask, takeFates, rememberCut };
 }
 
 test('N3: a lost question costs nothing where the probe beside it is answered', async (t) => {
@@ -108,6 +109,25 @@ test('N3: a lost question costs nothing where the probe beside it is answered', 
   t.equal(told?.proof, POINT);
   t.same(upstream.takeAsked(), [`${NAME} A`, `${POINT} A`]);
   t.same(takeFates(), [], 'the question itself is still out');
+});
+
+test('N4: the steps to come are asked for once this one is answered', async (t) => {
+  const { listened, ask, upstream, clock } = await setup({
+    mode: 'prove',
+    publicTlds: new Set(['dev']),
+  });
+  await ask(`other.${POINT}`);
+  upstream.takeAsked();
+  let before: string[] | undefined;
+  listened(query(NAME), {
+    onAnswer: () => {
+      before = upstream.takeAsked();
+    },
+    onFailure: (error) => t.fail(String(error)),
+  });
+  t.same(before, [], 'the cut has answered, and nothing was asked yet');
+  await clock.advance(0);
+  t.ok(upstream.takeAsked().includes('api.example.dev. A'));
 });
 
 test('N3: a probe that denies nothing leaves the question its own time and its own word', async (t) => {

@@ -71,7 +71,7 @@ async function setup({
   const beginWith = (asking: Query) => {
     const first = list.expansionOf(asking.qname);
     if (first === undefined) throw new Error(`no expansion: ${asking.qname}`);
-    speculation.begin(asking, first);
+    if (speculation.isDue(first)) speculation.begin(asking, first);
   };
   const begin = (...asking: Parameters<typeof query>) => beginWith(query(...asking));
   const taken = () => asked.splice(0).map(({ qname, qtype }) => `${qname} ${typeName(qtype)}`);
