@@ -793,6 +793,17 @@ export const SURVIVORS: readonly Survivor[] = [
     becomes: 'octet !== BACKSLASH',
     why: 'encodeName makes the same of any name',
   },
+  {
+    file: 'src/resolve/held-questions.ts',
+    code: 'own?.delete(held);',
+    why: 'a question is removed once, so its client has a set',
+  },
+  {
+    file: 'src/resolve/held-questions.ts',
+    code: 'if (own?.size === 0) this.byClient',
+    becomes: 'own.size',
+    why: 'the same',
+  },
 ];
 
 /**
