@@ -75,7 +75,7 @@ export class LookupWaits {
   /** Whether it is a later step of a lookup that has just waited in vain for another one. */
   private isLaterStep(query: Query): boolean {
     const { list, clock, ndots } = this.options;
-    if (this.waits.size === 0 || query.client === undefined) return false;
+    if (this.waits.size === 0) return false;
     const wait = this.waits.peek(this.keyOf(query));
     // The same step again is no later one: glibc makes two attempts at each (G1).
     if (wait === undefined || wait.names.includes(query.qname)) return false;

@@ -804,6 +804,18 @@ export const SURVIVORS: readonly Survivor[] = [
     becomes: 'own.size',
     why: 'the same',
   },
+  {
+    file: 'src/resolve/lookup-waits.ts',
+    code: 'if (this.waits.size === 0) return false;',
+    becomes: 'false',
+    why: 'nothing is found in an empty map; this spares the key of each question',
+  },
+  {
+    file: 'src/resolve/lookup-waits.ts',
+    code: 'at - before.at < NEXT_STEP ? before.names : [];',
+    becomes: '["Stryker was here"]',
+    why: 'no query has that name, and it goes before any other',
+  },
 ];
 
 /**
