@@ -32,8 +32,8 @@ const architecture = read(join(ROOT, 'ARCHITECTURE.md'));
 /** The order that ARCHITECTURE.md states, so that what it says and what the code does cannot differ. */
 function statedOrder(): string[] {
   const [, section = ''] = architecture.split('## Who may import whom');
-  const line = section.split('\n').find((each) => each.includes(' < ')) ?? '';
-  return line.trim().split(/ < |, /);
+  const [order = ''] = section.match(/(?:^ {4}.*\n)+/m) ?? [];
+  return order.trim().split(/\s+< |, /);
 }
 
 /** What stands outside the order may import these and itself; whoever comes late in the order may import it. */

@@ -11,7 +11,7 @@ import { InputError } from '../../src/input-error.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
 import { rules } from '../e2e/monitoring.ts';
 import { configurationDoc } from './configuration-doc.ts';
-import { codeBlocks, docPages, linkedPages, links } from './pages.ts';
+import { codeBlocks, docPages, linkedPages, links, wideLines } from './pages.ts';
 
 const pages = docPages();
 const blocks = pages.flatMap(codeBlocks);
@@ -56,6 +56,13 @@ test('a page has one title, and says in its first lines what it is for', (t) => 
     t.match(text, /^# \S.*\n\n\S/, path);
     if (path !== 'docs/rules.md') t.equal(prose.match(/^# /gm)?.length, 1, path);
   }
+  t.end();
+});
+
+test('a line of text has at most 120 columns', (t) => {
+  // Lines of the changelog are not wrapped anew once they are released.
+  const wrapped = pages.filter(({ path }) => path !== 'CHANGELOG.md');
+  t.strictSame(wrapped.flatMap(wideLines), []);
   t.end();
 });
 

@@ -67,6 +67,17 @@ export function linkedPages(page: DocPage): string[] {
   });
 }
 
+/** Text with more than 120 columns, as `docs/x.md:12`. Tables, code, and what a command writes may be wider. */
+export function wideLines({ path, text }: DocPage): string[] {
+  const made = /^<!-- .*begin[\s\S]*?end.*-->$/gm;
+  const lines = withoutCode(text.replace(made, withoutText)).split('\n');
+  return lines.flatMap((line, i) =>
+    line.length > MAX_COLUMNS && !/^( *\|| {4})/.test(line) ? [`${path}:${i + 1}`] : [],
+  );
+}
+
+const MAX_COLUMNS = 120;
+
 function whyBroken({ path, text }: DocPage, target: string): string | undefined {
   if (/^[a-z]+:/.test(target)) return undefined;
   const [file = '', anchor] = target.split('#');
@@ -92,5 +103,9 @@ function anchors(text: string): Set<string> {
 
 /** With the code as empty lines, so that lines keep their numbers. */
 function withoutCode(text: string): string {
-  return text.replace(/^```[\s\S]*?^```$/gm, (block) => block.replace(/[^\n]/g, ''));
+  return text.replace(/^```[\s\S]*?^```$/gm, withoutText);
+}
+
+function withoutText(block: string): string {
+  return block.replace(/[^\n]/g, '');
 }
