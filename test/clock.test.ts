@@ -104,7 +104,8 @@ ofBoth('a timer that is cancelled stays silent, whenever that is', async (t, { c
     });
   }
   await pass(5);
-  t.same(fired, ['0', '5']);
+  // On a busy machine 5 ms may pass before the next turn, whose timers come before what was set for that turn.
+  t.same(fired.toSorted(), ['0', '5']);
 });
 
 ofBoth('what no timer can wait for is refused', async (t, { clock }) => {
