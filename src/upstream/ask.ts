@@ -234,7 +234,7 @@ export class Ask implements SendOwner {
     this.parts.health.heard();
     this.onMalformed(send);
     this.leaveUdp('malformed', send);
-    if (!this.settled && this.fallback.message === undefined) this.listener.onUnread();
+    if (!this.settled && this.fallback.isUnread) this.listener.onUnread();
   }
 
   /** Asks without an OPT: some servers put their answer after the query's (U4). @returns Whether it was sent. */

@@ -104,6 +104,12 @@ export class FallbackReply {
     return !this.malformedOverTcp || this.partial !== undefined || sends.awaitsPlain('udp');
   }
 
+  /** Whether nothing has come for which another server need not be asked. */
+  get isUnread(): boolean {
+    const { message } = this;
+    return message === undefined || message === this.besideOpt;
+  }
+
   /** The best of these replies; `undefined` if none is an answer. */
   get message(): Message | undefined {
     const { truncated, partial, besideOpt, malformed, refusal } = this;

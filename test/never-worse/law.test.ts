@@ -166,6 +166,23 @@ test('a damaged reply of a server that drops an OPT has two round trips more', (
   t.end();
 });
 
+test('where the second server is nearer, musl may wait for the first at each step, and no other client', (t) => {
+  const [far, near] = [120, 20].map((delay) => ({ ...SOUND, delay }));
+  if (far === undefined || near === undefined) throw new Error('two servers');
+  const late = (client: string, ms: number, more: Partial<Draw>) =>
+    violations(draw({ servers: [far, near], ...more }), [
+      { client, direct: found(80, 'a'), through: found(80 + 350 + ms, 'a') },
+    ]).length;
+  t.equal(late('musl', 400, { list: 'Kubernetes' }), 0);
+  t.equal(late('musl (new)', 401, { list: 'Kubernetes' }), 1);
+  t.equal(late('musl', 100, {}), 0);
+  t.equal(late('musl', 101, {}), 1);
+  t.equal(late('glibc', 1, { list: 'Kubernetes' }), 1);
+  t.equal(late('musl', 1, { servers: [near, far] }), 1);
+  t.equal(late('musl', 1, { servers: [far] }), 1);
+  t.end();
+});
+
 test('c-ares may end at the SERVFAIL that FORMERR of a step is told in', (t) => {
   const judgeBy = (client: string, more: Partial<NonNullable<Faults['says']>> = {}) => {
     const says = { rcode: 'FORMERR', family: 'A', names: 'expansions', ...more } as const;

@@ -42,6 +42,8 @@ const FAMILY_SILENT: Milliseconds = 700;
  *   and something is wrong with the second as well, that second decides whether anything is found; then only what is
  *   said of denials holds.
  * - A first of two servers that denies what the second has: it is believed (U1), where musl takes the better of two.
+ * - A second server that is nearer: musl asks both and takes what comes first. Each of its steps may take as much longer
+ *   as the first is further away, since that one is asked (U1).
  * - One family that is silent, also at a second server where the first has failed: the other's addresses, after 700 ms
  *   (F5). The only family that the pod can route, and one of the steps before the name, is waited for as long as it is
  *   refused, and until it is sent again.
@@ -89,14 +91,15 @@ function withoutHalves({ servers }: Draw, direct: Result): Result {
   return { ...direct, addresses, outcome: addresses.length > 0 ? 'found' : 'try again' };
 }
 
-function whatIsLost(draw: Draw, { direct, through }: Pair): string | undefined {
+function whatIsLost(draw: Draw, { client, direct, through }: Pair): string | undefined {
   const found = `${direct.addresses.length} addresses after ${Math.round(direct.ms)} ms directly`;
   if (through.outcome !== 'found') return `${found}, ${told(through)}`;
   const missing = direct.addresses.filter(
     (each) => !through.addresses.includes(each) && !isOfSilentFamily(draw, each),
   );
   if (missing.length > 0) return `${found}, ${missing.join(' ')} not through sidestub`;
-  const isLate = through.ms > direct.ms + LATER + patience(draw);
+  const further = client.startsWith('musl') ? firstIsFurther(draw) : 0;
+  const isLate = through.ms > direct.ms + LATER + further + patience(draw);
   return isLate ? `${found}, ${Math.round(through.ms)} ms through sidestub` : undefined;
 }
 
@@ -186,6 +189,15 @@ function failedFamily({ servers: [first, second] }: Draw): string | undefined {
   const { says } = first ?? {};
   if (says === undefined || isWord(says.rcode) || !isSilent(second)) return undefined;
   return says.family === 'both' ? undefined : says.family;
+}
+
+/** The suffixes of the search list, and the name itself. */
+const STEPS = 4;
+
+/** How much longer the steps of a walk take at the first server than at the second. */
+function firstIsFurther({ servers: [first, second], list }: Draw): Milliseconds {
+  const further = (first?.delay ?? 0) - (second ?? first ?? SOUND).delay;
+  return Math.max(0, further) * (list === 'Kubernetes' ? STEPS : 1);
 }
 
 /** How much later the exceptions allow an address to be. */

@@ -1490,8 +1490,9 @@ test('a doubted server gets an OPT where the client needs one, and as soon as a 
 test('records beside an OPT are used where nothing else comes, and any other reply is better (U3)', async (t) => {
   const part = { ...truth, partial: true as const };
   const silent = scriptedServer();
-  const { heard } = begin(silent.server);
+  const { heard, unread } = begin(silent.server);
   silent.udp.nth(0).suspect('malformed', part, true);
+  t.equal(unread(), 1, 'another server may have something better');
   t.equal(silent.udp.nth(1).edns, false);
   silent.tcp.nth(0).fail('refused');
   await silent.clock.advance(999);
