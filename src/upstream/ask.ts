@@ -9,6 +9,7 @@ import { RefusedSends } from './refused-sends.ts';
 import { asTruncated, type Reply, refusesEdns, saysSomething, withoutAd } from './reply.ts';
 import {
   MAX_SENDS,
+  PARTIAL_WAIT,
   RESEND_WITHOUT_TOKEN,
   ResendTokens,
   type RoundTrips,
@@ -125,7 +126,7 @@ export class Ask implements SendOwner {
     const now = clock.now();
     const send = new Send(this, transport, now, withEdns);
     send.exchange = carrier.send(this.question, withEdns, send);
-    if (transport !== 'tcp' || this.first === 'tcp') this.sends.lastAt = now;
+    if (transport !== 'tcp') this.sends.lastAt = now;
     this.sends.add(send);
     return send;
   }
@@ -250,9 +251,9 @@ export class Ask implements SendOwner {
    * to nothing has more room with an OPT, whatever is remembered of the server (U4).
    */
   private askAgain(): void {
-    const needsOpt = this.fallback.needsOpt(this.sends);
+    const needsOpt = this.fallback.takeOpt(this.sends);
     if (!needsOpt && (!this.fallback.mayBeForged || this.sends.awaitsPlain('udp'))) return;
-    this.stopRounds();
+    if (needsOpt && !this.sends.isOut('tcp')) this.betterWait?.set(PARTIAL_WAIT);
     const isSent = this.send('udp', MAX_SENDS, needsOpt || this.wantsOpt('udp')) !== undefined;
     if (isSent) this.parts.tallies.retransmissions.add();
   }

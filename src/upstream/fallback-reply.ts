@@ -15,6 +15,7 @@ export class FallbackReply {
   truncated: Message | undefined;
   /** Whether it would be no longer with an OPT, or is long enough. */
   private isLongest = false;
+  private hasAskedForMore = false;
   /** The intact part of a damaged reply (U3). */
   private partial: Message | undefined;
   /** Records that stood beside an OPT: used only if there is nothing else (U3). */
@@ -62,10 +63,17 @@ export class FallbackReply {
     return this.truncated !== undefined && !this.isLongest;
   }
 
-  /** Whether a query with an OPT may bring what is missing: none has brought anything yet. */
+  /** Whether one more query, with an OPT, may bring what is missing. */
   needsOpt(sends: Sends): boolean {
-    if (!this.mayGrow || this.besideOpt !== undefined || this.refusal !== undefined) return false;
-    return !sends.awaitsOpt('udp') && sends.mayGo('udp', MAX_SENDS);
+    if (!this.mayGrow || this.hasAskedForMore || this.besideOpt !== undefined) return false;
+    return sends.mayGo('udp', MAX_SENDS);
+  }
+
+  /** @returns Whether it is to be sent now. */
+  takeOpt(sends: Sends): boolean {
+    const isDue = this.needsOpt(sends);
+    this.hasAskedForMore ||= isDue;
+    return isDue;
   }
 
   /** @param partial - Its intact part. */
@@ -99,7 +107,7 @@ export class FallbackReply {
    */
   mayImprove(sends: Sends): boolean {
     if (this.truncated !== undefined)
-      return this.needsOpt(sends) || (this.mayGrow && sends.awaitsOpt('udp'));
+      return this.needsOpt(sends) || (this.mayGrow && sends.awaitsOpt);
     if (this.isFinal || !sends.isOut('udp')) return false;
     return !this.malformedOverTcp || this.partial !== undefined || sends.awaitsPlain('udp');
   }

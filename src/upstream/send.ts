@@ -67,7 +67,7 @@ export class Sends {
   /** A message with an OPT got an unreadable reply, or none while one without an OPT was answered. */
   uselessOpt = false;
   private readonly counts = { udp: 0, tcp: 0, tls: 0, https: 0 };
-  /** When the last one was sent, but for those over TCP that follow a datagram. */
+  /** When the last one was sent, but for those over TCP. */
   lastAt: Milliseconds = 0;
   /** Datagrams that this machine refused to send. */
   private refusedHere = 0;
@@ -145,8 +145,8 @@ export class Sends {
   }
 
   /** Whether one with an OPT may still be answered. */
-  awaitsOpt(transport: UpstreamTransport): boolean {
-    return this.open.some((each) => each.edns && each.transport === transport && !each.malformed);
+  get awaitsOpt(): boolean {
+    return this.open.some(({ edns, malformed }) => edns && !malformed);
   }
 
   /** Whether one that was sent at `since` or later is in flight. */

@@ -166,6 +166,20 @@ test('a damaged reply of a server that drops an OPT has two round trips more', (
   t.end();
 });
 
+test('what the first of two servers denies of one family is not looked for at the second (U1)', (t) => {
+  const denies = (rcode: 'NODATA' | 'SERVFAIL', family: 'A' | 'AAAA' | 'both') =>
+    ({ ...SOUND, says: { rcode, family, names: 'all' } }) as const;
+  const lost = (servers: Draw['servers']) =>
+    judge(found(10, '192.0.2.1', '2001:db8::1'), found(10, '192.0.2.1'), draw({ servers }));
+  t.equal(lost([denies('NODATA', 'AAAA'), SOUND]), 0);
+  t.equal(lost([denies('NODATA', 'both'), SOUND]), 0);
+  t.equal(lost([denies('NODATA', 'A'), SOUND]), 1);
+  t.equal(lost([denies('SERVFAIL', 'AAAA'), SOUND]), 1);
+  t.equal(lost([SOUND, denies('NODATA', 'AAAA')]), 1);
+  t.equal(lost([denies('NODATA', 'AAAA')]), 1);
+  t.end();
+});
+
 test('where the second server is nearer, musl may wait for the first at each step, and no other client', (t) => {
   const [far, near] = [120, 20].map((delay) => ({ ...SOUND, delay }));
   if (far === undefined || near === undefined) throw new Error('two servers');

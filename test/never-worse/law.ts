@@ -41,7 +41,8 @@ const FAMILY_SILENT: Milliseconds = 700;
  * - A first server that is silent, or whose TCP is where a long answer needs it: 1.1 s (U1). Where it does not answer,
  *   and something is wrong with the second as well, that second decides whether anything is found; then only what is
  *   said of denials holds.
- * - A first of two servers that denies what the second has: it is believed (U1), where musl takes the better of two.
+ * - A first of two servers that denies what the second has, or one family of it: it is believed (U1), where musl takes
+ *   what comes first, and the better of two.
  * - A second server that is nearer: musl asks both and takes what comes first. Each of its steps may take as much longer
  *   as the first is further away, since that one is asked (U1).
  * - One family that is silent, also at a second server where the first has failed: the other's addresses, after 700 ms
@@ -95,7 +96,10 @@ function whatIsLost(draw: Draw, { client, direct, through }: Pair): string | und
   const found = `${direct.addresses.length} addresses after ${Math.round(direct.ms)} ms directly`;
   if (through.outcome !== 'found') return `${found}, ${told(through)}`;
   const missing = direct.addresses.filter(
-    (each) => !through.addresses.includes(each) && !isOfSilentFamily(draw, each),
+    (each) =>
+      !through.addresses.includes(each) &&
+      !isOfSilentFamily(draw, each) &&
+      !isDeniedByFirst(draw, each),
   );
   if (missing.length > 0) return `${found}, ${missing.join(' ')} not through sidestub`;
   const further = client.startsWith('musl') ? firstIsFurther(draw) : 0;
@@ -172,13 +176,21 @@ function hangsOnSecond(draw: Draw): boolean {
 
 const withoutDelay = ({ delay: _, cutAt: __, ...faults }: Faults) => faults;
 
+const familyOf = (address: string) => (address.includes(':') ? 'AAAA' : 'A');
+
 /** F5: where one family is silent, the other's addresses are promised, and no more. */
 function isOfSilentFamily(draw: Draw, address: string): boolean {
-  const family = address.includes(':') ? 'AAAA' : 'A';
+  const family = familyOf(address);
   const isMute = draw.servers.some(
     ({ mute }) => mute?.family === family && mute.transport !== 'TCP',
   );
   return isMute || failedFamily(draw) === family;
+}
+
+/** Whether the first of two servers denies the family of this address. */
+function isDeniedByFirst({ servers: [first, second] }: Draw, address: string): boolean {
+  if (second === undefined || first?.says === undefined || !isWord(first.says.rcode)) return false;
+  return first.says.family === 'both' || first.says.family === familyOf(address);
 }
 
 /**

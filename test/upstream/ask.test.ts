@@ -96,6 +96,27 @@ test('a server that comes back after two missed questions gets what was kept for
   t.same(first.heard.answer, truth);
 });
 
+test('a server that is back is sent no more of what it may be answering just then (U2)', async (t) => {
+  for (const age of [50, 200]) {
+    const { clock, udp, server } = scriptedServer();
+    begin(server, 'a.example.');
+    begin(server, 'b.example.');
+    await clock.advance(1_300 - age);
+    begin(server, 'young.example.');
+    await clock.advance(age);
+    const ofYoung = () => udp.sends.filter(({ question }) => question.qname === 'young.example.');
+    const sent = ofYoung().length;
+    udp.sends.findLast(({ question }) => question.qname === '.')?.answer(message());
+    t.equal(ofYoung().length, sent, `asked ${age} ms ago`);
+  }
+  const cut = scriptedServer();
+  begin(cut.server);
+  await cut.clock.advance(900);
+  cut.udp.nth(1).answer(message(), { truncated: true });
+  await cut.clock.advance(100);
+  t.equal(cut.udp.sends.length, 2 + 1, 'nor what has been heard: the third is a probe with an OPT');
+});
+
 test('a client that asks again has it sent again, a second after it last did and no sooner (L5)', async (t) => {
   const { clock, udp, tcp, server } = knowingServer();
   const { heard, again } = begin(server);
@@ -119,6 +140,13 @@ test('after TC, or over TLS, a client that asks again makes no datagram (L5, U4,
   await plain.clock.advance(999);
   cut.again();
   t.equal(plain.udp.sends.length, 1);
+  const late = scriptedServer();
+  const cutLate = begin(late.server);
+  await late.clock.advance(100);
+  late.udp.nth(0).answer(message(), { truncated: true });
+  await late.clock.advance(950);
+  cutLate.again();
+  t.equal(late.udp.sends.length, 1, 'while TCP has its time');
   const { clock, udp, tcp, secure, server } = scriptedServer('tls://192.0.2.53?name=dns.example');
   const { again } = begin(server);
   await clock.advance(2_500);
@@ -1305,6 +1333,7 @@ test('tls:// silent for 1 s is asked once more, on another connection, and nothi
   await clock.advance(1);
   t.equal(heard.slow, 1);
   t.same(secure.times, [0, 1_000]);
+  t.equal(secure.nth(1).edns, true, 'over TLS nothing drops an OPT, and padding is in it');
   await clock.advance(3_499);
   t.equal(secure.sends.length, 2);
   t.equal(heard.error, undefined);
@@ -1583,13 +1612,171 @@ test('TC with nothing, and no TCP: an OPT has more room, though it is doubted (U
 
   const silent = await cutToNothing('doubted');
   silent.tcp.nth(0).fail('refused');
-  await silent.clock.advance(999);
+  await silent.clock.advance(249);
   t.equal(silent.heard.error, undefined);
   await silent.clock.advance(1);
   t.equal(reasonOf(silent.heard.error), 'timeout');
+
+  const late = await cutToNothing('doubted');
+  await late.clock.advance(150);
+  late.tcp.nth(0).fail('network');
+  t.equal(late.heard.error, undefined, 'the reply to the OPT is awaited');
+  await late.clock.advance(849);
+  t.equal(late.heard.error, undefined, 'TCP was silent, so it had its second');
+  await late.clock.advance(1);
+  t.equal(reasonOf(late.heard.error), 'timeout');
+
+  const unread = await cutToNothing('doubted');
+  await unread.clock.advance(100);
+  unread.udp.sends
+    .findLast(({ question }) => question.qname === 'api.example.')
+    ?.suspect('malformed');
+  unread.tcp.nth(0).fail('refused');
+  t.equal(reasonOf(unread.heard.error), 'malformed', 'no other one is');
 
   const knowing = await cutToNothing('refused');
   knowing.tcp.nth(0).fail('refused');
   t.equal(reasonOf(knowing.heard.error), 'refused');
   t.equal(knowing.udp.sends.length, 1, 'a server that has refused an OPT gets none');
+});
+
+test('what was malformed over UDP, and answered over TCP, is no silence of UDP (U2)', async (t) => {
+  const { clock, udp, tcp, server } = scriptedServer();
+  for (let i = 0; i < 3; i++) {
+    begin(server);
+    await clock.advance(460);
+    udp.sends.at(-1)?.suspect('malformed');
+    tcp.sends.at(-1)?.answer(truth);
+    await clock.advance(1_000);
+  }
+  begin(server);
+  const [sent] = [udp.sends.length];
+  t.equal(udp.nth(sent - 1).at, clock.now(), 'UDP first');
+});
+
+test('what TCP answers after a wrong ID in the second round is no silence of UDP (U3)', async (t) => {
+  const { clock, udp, tcp, server } = scriptedServer();
+  for (let i = 0; i < 3; i++) {
+    begin(server);
+    await clock.advance(200);
+    udp.sends.at(-1)?.suspect('wrong-id');
+    tcp.nth(i).answer(truth);
+  }
+  begin(server);
+  t.equal(udp.sends.at(-1)?.at, clock.now());
+  t.equal(tcp.sends.length, 3);
+});
+
+test('a message that is no reply starts no TCP, and the timeout says that it came (U3)', async (t) => {
+  const { clock, udp, tcp, server } = scriptedServer();
+  const { heard } = begin(server);
+  udp.nth(0).suspect('mismatched');
+  await clock.advance(100);
+  t.equal(tcp.sends.length, 0);
+  await clock.advance(4_400);
+  t.equal(reasonOf(heard.error), 'malformed');
+});
+
+test('a second FORMERR to an OPT counts once and is no answer while a datagram without is out (U4)', async (t) => {
+  const { clock, udp, tallies, server } = scriptedServer();
+  const { heard } = begin(server, 'api.example.', () => false, { dnssecOk: true });
+  await clock.advance(150);
+  t.equal(udp.nth(1).edns, true);
+  for (const place of [0, 1]) {
+    udp.nth(place).answer(message({ rcode: Rcode.FORMERR }), { edns: false });
+  }
+  t.equal(tallies.ednsFallbacks.value, 1);
+  t.equal(udp.sends.length, 3);
+  udp.nth(2).answer(truth);
+  t.same(heard.answer, truth);
+});
+
+test('one more datagram after an unreadable reply is a resend, if there is one left (U2, U3)', async (t) => {
+  const { clock, udp, tallies, server } = plainServer();
+  begin(server);
+  udp.sends.at(-1)?.suspect('malformed');
+  await clock.advance(100);
+  t.equal(tallies.retransmissions.value, 1);
+  const spent = plainServer();
+  begin(spent.server);
+  await spent.clock.advance(449);
+  begin(spent.server, 'other.example.');
+  spent.udp.sends.at(-1)?.answer(message());
+  await spent.clock.advance(11);
+  const sent = spent.udp.sends.length;
+  const before = spent.tallies.retransmissions.value;
+  spent.udp.sends.at(-1)?.suspect('malformed');
+  await spent.clock.advance(200);
+  t.equal(spent.udp.sends.length, sent);
+  t.equal(spent.tallies.retransmissions.value, before);
+});
+
+test('TC in the second round is no end of an outage: TCP that was refused is not tried again (U2)', async (t) => {
+  const { clock, udp, tcp, server } = scriptedServer();
+  const { heard } = begin(server);
+  udp.nth(0).suspect('wrong-id');
+  tcp.nth(0).fail('refused');
+  await clock.advance(160);
+  udp.nth(0).answer(message(), { truncated: true });
+  t.equal(tcp.sends.length, 1);
+  t.equal(reasonOf(heard.error), 'network');
+  const back = scriptedServer();
+  begin(back.server);
+  await back.clock.advance(450);
+  back.tcp.nth(0).fail('refused');
+  await back.clock.advance(10);
+  back.udp.nth(0).answer(message(), { truncated: true });
+  t.equal(back.tcp.sends.length, 2);
+  await back.clock.advance(300);
+  back.udp.nth(1).answer(message(), { truncated: true });
+  t.equal(back.tcp.sends.length, 2, 'once');
+});
+
+test('when the last sends are refused, and none is due, the question is over (U2)', async (t) => {
+  const { clock, udp, tcp, server } = scriptedServer();
+  const { heard } = begin(server);
+  for (; clock.now() < 3_600; await clock.advance(10)) {
+    for (const send of [...udp.sends, ...tcp.sends]) send.fail('network');
+  }
+  t.equal(heard.error, undefined);
+  for (const send of [...tcp.sends, ...udp.sends]) send.fail('network');
+  t.equal(reasonOf(heard.error), 'network');
+  t.equal(clock.timers, 0);
+  const local = scriptedServer();
+  const refused = begin(local.server);
+  for (; local.clock.now() < 3_700; await local.clock.advance(10)) {
+    for (const send of local.tcp.sends) send.fail('network');
+    for (const send of local.udp.sends) send.fail('local');
+  }
+  t.equal(refused.heard.error, undefined, 'the kernel is asked again');
+  await local.clock.advance(300);
+  local.udp.sends.at(-1)?.answer(truth);
+  t.same(refused.heard.answer, truth);
+});
+
+test('a question that could not be sent counts as unanswered at once, one without a socket does not (S1)', (t) => {
+  for (const [reason, count] of [
+    ['network', 1],
+    ['full', 0],
+  ] as const) {
+    const { secure, server, own } = scriptedServer('tls://192.0.2.53');
+    const { heard } = begin(server);
+    secure.nth(0).fail(reason);
+    t.equal(reasonOf(heard.error), reason);
+    t.equal(own?.unanswered.value, count, reason);
+  }
+  t.end();
+});
+
+test('a question that is over is not sent again when its server is heard (U2)', async (t) => {
+  const { clock, udp, server } = scriptedServer();
+  const { cancel } = begin(server);
+  begin(server, 'b.example.');
+  await clock.advance(1_200);
+  cancel();
+  await clock.advance(100);
+  const ofIt = () => udp.sends.filter(({ question }) => question.qname === 'api.example.').length;
+  const sent = ofIt();
+  udp.sends.findLast(({ question }) => question.qname === '.')?.answer(message());
+  t.equal(ofIt(), sent);
 });
