@@ -11,19 +11,10 @@ import {
   TAIL,
   USES,
 } from './entry.ts';
+import { BUCKET_WORDS, EntryIndex, FIRST_SLOTS } from './entry-index.ts';
 import { EntryRing } from './entry-ring.ts';
 import type { PlainQuery } from './plain-query.ts';
 
-/** A bucket is one cache line: eight entries, each with a hash and an offset. */
-const BUCKET_ENTRIES = 8;
-const BUCKET_WORDS = 2 * BUCKET_ENTRIES;
-/** The number of buckets at first. */
-const FIRST_BUCKETS = 8;
-/**
- * The average number of entries in a bucket that causes one more bucket. A bucket that has not been split yet has up to
- * twice as many.
- */
-const BUCKET_LOAD = 1;
 /**
  * One slot of the index for this many octets, or fewer. Entries have about 110 octets (a name of 30 octets with two
  * addresses), so that buckets are half full.
@@ -59,28 +50,23 @@ export class EntryStore {
   private readonly border: number;
   private readonly small: EntryRing;
   private readonly main: EntryRing;
-  private readonly index: Int32Array;
-  /** Buckets in use: they grow one by one with the entries, so that few entries touch few pages (linear hashing). */
-  private buckets = FIRST_BUCKETS;
-  /** The smallest power of two that is at least {@link buckets}, less one. */
-  private mask = FIRST_BUCKETS - 1;
+  private readonly index: EntryIndex;
   /** Hashes of evicted entries, each at an index that follows from the hash; a later one overwrites it. */
   private readonly ghosts: Int32Array;
   private readonly largest: number;
   private readonly onLost: () => void;
-  entries = 0;
 
   /**
    * @param size - Octets for entries, index and ghosts together, at most 2 GiB.
    * @param onLost - Called for each answer that was evicted while it was fresh.
    */
   constructor(size: number, onLost: () => void = () => undefined) {
-    const slots = Math.max(FIRST_BUCKETS * BUCKET_ENTRIES, powerOfTwo(size / OCTETS_PER_SLOT));
-    this.index = new Int32Array(2 * slots);
+    const slots = Math.max(FIRST_SLOTS, powerOfTwo(size / OCTETS_PER_SLOT));
     this.ghosts = new Int32Array(slots / 2);
     const arena = new ArrayBuffer(roundDown(Math.max(0, size - slots * SLOT_OCTETS)));
     this.octets = new Uint8Array(arena);
     this.words = new Int32Array(arena);
+    this.index = new EntryIndex(slots, this.words);
     this.doubles = new Float64Array(arena);
     // The small region has room for two of the largest entries: with less, one might not fit between a smaller entry
     // and the region's end, and would push that entry out.
@@ -91,6 +77,10 @@ export class EntryStore {
     this.onLost = onLost;
   }
 
+  get entries(): number {
+    return this.index.entries;
+  }
+
   /** Octets that entries hold. Index and ghosts have about a sixth of the whole size in addition. */
   get used(): number {
     return this.small.octets + this.main.octets;
@@ -98,17 +88,18 @@ export class EntryStore {
 
   /** Octets allocated: arena, index and ghosts. */
   get taken(): number {
-    return this.octets.byteLength + this.index.byteLength + this.ghosts.byteLength;
+    return this.octets.byteLength + this.index.slots.byteLength + this.ghosts.byteLength;
   }
 
   /** The offset of the query's entry with this role, expired or not; -1 if there is none. */
   find(query: PlainQuery, role: Role): number {
-    const { index, octets } = this;
+    const { octets } = this;
+    const { slots } = this.index;
     const { hash } = query;
-    const first = this.bucketOf(hash);
+    const first = this.index.bucketOf(hash);
     for (let slot = first; slot < first + BUCKET_WORDS; slot += 2) {
-      if (index[slot] !== hash) continue;
-      const at = index[slot + 1] ?? 0;
+      if (slots[slot] !== hash) continue;
+      const at = slots[slot + 1] ?? 0;
       if (this.holds(at, slot, query) && octets[at + ROLE] === role) return at;
     }
     return -1;
@@ -116,12 +107,12 @@ export class EntryStore {
 
   /** The offset of the entry whose reply may be given to the query at `now`, counted as used; -1 if there is none. */
   findReply(query: PlainQuery, now: Milliseconds, cutEpoch: number): number {
-    const { index } = this;
+    const { slots } = this.index;
     const { hash } = query;
-    const first = this.bucketOf(hash);
+    const first = this.index.bucketOf(hash);
     for (let slot = first; slot < first + BUCKET_WORDS; slot += 2) {
-      if (index[slot] !== hash) continue;
-      const at = index[slot + 1] ?? 0;
+      if (slots[slot] !== hash) continue;
+      const at = slots[slot + 1] ?? 0;
       if (!this.holds(at, slot, query) || !this.isReady(at, now, cutEpoch)) continue;
       this.use(at);
       return at;
@@ -197,8 +188,8 @@ export class EntryStore {
     this.words[tail + TAIL.fresh] = Math.min(life.fresh, MAX_SPAN);
     this.words[tail + TAIL.alone] = Math.min(life.alone, MAX_SPAN);
     this.words[tail + TAIL.stale] = Math.min(life.stale, MAX_SPAN);
-    this.grow();
-    this.link(at, this.freeSlot(query.hash, now), query.hash);
+    this.index.grow();
+    this.index.link(at, this.freeSlot(query.hash, now), query.hash);
     return at;
   }
 
@@ -239,33 +230,6 @@ export class EntryStore {
     this.main.forEach(live);
   }
 
-  /**
-   * The index of the first slot of a hash's bucket. If that bucket has not been added yet, it is the bucket from which
-   * it will be split.
-   */
-  private bucketOf(hash: number): number {
-    const bucket = hash & this.mask;
-    return (bucket < this.buckets ? bucket : bucket & (this.mask >>> 1)) * BUCKET_WORDS;
-  }
-
-  /** Adds a bucket if there are too few, and moves entries of the split bucket into it. */
-  private grow(): void {
-    const { index, buckets } = this;
-    if (this.entries < BUCKET_LOAD * buckets || buckets * BUCKET_WORDS === index.length) return;
-    if (buckets > this.mask) this.mask = 2 * this.mask + 1;
-    this.buckets++;
-    const added = buckets * BUCKET_WORDS;
-    const split = (buckets & (this.mask >>> 1)) * BUCKET_WORDS;
-    for (let slot = 0; slot < BUCKET_WORDS; slot += 2) {
-      const hash = index[split + slot] ?? 0;
-      const at = index[split + slot + 1] ?? 0;
-      // An empty slot has hash 0, which is of bucket 0.
-      if ((hash & this.mask) !== buckets) continue;
-      this.unlink(split + slot);
-      this.link(at, added + slot, hash);
-    }
-  }
-
   /** Whether the live entry at `at` belongs to `slot` and has the query's key. */
   private holds(at: number, slot: number, query: PlainQuery): boolean {
     const { words } = this;
@@ -300,11 +264,12 @@ export class EntryStore {
 
   /** A slot in the bucket of `hash`: an empty one, else that of the entry that is worth least. */
   private freeSlot(hash: number, now: Milliseconds): number {
-    const first = this.bucketOf(hash);
+    const { slots } = this.index;
+    const first = this.index.bucketOf(hash);
     let least = first;
     let leastWorth = Number.POSITIVE_INFINITY;
     for (let slot = first; slot < first + BUCKET_WORDS; slot += 2) {
-      const at = this.index[slot + 1] ?? 0;
+      const at = slots[slot + 1] ?? 0;
       if (this.words[(at >> 2) + FIELDS.live] !== slot + 1) return slot;
       const worth = this.worthOf(at, now);
       if (worth < leastWorth) {
@@ -312,7 +277,7 @@ export class EntryStore {
         leastWorth = worth;
       }
     }
-    this.evict(this.index[least + 1] ?? 0, now);
+    this.evict(slots[least + 1] ?? 0, now);
     return least;
   }
 
@@ -359,37 +324,23 @@ export class EntryStore {
     // An entry that was just taken off the main queue always fits at its end.
     const to = wasMain ? this.main.append(size) : this.makeRoom(this.main, size, now, moves);
     // The octets are still at `from`. Where `to` is the same place, the append has overwritten the entry's size and its
-    // live word: the size is written again here, the live word in `link`.
+    // live word: the size is written again here, the live word by the index.
     this.octets.copyWithin(to, from, from + size);
     this.words[(to >> 2) + FIELDS.size] = size;
     if (wasMain) this.octets[to + USES] = (this.octets[to + USES] ?? 1) - 1;
-    this.entries--;
-    this.link(to, slot, this.index[slot] ?? 0);
-  }
-
-  private link(at: number, slot: number, hash: number): void {
-    this.index[slot] = hash;
-    this.index[slot + 1] = at;
-    this.words[(at >> 2) + FIELDS.live] = slot + 1;
-    this.entries++;
-  }
-
-  private unlink(slot: number): void {
-    this.index[slot] = 0;
-    this.index[slot + 1] = 0;
-    this.entries--;
+    this.index.relink(to, slot);
   }
 
   private kill(at: number): void {
     const word = at >> 2;
-    this.unlink((this.words[word + FIELDS.live] ?? 0) - 1);
+    this.index.unlink((this.words[word + FIELDS.live] ?? 0) - 1);
     this.words[word + FIELDS.live] = 0;
   }
 
   /** Removes an entry to make room, and remembers its hash. */
   private evict(at: number, now: Milliseconds): void {
     const slot = (this.words[(at >> 2) + FIELDS.live] ?? 0) - 1;
-    const hash = this.index[slot] ?? 0;
+    const hash = this.index.slots[slot] ?? 0;
     this.ghosts[hash & (this.ghosts.length - 1)] = hash;
     const { storedAt, fresh } = this.lifeOf(at);
     if (this.octets[at + ROLE] === ANSWER && now < storedAt + fresh) this.onLost();
