@@ -2,37 +2,27 @@ import { test } from 'tap';
 import { glibc } from '../../src/walk/glibc.ts';
 import { RrType } from '../../src/wire/codes.ts';
 import type { Message } from '../../src/wire/message.ts';
-import { HandClock } from '../support/hand-clock.ts';
-import { a, aaaa, cname, message, nodata, nxdomain } from '../support/messages.ts';
+import { a, cname, message, nodata, nxdomain } from '../support/messages.ts';
 import {
+  base,
+  both,
   FACTS,
+  FOUND,
+  FOUND6,
   NAMESERVER,
-  type Reaction,
   ROUND_TRIP,
-  ScriptedSockets,
+  type Script,
   SECOND_NAMESERVER,
   type Sent,
-  walkThrough,
+  scripted,
 } from './scripted-sockets.ts';
 
 const NAME = 'git.example.com';
 const ABSOLUTE = 'git.example.com.';
-const FOUND = message({ answer: [a(NAME, '198.51.100.7')] });
-const FOUND6 = message({ answer: [aaaa(NAME, '2001:db8::7')] });
 
-function base(answer: (sent: Sent) => Reaction | Reaction[]) {
-  return (sent: Sent) => (sent.qname === ABSOLUTE ? answer(sent) : nxdomain('cluster.local.'));
-}
-
-function both({ qtype }: Sent): Message {
-  return qtype === RrType.A ? FOUND : FOUND6;
-}
-
-function setup(script: (sent: Sent) => Reaction | readonly Reaction[], facts = FACTS) {
-  const clock = new HandClock();
-  const transport = new ScriptedSockets(clock, script);
-  const client = glibc({ facts, clock, transport });
-  return { clock, transport, walk: (name = NAME) => walkThrough(client, name, clock) };
+function setup(script: Script, facts = FACTS) {
+  const { walk, ...rest } = scripted(glibc, script, facts);
+  return { ...rest, walk: (name = NAME) => walk(name) };
 }
 
 test('a cold walk is five names, a pair each from one socket at once (G1, G5)', async (t) => {

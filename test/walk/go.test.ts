@@ -1,31 +1,22 @@
 import { test } from 'tap';
 import { go } from '../../src/walk/go.ts';
 import { RrType } from '../../src/wire/codes.ts';
-import type { Message } from '../../src/wire/message.ts';
-import { HandClock } from '../support/hand-clock.ts';
-import { a, aaaa, message, nodata, nxdomain } from '../support/messages.ts';
+import { message, nodata, nxdomain } from '../support/messages.ts';
 import {
+  both,
   FACTS,
+  FOUND,
   type Reaction,
   ROUND_TRIP,
-  ScriptedSockets,
+  type Script,
   type Sent,
-  walkThrough,
+  scripted,
 } from './scripted-sockets.ts';
 
 const ABSOLUTE = 'git.example.com.';
-const FOUND = message({ answer: [a(ABSOLUTE, '198.51.100.7')] });
-const FOUND6 = message({ answer: [aaaa(ABSOLUTE, '2001:db8::7')] });
 
-function both({ qtype }: Sent): Message {
-  return qtype === RrType.A ? FOUND : FOUND6;
-}
-
-function setup(script: (sent: Sent) => Reaction | readonly Reaction[], facts = FACTS) {
-  const clock = new HandClock();
-  const transport = new ScriptedSockets(clock, script);
-  const client = go({ facts, clock, transport });
-  return { transport, clock, walk: (name: string) => walkThrough(client, name, clock) };
+function setup(script: Script, facts = FACTS) {
+  return scripted(go, script, facts);
 }
 
 test('a pair leaves two sockets at once, with EDNS', async (t) => {

@@ -1,43 +1,28 @@
 import { test } from 'tap';
 import { type MuslVersion, musl } from '../../src/walk/musl.ts';
 import { RrType } from '../../src/wire/codes.ts';
-import type { Message } from '../../src/wire/message.ts';
 import { HandClock } from '../support/hand-clock.ts';
-import { a, aaaa, message, nodata, nxdomain } from '../support/messages.ts';
+import { a, message, nodata, nxdomain } from '../support/messages.ts';
 import {
+  base,
+  both,
   FACTS,
+  FOUND,
   NAMESERVER,
   type Reaction,
   ROUND_TRIP,
+  type Script,
   ScriptedSockets,
   SECOND_NAMESERVER,
   type Sent,
-  walkThrough,
+  scripted,
 } from './scripted-sockets.ts';
 
 const NAME = 'git.example.com';
-const FOUND = message({ answer: [a('git.example.com', '198.51.100.7')] });
-const FOUND6 = message({ answer: [aaaa('git.example.com', '2001:db8::7')] });
 
-/** Denies every expansion; the name itself is answered by `base`. */
-function base(answer: (sent: Sent) => Reaction | Reaction[]) {
-  return (sent: Sent) =>
-    sent.qname === 'git.example.com.' ? answer(sent) : nxdomain('cluster.local.');
-}
-
-function both({ qtype }: Sent): Message {
-  return qtype === RrType.A ? FOUND : FOUND6;
-}
-
-function setup(
-  script: (sent: Sent) => Reaction | readonly Reaction[],
-  version: MuslVersion = '1.2.3',
-  facts = FACTS,
-) {
-  const clock = new HandClock();
-  const transport = new ScriptedSockets(clock, script);
-  const client = musl({ facts, clock, transport }, version);
-  return { clock, transport, walk: (name = NAME) => walkThrough(client, name, clock) };
+function setup(script: Script, version: MuslVersion = '1.2.3', facts = FACTS) {
+  const { walk, ...rest } = scripted((options) => musl(options, version), script, facts);
+  return { ...rest, walk: (name = NAME) => walk(name) };
 }
 
 test('a cold walk is five names, a pair each, one round trip after the other (M2, M3)', async (t) => {

@@ -2,10 +2,18 @@ import type { Milliseconds } from '../../src/clock.ts';
 import type { Endpoint } from '../../src/endpoint.ts';
 import type { AskSocket, AskTransport, SocketListener } from '../../src/walk/ask-socket.ts';
 import type { Client, ClientOptions, Walk } from '../../src/walk/walk.ts';
+import { RrType } from '../../src/wire/codes.ts';
 import type { Message } from '../../src/wire/message.ts';
 import { type Request, readRequest } from '../../src/wire/request.ts';
-import type { HandClock } from '../support/hand-clock.ts';
-import { type ResponseOptions, responseOctets } from '../support/messages.ts';
+import { HandClock } from '../support/hand-clock.ts';
+import {
+  a,
+  aaaa,
+  message,
+  nxdomain,
+  type ResponseOptions,
+  responseOctets,
+} from '../support/messages.ts';
 
 /** One message that a model sent. */
 export interface Sent {
@@ -42,6 +50,36 @@ export const FACTS: ClientOptions['facts'] = {
   ndots: 5,
 };
 
+/** Decides what comes back for a message. */
+export type Script = (sent: Sent) => Reaction | readonly Reaction[];
+
+const NAME = 'git.example.com.';
+/** The answers for a name that has an address of each family. */
+export const FOUND = message({ answer: [a(NAME, '198.51.100.7')] });
+export const FOUND6 = message({ answer: [aaaa(NAME, '2001:db8::7')] });
+
+/** A script with an address of each family. */
+export function both({ qtype }: Sent): Message {
+  return qtype === RrType.A ? FOUND : FOUND6;
+}
+
+/** A script that denies every expansion; the name itself is answered by `answer`. */
+export function base(answer: Script): Script {
+  return (sent) => (sent.qname === NAME ? answer(sent) : nxdomain('cluster.local.'));
+}
+
+/** A client over scripted sockets, on a clock of its own. */
+export function scripted(
+  make: (options: ClientOptions) => Client,
+  script: Script,
+  facts: ClientOptions['facts'] = FACTS,
+) {
+  const clock = new HandClock();
+  const transport = new ScriptedSockets(clock, script);
+  const client = make({ facts, clock, transport });
+  return { clock, transport, walk: (name: string) => walkThrough(client, name, clock) };
+}
+
 /** Sockets behind which a script sits, a round trip away on a clock that is wound by hand. */
 export class ScriptedSockets implements AskTransport {
   readonly sent: Sent[] = [];
@@ -49,9 +87,9 @@ export class ScriptedSockets implements AskTransport {
   open = 0;
   private opened = 0;
   private readonly clock: HandClock;
-  private readonly script: (sent: Sent) => Reaction | readonly Reaction[];
+  private readonly script: Script;
 
-  constructor(clock: HandClock, script: (sent: Sent) => Reaction | readonly Reaction[]) {
+  constructor(clock: HandClock, script: Script) {
     this.clock = clock;
     this.script = script;
   }
