@@ -1,10 +1,11 @@
 import { test } from 'tap';
 import { createMetrics, type Metrics } from '../../src/observe/metrics.ts';
 import { findings } from '../../src/observe/status-findings.ts';
-import { type StatusSources, statusView } from '../../src/observe/status-view.ts';
+import type { StatusSources } from '../../src/observe/status-view.ts';
 import type { UpstreamFailure } from '../../src/upstream/exchange.ts';
 import { serverTallies } from '../../src/upstream/upstream-tallies.ts';
 import { HandClock } from '../support/hand-clock.ts';
+import { plainStatus } from './plain-status.ts';
 
 /** What stands out a minute after the start, when this has happened. */
 async function after(
@@ -19,17 +20,7 @@ async function after(
   metrics.lookups.duration.observe(0.02, 100);
   happened(metrics);
   await clock.advance(60_000);
-  const view = statusView({
-    metrics,
-    clock,
-    version: '1.2.3',
-    startedAt: 0,
-    ready: () => [],
-    lookups: { recent: [] },
-    names: false,
-    configuration: () => [],
-    ...more,
-  });
+  const view = plainStatus(metrics, clock, more);
   return findings(view()).map(({ level, what, next }) =>
     `${level}: ${what} ${next}`.replaceAll('\u00a0', ' '),
   );

@@ -6,8 +6,9 @@ import { createExposition } from '../../src/observe/exposition.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
 import { statusPages } from '../../src/observe/status-pages.ts';
 import { startStatusServer } from '../../src/observe/status-server.ts';
-import { type StatusSources, statusView } from '../../src/observe/status-view.ts';
+import type { StatusSources } from '../../src/observe/status-view.ts';
 import { HandClock } from '../support/hand-clock.ts';
+import { plainStatus } from './plain-status.ts';
 
 const HOSTILE = `"><script>alert(1)</script>'&`;
 
@@ -18,17 +19,7 @@ interface Test {
 
 async function start(t: Test, { anyHost = false, more = {} as Partial<StatusSources> } = {}) {
   const metrics = createMetrics();
-  const view = statusView({
-    metrics,
-    clock: new HandClock(),
-    version: '1.2.3',
-    startedAt: 0,
-    ready: () => [],
-    lookups: { recent: [] },
-    names: false,
-    configuration: () => [],
-    ...more,
-  });
+  const view = plainStatus(metrics, new HandClock(), more);
   const server = await startStatusServer({
     version: '1.2.3',
     address: { address: '127.0.0.1', port: 0 },

@@ -1,25 +1,16 @@
 import fc from 'fast-check';
 import { test } from 'tap';
 import { createMetrics } from '../../src/observe/metrics.ts';
-import { quantile, type StatusSources, statusView } from '../../src/observe/status-view.ts';
+import { quantile, type StatusSources } from '../../src/observe/status-view.ts';
 import { Histogram, Tally } from '../../src/observe/tally.ts';
 import { serverTallies } from '../../src/upstream/upstream-tallies.ts';
 import { HandClock } from '../support/hand-clock.ts';
+import { plainStatus } from './plain-status.ts';
 
 function setup(more: Partial<StatusSources> = {}) {
   const clock = new HandClock();
   const metrics = createMetrics();
-  const view = statusView({
-    metrics,
-    clock,
-    version: '1.2.3',
-    startedAt: 0,
-    ready: () => [],
-    lookups: { recent: [] },
-    names: false,
-    configuration: () => [],
-    ...more,
-  });
+  const view = plainStatus(metrics, clock, more);
   const answer = (count: number) => {
     metrics.listen.queries.add('udp', 'A', count);
     metrics.listen.responses.add('NOERROR', 'cache', count);
