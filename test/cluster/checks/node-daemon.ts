@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Check, Findings } from '../check.ts';
 import type { Cluster } from '../cluster.ts';
 import { readDrip, shown } from '../drip.ts';
@@ -19,6 +20,8 @@ const NAMES = [
   'api.example.org',
 ];
 const LOAD = { periodMs: 25, seconds: 50 };
+/** Few source ports and few lookups: most ports are in conntrack, and the old daemon has time to find itself unused. */
+const FEW_PORTS = { range: '40000 40039', periodMs: 200, seconds: 35, filledMs: 12_000 };
 
 export const nodeDaemon: Check = {
   name: 'node',
@@ -33,6 +36,7 @@ export const nodeDaemon: Check = {
     ).trim();
     await cluster.namespace(NAMESPACE);
     await freshPods(cluster, findings, address);
+    await knownPorts(cluster, findings, address);
     await rollouts(cluster, findings, address);
     await cluster.documented('kubectl delete -k k8s/node/service-local --wait=false');
     await cluster.kubectl(`delete namespace ${NAMESPACE} --wait=false`);
@@ -65,11 +69,39 @@ async function freshPods(cluster: Cluster, findings: Findings, address: string):
   );
 }
 
-/** Restarts the daemon, then CoreDNS, while pods look names up by each way. */
-async function rollouts(cluster: Cluster, findings: Findings, address: string): Promise<void> {
-  const names = ['git.example.com', 'n%d.example.net', 'nginx.ci', 'db.other', 'git.corp.example'];
-  const command = ['drip', `${LOAD.periodMs}`, `${LOAD.seconds}`, ...names];
-  const alone = {
+/** Restarts the daemon while pods look names up from source ports that conntrack leads to the old one. */
+async function knownPorts(cluster: Cluster, findings: Findings, address: string): Promise<void> {
+  const { range, periodMs, seconds, filledMs } = FEW_PORTS;
+  const command = ['drip', `${periodMs}`, `${seconds}`, 'db.other', 'headless.ci'];
+  const sysctls = [{ name: 'net.ipv4.ip_local_port_range', value: range }];
+  const images = { 'ports-musl': 'alpine:3.22', 'ports-glibc': 'debian:12' };
+  for (const [name, image] of Object.entries(images)) {
+    const containers = drip(image, command);
+    const spec = { ...asking(address), securityContext: { sysctls }, containers };
+    await cluster.createPod({ name, namespace: NAMESPACE, spec });
+  }
+  for (const name of Object.keys(images)) await cluster.podReady(NAMESPACE, name);
+  await wait(filledMs);
+  await restartDaemon(cluster);
+  for (const name of Object.keys(images)) {
+    await cluster.podEnded(NAMESPACE, name, 120);
+    await judge(
+      cluster,
+      findings,
+      name,
+      'a rollout of the daemon, from ports that conntrack knows',
+    );
+  }
+}
+
+async function restartDaemon(cluster: Cluster): Promise<void> {
+  await cluster.kubectl('-n sidestub rollout restart ds/sidestub-node');
+  await cluster.kubectl('-n sidestub rollout status ds/sidestub-node --timeout=60s');
+}
+
+/** The settings of a pod that asks one server alone. */
+function asking(address: string): object {
+  return {
     dnsPolicy: 'None',
     dnsConfig: {
       nameservers: [address],
@@ -82,6 +114,13 @@ async function rollouts(cluster: Cluster, findings: Findings, address: string): 
       options: [{ name: 'ndots', value: '5' }],
     },
   };
+}
+
+/** Restarts the daemon, then CoreDNS, while pods look names up by each way. */
+async function rollouts(cluster: Cluster, findings: Findings, address: string): Promise<void> {
+  const names = ['git.example.com', 'n%d.example.net', 'nginx.ci', 'db.other', 'git.corp.example'];
+  const command = ['drip', `${LOAD.periodMs}`, `${LOAD.seconds}`, ...names];
+  const alone = asking(address);
   const load = { namespace: NAMESPACE, command };
   await first(async () => {
     await cluster.createPod({
@@ -103,24 +142,32 @@ async function rollouts(cluster: Cluster, findings: Findings, address: string): 
       await cluster.api.post(`/api/v1/namespaces/${NAMESPACE}/pods`, pod);
     }
     for (const name of PODS_UNDER_LOAD) await cluster.podReady(NAMESPACE, name);
-    await cluster.kubectl('-n sidestub rollout restart ds/sidestub-node');
-    await cluster.kubectl('-n sidestub rollout status ds/sidestub-node --timeout=60s');
+    await restartDaemon(cluster);
     await cluster.kubectl('-n kube-system rollout restart deploy/coredns');
     await cluster.kubectl('-n kube-system rollout status deploy/coredns --timeout=60s');
     for (const name of PODS_UNDER_LOAD) await cluster.podEnded(NAMESPACE, name, 120);
   });
   for (const name of PODS_UNDER_LOAD) {
-    const text = await cluster.logs(NAMESPACE, name);
-    const seen = readDrip(text);
-    findings.holds(
-      seen.slow + seen.failed + seen.lost === 0,
-      `rollouts of the daemon and of CoreDNS, ${name}: none above 500 ms`,
-      `${shown(seen)} ${seen.events
-        .slice(0, 5)
-        .map(({ at, name: asked, ms, result }) => `at ${at} s ${asked} ${ms} ms ${result}`)
-        .join('; ')}`,
-    );
+    await judge(cluster, findings, name, 'rollouts of the daemon and of CoreDNS');
   }
+}
+
+/** None of a pod's lookups took as long as a client's timer. */
+async function judge(
+  cluster: Cluster,
+  findings: Findings,
+  name: string,
+  what: string,
+): Promise<void> {
+  const seen = readDrip(await cluster.logs(NAMESPACE, name));
+  findings.holds(
+    seen.slow + seen.failed + seen.lost === 0,
+    `${what}, ${name}: none above 500 ms`,
+    `${shown(seen)} ${seen.events
+      .slice(0, 5)
+      .map(({ at, name: asked, ms, result }) => `at ${at} s ${asked} ${ms} ms ${result}`)
+      .join('; ')}`,
+  );
 }
 
 const PODS_UNDER_LOAD = ['alone-musl', 'alone-glibc', 'behind-musl', 'sidecar-glibc'];
