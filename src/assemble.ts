@@ -186,7 +186,7 @@ export function assembleResolver(parts: ResolverParts): Resolver {
           ? {}
           : { headStart: (expansion) => headStartOf(expansion, list, settings.families.order) }),
         refusedAt: (qname) => silence.refusedAt(qname),
-        isUnheard: (query, since) =>
+        isRouteSilent: (query, since) =>
           silence.lastReplyAt(query.qname) < since && !cache.hasData(query),
         outSince: (query) => flights.get(queryKey(query))?.since,
         repairs: tallies.repairs,

@@ -43,7 +43,7 @@ export interface FamiliesOptions {
   /** Since when a question is in flight; `undefined` where it is not. */
   readonly outSince: (query: Query) => Milliseconds | undefined;
   /** Whether the name's route has answered nothing since then, and the cache has no address for this question. */
-  readonly isUnheard?: (query: Query, since: Milliseconds) => boolean;
+  readonly isRouteSilent?: (query: Query, since: Milliseconds) => boolean;
   readonly repairs: { add(kind: RepairKind): void };
 }
 
@@ -312,7 +312,7 @@ class Half implements Asker, Expiring {
     const { pairs, query, started } = this;
     // While upstream answers no question at all, this family is not the broken one, and asking for the other would only
     // double the queries.
-    if (pairs.options.isUnheard?.(siblingOf(query), started) === true) {
+    if (pairs.options.isRouteSilent?.(siblingOf(query), started) === true) {
       this.timer = pairs.familyWaits.set(this);
       return;
     }

@@ -65,7 +65,7 @@ interface RouteState {
   /** Questions in flight that were held before. */
   released: number;
   /** When each question failed while no other was answered. */
-  readonly unheard: LRUCache<string, Milliseconds>;
+  readonly failedInSilence: LRUCache<string, Milliseconds>;
 }
 
 /**
@@ -147,9 +147,9 @@ export class RouteSilence {
   }
 
   /** C6: whether this question failed less than a second ago and no question was answered since. */
-  private isPaused({ unheard, lastReplyAt }: RouteState, query: Query): boolean {
-    if (unheard.size === 0) return false;
-    const failedAt = unheard.get(queryKey(query));
+  private isPaused({ failedInSilence, lastReplyAt }: RouteState, query: Query): boolean {
+    if (failedInSilence.size === 0) return false;
+    const failedAt = failedInSilence.get(queryKey(query));
     return failedAt !== undefined && lastReplyAt < failedAt && this.clock.now() - failedAt < PAUSE;
   }
 
@@ -195,7 +195,7 @@ export class RouteSilence {
       paused: new HeldQuestions(),
       held: new HeldQuestions(),
       released: 0,
-      unheard: lruMap<string, Milliseconds>(MAX_PAUSES),
+      failedInSilence: lruMap<string, Milliseconds>(MAX_PAUSES),
     };
     this.routes.set(route, state);
     return state;
@@ -254,7 +254,7 @@ class SentQuestion implements Asker {
 
   private noteSilence(): void {
     const { clock, state, query, askedAt } = this.question;
-    if (state.lastReplyAt < askedAt) state.unheard.set(queryKey(query), clock.now());
+    if (state.lastReplyAt < askedAt) state.failedInSilence.set(queryKey(query), clock.now());
   }
 
   /** Another question may be sent in its place. */

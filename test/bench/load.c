@@ -33,7 +33,7 @@
 /* Microseconds, the last bucket takes the rest. */
 #define BUCKETS 20000
 /* Nanoseconds after which a query is lost, and between two looks for such. */
-#define PATIENCE 1000000000ull
+#define LOST_AFTER 1000000000ull
 #define LOOK 100000000ull
 /* Of a stream: more than the answers to a window. */
 #define STREAM 262144
@@ -189,7 +189,7 @@ static int receive(uint64_t due_at) {
 /* What is lost would keep its place in the window for ever. */
 static void give_up(uint64_t at) {
   for (unsigned i = 0; i < 65536; i++)
-    if (is_out[i] && at > asked_at[i] + PATIENCE) is_out[i] = 0, waiting--, lost++;
+    if (is_out[i] && at > asked_at[i] + LOST_AFTER) is_out[i] = 0, waiting--, lost++;
 }
 
 static double percentile(double part) {
@@ -267,7 +267,7 @@ int main(int argc, char **argv) {
     if (receive(due_at)) last = now();
     if (at > looked + LOOK) {
       looked = at;
-      if (!once || at > last + PATIENCE) give_up(at);
+      if (!once || at > last + LOST_AFTER) give_up(at);
     }
   }
   double took = (double)(now() - started) / 1e9;

@@ -10,7 +10,7 @@ import { BREAKS, type Break } from './breaks.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 /** A break may leave a test waiting for what does not come. */
-const PATIENCE = 30_000;
+const TEST_TIMEOUT = 30_000;
 
 const rules = chosenOf(process.argv.slice(2), [...new Set(BREAKS.map(({ rule }) => rule))]);
 const chosen = BREAKS.filter(({ rule }) => rules.includes(rule));
@@ -58,6 +58,6 @@ function isNoticed(each: Break): boolean {
 
 function isGreen(file: string): boolean {
   const env = { ...process.env, TAP_BAIL: '1' };
-  const { status } = spawnSync(process.execPath, [file], { cwd: copy, env, timeout: PATIENCE });
+  const { status } = spawnSync(process.execPath, [file], { cwd: copy, env, timeout: TEST_TIMEOUT });
   return status === 0;
 }

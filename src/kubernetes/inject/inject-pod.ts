@@ -115,8 +115,8 @@ function injectionFor(found: Pod, options: InjectionOptions): Injection {
   return { outcome: patch.length > 0 ? 'injected' : 'unchanged', mode, patch, warnings };
 }
 
-function notInjected({ reason, message, meant }: Skip): NotInjected {
-  return { outcome: meant ? 'skipped' : 'refused', reason, message };
+function notInjected({ reason, message, intended }: Skip): NotInjected {
+  return { outcome: intended ? 'skipped' : 'refused', reason, message };
 }
 
 function dnsRefused(message: string): NotInjected {

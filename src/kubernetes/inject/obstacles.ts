@@ -22,7 +22,7 @@ export interface Skip {
   readonly reason: Reason;
   readonly message: string;
   /** Whether this is intended: the pod opted out, or a sidecar is of no use to pods like it. */
-  readonly meant: boolean;
+  readonly intended: boolean;
 }
 
 /** The first reason that keeps a sidecar out of a pod; `undefined` if there is none. */
@@ -38,7 +38,7 @@ export function unwanted({
   hostNetwork,
   hasContainers,
 }: Pod): Skip | undefined {
-  const skip = (reason: Reason, message: string): Skip => ({ reason, message, meant: true });
+  const skip = (reason: Reason, message: string): Skip => ({ reason, message, intended: true });
   if (annotations?.get(INJECT) === 'false' || labels.get(INJECT) === 'false') {
     return skip('opted_out', `${INJECT} is "false"`);
   }
@@ -127,5 +127,5 @@ function captured({ annotations, containers, initContainers = [] }: Pod): Skip |
 }
 
 function refusal(reason: Reason, message: string): Skip {
-  return { reason, message, meant: false };
+  return { reason, message, intended: false };
 }

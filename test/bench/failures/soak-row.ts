@@ -17,7 +17,7 @@ const RATE = 2_000;
 const NAMES = 1_000;
 const WEATHER = { delay: 5, loss: 0.01, ttl: 10 };
 /** Far above every delay; a stale answer is told before. */
-const PATIENCE = { timeout: 5_000, tries: 1 };
+const ONE_TRY = { timeout: 5_000, tries: 1 };
 
 /** A day of a node in a quarter of an hour: everything at once, for as long as a leak needs to show. */
 export const soakRow: Row = {
@@ -60,7 +60,7 @@ async function load(client: Questioner, span: number): Promise<Seen> {
   let open = 0;
   await atRate(RATE, RATE * span, async (number) => {
     open++;
-    const { ok, ms } = await client.single(`s${(number * 7_919) % NAMES}.example.com.`, PATIENCE);
+    const { ok, ms } = await client.single(`s${(number * 7_919) % NAMES}.example.com.`, ONE_TRY);
     open--;
     if (!ok) seen.failed++;
     seen.slowest = Math.max(seen.slowest, ms);

@@ -22,7 +22,7 @@ export interface QueryFigures {
 /** Packets that are out at once: what the kernel keeps for a busy daemon. */
 const WINDOW = 400;
 /** Milliseconds: every question here is answered by its upstream at once. */
-const PATIENCE = 5_000;
+const ANSWER_TIMEOUT = 5_000;
 
 /** Sends packets as they are but for the ID, by which replies are told apart, over UDP and TCP in turn. */
 export async function sendAsQueries(
@@ -65,7 +65,7 @@ async function sendWindow(
     }
     client.send(octets);
   });
-  const end = performance.now() + PATIENCE;
+  const end = performance.now() + ANSWER_TIMEOUT;
   for (;;) {
     for (const reply of client.strays.splice(0)) {
       const id = uint16(reply, 0);
