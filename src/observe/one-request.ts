@@ -12,8 +12,9 @@ export class OneRequest extends Duplex {
   private readonly socket: Socket;
   private held: Buffer = Buffer.alloc(0);
   private busy = false;
-  /** In a head: whether anything but line ends has arrived, and whether the last octet ended a line. */
+  /** Whether anything but line ends has arrived of a request's head. */
   private begun = false;
+  /** Whether the last octet of the head ended a line: the next line end completes it. */
   private atLineEnd = false;
 
   constructor(socket: Socket) {

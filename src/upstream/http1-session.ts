@@ -35,7 +35,7 @@ export async function http1Session(origin: string, socket: TLSSocket): Promise<H
     // Each question has a deadline of its own, which aborts it.
     headersTimeout: 0,
     bodyTimeout: 0,
-    // The caller closes an idle connection after the same time; a server's `Keep-Alive: timeout` may end it sooner.
+    // `HttpsConnection` closes an idle connection after the same time; a server's `Keep-Alive: timeout` may end it sooner.
     keepAliveTimeout: IDLE,
     keepAliveMaxTimeout: IDLE,
     maxHeaderSize: MAX_HEADER_OCTETS,

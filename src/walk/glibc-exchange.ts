@@ -34,7 +34,7 @@ export interface GlibcExchangeOptions {
   readonly clock: Clock;
   readonly inbox: Inbox;
   readonly nameservers: readonly Endpoint[];
-  /** Changed when answers are lost. */
+  /** How this thread asks. After a pair has lost an answer, it asks one question after the other (G1). */
   readonly thread: GlibcThread;
 }
 
