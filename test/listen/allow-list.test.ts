@@ -73,7 +73,8 @@ async function setup(t: Test, ...prefixes: string[]) {
   responder.allows = listed(...prefixes);
   let refusedConnections = 0;
   const udp = await listenUdp({ address: '127.0.0.1', port: 0 }, responder);
-  const tcp = await listenTcp(udp.endpoint, responder, {
+  // On a port of its own: a connection of another process may have the one over TCP that is free over UDP.
+  const tcp = await listenTcp({ address: '127.0.0.1', port: 0 }, responder, {
     limits: {
       maxConnections: 8,
       maxConnectionsPerClient: 8,
@@ -92,7 +93,13 @@ async function setup(t: Test, ...prefixes: string[]) {
   t.teardown(async () => {
     await Promise.all([udp.close(), tcp.close()]);
   });
-  return { port: udp.endpoint.port, rejected, asked, refused: () => refusedConnections };
+  return {
+    port: udp.endpoint.port,
+    tcpPort: tcp.endpoint.port,
+    rejected,
+    asked,
+    refused: () => refusedConnections,
+  };
 }
 
 async function ask(t: Test, port: number) {
@@ -118,8 +125,8 @@ test('who is listed gets the answer', async (t) => {
 });
 
 test('the TCP connection of a client that is not listed is closed at once', async (t) => {
-  const { port, refused } = await setup(t, '10.0.0.0/8');
-  const socket = connect(port, '127.0.0.1');
+  const { tcpPort, refused } = await setup(t, '10.0.0.0/8');
+  const socket = connect(tcpPort, '127.0.0.1');
   socket.on('error', () => undefined);
   await once(socket, 'close');
   t.equal(refused(), 1);
