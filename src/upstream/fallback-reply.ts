@@ -114,8 +114,7 @@ export class FallbackReply {
 
   /** Whether nothing has come for which another server need not be asked. */
   get isUnread(): boolean {
-    const { message } = this;
-    return message === undefined || message === this.besideOpt;
+    return this.message === this.besideOpt;
   }
 
   /** The best of these replies; `undefined` if none is an answer. */

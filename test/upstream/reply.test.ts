@@ -176,7 +176,10 @@ const counting = (at: number, count: number) => (octets: Uint8Array) => {
 
 test('damage behind the answer section takes nothing from it (U3)', (t) => {
   const behind = judged(addresses, counting(10, 1));
-  t.match(behind, { kind: 'reply', reply: { edns: false, message: { answer: addresses.answer } } });
+  t.match(behind, {
+    kind: 'reply',
+    reply: { edns: false, truncated: false, message: { answer: addresses.answer } },
+  });
   t.strictSame(
     behind.kind === 'reply' ? { ...behind.reply.message, answer: [] } : behind,
     { ...message(), authoritative: false },
@@ -188,6 +191,8 @@ test('damage behind the answer section takes nothing from it (U3)', (t) => {
     answer: [cname('api.example.', 'b.example.'), a('b.example.', '192.0.2.1')],
   });
   t.equal(judged(cname1, counting(8, 3)).kind, 'reply', 'also at the end of a chain');
+  const withTc = judged(addresses, (octets) => counting(10, 1)(counting(2, 0x8380)(octets)));
+  t.match(withTc, { kind: 'malformed', partial: { isAnswerWhole: true } }, 'but for TC');
   t.end();
 });
 
