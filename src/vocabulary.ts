@@ -32,7 +32,7 @@ export const REPAIR_KINDS = [
   'nxdomain_beside_addresses',
   'failure_beside_addresses',
   'silence_beside_addresses',
-  'nodata_beside_failure',
+  'denial_beside_failure',
   'nodata_in_search',
   'other_owner',
 ] as const;

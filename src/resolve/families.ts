@@ -140,7 +140,7 @@ class Pairs {
     return refusedAt(query.qname) >= Math.min(started, outSince(query) ?? started);
   }
 
-  /** F5: NODATA, or the failure of the other half: after a failure it is not known that the name has no address. */
+  /** F5: a denial, or the failure of the other half: after a failure it is not known that the name has no address. */
   async besideFailure(query: Query, own: Answer, came: Milliseconds): Promise<Answer> {
     const sibling = siblingOf(query);
     let isSilent = this.isOut(sibling);
@@ -151,7 +151,7 @@ class Pairs {
     }
     const outcome = isSilent ? STILL_SILENT : this.failures.since(sibling, came);
     if (outcome === undefined) return own;
-    this.options.repairs.add('nodata_beside_failure');
+    this.options.repairs.add('denial_beside_failure');
     if (outcome instanceof FailedWith) throw outcome.error;
     return outcome;
   }
@@ -161,15 +161,19 @@ class Pairs {
     return AWAITED - (this.options.clock.now() - came);
   }
 
-  /** F3 and F4: NXDOMAIN waits for the other family, and beside addresses it becomes NODATA. */
+  /** F3, F4, F5: NXDOMAIN waits for the other family, and beside addresses it becomes NODATA. */
   async besideSibling(query: Query, own: Answer, came: Milliseconds): Promise<Answer> {
     // A client that has asked for both waits for both. If musl got NXDOMAIN before addresses that come late, its lookup
     // would fail though it has them.
     const sibling = siblingOf(query);
     if (this.times.deniedAt(sibling) >= came) return own;
+    const mayHaveFailed = query.qtype === RrType.AAAA && this.mayHaveFailed(query, came);
     const span = this.isOut(sibling) ? this.untilDeadline(came) : FAMILY_WAIT;
     const other = await this.within(span, this.fromSibling(query));
-    if (other === undefined || verdictOf(other.message, sibling) !== 'data') return own;
+    // Some servers deny AAAA where there is an A. A denial of the A is passed on: musl goes on with its search then. And
+    // who has asked for one family alone is told what was said of it.
+    if (other === undefined) return mayHaveFailed ? this.besideFailure(query, own, came) : own;
+    if (verdictOf(other.message, sibling) !== 'data') return own;
     this.options.repairs.add('nxdomain_beside_addresses');
     return { ...own, message: { ...own.message, rcode: Rcode.NOERROR } };
   }

@@ -283,6 +283,17 @@ export const CASES: readonly Case[] = [
     name: 'records stand behind the OPT of the query, a long answer needs it, and TCP is silent',
     draw: one({ tcp: 'silent', edns: 'appended to the query' }, { name: 'many', warm: true }),
   },
+  {
+    name: 'the questions for A are silent for 3.9 s, and those for AAAA are NXDOMAIN',
+    draw: one(
+      {
+        delay: 20,
+        mute: { from: 0, to: 3_900, transport: 'both', family: 'A' },
+        says: { rcode: 'NXDOMAIN', family: 'AAAA', names: 'all' },
+      },
+      { warm: true },
+    ),
+  },
   { name: 'addresses under another owner', draw: one({ reply: 'foreign owner' }) },
   {
     name: 'SERVFAIL for AAAA',

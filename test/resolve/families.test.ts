@@ -38,11 +38,17 @@ const UNREPAIRED: Readonly<Record<Outcome, Told>> = {
 };
 
 const WITHOUT_WORD = { timeout: 'error', silence: 'error' } as const;
-/** F5: what NODATA becomes beside a failure. */
+/** F5: what NODATA becomes beside a failure, and NXDOMAIN of AAAA beside one that upstream has not told itself. */
 const NODATA_BESIDE: Readonly<Record<'base' | 'expansion', Partial<Record<Outcome, Told>>>> = {
   base: { ...WITHOUT_WORD, servfail: 'servfail' },
   expansion: WITHOUT_WORD,
 };
+
+function besideFailure(kind: 'base' | 'expansion', own: Outcome, other: Outcome, isA: boolean) {
+  const without: Partial<Record<Outcome, Told>> = WITHOUT_WORD;
+  if (own === 'nxdomain' && !isA) return without[other];
+  return own === 'nodata' ? NODATA_BESIDE[kind][other] : undefined;
+}
 
 /** What F3, F4 and F5 make of one family beside the other. */
 function expected(kind: 'base' | 'expansion', own: Outcome, other: Outcome, isA: boolean): Told {
@@ -50,7 +56,7 @@ function expected(kind: 'base' | 'expansion', own: Outcome, other: Outcome, isA:
   if (kind === 'expansion' && isA && own === 'nxdomain') return 'nxdomain';
   if (kind === 'expansion' && !isA && other === 'nxdomain') return 'nxdomain';
   // F5: what is to come of the other family is waited for.
-  const beside = own === 'nodata' ? NODATA_BESIDE[kind][other] : undefined;
+  const beside = besideFailure(kind, own, other, isA);
   if (beside !== undefined) return beside;
   if (other !== 'addresses') return UNREPAIRED[own];
   // F4.
@@ -247,6 +253,17 @@ test('F3, F4: nothing is denied that is not denied upstream, nothing hidden that
           title,
         );
         if (direct === 'addresses') t.equal(here, 'addresses', title);
+      }
+    }
+  }
+});
+
+test('F5: where A has no answer, what is said of AAAA is no denial for glibc', async (t) => {
+  for (const kind of ['base', 'expansion'] as const) {
+    for (const v4 of ['timeout', 'silence'] as const) {
+      for (const v6 of ['nodata', 'nxdomain'] as const) {
+        const got = await watch(scene({ kind, a: v4, aaaa: v6, earlier: 'AAAA' }), 'A first');
+        t.equal(glibc(got.a, got.aaaa), 'again', `${kind}: A ${v4}, AAAA ${v6}`);
       }
     }
   }

@@ -240,5 +240,5 @@ test('F5: NODATA is no answer while the other family has none: glibc would take 
   const { a: v4, aaaa: v6 } = await stub.askPair(NAME);
   t.equal(v4.message.rcode, Rcode.SERVFAIL);
   t.equal(v6.message.rcode, Rcode.SERVFAIL, 'not the NODATA that the cache has');
-  t.equal(stub.repairs.get('nodata_beside_failure'), 1);
+  t.equal(stub.repairs.get('denial_beside_failure'), 1);
 });
