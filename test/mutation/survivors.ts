@@ -828,6 +828,12 @@ export const SURVIVORS: readonly Survivor[] = [
     becomes: '["Stryker was here"]',
     why: 'no query has that name, and it goes before any other',
   },
+  {
+    file: 'src/resolve/held-questions.ts',
+    code: 'if (this.byClient.size === 0 || this.isReleasing) return;',
+    becomes: 'false',
+    why: 'of no clients none is next; this only spares the look',
+  },
 ];
 
 /**

@@ -1,6 +1,11 @@
 import { test } from 'tap';
-import { FailedHalves, FailedWith, STILL_SILENT } from '../../src/resolve/failed-halves.ts';
-import { Rcode, RrType } from '../../src/wire/codes.ts';
+import {
+  FailedHalves,
+  FailedWith,
+  nothingInsteadOfFailure,
+  STILL_SILENT,
+} from '../../src/resolve/failed-halves.ts';
+import { EdeCode, Rcode, RrType } from '../../src/wire/codes.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { message } from '../support/messages.ts';
 import { answer, query } from './queries.ts';
@@ -49,6 +54,20 @@ test('F5: a family that is still unanswered has the error of a silent one', (t) 
   t.match(STILL_SILENT.error, {
     reason: 'timeout',
     message: 'no answer from the other family: timeout',
+  });
+  t.end();
+});
+
+test('F5: the NODATA in place of a failure lives for 5 s, and says why', (t) => {
+  const { message: said, ...rest } = nothingInsteadOfFailure(BASE);
+  t.match(said, { rcode: Rcode.NOERROR, answer: [], authority: [{ ttl: 5 }] });
+  t.strictSame(rest, {
+    source: 'failure',
+    age: 0,
+    ede: {
+      code: EdeCode.OTHER,
+      text: 'this address family failed upstream, the other has answers',
+    },
   });
   t.end();
 });
