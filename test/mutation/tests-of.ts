@@ -30,6 +30,7 @@ const SHOWN_BY: ReadonlyMap<string, readonly string[]> = new Map([
   ['message-writer', ['render', 'truncation']],
   ['plain-query', ['replies', 'known-replies']],
   ['replies', ['replies.property']],
+  ['unanswered', ['ask', 'server']],
   ['reply', ['ask']],
 ]);
 
