@@ -13,6 +13,7 @@ const benchmarks = new Map<string, () => Promise<{ run(args: string[]): Promise<
   ['misses', () => import('./misses.ts')],
   ['objects', () => import('./objects.ts')],
   ['rtt', () => import('./rtt.ts')],
+  ['datagrams', () => import('./datagrams.ts')],
   ['start', () => import('./start.ts')],
   ['hook', () => import('./hook.ts')],
   ['young', () => import('./young.ts')],

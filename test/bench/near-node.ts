@@ -28,6 +28,8 @@ export interface Forwarder {
 
 /** A job's pod whose cluster DNS is so far away. */
 export interface NearNode {
+  /** Its network namespace. */
+  readonly pod: string;
   /** Starts what the pod asks, and waits until it is ready. */
   start(route: Route): Promise<Forwarder>;
   /** Looks the names up one after the other, in one process. */
@@ -73,6 +75,7 @@ export async function startNearNode(rtt: Milliseconds): Promise<NearNode> {
     );
     probe = ownProbe;
     return {
+      pod: network.pod,
       start: (route) => startRoute(network.pod, folder, ownProbe, route),
       lookUp: async (libc, route, names) => {
         const files = route === 'directly' ? etc.directly : etc.through;
