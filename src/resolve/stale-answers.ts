@@ -75,11 +75,10 @@ export class StaleAnswers {
   private leadsOn(query: Query, { message }: Answer): boolean {
     // Another sidestub's question for a proof is no step of a walk (N7).
     if (query.fromProbe === true || !isAddressQuery(query)) return false;
-    const { expansion, qname } = query;
+    const { expansion } = query;
     if (verdictOf(message, query) === 'nodata' && this.hasAddresses(siblingOf(query))) return true;
     if (expansion === undefined) return false;
-    const steps = this.options.list.laterSteps(expansion);
-    return steps.some((step) => step !== qname && this.mayEndAt(query, step));
+    return this.options.list.laterSteps(expansion).some((step) => this.mayEndAt(query, step));
   }
 
   private mayEndAt(query: Query, qname: Name): boolean {

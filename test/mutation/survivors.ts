@@ -341,6 +341,12 @@ export const SURVIVORS: readonly Survivor[] = [
     why: 'for the compiler: a probe that is answered has set the timer of the next',
   },
   {
+    file: 'src/resolve/quiet.ts',
+    code: 'return { isOwed: false, since: Number.NEGATIVE_INFINITY, askedAt: 0, usual: undefined };',
+    becomes: '{}',
+    why: 'the first question writes all that is read',
+  },
+  {
     file: 'src/resolve/search.ts',
     code: '.then(() => race.onProbed(point !== query.qname))',
     becomes: 'true',

@@ -65,3 +65,27 @@ test('N9: a slow recursion says nothing of the zone; a silent zone speaks for al
   t.equal(both.from('other', 12_000), 11_100, 'unless nobody asks in it any more');
   t.end();
 });
+
+test('N9: what answers take is an average in which a new one weighs an eighth', (t) => {
+  const quiet = heard(100);
+  quiet.asked('zone', 10_000);
+  quiet.heard('zone', 10_900, 900);
+  quiet.asked('zone', 20_000);
+  t.equal(quiet.from('zone', 20_000), 20_800, 'four times 200 ms');
+  t.end();
+});
+
+test('N9: after an answer the silence is counted from the next question', (t) => {
+  for (const [of, span] of [
+    ['zone', 400],
+    ['other', 800],
+  ] as const) {
+    const quiet = new Quiet();
+    quiet.asked(of, 100);
+    t.equal(quiet.from(of, 100), 900, 'the first one of all');
+    quiet.heard(of, 101, 1);
+    quiet.asked(of, 600);
+    t.equal(quiet.from(of, 600), 600 + span, of);
+  }
+  t.end();
+});

@@ -4,7 +4,7 @@ import type { Answer, DenialKind, Query } from '../../src/resolve/stage.ts';
 import { StaleAnswers } from '../../src/resolve/stale-answers.ts';
 import { verdictOf } from '../../src/resolve/verdict.ts';
 import { EdeCode, RrType, typeName } from '../../src/wire/codes.ts';
-import { a, nodata, nxdomain } from '../support/messages.ts';
+import { a, aaaa, nodata, nxdomain } from '../support/messages.ts';
 import { SUFFIXES } from '../support/stub.ts';
 import { answer, query } from './queries.ts';
 
@@ -21,7 +21,7 @@ interface Known {
   readonly cut?: Answer;
 }
 
-function setup({ stale = {}, fresh = {}, cut }: Known) {
+function setup({ stale = {}, fresh = {}, cut }: Known, hasZone = true) {
   const list = new SearchList({ suffixes: SUFFIXES, zone: ZONE, routedZones: [] });
   const keyOf = ({ qname, qtype }: Query) => `${qname} ${typeName(qtype)}`;
   const cache = {
@@ -32,7 +32,11 @@ function setup({ stale = {}, fresh = {}, cut }: Known) {
     },
     stale: (asked: Query) => stale[keyOf(asked)],
   };
-  const words = new StaleAnswers({ cache, list, zone: { lastKnown: () => cut } });
+  const words = new StaleAnswers({
+    cache,
+    list,
+    zone: hasZone ? { lastKnown: () => cut } : undefined,
+  });
   return (qname: string, denialKind: DenialKind | undefined, more: Partial<Query> = {}) => {
     const expansion = list.expansionOf(qname);
     const known = {
@@ -95,6 +99,12 @@ test('N9: an old cut stands in for names of the world outside, and for others wh
     undefined,
     'no cut is for what may be made now (C2)',
   );
+  t.equal(
+    setup({ cut, fresh })(step, undefined),
+    undefined,
+    'nor for what is not denied by its kind',
+  );
+  t.equal(setup({ cut, fresh }, false)(step, 'usual'), undefined, 'without a zone there is none');
   const own = { ...fresh, [`${step} A`]: ADDRESS };
   t.equal(setup({ cut, fresh: own })(step, 'usual'), undefined, 'the name itself is known');
   t.end();
@@ -118,5 +128,15 @@ test('N9: NODATA is told beside addresses of the other family', (t) => {
   t.equal(setup({ stale })(FOUND, 'brief', more), undefined);
   const word = setup({ stale, fresh: { [`${FOUND} A`]: ADDRESS } })(FOUND, 'brief', more);
   t.equal(word?.when, 'quiet');
+  t.end();
+});
+
+test('N9: outside the zone only an expansion of a public name is denied so late, and NXDOMAIN beside addresses is not', (t) => {
+  for (const name of ['git.example.com.', 'wiki.corp.example.', 'wiki.intern.corp.example.']) {
+    t.equal(setup({ stale: { [`${name} A`]: DENIED } })(name, undefined), undefined, name);
+  }
+  const stale = { [`${FOUND} A`]: DENIED };
+  const fresh = { [`${FOUND} AAAA`]: answer({ answer: [aaaa(FOUND, '2001:db8::1')] }) };
+  t.equal(setup({ stale, fresh })(FOUND, 'brief'), undefined);
   t.end();
 });
