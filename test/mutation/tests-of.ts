@@ -24,6 +24,9 @@ const STORIES: ReadonlyMap<string, readonly string[]> = new Map([
   ['wildcard-guard', ['wildcard']],
 ]);
 
+/** A question at one server: its tests by what becomes of it. */
+const ASK = ['ask-edns', 'ask-truncated', 'ask-unreadable', 'ask-connections'];
+
 /** Files that another file's tests show as well, by their names. */
 const SHOWN_BY: ReadonlyMap<string, readonly string[]> = new Map([
   ['kept-records', ['replies', 'known-replies']],
@@ -31,7 +34,10 @@ const SHOWN_BY: ReadonlyMap<string, readonly string[]> = new Map([
   ['plain-query', ['replies', 'known-replies']],
   ['replies', ['replies.property']],
   ['unanswered', ['ask', 'server']],
-  ['reply', ['ask']],
+  ['ask', ASK],
+  ['fallback-reply', ['ask', ...ASK]],
+  ['reply', ['ask', ...ASK]],
+  ['send', ['ask', ...ASK]],
 ]);
 
 /** What the stages keep and read back: the only tests that read whole messages out of the memory. */

@@ -1,8 +1,10 @@
 import { type Outgoing, UpstreamError } from '../../src/upstream/exchange.ts';
 import { Server, type ServerOptions } from '../../src/upstream/server.ts';
 import { parseServerAddress } from '../../src/upstream/server-address.ts';
+import { Rcode } from '../../src/wire/codes.ts';
 import type { Message } from '../../src/wire/message.ts';
 import { HandClock } from '../support/hand-clock.ts';
+import { a, message } from '../support/messages.ts';
 import { createUpstreamTallies } from '../support/upstream-tallies.ts';
 import { outgoing } from './loopback.ts';
 import { ScriptedTransport } from './scripted-transport.ts';
@@ -68,4 +70,25 @@ export function begin(
 /** What went wrong, said shortly. */
 export function reasonOf(error: Error | undefined): string | undefined {
   return error instanceof UpstreamError ? error.reason : error?.message;
+}
+
+/** An answer to `api.example. A`. */
+export const truth = message({ answer: [a('api.example.', '192.0.2.1')] });
+
+/** One that has refused an OPT and answered without: it is asked without from then on. */
+export function plainServer() {
+  const parts = scriptedServer();
+  begin(parts.server, 'first.example.');
+  parts.udp.nth(0).answer(message({ rcode: Rcode.FORMERR }), { edns: false });
+  parts.udp.nth(1).answer(message());
+  return parts;
+}
+
+/** One that has answered an OPT, so that a lost one makes no doubt; its timer for the names asked here is the first one. */
+export function knowingServer() {
+  const parts = scriptedServer();
+  begin(parts.server, 'first.local.');
+  parts.udp.nth(0).answer(message());
+  parts.udp.sends.length = 0;
+  return parts;
 }
