@@ -213,7 +213,7 @@ function familiesMetrics(registry: MetricRegistry) {
   return {
     repairs: registry.tallySet({
       name: 'sidestub_pair_repairs_total',
-      help: 'Answers that were repaired because the other address family contradicted them: NXDOMAIN of A shared with AAAA (F3), NXDOMAIN beside addresses (F4), a failure or silence beside addresses, and NODATA beside a failure (F5); or because NODATA for both would have ended a search (N7); or because the addresses had another owner name (other_owner, C1).',
+      help: 'Answers that were repaired because the other address family contradicted them: NXDOMAIN of A shared with AAAA (F3), NXDOMAIN beside addresses (F4), a failure or silence beside addresses, and a denial beside a failure (F5); or because NODATA for both would have ended a search (N7); or because the addresses had another owner name (other_owner, C1).',
       query: 'sum by (kind) (rate(sidestub_pair_repairs_total[5m]))',
       label: ['kind', REPAIR_KINDS],
     }),
