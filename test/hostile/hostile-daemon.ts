@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type Endpoint, parseEndpoint } from '../../src/endpoint.ts';
 import { typeName } from '../../src/wire/codes.ts';
+import { readRequest } from '../../src/wire/request.ts';
 import { parseExposition } from '../observe/exposition-parser.ts';
 import { productEnv } from '../support/product-env.ts';
 import {
@@ -110,12 +111,15 @@ function questionsOf(
     const resends = await metric('sidestub_upstream_retransmissions_total');
     const silences = await metric(TCP_AFTER_SILENCE);
     const questions: string[] = [];
-    for (const { qname, qtype, transport } of upstream.asked.splice(0)) {
+    for (const { qname, qtype, transport, octets } of upstream.asked.splice(0)) {
       const question = `${qname} ${typeName(qtype)}`;
+      const { edns, checkingDisabled } = readRequest(octets);
+      // They are part of what is asked (C1).
+      const key = `${question} ${edns?.dnssecOk === true} ${checkingDisabled}`;
       const isResend = transport === 'udp' ? leftOut < resends : silences > 0;
-      if (!known.has(question) || !isResend) questions.push(question);
+      if (!known.has(key) || !isResend) questions.push(question);
       else if (transport === 'udp') leftOut++;
-      known.add(question);
+      known.add(key);
     }
     return questions;
   };
