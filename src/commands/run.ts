@@ -24,6 +24,7 @@ import type { ConfiguredValue } from '../observe/status-view.ts';
 import { writeTerminationMessage } from '../observe/termination-message.ts';
 import { totalsText } from '../observe/totals.ts';
 import { type Command, type CommandContext, ExitCode } from './command.ts';
+import { FileChanges } from './run/file-changes.ts';
 import { isFixed, settingsForRestart } from './run/fixed-settings.ts';
 import { limitHeapGrowth } from './run/heap-growth.ts';
 import { loadTrim, MemoryTrim } from './run/memory-trim.ts';
@@ -170,7 +171,13 @@ async function run(context: CommandContext): Promise<number> {
       return settingsForRestart(settings, inPlace);
     },
   });
-  reloads.watch(watchedFiles(settings, context));
+  const changes = new FileChanges({
+    clock: monotonicClock,
+    paths: watchedFiles(settings, context),
+    since: performance.timeOrigin,
+    onChange: (path) => reloads.request(path),
+  });
+  changes.start();
   const onSignal = (signal: NodeJS.Signals): void => {
     log.info('signal', { signal });
     // A second signal ends the wait: queries in flight are abandoned, which is not a success.
@@ -181,7 +188,7 @@ async function run(context: CommandContext): Promise<number> {
   let stopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, onSignal);
   const code = await ended.promise;
-  reloads.stop();
+  changes.stop();
   memory?.stop();
   tell('STOPPING=1');
   const unready = started.unready();

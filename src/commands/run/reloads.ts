@@ -1,4 +1,3 @@
-import { unwatchFile, watchFile } from 'node:fs';
 import { formatProblem, InputError } from '../../input-error.ts';
 import type { ReloadResult } from '../../observe/label-sets.ts';
 import type { Log } from '../../observe/log.ts';
@@ -10,18 +9,11 @@ export interface ReloadsOptions {
   readonly counted: { add(result: ReloadResult): void };
 }
 
-/**
- * How often files are checked. By a timer and not by inotify: kubelet replaces a symbolic link two folders above a
- * ConfigMap's file, which a watch on the file does not see.
- */
-const EVERY_MS = 1_000;
-
 /** Reloads the configuration, one reload at a time. Requests that arrive during a reload share the next one (S2). */
 export class Reloads {
   private readonly options: ReloadsOptions;
   private running = false;
   private again: string | undefined;
-  private readonly watched: string[] = [];
 
   constructor(options: ReloadsOptions) {
     this.options = options;
@@ -31,20 +23,6 @@ export class Reloads {
   request(cause: string): void {
     if (this.running) this.again = cause;
     else void this.run(cause);
-  }
-
-  /** Reloads whenever one of these files changes, appears or disappears. */
-  watch(paths: readonly string[]): void {
-    for (const path of paths) {
-      this.watched.push(path);
-      watchFile(path, { interval: EVERY_MS, persistent: false }, (now, before) => {
-        if (now.mtimeMs !== before.mtimeMs || now.ino !== before.ino) this.request(path);
-      });
-    }
-  }
-
-  stop(): void {
-    for (const path of this.watched.splice(0)) unwatchFile(path);
   }
 
   private async run(first: string): Promise<void> {
