@@ -33,7 +33,10 @@ const CLIENTS = ['getent', 'gai', 'drip', 'until', 'pause'].map((name) => `clien
 const GIT = ['git-in-image.ts', 'programs.ts', 'go/clone/main.go'];
 
 /** The images of the tests, but for sidestub's own: kept while the binaries and the clients are the same. */
-export const IMAGES = join(ROOT, `images-${keyOf(['images.ts', ...CLIENTS, ...GIT])}`);
+export const IMAGES = join(
+  ROOT,
+  `images-${keyOf(['images.ts', 'go/coredns/main.go', ...CLIENTS, ...GIT])}`,
+);
 
 /** Who a command inside the node is, for kubectl. */
 export const KUBECONFIG = '/run/node/admin.kubeconfig';

@@ -1,15 +1,17 @@
 import type { Cluster } from '../../cluster/cluster.ts';
+import { AUTOPATH_NAME } from './autopath.ts';
 import { containerOf, cpuOf } from './containers.ts';
 
-const DNS_PODS = 'k8s-app=kube-dns';
+/** Those of the cluster's DNS, and those with `autopath`. */
+const DNS_PODS = `k8s-app in (kube-dns, ${AUTOPATH_NAME})`;
 
-/** How many questions both replicas of CoreDNS have been asked since they began. */
+/** How many questions the replicas of CoreDNS have been asked since they began. */
 export async function questionsSeen(cluster: Cluster): Promise<number> {
   const counts = await Promise.all((await addresses(cluster)).map(countOf));
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-/** CPU time of both in ms. */
+/** CPU time of all in ms. */
 export async function cpuOfCoreDns(cluster: Cluster): Promise<number> {
   const pods = await cluster.pods('kube-system', DNS_PODS);
   const all = await Promise.all(pods.map((pod) => cpuOf(cluster, containerOf(pod, 'coredns'))));

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { Cluster } from '../../cluster/cluster.ts';
 import { startNodeLocal } from '../../cluster/node-local-dns.ts';
 import { first, joinNode } from '../../cluster/priority.ts';
+import { startAutopath } from './autopath.ts';
 import { measureCost } from './cost.ts';
 import { measureStart } from './first-lines.ts';
 import { measureOutage, measureRollouts } from './load.ts';
@@ -43,6 +44,7 @@ async function prepare(): Promise<string> {
   await cluster.documented('kubectl apply -k k8s/node/service-local');
   await cluster.kubectl('-n sidestub rollout status ds/sidestub-node --timeout=90s');
   await startNodeLocal(cluster);
+  await startAutopath(cluster);
   await makeServices(cluster);
   const words = '-n sidestub get service sidestub-node -o jsonpath={.spec.clusterIP}';
   return (await cluster.kubectl(words)).trim();

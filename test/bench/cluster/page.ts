@@ -99,7 +99,7 @@ function slowerThanDirectly(cells: readonly LookupCell[]): string {
 function cost({ cost: own }: Measured): string[] {
   if (own === undefined) return [];
   const rows = own.cells.map(({ way, median, p99, stub, coredns, memory }) => {
-    const isThere = way !== 'directly' && way !== 'ndots2';
+    const isThere = !['directly', 'ndots2', 'autopath'].includes(way);
     return [
       TITLES[way],
       milliseconds(median),

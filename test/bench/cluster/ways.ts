@@ -1,9 +1,18 @@
 import { type PodSpec, podObject } from '../../cluster/cluster.ts';
 import { injectedPod } from '../../cluster/injected.ts';
 import { ADDRESS as NODE_LOCAL } from '../../cluster/node-local-dns.ts';
+import { AUTOPATH } from './autopath.ts';
 
 /** The ways in which a pod's lookups reach the cluster's DNS. */
-export const WAYS = ['directly', 'ndots2', 'nodelocal', 'sidecar', 'daemon', 'both'] as const;
+export const WAYS = [
+  'directly',
+  'ndots2',
+  'autopath',
+  'nodelocal',
+  'sidecar',
+  'daemon',
+  'both',
+] as const;
 export type Way = (typeof WAYS)[number];
 
 /** Those that a rollout and an outage are watched through. */
@@ -12,6 +21,7 @@ export const WATCHED: readonly Way[] = ['directly', 'sidecar', 'daemon', 'both']
 export const TITLES: Readonly<Record<Way, string>> = {
   directly: 'directly',
   ndots2: '`ndots:2`',
+  autopath: 'autopath',
   nodelocal: 'NodeLocal',
   sidecar: 'sidecar',
   daemon: 'node daemon',
@@ -43,6 +53,8 @@ export function podOf(way: Way, libc: Libc, daemon: string, spec: PodSpec): obje
         ...own,
         spec: { dnsConfig: { options: [{ name: 'ndots', value: '2' }] } },
       });
+    case 'autopath':
+      return podObject({ ...own, spec: asking(AUTOPATH) });
     case 'nodelocal':
       return podObject({ ...own, spec: asking(NODE_LOCAL) });
     case 'daemon':
