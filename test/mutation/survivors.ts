@@ -341,6 +341,12 @@ export const SURVIVORS: readonly Survivor[] = [
     why: 'for the compiler: a probe that is answered has set the timer of the next',
   },
   {
+    file: 'src/upstream/earliest-timer.ts',
+    code: 'if (at >= this.at) return;',
+    becomes: 'at > this.at',
+    why: 'set anew for the same time it fires at the same time',
+  },
+  {
     file: 'src/resolve/quiet.ts',
     code: 'return { isOwed: false, since: Number.NEGATIVE_INFINITY, askedAt: 0, usual: undefined };',
     becomes: '{}',

@@ -1,5 +1,11 @@
 import { test } from 'tap';
-import { denialKindOf, probedKindOf, withoutLife } from '../../src/resolve/denial-life.ts';
+import {
+  denialKindOf,
+  outerDenialLife,
+  probedKindOf,
+  withoutLife,
+  zoneDenialLife,
+} from '../../src/resolve/denial-life.ts';
 import { SearchList } from '../../src/resolve/search-list.ts';
 import type { DenialKind } from '../../src/resolve/stage.ts';
 import { nxdomain } from '../support/messages.ts';
@@ -63,5 +69,14 @@ test('C2: a denial that nobody is to keep has TTL 0 in each record of authority'
     [0],
   );
   t.equal(withoutLife(denial).rcode, denial.rcode);
+  t.end();
+});
+
+test('C2, N4: what may be made now is denied for 250 ms and not held for a walk; the rest for 5 s, and held', (t) => {
+  t.same(zoneDenialLife('brief'), { alone: 250, besideAddresses: 5_000, isHeld: false });
+  for (const kind of ['usual', 'tld'] as const) {
+    t.same(zoneDenialLife(kind), { alone: 5_000, besideAddresses: 5_000, isHeld: true }, kind);
+  }
+  t.same(outerDenialLife(7), { alone: 7, besideAddresses: 7, isHeld: true });
   t.end();
 });

@@ -1,5 +1,5 @@
 import { test } from 'tap';
-import { underQname } from '../../src/resolve/other-owner.ts';
+import { OTHER_OWNER, underQname } from '../../src/resolve/other-owner.ts';
 import { Rcode, RrType } from '../../src/wire/codes.ts';
 import { a, aaaa, cname, message, record } from '../support/messages.ts';
 import { query } from './queries.ts';
@@ -53,5 +53,10 @@ test('C1: nothing is renamed where an address stands on the chain, or may not be
     ['no data', message(), query(NAME)],
   ] as const;
   for (const [what, given, asked] of cases) t.equal(underQname(given, asked), undefined, what);
+  t.end();
+});
+
+test('C1: the client is told by an EDE', (t) => {
+  t.same(OTHER_OWNER, { code: 0, text: 'the addresses stood under another name' });
   t.end();
 });
