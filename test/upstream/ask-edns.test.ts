@@ -156,7 +156,7 @@ test('a server that drops what has an OPT is asked without after a question, unt
   await clock.advance(1_600);
   t.equal(lastOpt(), false, 'when all are lost');
   await clock.advance(60_000);
-  const probe = udp.sends.findLast(({ question }) => question.qname === '.');
+  const probe = udp.of('.').at(-1);
   t.equal(probe?.edns, true, 'only a probe tries it again');
   probe?.answer(message());
   t.equal(lastOpt(), true);
@@ -271,7 +271,7 @@ async function cutToNothing(edns: 'doubted' | 'refused', lostAfter = 0) {
   parts.udp.sends.length = 0;
   const asked = begin(parts.server);
   await parts.clock.advance(lostAfter);
-  const ofIt = parts.udp.sends.filter(({ question }) => question.qname === 'api.example.');
+  const ofIt = parts.udp.of('api.example.');
   ofIt.at(-1)?.answer(message(), { truncated: true });
   return { ...parts, ...asked };
 }
@@ -282,7 +282,7 @@ test('TC with nothing, and no TCP: an OPT has more room, though it is doubted (U
     udp.sends.map(({ edns }) => edns),
     [false],
   );
-  const asked = () => udp.sends.filter(({ question }) => question.qname === 'api.example.');
+  const asked = () => udp.of('api.example.');
   await clock.advance(99);
   t.equal(asked().length, 1);
   await clock.advance(1);
@@ -322,9 +322,7 @@ test('TC with nothing, and no TCP: an OPT has more room, though it is doubted (U
 
   const unread = await cutToNothing('doubted');
   await unread.clock.advance(100);
-  unread.udp.sends
-    .findLast(({ question }) => question.qname === 'api.example.')
-    ?.suspect('malformed');
+  unread.udp.of('api.example.').at(-1)?.suspect('malformed');
   unread.tcp.nth(0).fail('refused');
   t.equal(reasonOf(unread.heard.error), 'malformed', 'no other one is');
 

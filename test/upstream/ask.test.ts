@@ -44,7 +44,7 @@ test('loss: where the server answers others, the third datagram goes as soon as 
     begin(server, 'other.example.');
     udp.sends.at(-1)?.answer(message());
     await clock.advance(4_000);
-    const times = udp.sends.filter(({ question }) => question.qname === 'api.example.');
+    const times = udp.of('api.example.');
     t.same(
       times.map(({ at }) => at),
       [0, 150, third],
@@ -66,7 +66,7 @@ test('a server that comes back after two missed questions gets what was kept for
   const first = begin(server, 'a.example.');
   begin(server, 'b.example.');
   await clock.advance(1_300);
-  const probe = udp.sends.findLast(({ question }) => question.qname === '.');
+  const probe = udp.of('.').at(-1);
   t.equal(udp.sends.length, 4 + 2, 'two sends each, and two probes');
   probe?.answer(message());
   t.same(udp.times.slice(-2), [1_300, 1_300]);
@@ -82,9 +82,9 @@ test('a server that is back is sent no more of what it may be answering just the
     await clock.advance(1_300 - age);
     begin(server, 'young.example.');
     await clock.advance(age);
-    const ofYoung = () => udp.sends.filter(({ question }) => question.qname === 'young.example.');
+    const ofYoung = () => udp.of('young.example.');
     const sent = ofYoung().length;
-    udp.sends.findLast(({ question }) => question.qname === '.')?.answer(message());
+    udp.of('.').at(-1)?.answer(message());
     t.equal(ofYoung().length, sent, `asked ${age} ms ago`);
   }
   const cut = scriptedServer();
@@ -563,7 +563,7 @@ test('UDP silent and TCP answering three times in a row: TCP first, until a prob
   t.equal(datagrams(), before + 1, 'TCP that says nothing is worked around');
   silent.cancel();
   await clock.advance(10_000);
-  const probes = udp.sends.filter(({ question }) => question.qname === '.');
+  const probes = udp.of('.');
   t.ok(probes.length >= 3 && probes.length <= 5, `${probes.length} probes`);
   probes.at(-1)?.answer(message());
   begin(server).cancel();
@@ -615,8 +615,8 @@ test('a question that is over is not sent again when its server is heard (U2)', 
   await clock.advance(1_200);
   cancel();
   await clock.advance(100);
-  const ofIt = () => udp.sends.filter(({ question }) => question.qname === 'api.example.').length;
+  const ofIt = () => udp.of('api.example.').length;
   const sent = ofIt();
-  udp.sends.findLast(({ question }) => question.qname === '.')?.answer(message());
+  udp.of('.').at(-1)?.answer(message());
   t.equal(ofIt(), sent);
 });

@@ -31,6 +31,11 @@ export class ScriptedTransport implements Transport {
     for (const send of this.sends) if (!send.isClosed) send.fail('closed');
   }
 
+  /** What was sent for this name. A probe asks for the root. */
+  of(qname: string): ScriptedSend[] {
+    return this.sends.filter(({ question }) => question.qname === qname);
+  }
+
   /** The times at which something was sent. */
   get times(): Milliseconds[] {
     return this.sends.map(({ at }) => at);

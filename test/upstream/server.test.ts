@@ -50,7 +50,7 @@ test('silent for 3 s with three questions unanswered: known dead, and probed unt
   t.equal(server.dead, true);
   t.equal(own?.dead, true);
   await clock.advance(3_750);
-  const probes = udp.sends.filter(({ question }) => question.qname === '.');
+  const probes = udp.of('.');
   t.match(probes[0], {
     question: { qtype: RrType.NS, qclass: 1, dnssecOk: false, checkingDisabled: false },
     edns: true,
@@ -120,7 +120,7 @@ test('a probe that fails changes nothing', async (t) => {
   const { clock, udp, server } = scriptedServer();
   for (let i = 0; i < 3; i++) begin(server, `n${i}.example.`);
   await clock.advance(3_000);
-  const probes = udp.sends.filter(({ question }) => question.qname === '.');
+  const probes = udp.of('.');
   probes.at(-1)?.fail('refused');
   t.equal(server.dead, true);
 });
@@ -182,7 +182,7 @@ test('closing ends the probes', async (t) => {
   const { clock, udp, server } = scriptedServer();
   for (let i = 0; i < 2; i++) begin(server, `n${i}.example.`);
   await clock.advance(1_000);
-  const probe = udp.sends.find(({ question }) => question.qname === '.');
+  const probe = udp.of('.')[0];
   t.equal(probe?.isClosed, false);
   server.close();
   t.equal(probe?.isClosed, true);
@@ -254,6 +254,6 @@ test('U1: a death is told with its reason, and so is the return', async (t) => {
   for (const send of udp.sends) send.suspect('mismatched');
   await clock.advance(3_000);
   t.same(told, [['udp://127.0.0.1:53', 'malformed']]);
-  udp.sends.findLast(({ question }) => question.qname === '.')?.answer(message());
+  udp.of('.').at(-1)?.answer(message());
   t.same(told.slice(1), [['udp://127.0.0.1:53', undefined]]);
 });
