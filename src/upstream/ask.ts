@@ -108,11 +108,12 @@ export class Ask implements SendOwner {
 
   /** The server answers other questions, so our datagrams were lost: the third one is sent now (U2). */
   onServerHeard(): void {
-    if (this.rounds > 2 && !this.heard) this.sendThird();
+    if (this.rounds > 2 && !this.heard) this.resend();
   }
 
-  private sendThird(): void {
-    if (this.send('udp') !== undefined) this.parts.tallies.retransmissions.add();
+  private resend(withEdns = this.wantsOpt('udp')): void {
+    if (this.send('udp', MAX_SENDS, withEdns) === undefined) return;
+    this.parts.tallies.retransmissions.add();
   }
 
   private send(
@@ -167,16 +168,16 @@ export class Ask implements SendOwner {
       this.nextRoundAfter(2 * this.timeout);
     } else if (this.rounds === 3) {
       // If the resend went to another server, this one has not used its second datagram.
-      if (this.isThere || this.sends.count('udp') < 2) this.sendThird();
+      if (this.isThere || this.sends.count('udp') < 2) this.resend();
       this.startTcp('silence');
       this.nextRoundAfter(TCP_RESEND);
     } else if (this.rounds === 4) {
-      if (this.isThere) this.sendThird();
+      if (this.isThere) this.resend();
       // If a server restarts or a backend goes away, the first connection may have failed.
       this.send('tcp');
       this.nextRoundAfter(Math.max(TCP_RESEND, this.startedAt + LATE - this.parts.clock.now()));
     } else {
-      this.sendThird();
+      this.resend();
       this.send('tcp');
     }
   }
@@ -254,8 +255,7 @@ export class Ask implements SendOwner {
     const needsOpt = this.fallback.takeOpt(this.sends);
     if (!needsOpt && (!this.fallback.mayBeForged || this.sends.awaitsPlain('udp'))) return;
     if (needsOpt && !this.sends.isOut('tcp')) this.betterWait?.set(PARTIAL_WAIT);
-    const isSent = this.send('udp', MAX_SENDS, needsOpt || this.wantsOpt('udp')) !== undefined;
-    if (isSent) this.parts.tallies.retransmissions.add();
+    this.resend(needsOpt || this.wantsOpt('udp'));
   }
 
   /** The server has replied, and will not reply better over UDP: from now on TCP alone is tried. */

@@ -50,8 +50,8 @@ export const OLD_FAULTS: readonly OldFault[] = [
     edits: [
       {
         file: ASK,
-        old: "if (this.isThere || this.sends.count('udp') < 2) this.sendThird();",
-        broken: 'this.sendThird();',
+        old: "if (this.isThere || this.sends.count('udp') < 2) this.resend();",
+        broken: 'this.resend();',
       },
       { file: ASK, old: '      this.nextRoundAfter(TCP_RESEND);\n', broken: '' },
       {

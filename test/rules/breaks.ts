@@ -352,8 +352,8 @@ export const BREAKS: readonly Break[] = [
     rule: 'U2',
     what: 'all sends of a question are spent in half a second',
     file: 'src/upstream/ask.ts',
-    old: "if (this.isThere || this.sends.count('udp') < 2) this.sendThird();",
-    broken: 'this.sendThird();',
+    old: "if (this.isThere || this.sends.count('udp') < 2) this.resend();",
+    broken: 'this.resend();',
     tests: ['test/upstream/ask.test.ts'],
   },
   {
