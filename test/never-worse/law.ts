@@ -208,8 +208,9 @@ const STEPS = 4;
 
 /** How much longer the steps of a walk take at the first server than at the second. */
 function firstIsFurther({ servers: [first, second], list }: Draw): Milliseconds {
-  const further = (first?.delay ?? 0) - (second ?? first ?? SOUND).delay;
-  return Math.max(0, further) * (list === 'Kubernetes' ? STEPS : 1);
+  if (first === undefined || second === undefined) return 0;
+  const further = Math.max(0, first.delay - second.delay);
+  return further * (list === 'Kubernetes' ? STEPS : 1);
 }
 
 /** How much later the exceptions allow an address to be. */
