@@ -6,6 +6,7 @@ import type { Libc, Lookup } from '../support/lab-client.ts';
 import type { LabFaults } from '../support/lab-faults.ts';
 import { LAB_TOOLS, missingForLab } from '../support/lab-requirements.ts';
 import { LIBCS, RTT, storyWorld } from '../support/lab-story.ts';
+import { median } from './load.ts';
 
 /** A lookup that is told about: what the cluster does, what went before, what is measured. */
 export interface Story {
@@ -122,11 +123,6 @@ function cell(samples: readonly Sample[]): string {
   const share = all ? '' : `, ${resolved} of ${samples.length} resolve`;
   const failed = resolved === 0 ? 'fails in ' : '';
   return `${failed}${time} ms, ${median(samples.map(({ queries }) => queries))} q${share}`;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
 /** One lookup with a resolver of its own, so that every run is as cold as the first. */

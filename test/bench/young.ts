@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { chosenOf, scriptFlags } from '../../docker/script-flags.ts';
 import type { Milliseconds } from '../../src/clock.ts';
 import { cpuOf, memoryOf } from './bench-process.ts';
+import { median } from './load.ts';
 import {
   type Forwarder,
   type NearNode,
@@ -127,9 +128,4 @@ function push<Value>(map: Map<string, Value[]>, key: string, value: Value): void
 
 function spread(values: readonly number[]): string {
   return `${median(values).toFixed(1)} / ${Math.max(...values).toFixed(1)}`;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? Number.NaN;
 }
