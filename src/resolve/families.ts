@@ -170,8 +170,8 @@ class Pairs {
     const mayHaveFailed = query.qtype === RrType.AAAA && this.mayHaveFailed(query, came);
     const span = this.isOut(sibling) ? this.untilDeadline(came) : FAMILY_WAIT;
     const other = await this.within(span, this.fromSibling(query));
-    // Some servers deny AAAA where there is an A. A denial of the A is passed on: musl goes on with its search then. And
-    // who has asked for one family alone is told what was said of it.
+    // Some servers deny AAAA where there is an A. A denial of the A is passed on, since musl then goes on with its
+    // search. A client that asks for one family alone gets what upstream said of that family.
     if (other === undefined) return mayHaveFailed ? this.besideFailure(query, own, came) : own;
     if (verdictOf(other.message, sibling) !== 'data') return own;
     this.options.repairs.add('nxdomain_beside_addresses');
