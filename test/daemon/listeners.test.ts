@@ -4,6 +4,7 @@ import { type Test, test } from 'tap';
 import { Listeners } from '../../src/daemon/listeners.ts';
 import { chooseUdp, type ListenUdp } from '../../src/listen/udp-io.ts';
 import { echo } from '../listen/echo.ts';
+import { freePort } from '../support/free-port.ts';
 
 const silent = () => undefined;
 
@@ -18,10 +19,13 @@ async function takenPort(t: Test): Promise<number> {
 async function setup(t: Test) {
   const { responder, clock } = echo();
   const taken = await takenPort(t);
+  const free = await freePort();
   const count = { opened: 0, closed: 0 };
   const listenUdp = chooseUdp('dgram', { clock, threads: 1 }, silent);
   const bind: ListenUdp = async (endpoint, ...rest) => {
-    const asked = count.opened++ === 0 ? { ...endpoint, port: taken } : endpoint;
+    // What the kernel would choose may be taken over TCP as well, by chance.
+    const next = endpoint.port === 0 ? free : endpoint.port;
+    const asked = { ...endpoint, port: count.opened++ === 0 ? taken : next };
     const socket = await listenUdp(asked, ...rest);
     const close = async () => {
       count.closed++;
