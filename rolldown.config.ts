@@ -9,7 +9,7 @@ import { defineConfig, type Plugin } from 'rolldown';
  */
 // biome-ignore lint/style/noDefaultExport: rolldown reads it from there.
 export default defineConfig({
-  input: { cli: 'src/cli.ts', thread: 'src/thread.ts' },
+  input: { cli: 'src/boot/entry.ts', main: 'src/cli.ts', thread: 'src/thread.ts' },
   platform: 'node',
   external: ['koffi'],
   plugins: [commonJs(), licences()],

@@ -14,6 +14,7 @@ import { normaliseModes } from './modes.ts';
 import { copyPackages, productionPackages } from './npm-packages.ts';
 import type { Platform } from './platform.ts';
 import { billOfMaterials } from './sbom.ts';
+import { nodeIn, whyNotHere } from './write-code-cache.ts';
 
 const REPOSITORY = resolve(import.meta.dirname, '..');
 
@@ -63,6 +64,10 @@ export function makeRoot(platform: Platform, root: string): void {
     writeFileSync(join(root, path), text);
   }
   const debian = copyLibraries(platform, root);
+  const why = whyNotHere(platform);
+  if (why === undefined) compileToBytecode(join(app, 'dist'), nodeIn(root, platform));
+  else
+    process.stderr.write(`linux/${platform.arch} starts more slowly, without bytecode: ${why}\n`);
 
   writeFileSync(join(root, 'usr/bin/sidestub'), LAUNCHER);
   chmodSync(join(root, 'usr/bin/sidestub'), 0o755);
@@ -72,6 +77,12 @@ export function makeRoot(platform: Platform, root: string): void {
   for (const folder of ['run/sidestub', 'tmp']) mkdirSync(join(root, folder), { recursive: true });
   normaliseModes(root);
   chmodSync(join(root, 'tmp'), 0o1777);
+}
+
+/** Adds the bytecode for a platform's Node to the compiled program. */
+function compileToBytecode(folder: string, node: readonly string[]): void {
+  const words = [join(import.meta.dirname, 'code-cache.ts'), folder, ...node];
+  execFileSync(process.execPath, words, { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
 /** Compiles the program into a folder. */

@@ -21,6 +21,7 @@ import { PLATFORMS } from './platform.ts';
 import { releaseNotes, whyNotTag } from './release-notes.ts';
 import { scriptFlags } from './script-flags.ts';
 import { packFolder } from './tar.ts';
+import { whyNotHere } from './write-code-cache.ts';
 
 const REPOSITORY = resolve(import.meta.dirname, '..');
 const USAGE = `usage: npm run release -- [--tag TAG] [--out FOLDER]
@@ -48,7 +49,9 @@ function main(out: string): number {
   const changelog = read('CHANGELOG.md');
   const { tag } = values;
   const objection =
-    (tag === undefined ? undefined : whyNotTag(tag, version, changelog)) ?? whyNoBuildah();
+    (tag === undefined ? undefined : whyNotTag(tag, version, changelog)) ??
+    whyNoBuildah() ??
+    PLATFORMS.map(whyNotHere).find((why) => why !== undefined);
   if (objection !== undefined) {
     process.stderr.write(`${objection}\n`);
     return 1;

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import type { CommandTable } from './commands/command.ts';
 
 // Every Node that npm may start this with has to parse this file, and must check its version before it loads another

@@ -107,13 +107,15 @@ class Rounds {
     { edns }: { readonly edns: boolean },
   ): Promise<void> {
     const { clock, signal } = this.parts;
-    await this.quiet();
-    const began = clock.now();
+    let took: Milliseconds = 0;
     for (const qname of steps) {
+      await this.quiet();
       signal.throwIfAborted();
+      const began = clock.now();
       await askPair(this.endpoint, qname, { clock, edns });
+      took += clock.now() - began;
     }
-    await elapsed(clock, RESTS * (clock.now() - began), { signal });
+    await elapsed(clock, RESTS * took, { signal });
   }
 
   /** Waits until no real question has come for a moment. */

@@ -12,12 +12,16 @@ const OTHER =
   process.arch === 'x64'
     ? {
         arch: 'arm64',
+        cpu: 'arm64',
+        emulator: 'qemu-aarch64-static',
         machine: 183,
         triplet: 'aarch64-linux-gnu',
         loader: 'lib/ld-linux-aarch64.so.1',
       }
     : {
         arch: 'amd64',
+        cpu: 'x64',
+        emulator: 'qemu-x86_64-static',
         machine: 62,
         triplet: 'x86_64-linux-gnu',
         loader: 'lib64/ld-linux-x86-64.so.2',
@@ -29,7 +33,7 @@ test('the image of another architecture has its Node, its libraries and their li
     t.pass('fetches packages of another architecture', { skip: 'SIDESTUB_E2E is not "required"' });
     return;
   }
-  if (!required(t, ['apt-get', 'dpkg-deb'])) return;
+  if (!required(t, ['apt-get', 'dpkg-deb', OTHER.emulator])) return;
   const folder = t.testdir({});
   const words = [SCRIPT, '--arch', OTHER.arch, '--roots-only', '--out', folder];
   // tap hands its loader to every child, and the compiler does not start under it.
@@ -37,6 +41,8 @@ test('the image of another architecture has its Node, its libraries and their li
   const made = spawnSync('env', argv, { encoding: 'utf8', env: productEnv() });
   t.equal(made.status, 0, made.stderr);
   const root = join(folder, `linux-${OTHER.arch}`);
+  const bytecode = readFileSync(join(root, 'app/dist/code-cache.bin'));
+  t.match(bytecode.subarray(0, 200).toString('latin1'), `"arch":"${OTHER.cpu}"`);
   const libraries = ['libc.so.6', 'libstdc++.so.6', 'libgcc_s.so.1', 'libatomic.so.1'];
   for (const file of ['usr/bin/node', ...libraries.map((name) => `lib/${OTHER.triplet}/${name}`)]) {
     const elf = readFileSync(join(root, file)).subarray(0, 20);

@@ -26,7 +26,14 @@ const QUIET = ['--no-audit', '--no-fund', '--no-update-notifier', '--loglevel=er
 /** Packs a copy: `npm pack` builds first, and must not pull dist/ away from under other tests. */
 async function pack(folder: string): Promise<string> {
   const copy = join(folder, 'copy');
-  for (const name of ['package.json', 'README.md', 'LICENSE', 'rolldown.config.ts', 'src']) {
+  for (const name of [
+    'package.json',
+    'README.md',
+    'LICENSE',
+    'docker',
+    'rolldown.config.ts',
+    'src',
+  ]) {
     cpSync(join(ROOT, name), join(copy, name), { recursive: true });
   }
   symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
