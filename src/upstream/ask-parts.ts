@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import type { Clock, Milliseconds } from '../clock.ts';
 import type { UpstreamTransport } from '../vocabulary.ts';
 import type { Message } from '../wire/message.ts';
 import type { EdnsMemory } from './edns-memory.ts';
@@ -43,7 +43,7 @@ export interface AskParts {
   readonly edns: EdnsMemory;
   readonly health: Health;
   /** The questions in flight: called when the server replies again. */
-  readonly asks: Set<{ onServerHeard(): void }>;
+  readonly asks: Set<{ onServerBack(silentSince: Milliseconds): void }>;
   readonly tallies: UpstreamTallies;
   readonly serverTallies: ServerTallies;
 }

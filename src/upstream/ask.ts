@@ -18,7 +18,7 @@ import {
 } from './retransmission.ts';
 import { Send, type SendOwner, Sends } from './send.ts';
 import { noteReply } from './server-notes.ts';
-import { DEADLINE, LATE, SILENCE, TCP_SILENCE, UDP_EVICTABLE_AFTER } from './timeouts.ts';
+import { DEADLINE, LAST, LATE, SILENCE, TCP_SILENCE, UDP_EVICTABLE_AFTER } from './timeouts.ts';
 import type { Suspicion } from './transport.ts';
 import { Unanswered } from './unanswered.ts';
 
@@ -27,7 +27,7 @@ import { Unanswered } from './unanswered.ts';
  *
  * Over UDP it is sent at once and again when the timer fires; the third round sends it over TCP, and the fourth once
  * more. The third datagram is sent as soon as the server is known to be up, since the others were lost then; else it is
- * saved for the end of an outage, with the last TCP (U2). Every datagram has its own socket, all of them listen, and
+ * saved for the end of an outage, and so is the last TCP (U2). Every datagram has its own socket, all of them listen, and
  * the first reply that matches wins. A silent server is waited for until the deadline.
  */
 export class Ask implements SendOwner {
@@ -106,14 +106,24 @@ export class Ask implements SendOwner {
     if (isDue) this.send(this.first, Number.POSITIVE_INFINITY);
   }
 
-  /** The server answers other questions, so our datagrams were lost: the third one is sent now (U2). */
-  onServerHeard(): void {
-    if (this.rounds > 2 && !this.heard) this.resend();
+  /**
+   * The server has answered another question after it was silent: what is overdue was lost, and is sent again (U2).
+   *
+   * @param silentSince - When it last replied before: earlier than this question, and all of its datagrams were lost.
+   */
+  onServerBack(silentSince: Milliseconds): void {
+    const wasSilent = silentSince < this.startedAt;
+    const isOverdue = this.sends.isOverdue(this.parts.clock.now(), this.timeout);
+    if (this.heard || (this.rounds <= 2 && !(wasSilent && isOverdue))) return;
+    if (wasSilent && this.first === 'udp') this.sends.forgetRepeats();
+    if (!this.resend() && wasSilent) this.send('tcp');
   }
 
-  private resend(withEdns = this.wantsOpt('udp')): void {
-    if (this.send('udp', MAX_SENDS, withEdns) === undefined) return;
+  /** @returns Whether a datagram was left. */
+  private resend(withEdns = this.wantsOpt('udp')): boolean {
+    if (this.send('udp', MAX_SENDS, withEdns) === undefined) return false;
     this.parts.tallies.retransmissions.add();
+    return true;
   }
 
   private send(
@@ -177,9 +187,16 @@ export class Ask implements SendOwner {
       this.send('tcp');
       this.nextRoundAfter(Math.max(TCP_RESEND, this.startedAt + LATE - this.parts.clock.now()));
     } else {
-      this.resend();
-      this.send('tcp');
+      this.sendLate();
     }
+  }
+
+  /** In an outage that does not end: the datagram that was kept for its end, and then TCP. */
+  private sendLate(): void {
+    const isLast = this.rounds > 5;
+    if (!isLast) this.resend();
+    if (isLast || this.first === 'tcp') this.send('tcp');
+    if (!isLast) this.nextRoundAfter(LAST - LATE);
   }
 
   /** Whether the server has answered any question since this one was asked: then our datagrams were lost. */
@@ -332,7 +349,7 @@ export class Ask implements SendOwner {
   }
 
   private onSilence(): void {
-    if (this.isThere) this.onServerHeard();
+    if (this.isThere && this.rounds > 2) this.resend();
     if (!this.heard) this.unanswered.count(this.startedAt);
     if (this.first === 'tcp') this.rescue();
     else if (this.first !== 'udp') this.leaveConnection();

@@ -12,7 +12,8 @@ export class Health {
   private readonly clock: Clock;
   private readonly probe: () => Exchange | undefined;
   private readonly onChange: (dead: boolean) => void;
-  private readonly onBack: () => void;
+  private readonly onBack: (silentSince: Milliseconds) => void;
+  private readonly isAwaited: () => boolean;
   private unanswered = 0;
   private silentSince: Milliseconds = 0;
   private isDead = false;
@@ -25,18 +26,21 @@ export class Health {
   /**
    * @param probe - Sends a question of its own; the receiver of its reply calls {@link heard}.
    * @param onChange - Called when the server dies and when it returns.
-   * @param onBack - Called when it replies after it had left a question unanswered.
+   * @param onBack - Called when it replies after it had left a question unanswered, with when it last did before.
+   * @param isAwaited - Whether a question waits for it.
    */
   constructor(
     clock: Clock,
     probe: () => Exchange | undefined,
     onChange: (dead: boolean) => void,
-    onBack: () => void,
+    onBack: (silentSince: Milliseconds) => void,
+    isAwaited: () => boolean,
   ) {
     this.clock = clock;
     this.probe = probe;
     this.onChange = onChange;
     this.onBack = onBack;
+    this.isAwaited = isAwaited;
   }
 
   get dead(): boolean {
@@ -55,6 +59,7 @@ export class Health {
 
   /** The server replied to a question: earlier silence no longer counts. */
   heard(): void {
+    const before = this.lastReply;
     this.lastReply = this.clock.now();
     if (this.unanswered === 0) return;
     this.unanswered = 0;
@@ -63,7 +68,7 @@ export class Health {
       this.isDead = false;
       this.onChange(false);
     }
-    this.onBack();
+    this.onBack(before);
   }
 
   /** A question that was sent at `since` counts as unanswered. */
@@ -88,9 +93,8 @@ export class Health {
   private probeEvery(interval: Milliseconds): void {
     this.probing?.close();
     this.probing = this.probe();
-    this.nextProbe = this.clock.after(interval, () => {
-      this.probeEvery(Math.min(LAST_PROBE, 2 * interval));
-    });
+    const next = Math.min(interval, this.isAwaited() ? AWAITED_PROBE : LAST_PROBE);
+    this.nextProbe = this.clock.after(next, () => this.probeEvery(2 * next));
   }
 
   private stop(): void {
@@ -110,7 +114,9 @@ const DOUBTFUL_QUESTIONS = 2;
 const DEAD_QUESTIONS = 3;
 const DEAD_SILENCE: Milliseconds = 3_000;
 /**
- * A restarted server is back after some hundred milliseconds; one probe a second is no load for one that stays away.
+ * A restarted server is back after some hundred milliseconds; one probe a second is no load for one that stays away. A
+ * question that waits has been sent as often as it may be: nothing else shows as soon that the server is back.
  */
 const FIRST_PROBE: Milliseconds = 250;
+const AWAITED_PROBE: Milliseconds = 500;
 const LAST_PROBE: Milliseconds = 1_000;

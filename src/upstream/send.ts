@@ -75,6 +75,9 @@ export class Sends {
   refusedConnections = 0;
   /** When a client's later query last added one; at first, when the question came. */
   private repeatedAt: Milliseconds;
+  /** How many a client's later queries have added, and how many of those are not counted any more. */
+  private repeats = 0;
+  private forgotten = 0;
 
   constructor(now: Milliseconds) {
     this.repeatedAt = now;
@@ -92,8 +95,8 @@ export class Sends {
 
   /** Whether fewer than `limit` were really sent over this transport. */
   mayGo(transport: UpstreamTransport, limit: number): boolean {
-    const refused = transport === 'udp' ? this.refusedHere : 0;
-    return this.counts[transport] - refused < limit;
+    const uncounted = transport === 'udp' ? this.refusedHere + this.forgotten : 0;
+    return this.counts[transport] - uncounted < limit;
   }
 
   /**
@@ -105,7 +108,21 @@ export class Sends {
   takeRepeat(now: Milliseconds, wait: Milliseconds): boolean {
     if (now - this.repeatedAt < AGAIN || now - this.lastAt < wait) return false;
     this.repeatedAt = now;
+    this.repeats++;
     return true;
+  }
+
+  /**
+   * Datagrams that a client's later queries added are no longer counted (L5): they were lost in an outage that is over.
+   */
+  forgetRepeats(): void {
+    // If this machine refused some, it may have been these.
+    this.forgotten = Math.max(0, this.repeats - this.refusedHere);
+  }
+
+  /** Whether a datagram was sent, and the answer to the last one should be here. @param wait - How long it may take. */
+  isOverdue(now: Milliseconds, wait: Milliseconds): boolean {
+    return this.counts.udp > 0 && now - this.lastAt >= wait;
   }
 
   noteRefusedHere(): void {

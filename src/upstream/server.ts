@@ -54,9 +54,10 @@ export class Server {
         options.onHealth?.(address.name, dead ? (own.trouble ?? 'timeout') : undefined);
         if (dead) for (const listener of this.deathListeners) listener();
       },
-      () => {
-        for (const ask of this.shared.asks) ask.onServerHeard();
+      (silentSince) => {
+        for (const ask of this.shared.asks) ask.onServerBack(silentSince);
       },
+      () => this.shared.asks.size > 0,
     );
     this.edns = new EdnsMemory(clock, () => this.probe(true));
     this.transportChoice = new TransportChoice(address.transport, clock, () =>

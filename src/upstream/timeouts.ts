@@ -25,3 +25,9 @@ export const AGAIN: Milliseconds = 1_000;
  * seconds, and early enough for its answer to arrive before the deadline (U2).
  */
 export const LATE: Milliseconds = 3_600;
+
+/**
+ * When TCP is tried for the last time: as late as leaves it a handshake and a round trip. A server that answers anything
+ * before is asked at once (U2).
+ */
+export const LAST: Milliseconds = 4_200;

@@ -357,6 +357,14 @@ export const BREAKS: readonly Break[] = [
     tests: ['test/upstream/ask.test.ts'],
   },
   {
+    rule: 'U2',
+    what: 'what a client adds in an outage takes the place of what is kept for its end',
+    file: 'src/upstream/send.ts',
+    old: 'this.forgotten = Math.max(0, this.repeats - this.refusedHere);',
+    broken: '',
+    tests: ['test/upstream/ask.test.ts'],
+  },
+  {
     rule: 'U3',
     what: 'the ID of a reply is not looked at',
     file: 'src/upstream/reply.ts',
@@ -410,6 +418,14 @@ export const BREAKS: readonly Break[] = [
     file: 'src/upstream/health.ts',
     old: 'this.isDead = true;',
     broken: 'this.isDead = false;',
+    tests: ['test/upstream/health.test.ts'],
+  },
+  {
+    rule: 'U6',
+    what: 'a server for which questions wait is probed as seldom as one that nobody asks',
+    file: 'src/upstream/health.ts',
+    old: 'this.isAwaited() ? AWAITED_PROBE : LAST_PROBE',
+    broken: 'LAST_PROBE',
     tests: ['test/upstream/health.test.ts'],
   },
   {

@@ -143,7 +143,8 @@ export async function startStub(options: StubOptions): Promise<Stub> {
   };
 }
 
-function settingsOf(options: StubOptions): ResolverSettings {
+/** What the options leave open is as in a job's pod. */
+export function settingsOf(options: Omit<StubOptions, 'script'>): ResolverSettings {
   return {
     search: {
       mode: options.mode ?? 'prove',

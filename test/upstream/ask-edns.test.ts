@@ -131,7 +131,7 @@ test('a server that refused EDNS once and took it once is not remembered for ref
 test('each resend goes without an OPT, on each transport: the first may be lost in an outage (U4)', async (t) => {
   const { clock, udp, tcp, server } = scriptedServer();
   begin(server);
-  await clock.advance(4_000);
+  await clock.advance(4_200);
   const opts = (sends: readonly { edns: boolean }[]) => sends.map(({ edns }) => edns);
   t.same(opts(udp.sends.filter(({ question }) => question.qname !== '.')), [true, false, false]);
   t.same(opts(tcp.sends), [true, false, false]);

@@ -93,7 +93,7 @@ test('TC after an outage: a connection that was refused is no send, one that bro
     tcp.nth(0).fail(reason);
     await clock.advance(270);
     tcp.nth(1).fail(reason);
-    await clock.advance(2_880);
+    await clock.advance(3_480);
     tcp.nth(2).fail(reason);
     udp.nth(2).answer(message(), { truncated: true });
     t.equal(tcp.sends.length, asked, reason);

@@ -14,12 +14,12 @@ test('one datagram, one answer, nothing left (F1)', async (t) => {
   t.equal(udp.sends.length + tcp.sends.length, 1);
 });
 
-test('an outage: again after 150 ms, over TCP after 300 more and once again; then late, over both (U2)', async (t) => {
+test('an outage: again after 150 ms, over TCP after 300 more and once again; then late, and TCP last (U2)', async (t) => {
   const { clock, udp, tcp, tallies, server } = scriptedServer();
   const { heard } = begin(server);
   await clock.advance(4_499);
   t.same(udp.times, [0, 150, 3_600], 'at most 3 sends per transport (RFC 9520)');
-  t.same(tcp.times, [450, 720, 3_600]);
+  t.same(tcp.times, [450, 720, 4_200]);
   t.equal(udp.listening + tcp.listening, 6, 'all of them still listen');
   t.equal(heard.error, undefined, 'a spent budget ends sending, not waiting');
   await clock.advance(1);
@@ -72,6 +72,69 @@ test('a server that comes back after two missed questions gets what was kept for
   t.same(udp.times.slice(-2), [1_300, 1_300]);
   udp.sends.at(-2)?.answer(truth);
   t.same(first.heard.answer, truth);
+});
+
+test('a server that is back gets what is overdue at once, and not when its timer fires (U2)', async (t) => {
+  const { clock, udp, server } = scriptedServer();
+  begin(server, 'a.example.');
+  begin(server, 'b.example.');
+  await clock.advance(1_000);
+  begin(server);
+  await clock.advance(430);
+  t.equal(udp.of('api.example.').length, 2, 'sent again after 150 ms, and then after 300 more');
+  udp.of('.').at(-1)?.answer(message());
+  t.same(
+    udp.of('api.example.').map(({ at }) => at),
+    [1_000, 1_150, 1_430],
+  );
+});
+
+test('what a client has added in an outage does not take the place of what is kept for its end (L5, U2)', async (t) => {
+  const { clock, udp, tcp, server } = scriptedServer();
+  const { again } = begin(server);
+  begin(server, 'b.example.');
+  await clock.advance(1_000);
+  again();
+  await clock.advance(700);
+  const times = () => udp.of('api.example.').map(({ at }) => at);
+  t.same(times(), [0, 150, 1_000]);
+  udp.of('.').at(-1)?.answer(message());
+  t.same(times(), [0, 150, 1_000, 1_700]);
+  t.equal(tcp.of('api.example.').length, 2);
+});
+
+test('a server that is back too late for a datagram is asked over TCP at once (U2)', async (t) => {
+  const { clock, udp, tcp, server } = scriptedServer();
+  const { heard } = begin(server);
+  begin(server, 'b.example.');
+  await clock.advance(3_700);
+  t.equal(udp.of('api.example.').length, 3);
+  udp.of('.').at(-1)?.answer(message());
+  t.equal(udp.of('api.example.').length, 3, 'at most three (RFC 9520)');
+  t.same(
+    tcp.of('api.example.').map(({ at }) => at),
+    [450, 720, 3_700],
+  );
+  tcp.of('api.example.').at(-1)?.answer(truth);
+  t.same(heard.answer, truth);
+});
+
+test('a server that has answered others meanwhile is only slow: it gets neither (U2)', async (t) => {
+  const { clock, udp, tcp, server } = scriptedServer();
+  begin(server, 'slow.example.');
+  await clock.advance(100);
+  begin(server, 'quick.example.');
+  udp.sends.at(-1)?.answer(message());
+  const { again } = begin(server);
+  await clock.advance(1_000);
+  again();
+  await clock.advance(100);
+  const sent = () => [udp, tcp].map((transport) => transport.of('slow.example.').length);
+  const before = sent();
+  t.same(before, [3, 2]);
+  begin(server, 'quick.example.');
+  udp.sends.at(-1)?.answer(message());
+  t.same(sent(), before);
 });
 
 test('a server that is back is sent no more of what it may be answering just then (U2)', async (t) => {
@@ -346,7 +409,7 @@ test('where each send is refused, the last one ends it, with the reason of the f
   udp.nth(0).fail('local');
   await clock.advance(150);
   udp.nth(1).fail('refused');
-  await clock.advance(4_000);
+  await clock.advance(4_050);
   for (const send of [...udp.sends.slice(2), ...tcp.sends]) send.fail('refused');
   t.match(heard.error, { reason: 'local' });
   t.equal(clock.timers, 0);
@@ -575,7 +638,7 @@ test('UDP silent and TCP answering three times in a row: TCP first, until a prob
 test('when the last sends are refused, and none is due, the question is over (U2)', async (t) => {
   const { clock, udp, tcp, server } = scriptedServer();
   const { heard } = begin(server);
-  for (; clock.now() < 3_600; await clock.advance(10)) {
+  for (; clock.now() < 4_200; await clock.advance(10)) {
     for (const send of [...udp.sends, ...tcp.sends]) send.fail('network');
   }
   t.equal(heard.error, undefined);

@@ -12,14 +12,19 @@ function setup() {
     open++;
     return { close: () => open-- };
   };
-  let returns = 0;
+  let isAwaited = false;
+  const returns: number[] = [];
   const health = new Health(
     clock,
     probe,
     (dead) => changes.push(dead),
-    () => returns++,
+    (silentSince) => returns.push(silentSince),
+    () => isAwaited,
   );
-  return { clock, health, probes, changes, open: () => open, returns: () => returns };
+  const awaits = (is: boolean): void => {
+    isAwaited = is;
+  };
+  return { clock, health, probes, changes, open: () => open, returns, awaits };
 }
 
 test('three misses, and 3 s from the first that was missed (U1)', async (t) => {
@@ -41,15 +46,15 @@ test('it is back when it is heard after a miss, dead or not, and only then (U2)'
   await clock.advance(5);
   health.heard();
   t.equal(health.lastReplyAt, 5);
-  t.equal(returns(), 0);
+  t.same(returns, []);
   health.missed(0);
   health.heard();
-  t.equal(returns(), 1);
+  t.same(returns, [5], 'with when it was last heard');
   for (let i = 0; i < 3; i++) health.missed(clock.now());
   await clock.advance(3_000);
   t.equal(health.dead, true);
   health.heard();
-  t.equal(returns(), 2);
+  t.same(returns, [5, 5]);
   t.equal(health.lastReplyAt, 3_005);
 });
 
@@ -100,4 +105,18 @@ test('probes at 0, 250 ms, 500 ms later, then every second, one open at a time (
   health.close();
   t.equal(open(), 0);
   t.equal(clock.timers, 0);
+});
+
+test('while a question waits it is probed twice a second (U6)', async (t) => {
+  const { clock, health, probes, awaits } = setup();
+  awaits(true);
+  for (let i = 0; i < 3; i++) health.missed(-3_000);
+  await clock.advance(2_000);
+  t.same(probes, [0, 250, 750, 1_250, 1_750]);
+  awaits(false);
+  await clock.advance(2_500);
+  t.same(probes.slice(5), [2_250, 3_250, 4_250]);
+  awaits(true);
+  await clock.advance(1_500);
+  t.same(probes.slice(8), [5_250, 5_750]);
 });

@@ -57,8 +57,8 @@ test('silent for 3 s with three questions unanswered: known dead, and probed unt
   });
   t.same(
     probes.map(({ at }) => at),
-    // From the second miss on.
-    [1_000, 1_250, 1_750, 2_750, 3_750, 4_750, 5_750, 6_750],
+    // From the second miss on, twice a second while the questions wait.
+    [1_000, 1_250, 1_750, 2_250, 2_750, 3_250, 3_750, 4_250, 4_750, 5_750, 6_750],
   );
   t.equal(probes.filter(({ isClosed }) => !isClosed).length, 1, 'one at a time');
   probes.at(-1)?.answer(message({ rcode: Rcode.REFUSED }));
