@@ -1,6 +1,7 @@
 import type { Milliseconds, Timer } from '../clock.ts';
 import type { TcpFallback, UpstreamTransport } from '../vocabulary.ts';
 import type { Message } from '../wire/message.ts';
+import { afterSockets } from './after-sockets.ts';
 import type { AskListener, AskParts } from './ask-parts.ts';
 import { EarliestTimer } from './earliest-timer.ts';
 import { type Outgoing, UpstreamError, type UpstreamFailure } from './exchange.ts';
@@ -41,7 +42,7 @@ export class Ask implements SendOwner {
   private readonly sends: Sends;
   private deadline: Timer | undefined;
   private silence: Timer | undefined;
-  private round: Timer | undefined;
+  private round: Pick<Timer, 'cancel'> | undefined;
   /** Ends the wait for a better reply than a truncated or unreadable one. */
   private betterWait: EarliestTimer | undefined;
   private rounds = 1;
@@ -158,7 +159,7 @@ export class Ask implements SendOwner {
   }
 
   private nextRoundAfter(delay: Milliseconds): void {
-    this.round = this.parts.clock.after(delay, () => this.onRound());
+    this.round = afterSockets(this.parts.clock, delay, () => this.onRound());
   }
 
   private onRound(): void {

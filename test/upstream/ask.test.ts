@@ -14,6 +14,18 @@ test('one datagram, one answer, nothing left (F1)', async (t) => {
   t.equal(udp.sends.length + tcp.sends.length, 1);
 });
 
+test('a process that was kept from running reads its sockets before it sends again (U2)', async (t) => {
+  const { clock, udp, server } = scriptedServer();
+  const { heard } = begin(server);
+  const kept = clock.now.bind(clock);
+  clock.after(150, () => udp.nth(0).answer(truth));
+  clock.now = () => kept() + 100;
+  await clock.advance(150);
+  t.same(heard.answer, truth);
+  t.equal(udp.sends.length, 1);
+  t.equal(clock.timers, 0);
+});
+
 test('an outage: again after 150 ms, over TCP after 300 more and once again; then late, and TCP last (U2)', async (t) => {
   const { clock, udp, tcp, tallies, server } = scriptedServer();
   const { heard } = begin(server);
