@@ -17,8 +17,6 @@ interface Head {
 export class CodeCache {
   private readonly fd: number;
   private readonly head: Head;
-  /** For each part in turn: memory that is touched for the first time costs as much as the reading. */
-  private readonly room: Buffer;
   /** Where the parts begin. */
   private readonly start: number;
 
@@ -26,8 +24,6 @@ export class CodeCache {
     this.fd = fd;
     this.head = head;
     this.start = start;
-    const lengths = Object.values(head.parts).map(([, length]) => length);
-    this.room = Buffer.allocUnsafeSlow(Math.max(...lengths));
   }
 
   /** @returns `undefined` where there is none, one that another Node made, or one that is not whole. */
@@ -48,13 +44,12 @@ export class CodeCache {
     return undefined;
   }
 
-  /** @returns The bytecode of a file, until the next call; `undefined` where there is none. */
-  read(file: string): Buffer | undefined {
+  /** @returns The bytecode of a file, in memory of its own; `undefined` where there is none. */
+  read(file: string): Buffer<ArrayBuffer> | undefined {
     const part = this.head.parts[file];
     if (part === undefined) return undefined;
     const [offset, length] = part;
-    readSync(this.fd, this.room, 0, length, this.start + offset);
-    return this.room.subarray(0, length);
+    return readAt(this.fd, this.start + offset, length);
   }
 }
 
@@ -82,8 +77,8 @@ function lengthOf({ parts }: Head): number {
 }
 
 /** The octets at a place of a file; zeros where it is shorter. */
-function readAt(fd: number, position: number, length: number): Buffer {
-  const octets = Buffer.alloc(length);
+function readAt(fd: number, position: number, length: number): Buffer<ArrayBuffer> {
+  const octets = Buffer.from(new ArrayBuffer(length));
   readSync(fd, octets, 0, length, position);
   return octets;
 }
