@@ -1,6 +1,7 @@
-import { createSocket } from 'node:dgram';
+import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { createServer, type Socket } from 'node:net';
+import { type Socket as Connection, createServer, type Server } from 'node:net';
+import { listenAt, onOnePort } from '../listen-at.ts';
 import { Deframer, frame } from '../wire/frame.ts';
 import type { Message } from '../wire/message.ts';
 import type { Question } from '../wire/question.ts';
@@ -23,21 +24,7 @@ const LOOPBACK = '127.0.0.1';
 export async function startRehearsalServer(
   answer: (question: Question) => Message,
 ): Promise<RehearsalServer> {
-  const udp = createSocket('udp4');
-  const listening = once(udp, 'listening');
-  udp.bind(0, LOOPBACK);
-  await listening;
-  const { port } = udp.address();
-  // An ICMP error reports a client that has gone.
-  udp.on('error', () => undefined);
-  udp.on('message', (octets, peer) => {
-    const request = readRequest(octets);
-    const message = answer(request.question);
-    const shown = message.truncated === true ? { ...message, answer: [] } : message;
-    const reply = renderReply(request, shown, { age: 0, limit: udpLimit(request) });
-    udp.send(reply, peer.port, peer.address);
-  });
-  const connections = new Set<Socket>();
+  const connections = new Set<Connection>();
   const tcp = createServer((connection) => {
     connections.add(connection);
     connection.on('close', () => connections.delete(connection));
@@ -51,15 +38,37 @@ export async function startRehearsalServer(
       }
     });
   });
-  // Another program may have the TCP port: truncated answers then cannot be asked for again.
-  tcp.on('error', () => undefined);
-  tcp.listen(port, LOOPBACK);
+  const udp = await onOnePort(0, () => bindBoth(tcp));
+  // An ICMP error reports a client that has gone.
+  udp.on('error', () => undefined);
+  udp.on('message', (octets, peer) => {
+    const request = readRequest(octets);
+    const message = answer(request.question);
+    const shown = message.truncated === true ? { ...message, answer: [] } : message;
+    const reply = renderReply(request, shown, { age: 0, limit: udpLimit(request) });
+    udp.send(reply, peer.port, peer.address);
+  });
   return {
-    port,
+    port: udp.address().port,
     close: () => {
       udp.close();
       tcp.close();
       for (const connection of connections) connection.destroy();
     },
   };
+}
+
+/** Binds UDP, and TCP on its port. */
+async function bindBoth(tcp: Server): Promise<Socket> {
+  const udp = createSocket('udp4');
+  const listening = once(udp, 'listening');
+  udp.bind(0, LOOPBACK);
+  await listening;
+  try {
+    listenAt(tcp, { address: LOOPBACK, port: udp.address().port });
+  } catch (error) {
+    udp.close();
+    throw error;
+  }
+  return udp;
 }
