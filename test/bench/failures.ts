@@ -51,13 +51,17 @@ export async function run(args: string[]): Promise<void> {
 
 /** @throws {Error} If a name means no row. */
 function rowsNamed(names: readonly string[]): Row[] {
-  const unknown = names.find((name) => !failureRows.some((row) => row.name.startsWith(name)));
-  if (unknown !== undefined) {
-    throw new Error(`row: ${unknown}; there are ${failureRows.map(({ name }) => name).join(' ')}`);
-  }
-  return failureRows.filter(
-    (row) => names.length === 0 || names.some((name) => row.name.startsWith(name)),
-  );
+  if (names.length === 0) return [...failureRows];
+  const chosen = new Set(names.flatMap(rowsOf));
+  return failureRows.filter((row) => chosen.has(row));
+}
+
+/** The row of that name, else those whose names begin so. */
+function rowsOf(name: string): readonly Row[] {
+  const exact = failureRows.filter((row) => row.name === name);
+  const rows = exact.length > 0 ? exact : failureRows.filter((row) => row.name.startsWith(name));
+  if (rows.length > 0) return rows;
+  throw new Error(`row: ${name}; there are ${failureRows.map((row) => row.name).join(' ')}`);
 }
 
 async function measureRow(

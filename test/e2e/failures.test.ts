@@ -8,11 +8,14 @@ import { LAB_TOOLS, required } from '../support/lab-requirements.ts';
 /** Rows that spend their time waiting run side by side: by the beginnings of their names. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   'datagrams get lost': ['loss-'],
+  'pairs in either order': ['auto-'],
   'real libcs walk through loss': ['walk-'],
   'an upstream has too much to do': ['overload'],
   'servers die and come back': ['equal-', 'ordered', 'outage'],
   'the node forgets its connections': ['restart'],
   'a backend is taken away': ['backend'],
+  'backends are replaced': ['rolling-'],
+  'backends go before the rules change': ['abrupt-'],
   'DNS over TLS': ['dot-'],
   'everything at once': ['soak'],
 };

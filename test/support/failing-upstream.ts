@@ -4,6 +4,7 @@ import { createServer as createTcpServer, type Server, type Socket as TcpSocket 
 import { createServer as createTlsServer } from 'node:tls';
 import type { Milliseconds } from '../../src/clock.ts';
 import { seededChance } from '../../src/demo/cluster-faults.ts';
+import type { Endpoint } from '../../src/endpoint.ts';
 import { Rcode, RrType } from '../../src/wire/codes.ts';
 import { Deframer, frame } from '../../src/wire/frame.ts';
 import type { Message } from '../../src/wire/message.ts';
@@ -11,6 +12,7 @@ import type { Question } from '../../src/wire/question.ts';
 import type { Seconds } from '../../src/wire/record.ts';
 import { readRequest } from '../../src/wire/request.ts';
 import { freePort } from './free-port.ts';
+import type { Loss } from './losses.ts';
 import { a, aaaa, message, nodata, responseOctets } from './messages.ts';
 
 /** What an upstream does to questions; change it at any time. */
@@ -62,18 +64,31 @@ const CALM: Weather = {
   closes: false,
 };
 
+/** What an upstream is, beside its weather. */
+export interface UpstreamIdentity {
+  /** The last octet of every address that it gives, so that a test knows who answered; default 1. */
+  readonly number?: number | undefined;
+  /** Where it listens; default a free port of 127.0.0.1. */
+  readonly at?: Endpoint | undefined;
+  /** Makes the stream side DNS over TLS; what comes over UDP is then only counted. */
+  readonly secret?: Secret | undefined;
+  /** What is lost beside the share that the weather has. */
+  readonly isLost?: Loss | undefined;
+}
+
 /**
- * Starts an upstream over UDP and TCP; over TLS where it has a secret, and then what comes over UDP is only counted.
+ * Starts an upstream over UDP and TCP.
  *
- * @param number - The last octet of every address that it gives, so that a test knows who answered.
  * @throws {Error} If no port is free over both.
  */
 export async function startFailingUpstream({
-  number = 1,
+  number,
+  at,
   secret,
+  isLost,
   ...weather
-}: Partial<Weather> & { number?: number; secret?: Secret } = {}): Promise<FailingUpstream> {
-  const upstream = new Upstream(number, { ...CALM, ...weather }, secret);
+}: Partial<Weather> & UpstreamIdentity = {}): Promise<FailingUpstream> {
+  const upstream = new Upstream({ number, at, secret, isLost }, { ...CALM, ...weather });
   await upstream.accept();
   return upstream;
 }
@@ -88,15 +103,20 @@ class Upstream implements FailingUpstream {
   private readonly chance = seededChance(1);
   private readonly number: number;
   private readonly secret: Secret | undefined;
-  private boundPort = 0;
+  private readonly isLost: Loss | undefined;
+  private readonly address: string;
+  private boundPort: number;
   private udp: UdpSocket | undefined;
   private tcp: Server | undefined;
   private readonly streams = new Set<TcpSocket>();
 
-  constructor(number: number, weather: Weather, secret: Secret | undefined) {
+  constructor({ number = 1, at, secret, isLost }: UpstreamIdentity, weather: Weather) {
     this.number = number;
     this.weather = weather;
     this.secret = secret;
+    this.isLost = isLost;
+    this.address = at?.address ?? '127.0.0.1';
+    this.boundPort = at?.port ?? 0;
   }
 
   get port(): number {
@@ -130,7 +150,7 @@ class Upstream implements FailingUpstream {
     // Bursts of a thousand wait in the kernel while the clients of the same process are at work.
     const socket = createSocket({ type: 'udp4', recvBufferSize: 4 << 20 });
     socket.on('message', (octets, peer) => this.onDatagram(socket, octets, peer));
-    socket.bind(this.boundPort, '127.0.0.1');
+    socket.bind(this.boundPort, this.address);
     await once(socket, 'listening');
     // An ICMP error of a client that has gone concerns nobody.
     socket.on('error', () => undefined);
@@ -143,6 +163,7 @@ class Upstream implements FailingUpstream {
     if (this.secret !== undefined) this.clear++;
     if (this.weather.silent || this.secret !== undefined) return;
     if (this.chance() < this.weather.loss) return;
+    if (this.isLost?.(readRequest(octets).question, performance.now()) === true) return;
     const reply = this.replyTo(octets);
     setTimeout(() => {
       if (socket === this.udp && !this.weather.silent) socket.send(reply, peer.port, peer.address);
@@ -155,7 +176,7 @@ class Upstream implements FailingUpstream {
       this.secret === undefined
         ? createTcpServer(onConnection)
         : createTlsServer({ ...this.secret, minVersion: 'TLSv1.3' }, onConnection);
-    server.listen(this.boundPort, '127.0.0.1');
+    server.listen(this.boundPort, this.address);
     await once(server, 'listening');
     return server;
   }

@@ -16,6 +16,8 @@ export interface LabNetwork {
   readonly outside: string;
   /** Runs a shell script in the node's namespace, and gives its output. */
   onNode(script: string): string;
+  /** Gives a pod further addresses. */
+  addAddresses(namespace: string, addresses: readonly string[]): void;
   destroy(): void;
 }
 
@@ -60,6 +62,10 @@ export function makeNetwork(): LabNetwork {
     ],
     outside,
     onNode: (script) => shell(`ip netns exec ${node} sh -ec '${script}'`),
+    addAddresses: (namespace, addresses) =>
+      void shell(
+        addresses.map((one) => `ip -n ${namespace} addr add ${one}/24 dev eth0`).join('\n'),
+      ),
     destroy,
   };
 }
@@ -89,19 +95,21 @@ function layout(node: string, pods: readonly string[]): string {
 }
 
 /**
- * The DNAT that kube-proxy writes for a service with one endpoint or two, in place of what was there: a coin per new
- * conntrack entry.
+ * The DNAT that kube-proxy writes for a service, in place of what was there: each new conntrack entry draws an endpoint.
+ * As kube-proxy does it, all rules change in one moment.
  */
 export function serviceRules(endpoints: readonly string[]): string {
   const rules = ['udp', 'tcp'].flatMap((protocol) => {
-    const match = `iptables -w -t nat -A PREROUTING -d ${CLUSTER_DNS} -p ${protocol} --dport 53`;
+    const match = `-A PREROUTING -d ${CLUSTER_DNS}/32 -p ${protocol} -m ${protocol} --dport 53`;
     return endpoints.map((endpoint, i) => {
-      const isLast = i === endpoints.length - 1;
-      const coin = isLast ? '' : '-m statistic --mode random --probability 0.5 ';
-      return `${match} ${coin}-j DNAT --to-destination ${endpoint}:53`;
+      const left = endpoints.length - i;
+      const share = (1 / left).toFixed(10);
+      const draw = left === 1 ? '' : `-m statistic --mode random --probability ${share} `;
+      return `${match} ${draw}-j DNAT --to-destination ${endpoint}:53`;
     });
   });
-  return ['iptables -w -t nat -F PREROUTING', ...rules].join('\n');
+  const table = ['*nat', '-F PREROUTING', ...rules, 'COMMIT'];
+  return ['iptables-restore -w --noflush <<TABLE', ...table, 'TABLE', ''].join('\n');
 }
 
 function shell(script: string): string {

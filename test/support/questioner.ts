@@ -38,24 +38,32 @@ interface Reply {
 /** A client that asks over one UDP socket, as many questions at once as there are message IDs. */
 export class Questioner {
   private readonly socket: Socket;
-  private readonly waiting = new Map<number, (reply: Buffer) => void>();
+  private readonly waiting = new Map<number, (reply: Buffer | undefined) => void>();
   private lastId = 0;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, onRefused: () => void) {
     this.socket = socket;
     socket.on('message', (reply) => this.waiting.get(uint16(reply, 0))?.(reply));
-    // A server that is not there, or has gone: the question waits like any other.
-    socket.on('error', () => undefined);
+    socket.on('error', onRefused);
   }
 
-  static async towards({ address, port }: Endpoint): Promise<Questioner> {
+  /**
+   * @param onRefused - Called when the server is not there, or has gone. Its questions wait like any other, unless this
+   *   closes.
+   */
+  static async towards(
+    { address, port }: Endpoint,
+    onRefused: () => void = () => undefined,
+  ): Promise<Questioner> {
     const socket = createSocket({ type: 'udp4', recvBufferSize: 4 << 20 });
     socket.connect(port, address);
     await once(socket, 'connect');
-    return new Questioner(socket);
+    return new Questioner(socket, onRefused);
   }
 
+  /** What still waits gets no answer. */
   close(): void {
+    for (const end of [...this.waiting.values()]) end(undefined);
     this.socket.close();
   }
 
@@ -113,6 +121,10 @@ export class Questioner {
         this.socket.send(query, () => undefined);
       };
       this.waiting.set(id, (reply) => {
+        if (reply === undefined) {
+          end(undefined);
+          return;
+        }
         // Without a record the last octet is not an address's.
         const octet = uint16(reply, 6) === 0 ? undefined : reply.at(-1);
         end({ rcode: (reply[3] ?? 0) & 0xf, octet });
@@ -164,7 +176,7 @@ export function atRate(
 }
 
 /** Of the times that lookups took: the one that a share of them did not exceed. */
-export function percentile(outcomes: readonly Outcome[], share: number): Milliseconds {
+export function percentile(outcomes: readonly Pick<Outcome, 'ms'>[], share: number): Milliseconds {
   const sorted = outcomes.map(({ ms }) => ms).toSorted((a, b) => a - b);
   return sorted[Math.ceil(share * sorted.length) - 1] ?? Number.NaN;
 }

@@ -1,5 +1,4 @@
 import type { Milliseconds } from '../../src/clock.ts';
-import type { Outgoing } from '../../src/upstream/exchange.ts';
 import { type LaneOrder, lanes } from '../../src/upstream/lanes.ts';
 import { Server } from '../../src/upstream/server.ts';
 import { parseServerAddress } from '../../src/upstream/server-address.ts';
@@ -8,36 +7,10 @@ import { succession } from '../../src/upstream/succession.ts';
 import type { Exchange, ReplyListener, Transport } from '../../src/upstream/transport.ts';
 import { RrType } from '../../src/wire/codes.ts';
 import { HandClock } from '../support/hand-clock.ts';
+import type { Loss } from '../support/losses.ts';
 import { message } from '../support/messages.ts';
 import { createUpstreamTallies } from '../support/upstream-tallies.ts';
 import { outgoing } from './loopback.ts';
-
-/** Decides of each datagram to the server whether it, or its answer, is lost. */
-export type Loss = (question: Outgoing, at: Milliseconds) => boolean;
-
-/** Loses this share of the datagrams in each direction, the same ones each time. */
-export function lossOf(share: number, seed: number): Loss {
-  let state = seed;
-  const happens = () => {
-    // mulberry32: even enough, and the same on every machine.
-    state = (state + 0x6d2b79f5) | 0;
-    let bits = Math.imul(state ^ (state >>> 15), 1 | state);
-    bits = (bits + Math.imul(bits ^ (bits >>> 7), 61 | bits)) ^ bits;
-    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32 < share;
-  };
-  return () => happens() || happens();
-}
-
-/** A middlebox that takes the second datagram of a name for a repetition of the first, within 20 ms. */
-export function middlebox(): Loss {
-  const passed = new Map<string, Milliseconds>();
-  return ({ qname }, at) => {
-    const last = passed.get(qname);
-    if (last !== undefined && at - last < 20) return true;
-    passed.set(qname, at);
-    return false;
-  };
-}
 
 /** What pairs came to. */
 export interface PairsResult {

@@ -1,6 +1,7 @@
 // What `families.order: auto` is worth on ways that lose datagrams, beside `serial`, in virtual time (F2).
 import { test } from 'tap';
-import { askPairs, lossOf, middlebox } from './lossy-path.ts';
+import { lossOf, middlebox } from '../support/losses.ts';
+import { askPairs } from './lossy-path.ts';
 
 const TEN_MINUTES = 10 * 60_000;
 

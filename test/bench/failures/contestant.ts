@@ -67,19 +67,20 @@ function isPeer(contestant: Contestant): contestant is Peer {
  *
  * @param options.hopeless - No answer is expected: it is waited for until it listens.
  * @param options.cli - What runs in place of sidestub's command line.
+ * @param options.settings - sidestub's, on top of its defaults.
  * @throws {Error} If it ends, or does not answer within the bound.
  */
 export async function startForwarder(
   forwarder: Forwarder,
   upstreams: Upstreams,
-  { hopeless = false, cli }: { hopeless?: boolean | undefined; cli?: string | undefined } = {},
+  { hopeless = false, ...own }: OwnOptions & { readonly hopeless?: boolean | undefined } = {},
 ): Promise<Running> {
   const folder = mkdtempSync(join(tmpdir(), `sidestub-failures-${forwarder}-`));
   const endpoint = { address: '127.0.0.1', port: await freePort() };
   const place = { folder, listen: endpoint };
   const argv = isPeer(forwarder)
     ? peerCommand(forwarder, upstreams, place)
-    : sidestubCommand(upstreams, place, cli);
+    : sidestubCommand(upstreams, place, own);
   const [program = '', ...args] = argv;
   const { NODE_EXTRA_CA_CERTS: _, ...env } = productEnv();
   const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -140,10 +141,15 @@ export function statusOf({ port }: Endpoint): string {
   return formatEndpoint({ address: '127.0.0.2', port });
 }
 
+interface OwnOptions {
+  readonly cli?: string | undefined;
+  readonly settings?: object | undefined;
+}
+
 function sidestubCommand(
   { servers, order, tls }: Upstreams,
   { folder, listen }: Place,
-  cli = process.env['SIDESTUB_CLI'] ?? SOURCE,
+  { cli = process.env['SIDESTUB_CLI'] ?? SOURCE, settings: own }: OwnOptions,
 ): string[] {
   const urls = servers.map((server) =>
     tls === undefined
@@ -158,6 +164,7 @@ function sidestubCommand(
     rehearsal: false,
     log: { format: 'json' },
     shutdown: { message: 'off' },
+    ...own,
   };
   const file = join(folder, 'sidestub.yaml');
   // JSON is YAML.

@@ -1,8 +1,8 @@
 import type { Endpoint } from '../../../src/endpoint.ts';
 import {
   type FailingUpstream,
-  type Secret,
   startFailingUpstream,
+  type UpstreamIdentity,
   type Weather,
 } from '../../support/failing-upstream.ts';
 import type { Upstreams } from '../../support/peer-command.ts';
@@ -18,30 +18,31 @@ export interface Front {
   readonly client: Questioner;
 }
 
-/** What {@link withFront} sets up. */
-export interface FrontOptions extends Pick<Upstreams, 'order' | 'tls'> {
+/** What {@link withFront} sets up; a secret and what is lost are the upstreams'. */
+export interface FrontOptions
+  extends Pick<Upstreams, 'order' | 'tls'>,
+    Pick<UpstreamIdentity, 'secret' | 'isLost'> {
   readonly weather?: Partial<Weather>;
   /** A second upstream, in the same weather. */
   readonly two?: boolean;
-  /** Makes the upstreams speak TLS. */
-  readonly secret?: Secret;
   /** The forwarder will not answer at first. */
   readonly hopeless?: boolean;
   /** What runs in place of sidestub's own command line. */
   readonly cli?: string;
+  /** sidestub's, on top of its defaults. */
+  readonly settings?: object;
 }
 
 /** Runs a story in front of fresh upstreams, with a forwarder that has just started and answered once. */
 export async function withFront<T>(
   contestant: Contestant,
-  { weather = {}, two = false, secret, hopeless, cli, ...how }: FrontOptions,
+  { weather = {}, two = false, secret, isLost, hopeless, cli, settings, ...how }: FrontOptions,
   story: (front: Front) => Promise<T>,
 ): Promise<T> {
   takePrecedence();
   const ends: (() => Promise<void> | void)[] = [];
   const start = async (number: number) => {
-    const options = { ...weather, number, ...(secret === undefined ? {} : { secret }) };
-    const upstream = await startFailingUpstream(options);
+    const upstream = await startFailingUpstream({ ...weather, number, secret, isLost });
     ends.push(() => upstream.close());
     return upstream;
   };
@@ -52,7 +53,7 @@ export async function withFront<T>(
     const forwarder =
       contestant === 'directly'
         ? undefined
-        : await startForwarder(contestant, { servers, ...how }, { hopeless, cli });
+        : await startForwarder(contestant, { servers, ...how }, { hopeless, cli, settings });
     ends.push(() => forwarder?.end());
     const client = await Questioner.towards(forwarder?.endpoint ?? endpointOf(first));
     ends.push(() => client.close());
