@@ -11,7 +11,6 @@ import { asTruncated, type Reply, refusesEdns, saysSomething, withoutAd } from '
 import {
   MAX_SENDS,
   PARTIAL_WAIT,
-  RESEND_WITHOUT_TOKEN,
   ResendTokens,
   type RoundTrips,
   SECOND_OPINION,
@@ -55,6 +54,7 @@ export class Ask implements SendOwner {
   private readonly fallback = new FallbackReply();
   private readonly unanswered: Unanswered;
   private refused: RefusedSends | undefined;
+  private refusedTcp: RefusedSends | undefined;
 
   /** @param roundTrips - Of the question's class. */
   constructor(parts: AskParts, roundTrips: RoundTrips, question: Outgoing, listener: AskListener) {
@@ -65,8 +65,7 @@ export class Ask implements SendOwner {
     this.startedAt = parts.clock.now();
     this.sends = new Sends(this.startedAt);
     this.timeout = roundTrips.timeout;
-    parts.budget.earn();
-    this.tokens = new ResendTokens(parts.budget);
+    this.tokens = new ResendTokens(parts.budget, this.startedAt);
     this.unanswered = new Unanswered(parts, this.sends, this.fallback);
     parts.asks.add(this);
     this.first = parts.transportChoice.first;
@@ -82,10 +81,9 @@ export class Ask implements SendOwner {
    */
   private watch(): void {
     if (this.deadline !== undefined) return;
-    const { clock } = this.parts;
-    const elapsed = clock.now() - this.startedAt;
-    this.deadline = clock.after(DEADLINE - elapsed, () => this.conclude('timeout'));
-    this.silence = clock.after(SILENCE - elapsed, () => this.onSilence());
+    const elapsed = this.parts.clock.now() - this.startedAt;
+    this.deadline = this.parts.clock.after(DEADLINE - elapsed, () => this.conclude('timeout'));
+    this.silence = this.parts.clock.after(SILENCE - elapsed, () => this.onSilence());
   }
 
   /** Ends the question without calling the listener: another server has answered. */
@@ -143,19 +141,14 @@ export class Ask implements SendOwner {
     return send;
   }
 
-  /**
-   * Some servers drop an OPT: after one that got no readable reply, all go without, unless the client needs it (U4).
-   */
   private wantsOpt(transport: UpstreamTransport): boolean {
-    const { edns } = this.parts;
-    if (this.fallback.refusal !== undefined || !edns.usable) return false;
-    const mayBePlain = (transport === 'udp' || transport === 'tcp') && !this.question.dnssecOk;
-    return !(mayBePlain && (edns.isDoubted || this.sends.hasSilentOpt(transport)));
+    if (this.fallback.refusal !== undefined) return false;
+    return this.sends.wantsOpt(transport, this.parts.edns, this.question.dnssecOk);
   }
 
   /** RFC 9520 §3.1: what a transport sends again by itself counts as well; a refused connection does not. */
   takeSend(transport: UpstreamTransport): boolean {
-    return this.sends.take(transport, MAX_SENDS + this.sends.refusedConnections);
+    return this.sends.take(transport, MAX_SENDS);
   }
 
   private nextRoundAfter(delay: Milliseconds): void {
@@ -166,7 +159,7 @@ export class Ask implements SendOwner {
     this.round = undefined;
     this.watch();
     this.reportSlow();
-    const wait = this.sends.lastAt + RESEND_WITHOUT_TOKEN - this.parts.clock.now();
+    const wait = this.sends.waitWithoutToken(this.parts.clock.now());
     if (!this.tokens.take() && wait > 0) this.nextRoundAfter(wait);
     else this.sendRound();
   }
@@ -180,6 +173,7 @@ export class Ask implements SendOwner {
     } else if (this.rounds === 3) {
       // If the resend went to another server, this one has not used its second datagram.
       if (this.isThere || this.sends.count('udp') < 2) this.resend();
+      this.refusedTcp = new RefusedSends(this.parts.clock, () => this.send('tcp'), this.timeout);
       this.startTcp('silence');
       this.nextRoundAfter(TCP_RESEND);
     } else if (this.rounds === 4) {
@@ -284,7 +278,7 @@ export class Ask implements SendOwner {
     // Connections that were refused or silent in an outage say nothing about a server that is back: it gets one more.
     const isWaited = this.sends.isOut('tcp', this.parts.clock.now() - TCP_SILENCE);
     const isBack = this.rounds > 2 && this.betterWait === undefined && !isWaited;
-    this.startTcp(cause, isBack ? MAX_SENDS + this.sends.refusedConnections : 1);
+    this.startTcp(cause, isBack);
     this.betterWait ??= new EarliestTimer(this.parts.clock, () => this.conclude('timeout'));
     this.betterWait.set(this.fallback.waitAfter(at - this.startedAt));
     if (!this.sends.isOut('tcp') && !this.fallback.mayImprove(this.sends)) this.conclude('network');
@@ -292,8 +286,9 @@ export class Ask implements SendOwner {
       this.round = this.parts.clock.after(SECOND_OPINION, () => this.askAgain());
   }
 
-  private startTcp(cause: TcpFallback, limit = 1): void {
-    if (this.send('tcp', limit) !== undefined) this.parts.tallies.tcpFallbacks.add(cause);
+  private startTcp(cause: TcpFallback, mayGoAgain = false): void {
+    if ((mayGoAgain || this.sends.count('tcp') === 0) && this.send('tcp') !== undefined)
+      this.parts.tallies.tcpFallbacks.add(cause);
   }
 
   onFailure(send: Send, error: Error): void {
@@ -322,13 +317,12 @@ export class Ask implements SendOwner {
   }
 
   private get mayResend(): boolean {
-    const isRound = this.sends.count('udp') > 0 && this.round !== undefined;
-    return isRound || this.refused?.isDue === true;
+    return (
+      (this.round !== undefined && this.sends.count('udp') > 0) || this.refused?.isDue === true
+    );
   }
 
-  /**
-   * S1: if no socket is left, TCP has one for many questions; a question that lost its socket to a newer one is over.
-   */
+  /** S1: if no socket is left, TCP has one for many questions; one that lost its socket to a newer one is over. */
   private onNoSocket(send: Send, error: Error): void {
     if (this.sends.out > 0) return;
     const wasEvicted = this.parts.clock.now() - send.at >= UDP_EVICTABLE_AFTER;
@@ -338,6 +332,8 @@ export class Ask implements SendOwner {
 
   private onStreamFailure({ partial }: Send, reason: UpstreamFailure, error: Error): void {
     this.sends.noteRefusal(error);
+    const retries = this.betterWait === undefined ? this.refusedTcp : undefined;
+    if (reason === 'refused' && retries !== undefined && this.tokens.take()) retries.note();
     if (reason === 'malformed') this.fallback.noteOverTcp(partial, this.betterWait === undefined);
     if (this.fallback.mayImprove(this.sends)) {
       this.askAgain();
@@ -384,7 +380,7 @@ export class Ask implements SendOwner {
     this.reportSlow();
     this.round?.cancel();
     this.round = undefined;
-    this.refused?.cancel();
+    for (const retries of [this.refused, this.refusedTcp]) retries?.cancel();
   }
 
   private reportSlow(): void {
@@ -416,7 +412,7 @@ export class Ask implements SendOwner {
   private settle(): void {
     this.settled = true;
     for (const timer of [this.deadline, this.silence, this.round, this.betterWait]) timer?.cancel();
-    this.refused?.cancel();
+    for (const retries of [this.refused, this.refusedTcp]) retries?.cancel();
     this.parts.asks.delete(this);
     this.sends.close();
     if (!this.originalAnswered) this.tokens.giveBack();

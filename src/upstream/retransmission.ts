@@ -80,14 +80,26 @@ const MAX_TIMEOUT: Milliseconds = 400;
  * How many resends one server may get: a burst, then a share of the questions (U2).
  *
  * Loss returns its tokens and slowness does not: a server that only became slow is not sent double its load, while one
- * behind a lossy path is asked again as often as needed.
+ * behind a lossy path is asked again as often as needed. At 1,000 questions a second, half of whose datagrams are lost,
+ * more than 20 wait for an answer at any time: a busy server's burst is as many as it is asked in the time that a question
+ * waits which finds no token.
  */
 export class ResendBudget {
   private tokens = BURST;
+  private burst = BURST;
+  /** Since when questions are counted, and how many there were. */
+  private countedFrom: Milliseconds = 0;
+  private counted = 0;
 
   /** A question was asked for the first time. */
-  earn(): void {
-    this.tokens = Math.min(BURST, this.tokens + SHARE);
+  earn(now: Milliseconds): void {
+    if (now - this.countedFrom >= COUNT_SPAN) {
+      this.burst = Math.max(BURST, (this.counted * RESEND_WITHOUT_TOKEN) / COUNT_SPAN);
+      this.countedFrom = now;
+      this.counted = 0;
+    }
+    this.counted++;
+    this.tokens = Math.min(this.burst, this.tokens + SHARE);
   }
 
   take(): boolean {
@@ -97,7 +109,7 @@ export class ResendBudget {
   }
 
   giveBack(count: number): void {
-    this.tokens = Math.min(BURST, this.tokens + count);
+    this.tokens = Math.min(this.burst, this.tokens + count);
   }
 }
 
@@ -106,8 +118,10 @@ export class ResendTokens {
   private readonly budget: ResendBudget;
   private taken = 0;
 
-  constructor(budget: ResendBudget) {
+  /** The question earns its share. */
+  constructor(budget: ResendBudget, now: Milliseconds) {
     this.budget = budget;
+    budget.earn(now);
   }
 
   /** @returns Whether there was one left. */
@@ -124,6 +138,7 @@ export class ResendTokens {
 }
 
 const BURST = 20;
+const COUNT_SPAN: Milliseconds = 1_000;
 const SHARE = 0.1;
 
 /** How long after the last send a question may be sent again when no token is left (U2). */

@@ -1,8 +1,10 @@
 import type { Milliseconds } from '../clock.ts';
 import type { UpstreamTransport } from '../vocabulary.ts';
 import type { PartialResponse } from '../wire/partial-response.ts';
+import type { EdnsMemory } from './edns-memory.ts';
 import { UpstreamError } from './exchange.ts';
 import type { Reply } from './reply.ts';
+import { RESEND_WITHOUT_TOKEN } from './retransmission.ts';
 import { AGAIN } from './timeouts.ts';
 import type { Exchange, ReplyListener, Suspicion } from './transport.ts';
 
@@ -72,7 +74,7 @@ export class Sends {
   /** Datagrams that this machine refused to send. */
   private refusedHere = 0;
   /** Connections that were refused: the message for them was not sent. */
-  refusedConnections = 0;
+  private refusedConnections = 0;
   /** When a client's later query last added one; at first, when the question came. */
   private repeatedAt: Milliseconds;
   /** How many a client's later queries have added, and how many of those are not counted any more. */
@@ -95,7 +97,8 @@ export class Sends {
 
   /** Whether fewer than `limit` were really sent over this transport. */
   mayGo(transport: UpstreamTransport, limit: number): boolean {
-    const uncounted = transport === 'udp' ? this.refusedHere + this.forgotten : 0;
+    const uncounted =
+      transport === 'udp' ? this.refusedHere + this.forgotten : this.refusedConnections;
     return this.counts[transport] - uncounted < limit;
   }
 
@@ -120,6 +123,11 @@ export class Sends {
     this.forgotten = Math.max(0, this.repeats - this.refusedHere);
   }
 
+  /** How long until it may be sent again with no token left (U2). */
+  waitWithoutToken(now: Milliseconds): Milliseconds {
+    return this.lastAt + RESEND_WITHOUT_TOKEN - now;
+  }
+
   /** Whether a datagram was sent, and the answer to the last one should be here. @param wait - How long it may take. */
   isOverdue(now: Milliseconds, wait: Milliseconds): boolean {
     return this.counts.udp > 0 && now - this.lastAt >= wait;
@@ -140,6 +148,20 @@ export class Sends {
     if (!this.mayGo(transport, limit)) return false;
     this.counts[transport]++;
     return true;
+  }
+
+  /**
+   * Whether the next one carries an OPT. Some servers drop it: after one that got no readable reply, all go without,
+   * unless the client needs it (U4).
+   */
+  wantsOpt(
+    transport: UpstreamTransport,
+    edns: Pick<EdnsMemory, 'usable' | 'isDoubted'>,
+    dnssecOk: boolean,
+  ): boolean {
+    if (!edns.usable) return false;
+    const mayBePlain = (transport === 'udp' || transport === 'tcp') && !dnssecOk;
+    return !(mayBePlain && (edns.isDoubted || this.hasSilentOpt(transport)));
   }
 
   /** Whether one with an OPT was sent over this transport and got no readable reply. */

@@ -31,6 +31,11 @@ export interface StreamServer {
   readonly padded: boolean;
   /** How long it may be silent with a question unanswered before new questions go elsewhere. */
   readonly silenceLimit: Milliseconds;
+  /**
+   * After how long another socket is opened beside one that does not open: behind DNAT it may lead to a server that is
+   * gone, and the next one to another. Absent: never.
+   */
+  readonly redialAfter?: Milliseconds;
   /** Changes when older connections must take no more questions. */
   readonly generation: number;
   /** Opens a socket. @param onOpen - Called, later, when the server may be written to. */
@@ -58,7 +63,10 @@ export class StreamConnection {
   private readonly clock: Clock;
   private readonly tallies: UpstreamTallies;
   private readonly owner: ConnectionOwner;
-  private readonly socket: Socket;
+  /** The one that has opened, or all that may still open. */
+  private readonly sockets = new Set<Socket>();
+  private dials = 0;
+  private redial: Timer | undefined;
   private readonly deframer = new Deframer();
   /** By ID, oldest first. An ID stays taken after its question was given up: the answer may still come. */
   private readonly sent = new Map<number, Sent>();
@@ -90,14 +98,7 @@ export class StreamConnection {
     this.tallies = tallies;
     this.owner = owner;
     this.lastHeard = clock.now();
-    this.socket = server.dial(() => this.onOpen());
-    this.socket.on('data', (chunk: Buffer) => this.onData(chunk));
-    this.socket.on('error', (error) => {
-      this.error = error;
-    });
-    // A server that half-closes will not answer any more.
-    this.socket.on('end', () => this.lose());
-    this.socket.on('close', () => this.lose());
+    this.dial();
   }
 
   /** Whether it was ever established. */
@@ -132,8 +133,10 @@ export class StreamConnection {
     const query = buildQuery(question, options);
     // Without EDNS there is no place for padding.
     const padded = edns && this.server.padded ? padQuery(query, QUERY_BLOCK_OCTETS) : query;
-    if (this.isEstablished) this.socket.write(frame(padded));
-    else this.unsent.push(frame(padded));
+    const octets = frame(padded);
+    if (this.isEstablished) this.write(octets);
+    else this.unsent.push(octets);
+    this.redialLater();
     if (this.sent.size >= MAX_IDS) this.retire();
   }
 
@@ -157,17 +160,62 @@ export class StreamConnection {
     const waiting = [...this.sent.values()].map(({ inFlight }) => inFlight);
     this.gone = true;
     this.timer?.cancel();
+    this.redial?.cancel();
     this.waitingCount = 0;
-    this.socket.destroy();
+    for (const socket of this.sockets) socket.destroy();
+    this.sockets.clear();
     for (const inFlight of waiting) delete inFlight.connection;
     return waiting.filter(({ closed }) => !closed);
   }
 
-  private onOpen(): void {
-    if (this.gone) return;
+  private dial(): void {
+    this.dials++;
+    const socket = this.server.dial(() => this.onOpen(socket));
+    this.sockets.add(socket);
+    socket.on('data', (chunk: Buffer) => this.onData(chunk));
+    socket.on('error', (error) => {
+      this.error = error;
+    });
+    // A server that half-closes will not answer any more.
+    socket.on('end', () => this.onClosed(socket));
+    socket.on('close', () => this.onClosed(socket));
+  }
+
+  /** While a question waits and nothing has opened, up to {@link MAX_DIALS} sockets are tried. */
+  private redialLater(): void {
+    const { redialAfter } = this.server;
+    if (redialAfter === undefined || this.isEstablished || this.redial !== undefined) return;
+    if (this.dials >= MAX_DIALS) return;
+    this.redial = this.clock.after(redialAfter, () => {
+      this.redial = undefined;
+      if (this.waitingCount === 0) return;
+      this.dial();
+      this.redialLater();
+    });
+  }
+
+  /** The first that opens is used, the others are closed. */
+  private onOpen(socket: Socket): void {
+    if (this.gone || this.isEstablished) return;
     this.isEstablished = true;
-    for (const octets of this.unsent) this.socket.write(octets);
+    // Of a socket that was refused beside this one.
+    this.error = undefined;
+    this.redial?.cancel();
+    for (const other of this.sockets) if (other !== socket) other.destroy();
+    this.sockets.clear();
+    this.sockets.add(socket);
+    for (const octets of this.unsent) this.write(octets);
     this.unsent = [];
+  }
+
+  private onClosed(socket: Socket): void {
+    if (!this.sockets.delete(socket)) return;
+    socket.destroy();
+    if (this.sockets.size === 0) this.lose();
+  }
+
+  private write(octets: Uint8Array): void {
+    for (const socket of this.sockets) socket.write(octets);
   }
 
   private onData(chunk: Uint8Array): void {
@@ -232,10 +280,10 @@ export class StreamConnection {
     this.timer?.cancel();
     if (this.waitingCount === 0) {
       // An idle connection does not keep the process alive.
-      this.socket.unref();
+      for (const socket of this.sockets) socket.unref();
       this.timer = this.clock.after(IDLE, () => this.lose());
     } else {
-      this.socket.ref();
+      for (const socket of this.sockets) socket.ref();
       this.timer = this.clock.after(this.server.silenceLimit, () => this.onWatch());
     }
   }
@@ -279,5 +327,7 @@ export class StreamConnection {
 
 /** Below the 8 to 10 s after which servers close on their own, so that few questions meet a closing connection. */
 const IDLE: Milliseconds = 5_000;
+/** Sockets that are opened for one connection: of two servers, of which one is gone, all miss once in 64 times. */
+const MAX_DIALS = 6;
 /** IDs that one connection uses before the next one is opened: unanswered ones must not use them up (S1). */
 const MAX_IDS = 1_024;

@@ -168,3 +168,58 @@ test('tls:// that sends what cannot be read, or what nobody asked for: nothing g
     t.equal(udp.sends.length + tcp.sends.length, 0);
   }
 });
+
+/** Refuses every connection until then. @returns When one was tried for this name. */
+async function refuseUntil(
+  { clock, tcp }: Pick<ReturnType<typeof scriptedServer>, 'clock' | 'tcp'>,
+  end: number,
+  qname = 'api.example.',
+): Promise<number[]> {
+  for (; clock.now() < end; await clock.advance(10)) {
+    for (const send of tcp.sends) send.fail('refused');
+  }
+  return tcp.of(qname).map(({ at }) => at);
+}
+
+test('a refused connection is tried again as soon as a datagram would be: another pod may take it (U2)', async (t) => {
+  const scripted = scriptedServer();
+  const { heard } = begin(scripted.server);
+  const times = await refuseUntil(scripted, 4_400);
+  t.same(times, [450, 600, 720, 750, 900, 1_050, 1_200, 1_350, 4_200]);
+  t.equal(heard.error, undefined);
+  scripted.tcp.nth(8).answer(truth);
+  scripted.udp.nth(0).answer(truth);
+  t.same(heard.answer, truth);
+  t.equal(scripted.clock.timers, 0);
+});
+
+test('an answer ends the tries; a connection that carried the question and broke begins none (U2)', async (t) => {
+  const refused = scriptedServer();
+  const first = begin(refused.server);
+  await refuseUntil(refused, 500);
+  refused.udp.nth(0).answer(truth);
+  t.same(first.heard.answer, truth);
+  t.equal(refused.clock.timers, 0);
+  const broken = scriptedServer();
+  begin(broken.server);
+  await broken.clock.advance(450);
+  broken.tcp.nth(0).fail('network');
+  await broken.clock.advance(260);
+  t.same(broken.tcp.times, [450]);
+});
+
+test('refused before the third round it is not tried again: datagrams are on their way (U2, U3)', async (t) => {
+  const { clock, udp, tcp, server } = scriptedServer();
+  begin(server);
+  udp.nth(0).suspect('wrong-id');
+  tcp.nth(0).fail('refused');
+  await clock.advance(449);
+  t.same(tcp.times, [0]);
+});
+
+test('where no token is left a refused connection waits for its round: no storm in an outage (U2)', async (t) => {
+  const scripted = scriptedServer();
+  for (let i = 0; i < 20; i++) begin(scripted.server, `n${i}.example.`);
+  begin(scripted.server);
+  t.same(await refuseUntil(scripted, 3_000), [800, 1_070]);
+});

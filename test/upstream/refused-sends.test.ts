@@ -3,13 +3,17 @@ import { RefusedSends } from '../../src/upstream/refused-sends.ts';
 import { HandClock } from '../support/hand-clock.ts';
 
 /** A question whose datagrams this machine refuses for as long as `refuses` says so. */
-function scene(refuses: () => boolean) {
+function scene(refuses: () => boolean, pace?: number) {
   const clock = new HandClock();
   const sentAt: number[] = [];
-  const sends: RefusedSends = new RefusedSends(clock, () => {
-    sentAt.push(clock.now());
-    if (refuses()) sends.note();
-  });
+  const sends: RefusedSends = new RefusedSends(
+    clock,
+    () => {
+      sentAt.push(clock.now());
+      if (refuses()) sends.note();
+    },
+    pace,
+  );
   return { clock, sends, sentAt };
 }
 
@@ -18,6 +22,14 @@ test('U2: it is sent again after 200 ms, then 400, then every 800, while each is
   sends.note();
   await clock.advance(4_000);
   t.strictSame(sentAt, [200, 600, 1_400, 2_200, 3_000, 3_800]);
+});
+
+test('U2: at a pace of its own it is sent again six times', async (t) => {
+  const { clock, sends, sentAt } = scene(() => true, 30);
+  sends.note();
+  await clock.advance(4_000);
+  t.strictSame(sentAt, [30, 60, 90, 120, 150, 180]);
+  t.equal(clock.timers, 0);
 });
 
 test('U2: one that passes ends it, and refusals of two datagrams at once are one', async (t) => {

@@ -115,23 +115,51 @@ test('the first answer decides, whatever a silence before it seemed to say', (t)
 /** How many tokens are left: all of them are taken. */
 function drain(budget: ResendBudget): number {
   let count = 0;
-  while (count < 100 && budget.take()) count++;
+  while (count < 1_000 && budget.take()) count++;
   return count;
 }
 
 test('20 resends at once, then one for every ten questions (U2)', (t) => {
   const budget = new ResendBudget();
   t.equal(drain(budget), 20);
-  for (let i = 0; i < 35; i++) budget.earn();
+  for (let i = 0; i < 35; i++) budget.earn(0);
   t.equal(drain(budget), 3);
   budget.giveBack(2);
   t.equal(drain(budget), 2);
   t.end();
 });
 
+/** Asks so many questions in a second, from then on. */
+function askFor(budget: ResendBudget, perSecond: number, from: number, seconds: number): void {
+  for (let i = 0; i < perSecond * seconds; i++) budget.earn(from + (i * 1_000) / perSecond);
+}
+
+test('a busy server has a burst of what it is asked in 400 ms, saved up from one in ten (U2)', (t) => {
+  const busy = new ResendBudget();
+  askFor(busy, 1_000, 0, 2.005);
+  t.equal(drain(busy), 20 + 100, 'a second to count, and one to save');
+  askFor(busy, 1_000, 2_000, 10);
+  t.equal(drain(busy), 400);
+  busy.giveBack(1_000);
+  t.equal(drain(busy), 400);
+  const quiet = new ResendBudget();
+  askFor(quiet, 50, 0, 60);
+  t.equal(drain(quiet), 20, '400 ms of 50 a second');
+  t.end();
+});
+
+test('what a server was asked long ago makes no burst (U2)', (t) => {
+  const budget = new ResendBudget();
+  askFor(budget, 1_000, 0, 10);
+  budget.earn(60_000);
+  budget.earn(61_000);
+  t.equal(drain(budget), 20);
+  t.end();
+});
+
 test('neither questions nor tokens that come back make more than the burst (U2)', (t) => {
   const steps = {
-    earn: (budget: ResendBudget) => budget.earn(),
+    earn: (budget: ResendBudget) => budget.earn(0),
     giveBack: (budget: ResendBudget) => budget.giveBack(1),
     take: (budget: ResendBudget) => budget.take(),
   };

@@ -55,7 +55,7 @@ function begin(parts: Partial<Omit<StreamServer, 'dial'>> = {}) {
   };
   /** The answer to the n-th query. */
   const answerTo = (n: number) => responseOctets(socket.queries[n] ?? new Uint8Array(0), truth);
-  return { connection, socket, clock, tallies, owner, ask, giveUp, answerTo };
+  return { connection, socket, sockets, clock, tallies, owner, ask, giveUp, answerTo };
 }
 
 /** The same, with a server that may be written to. */
@@ -342,4 +342,76 @@ test('1,024 IDs, answered or not, are all that one connection takes (S1)', (t) =
   t.equal(owner.retired, 1);
   t.equal(new Set(socket.queries.map((query) => uint16(query, 0))).size, 1_024);
   t.end();
+});
+
+/** A connection whose first socket does not open, and a question that waits. */
+function undecided() {
+  const begun = begin({ redialAfter: 30 });
+  return { ...begun, asked: begun.ask() };
+}
+
+test('a socket that does not open gets others beside it, six in all (U2)', async (t) => {
+  const { clock, sockets, connection } = undecided();
+  await clock.advance(29);
+  t.equal(sockets.length, 1);
+  await clock.advance(1);
+  t.equal(sockets.length, 2);
+  await clock.advance(1_000);
+  t.equal(sockets.length, 6);
+  connection.destroy();
+  t.ok(sockets.every(({ destroyed }) => destroyed));
+  t.equal(clock.timers, 0);
+});
+
+test('the first socket that opens has the questions, each once; the others are closed (U2)', async (t) => {
+  const { clock, sockets, owner, ask, asked, connection } = undecided();
+  await clock.advance(60);
+  const [first, second, third] = sockets;
+  second?.open();
+  t.equal(connection.established, true);
+  first?.open();
+  t.same([first?.destroyed, second?.destroyed, third?.destroyed], [true, false, true]);
+  for (const socket of [first, third]) socket?.emit('close');
+  t.equal(owner.lost.length, 0);
+  ask();
+  t.same(
+    sockets.map(({ queries }) => queries.length),
+    [0, 2, 0],
+  );
+  second?.arrive(responseOctets(second.queries[0] ?? new Uint8Array(0), truth));
+  t.equal(asked.replies.length, 1);
+  await clock.advance(200);
+  t.equal(sockets.length, 3, 'and no more are opened');
+});
+
+test('refused alone it is lost at once; beside others that may open it is not, and says nothing later (U2)', async (t) => {
+  const error = Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
+  const alone = undecided();
+  alone.socket.emit('error', error);
+  alone.socket.emit('close');
+  t.match(alone.owner.lost, [{ error: { reason: 'refused' } }]);
+  t.equal(alone.clock.timers, 0);
+  const { clock, sockets, owner } = undecided();
+  await clock.advance(30);
+  const [first, second] = sockets;
+  second?.emit('error', error);
+  second?.emit('close');
+  t.equal(owner.lost.length, 0);
+  first?.open();
+  first?.emit('close');
+  t.match(owner.lost, [{ error: { reason: 'network' } }]);
+});
+
+test('no socket is opened where nothing waits, or to a server that is not to be dialled twice', async (t) => {
+  const given = undecided();
+  given.giveUp(given.asked);
+  await given.clock.advance(30);
+  t.equal(given.sockets.length, 1);
+  given.ask();
+  await given.clock.advance(30);
+  t.equal(given.sockets.length, 2, 'until something waits again');
+  const once = begin();
+  once.ask();
+  await once.clock.advance(1_000);
+  t.equal(once.sockets.length, 1);
 });

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { type Test, test } from 'tap';
-import { tcpTransport } from '../../src/upstream/tcp-exchange.ts';
+import { redialAfter, tcpTransport } from '../../src/upstream/tcp-exchange.ts';
 import { Rcode, RrType } from '../../src/wire/codes.ts';
 import { Deframer, frame } from '../../src/wire/frame.ts';
 import { HEADER_OCTETS, putUint16, uint16 } from '../../src/wire/header.ts';
@@ -305,4 +305,11 @@ test('what waits is bounded: one more fails at once (S1)', async (t) => {
   transport.close();
   const reasons = (await closed).map((each) => each.status === 'rejected' && each.reason.reason);
   t.ok(reasons.every((reason) => reason === 'closed'));
+});
+
+test('another socket is tried after two handshakes, within what a resend and a silent connection take (U2)', (t) => {
+  t.equal(redialAfter(1), 30);
+  t.equal(redialAfter(40), 80);
+  t.equal(redialAfter(1_000), 250, 'whose first SYN was lost');
+  t.end();
 });
