@@ -5,7 +5,7 @@ import { clientIn } from './client-in.ts';
 import type { Parts, StartCell } from './measured.ts';
 import { NAMESPACE, podOf, WATCHED, type Way } from './ways.ts';
 
-const ROUNDS = 7;
+const ROUNDS = 10;
 const SERVICES = 3;
 
 /** How late a job's first line comes, and how soon a service is found that is made while its name is asked for. */

@@ -126,7 +126,7 @@ function start({ start: own }: Measured): string[] {
   ]);
   return [
     '## Starts',
-    `Medians: from \`kubectl apply\` to a job's first line (7), and from the creation of a service until a pod that looks its
+    `Medians: from \`kubectl apply\` to a job's first line (10), and from the creation of a service until a pod that looks its
 name up each 20 ms has found it (3). (${own.machine})`,
     table(['', 'first line', 'new service'], rows),
   ];
@@ -152,7 +152,7 @@ function outage({ outage: own }: Measured): string[] {
   ]);
   return [
     '## CoreDNS away',
-    `At no replicas for 10 s; it did not answer for ${own.awaySeconds.toFixed(1)} s. (${own.machine})`,
+    `At no replicas for 10 s, once for each way; it did not answer for up to ${own.awaySeconds.toFixed(1)} s. (${own.machine})`,
     'Names that the pod has looked up before, one each 40 ms:',
     dripTable(own.cached),
     `Names that it has not, one each 100 ms: how many failed, how many of those were denied although they exist, and how long
