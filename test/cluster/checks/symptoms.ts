@@ -95,7 +95,7 @@ const SYMPTOMS: readonly Symptom[] = [
   {
     row: '`/etc/resolv.conf` is a folder',
     cause: 'the feature flag is off',
-    shows: /^d[\s\S]*no address/,
+    shows: /^d(?=[\s\S]*no address)|no address(?=[\s\S]*^d)/m,
     provoke: async (jobs) => {
       await jobs.start('flag', { volume: PIECES.volume, podSpec: PIECES.podSpec });
       return jobs.log('flag');
