@@ -57,10 +57,18 @@ test('an old Node with none beside it says which one it wants, exit 78', async (
 });
 
 test('the executable parses on an old Node: it imports nothing before it knows the version', async (t) => {
-  const source = await readFile(CLI, 'utf8');
-  t.match(source, /^#!\/usr\/bin\/env node\n/);
+  const source = (path: string) => readFile(join(CLI, '..', path), 'utf8');
   // Type imports leave no trace in what ships.
-  t.same(source.match(/^import (?!type )/gm), null);
+  const imported = (text: string) => [...text.matchAll(/^import (?!type )[^;]*'([^']*)';$/gm)];
+  t.same(imported(await source('cli.ts')), []);
+  // What is built starts with this, which asks for no newer Node and for nothing of ours but its own room.
+  const entry = await source('boot/entry.ts');
+  t.match(entry, /^#!\/usr\/bin\/env node\n/);
+  for (const file of ['entry.ts', 'program.ts', 'code-cache.ts']) {
+    for (const [, specifier] of imported(await source(`boot/${file}`))) {
+      t.match(specifier, /^node:|^\.\/(program|code-cache)\.ts$/);
+    }
+  }
 });
 
 test('a pinned Node that is too old or incomplete is no help', (t) => {

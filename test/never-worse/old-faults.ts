@@ -65,9 +65,9 @@ export const OLD_FAULTS: readonly OldFault[] = [
     name: 'each query has an OPT, whatever becomes of it',
     edits: [
       {
-        file: ASK,
-        old: "const mayBePlain = (transport === 'udp' || transport === 'tcp') && !this.question.dnssecOk;",
-        broken: "const mayBePlain = transport === 'https' && !this.question.dnssecOk;",
+        file: 'src/upstream/send.ts',
+        old: "const mayBePlain = (transport === 'udp' || transport === 'tcp') && !dnssecOk;",
+        broken: "const mayBePlain = transport === 'https' && !dnssecOk;",
       },
     ],
   },

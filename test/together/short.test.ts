@@ -1,3 +1,3 @@
 import { runFolders } from './folder.ts';
 
-await runFolders('.', 'bench', 'demo', 'docs', 'lint', 'mutation', 'never-worse', 'rules');
+await runFolders('.', 'bench', 'boot', 'demo', 'docs', 'lint', 'mutation', 'never-worse', 'rules');
