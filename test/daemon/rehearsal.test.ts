@@ -82,7 +82,7 @@ test('nothing of a rehearsal shows: not in the metrics, the log, or at the upstr
   const { cluster, url, log, stop } = await startSidestub(t, {
     settings: { log: { level: 'debug' } },
   });
-  await wait(1_500);
+  await wait(2_000);
   const metrics = await (await fetch(`${url}/metrics`)).text();
   t.match(metrics, /^sidestub_queries_total\{transport="udp",type="A"\} 0$/m);
   t.match(metrics, /^sidestub_cache_entries\{part="positive"\} 0$/m);
