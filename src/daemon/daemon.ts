@@ -185,7 +185,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   metrics.daemon.ready.readBy(() => (state.ready ? 1 : 0));
   const rehearsal = new AbortController();
   const rehearseLater = async (): Promise<void> => {
-    await elapsed(clock, JOB_STARTS_WITHIN);
+    await elapsed(clock, JOB_STARTS_WITHIN, { signal: rehearsal.signal });
     if (rehearsal.signal.aborted) return;
     const { rehearse } = await import('./rehearsal.ts');
     await rehearse({
