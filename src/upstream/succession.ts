@@ -45,9 +45,10 @@ export interface SuccessionOptions<Server extends FailoverServer = FailoverServe
 /**
  * Asks servers in their order (U1).
  *
- * The next one is asked after 1 s of silence, when a datagram is refused, on an RCODE that is no answer (SERVFAIL,
- * REFUSED, FORMERR, …), 100 ms after a reply that cannot be read, and at once if the one before is known to be dead; never
- * because it is faster, since a public second server would win with its NXDOMAIN.
+ * The next one is asked after 1 s of silence, or 150 ms where the one before has been silent to others, when a datagram is
+ * refused, on an RCODE that is no answer (SERVFAIL, REFUSED, FORMERR, …), 100 ms after a reply that cannot be read, and at
+ * once if the one before is known to be dead; never because it is faster, since a public second server would win with its
+ * NXDOMAIN.
  * A silent server may still answer. If the next one fails too, the first error response is returned.
  */
 export function succession<Server extends FailoverServer>({
@@ -85,6 +86,12 @@ export function succession<Server extends FailoverServer>({
 
 /** U1: how long a server whose reply cannot be read has for a better one: a TCP handshake and two round trips. */
 const UNREAD: Milliseconds = 100;
+/**
+ * U1: how long a server in doubt is waited for. Others have waited 1 s for it in vain, and so has an earlier step of the
+ * same lookup. It is probed at once, so a server that is back, or is only slow to find this answer, shows within this time
+ * that it is there: that takes a round trip, and the timer without samples is as long.
+ */
+const DOUBTED: Milliseconds = 150;
 
 /** A server's answer that is used only if no server has a better one. */
 interface ErrorReply {
@@ -167,8 +174,22 @@ class Failover implements Expiring {
   private watchSilence(span = SILENCE): void {
     this.silence?.cancel();
     const { clock, silences } = this.parts;
-    const isWhole = span === SILENCE;
-    this.silence = isWhole ? silences.set(this) : clock.after(span, () => this.onDeadline());
+    if (span > DOUBTED && this.isDoubted)
+      this.silence = clock.after(DOUBTED, () => this.onDoubted(span - DOUBTED));
+    else if (span === SILENCE) this.silence = silences.set(this);
+    else this.silence = clock.after(span, () => this.onDeadline());
+  }
+
+  /** Whether the server asked last has been silent to others, and one that comes after it has not. */
+  private get isDoubted(): boolean {
+    if (this.latest?.server.doubtful !== true) return false;
+    return this.candidates.slice(this.asked).some(({ server }) => !server.doubtful);
+  }
+
+  /** @param left - For a server that has replied to somebody meanwhile. */
+  private onDoubted(left: Milliseconds): void {
+    if (this.isDoubted) this.onDeadline();
+    else this.silence = this.parts.clock.after(left, () => this.onDeadline());
   }
 
   /**

@@ -148,6 +148,20 @@ const oneFamilyRefused: fc.Arbitrary<Faults> = fc
     refused: { from: 0, to: 100 * tenths, family },
   }));
 
+/** Dead beside a sound one: of two servers that are drawn one by one, hardly ever is one silent and the other right. */
+const deadFirst: fc.Arbitrary<Faults[]> = fc
+  .record({
+    delay: fc.constantFrom(0, 1, 20, 120),
+    to: fc.constantFrom(1_500, 4_000),
+    transport: fc.constantFrom('UDP', 'both', 'both' as const),
+    tcp: fc.constantFrom('answers', 'refused', 'dropped', 'silent' as const),
+    second: fc.constantFrom(0, 1, 20),
+  })
+  .map(({ to, transport, second, ...drawn }) => [
+    { ...SOUND, ...drawn, mute: { from: 0, to, transport, family: 'both' } },
+    { ...SOUND, delay: second },
+  ]);
+
 const anyFaults: fc.Arbitrary<Faults> = fc
   .record({
     delay: fc.constantFrom(0, 1, 1, 20, 120),
@@ -188,8 +202,9 @@ function withoutNothing(record: object): object {
 
 export const draws: fc.Arbitrary<Draw> = fc.record({
   servers: fc.oneof(
-    { weight: 4, arbitrary: faults.map((one) => [one]) },
-    { weight: 1, arbitrary: fc.tuple(faults, faults) },
+    { weight: 8, arbitrary: faults.map((one) => [one]) },
+    { weight: 2, arbitrary: fc.tuple(faults, faults) },
+    { weight: 1, arbitrary: deadFirst },
   ),
   name: fc.constantFrom(...NAMES),
   list: fc.constantFrom(...LISTS),

@@ -92,4 +92,14 @@ export const OLD_FAULTS: readonly OldFault[] = [
       },
     ],
   },
+  {
+    name: 'each step of a walk waits 1 s for a first server that is dead (U1)',
+    edits: [
+      {
+        file: 'src/upstream/succession.ts',
+        old: 'if (span > DOUBTED && this.isDoubted)',
+        broken: 'if (span < 0)',
+      },
+    ],
+  },
 ];

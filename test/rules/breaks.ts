@@ -341,6 +341,14 @@ export const BREAKS: readonly Break[] = [
     tests: ['test/upstream/routes.test.ts'],
   },
   {
+    rule: 'U1',
+    what: 'a server in doubt is waited for 1 s at each step of a walk',
+    file: 'src/upstream/succession.ts',
+    old: 'if (span > DOUBTED && this.isDoubted)',
+    broken: 'if (span < 0)',
+    tests: ['test/upstream/succession.test.ts'],
+  },
+  {
     rule: 'U2',
     what: 'resends draw on nothing',
     file: 'src/upstream/retransmission.ts',

@@ -543,6 +543,75 @@ test('the second of a pair does not wait through a silence that the first has wa
   t.same(counts(), [1, 1]);
 });
 
+test('a server in doubt is waited for 150 ms: others have waited 1 s for it in vain (U1)', async (t) => {
+  const { clock, servers, counts, ask } = setup(1, 1);
+  const [first, second] = servers;
+  if (first !== undefined) first.doubtful = true;
+  const answer = ask();
+  await clock.advance(149);
+  t.same(counts(), [1, 0]);
+  await clock.advance(1);
+  t.same(counts(), [1, 1]);
+  t.equal(first?.asked[0]?.cancelled, false, 'the first stays open');
+  second?.answer(truth);
+  t.same(await answer, truth);
+  t.equal(clock.timers, 0);
+});
+
+test('a server in doubt that replies to anybody within 150 ms is waited for 1 s (U1)', async (t) => {
+  const { clock, servers, counts, ask } = setup(1, 1);
+  const [first] = servers;
+  if (first !== undefined) first.doubtful = true;
+  void ask();
+  await clock.advance(149);
+  if (first !== undefined) first.doubtful = false;
+  await clock.advance(850);
+  t.same(counts(), [1, 0]);
+  await clock.advance(1);
+  t.same(counts(), [1, 1]);
+});
+
+test('a server in doubt is waited for 1 s where no other is better (U1)', async (t) => {
+  for (const shape of [[1], [1, 1]]) {
+    const { clock, servers, counts, upstream, ask } = setup(...shape);
+    for (const server of servers) server.doubtful = true;
+    let slow = 0;
+    void upstream.ask(outgoing('api.example.'), { onSlow: () => slow++ });
+    void ask();
+    await clock.advance(999);
+    t.same(counts(), shape.length === 1 ? [2] : [2, 0]);
+    t.equal(slow, 0);
+    await clock.advance(1);
+    t.same(counts(), shape.length === 1 ? [2] : [2, 2]);
+    t.equal(slow, 1);
+  }
+});
+
+test('of three servers the third is asked 300 ms after two in doubt (U1)', async (t) => {
+  const { clock, servers, counts, ask } = setup(1, 1, 1);
+  for (const server of servers.slice(0, 2)) server.doubtful = true;
+  void ask();
+  await clock.advance(299);
+  t.same(counts(), [1, 1, 0]);
+  await clock.advance(1);
+  t.same(counts(), [1, 1, 1]);
+});
+
+test('what is left of 1 s is less than 150 ms: a server in doubt has no more (U1)', async (t) => {
+  const { clock, servers, upstream, counts } = setup(1, 1);
+  const [first] = servers;
+  if (first !== undefined) first.doubtful = true;
+  await clock.advance(950);
+  void upstream.ask(outgoing('api.example.', RrType.AAAA), {
+    onSlow: () => undefined,
+    silentSince: 0,
+  });
+  await clock.advance(49);
+  t.same(counts(), [1, 0]);
+  await clock.advance(1);
+  t.same(counts(), [1, 1]);
+});
+
 test('a resend to an equal does not prolong the silence of its group (U1)', async (t) => {
   const { clock, servers, counts, ask } = setup(2, 1);
   void ask();
