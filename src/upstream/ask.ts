@@ -134,21 +134,16 @@ export class Ask implements SendOwner {
     const carrier = transports[transport];
     if (carrier === undefined || !this.sends.mayGo(transport, limit)) return undefined;
     const now = clock.now();
-    const send = new Send(this, transport, now, withEdns);
+    const send = new Send(this, this.sends, { transport, at: now, edns: withEdns });
+    this.sends.add(send);
     send.exchange = carrier.send(this.question, withEdns, send);
     if (transport !== 'tcp') this.sends.lastAt = now;
-    this.sends.add(send);
     return send;
   }
 
   private wantsOpt(transport: UpstreamTransport): boolean {
     if (this.fallback.refusal !== undefined) return false;
     return this.sends.wantsOpt(transport, this.parts.edns, this.question.dnssecOk);
-  }
-
-  /** RFC 9520 §3.1: what a transport sends again by itself counts as well; a refused connection does not. */
-  takeSend(transport: UpstreamTransport): boolean {
-    return this.sends.take(transport, MAX_SENDS);
   }
 
   private nextRoundAfter(delay: Milliseconds): void {
@@ -276,11 +271,12 @@ export class Ask implements SendOwner {
     if (!edns && this.sends.hasSilentOpt('udp')) this.sends.uselessOpt = true;
     this.stopRounds();
     // Connections that were refused or silent in an outage say nothing about a server that is back: it gets one more.
-    const isWaited = this.sends.isOut('tcp', this.parts.clock.now() - TCP_SILENCE);
+    const now = this.parts.clock.now();
+    const isWaited = this.sends.isOut('tcp', now - TCP_SILENCE);
     const isBack = this.rounds > 2 && this.betterWait === undefined && !isWaited;
     this.startTcp(cause, isBack);
     this.betterWait ??= new EarliestTimer(this.parts.clock, () => this.conclude('timeout'));
-    this.betterWait.set(this.fallback.waitAfter(at - this.startedAt));
+    this.betterWait.set(this.fallback.waitAfter(at - this.startedAt, now - at));
     if (!this.sends.isOut('tcp') && !this.fallback.mayImprove(this.sends)) this.conclude('network');
     else if (this.fallback.mayBeForged || this.fallback.needsOpt(this.sends))
       this.round = this.parts.clock.after(SECOND_OPINION, () => this.askAgain());

@@ -46,11 +46,17 @@ export class FallbackReply {
    * How long to wait for a better reply. One reply may be forged; a second one hardly is.
    *
    * @param lost - How long after the first datagram the one was sent that this replies to.
+   * @param roundTrip - How long after that the reply came.
    */
-  waitAfter(lost: Milliseconds): Milliseconds {
+  waitAfter(lost: Milliseconds, roundTrip: Milliseconds): Milliseconds {
     if (this.partial === undefined && this.useless < 2 && !this.isOverTcpAlone)
-      return Math.max(SILENCE - lost, PARTIAL_WAIT);
+      return Math.max(SILENCE - lost, PARTIAL_WAIT, this.waitOverTcp(roundTrip));
     return Math.max(PARTIAL_WAIT - lost, LEAST_WAIT);
+  }
+
+  /** TC: the answer will come after a handshake and a round trip, of which one may take a little longer. */
+  private waitOverTcp(roundTrip: Milliseconds): Milliseconds {
+    return this.truncated === undefined ? 0 : Math.min(3 * roundTrip, SILENCE);
   }
 
   /** @param isLongest - Whether the query had an OPT, or the server refuses one. */

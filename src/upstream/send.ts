@@ -4,7 +4,7 @@ import type { PartialResponse } from '../wire/partial-response.ts';
 import type { EdnsMemory } from './edns-memory.ts';
 import { UpstreamError } from './exchange.ts';
 import type { Reply } from './reply.ts';
-import { RESEND_WITHOUT_TOKEN } from './retransmission.ts';
+import { MAX_SENDS, RESEND_WITHOUT_TOKEN } from './retransmission.ts';
 import { AGAIN } from './timeouts.ts';
 import type { Exchange, ReplyListener, Suspicion } from './transport.ts';
 
@@ -13,8 +13,6 @@ export interface SendOwner {
   onReply(send: Send, reply: Reply): void;
   onFailure(send: Send, error: Error): void;
   onSuspicion(send: Send, suspicion: Suspicion): void;
-  /** Whether the question may go out once more over this transport; counts it. */
-  takeSend(transport: UpstreamTransport): boolean;
 }
 
 /**
@@ -31,9 +29,16 @@ export class Send implements ReplyListener {
   /** The intact part of that (U3). */
   partial: PartialResponse | undefined;
   private readonly owner: SendOwner;
+  private readonly sends: Sends;
 
-  constructor(owner: SendOwner, transport: UpstreamTransport, at: Milliseconds, edns: boolean) {
+  /** @param sends - All of the question's, which this is to be added to before it is sent. */
+  constructor(
+    owner: SendOwner,
+    sends: Sends,
+    { transport, at, edns }: Pick<Send, 'transport' | 'at' | 'edns'>,
+  ) {
     this.owner = owner;
+    this.sends = sends;
     this.transport = transport;
     this.at = at;
     this.edns = edns;
@@ -57,8 +62,13 @@ export class Send implements ReplyListener {
     this.partial = partial;
   }
 
+  /** RFC 9520 §3.1: what a transport sends again by itself counts as well; a refused connection does not. */
   takeSend(): boolean {
-    return this.owner.takeSend(this.transport);
+    return this.sends.take(this.transport, MAX_SENDS);
+  }
+
+  get isLast(): boolean {
+    return !this.sends.mayGo(this.transport, MAX_SENDS);
   }
 }
 

@@ -85,7 +85,7 @@ class StreamTransport implements Transport {
   }
 
   private place(inFlight: InFlight): void {
-    const connection = this.choose();
+    const connection = this.ownFor(inFlight) ?? this.choose();
     if (connection === undefined) {
       this.queue.add(inFlight);
       return;
@@ -107,7 +107,16 @@ class StreamTransport implements Transport {
     return idlest ?? (this.open.size < MAX_SPREAD ? this.connect() : undefined);
   }
 
-  private connect(): StreamConnection {
+  /**
+   * A connection of its own for a question that is sent for the last time: what is in flight on the others may have them
+   * closed. One place is left for all others, and where there is no room it goes with them.
+   */
+  private ownFor({ listener }: InFlight): StreamConnection | undefined {
+    const isAlone = listener.isLast === true && this.open.size < MAX_SPREAD - 1;
+    return isAlone ? this.connect(1) : undefined;
+  }
+
+  private connect(limit = this.limit): StreamConnection {
     const owner = {
       onRetired: () => {
         this.open.delete(connection);
@@ -121,7 +130,7 @@ class StreamTransport implements Transport {
         this.placeQueued();
       },
     };
-    const { server, clock, tallies, limit } = this;
+    const { server, clock, tallies } = this;
     const connection: StreamConnection = new StreamConnection(server, clock, tallies, owner, limit);
     this.connections.add(connection);
     this.open.add(connection);

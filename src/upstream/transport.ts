@@ -36,6 +36,11 @@ export interface ReplyListener {
    * Requests one more send of the same question, and counts it; without this callback there is none (RFC 9520 §3.1).
    */
   takeSend?(): boolean;
+  /**
+   * Whether there will be no such send: a server that closes early must not lose this message by answering another one on
+   * the same connection.
+   */
+  readonly isLast?: boolean;
 }
 
 /**

@@ -190,9 +190,24 @@ const anyFaults: fc.Arbitrary<Faults> = fc
   })
   .map((drawn) => withoutNothing(drawn) as unknown as Faults);
 
+/** An outage of a server that closes its connections early: what is left of a question's sends then must not be lost. */
+const closesAfterOutage: fc.Arbitrary<Faults> = fc
+  .record({
+    delay: fc.constantFrom(1, 20, 120),
+    tenths: fc.integer({ min: 8, max: 35 }),
+    transport: fc.constantFrom('UDP', 'both', 'both' as const),
+  })
+  .map(({ delay, tenths, transport }) => ({
+    ...SOUND,
+    delay,
+    mute: { from: 0, to: 100 * tenths, transport, family: 'both' },
+    tcp: 'closes after one',
+  }));
+
 const faults = fc.oneof(
   { weight: 5, arbitrary: anyFaults },
   { weight: 1, arbitrary: oneFamilyRefused },
+  { weight: 1, arbitrary: closesAfterOutage },
 );
 
 /** A draw prints short: what is not there is left away. */

@@ -102,4 +102,14 @@ export const OLD_FAULTS: readonly OldFault[] = [
       },
     ],
   },
+  {
+    name: 'the last TCP of a question is lost with a connection that another answer ends (RFC 9520)',
+    edits: [
+      {
+        file: 'src/upstream/stream-transport.ts',
+        old: 'const isAlone = listener.isLast === true && ',
+        broken: 'const isAlone = listener === undefined && ',
+      },
+    ],
+  },
 ];

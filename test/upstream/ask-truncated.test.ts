@@ -110,6 +110,46 @@ test('TC after an outage: a connection that is lost after another answer is foll
   t.same(again, [true, true, false], 'three sends, those not counted that were refused');
 });
 
+test('TC after an outage: the third connection is told that it has the last of three sends (RFC 9520)', async (t) => {
+  const { clock, udp, tcp, server } = scriptedServer();
+  begin(server);
+  await clock.advance(2_000);
+  udp.nth(1).answer(message(), { truncated: true });
+  t.same(
+    tcp.sends.map(({ wasLast }) => wasLast),
+    [false, false, true],
+  );
+  const early = scriptedServer();
+  begin(early.server);
+  early.udp.nth(0).answer(message(), { truncated: true });
+  const [first] = early.tcp.sends;
+  t.equal(first?.isLast, false);
+  t.same(
+    [first?.mayGoAgain(), first?.isLast, first?.mayGoAgain(), first?.isLast],
+    [true, false, true, true],
+  );
+});
+
+test('TC after an outage, of a server 300 ms away: a handshake and a round trip are waited for (U3)', async (t) => {
+  for (const [distance, wait] of [
+    [10, 250],
+    [300, 900],
+    [400, 1_000],
+  ] as const) {
+    const { clock, udp, server } = scriptedServer();
+    const { heard, again } = begin(server);
+    await clock.advance(1_100);
+    again();
+    t.equal(udp.nth(2).at, 1_100);
+    await clock.advance(distance);
+    udp.nth(2).answer(message(), { truncated: true });
+    await clock.advance(wait - 1);
+    t.equal(heard.error, undefined, `${distance} ms away`);
+    await clock.advance(1);
+    t.equal(reasonOf(heard.error), 'timeout', `${distance} ms away`);
+  }
+});
+
 test('TC over TCP is all there is, and says so', (t) => {
   const { tcp, server } = scriptedServer('tcp://127.0.0.1');
   const { heard } = begin(server);

@@ -59,6 +59,8 @@ export class ScriptedSend implements Exchange {
   readonly question: Outgoing;
   readonly edns: boolean;
   readonly at: Milliseconds;
+  /** Whether it could not go out once more, when it was sent. */
+  readonly wasLast: boolean;
   isClosed = false;
   private readonly listener: ReplyListener;
 
@@ -67,6 +69,7 @@ export class ScriptedSend implements Exchange {
     this.edns = edns;
     this.listener = listener;
     this.at = at;
+    this.wasLast = listener.isLast === true;
   }
 
   close(): void {
@@ -98,6 +101,11 @@ export class ScriptedSend implements Exchange {
   /** Whether the question may go out once more on a new connection, where the one that it went on is lost. */
   mayGoAgain(): boolean {
     return this.listener.takeSend?.() === true;
+  }
+
+  /** Whether it cannot now. */
+  get isLast(): boolean {
+    return this.listener.isLast === true;
   }
 
   /** @param isBesideOpt - Whether an OPT stood among the records of `partial`. */

@@ -18,12 +18,13 @@ function setup(maxWaiting?: number) {
   const tallies = createUpstreamTallies();
   const clock = new HandClock();
   const transport = streamTransport(changeable, clock, tallies, maxWaiting);
-  const ask = (qname = 'api.example.', onFailure = () => {}) => {
+  const ask = (qname = 'api.example.', onFailure = () => {}, isLast?: boolean) => {
     const heard: { replies: number; errors: UpstreamError[] } = { replies: 0, errors: [] };
     let sends = 1;
     const exchange = transport.send(outgoing(qname), true, {
       onReply: () => heard.replies++,
       takeSend: () => sends++ < MAX_SENDS,
+      ...(isLast === undefined ? {} : { isLast }),
       onFailure: (error) => {
         heard.errors.push(error as UpstreamError);
         onFailure();
@@ -220,6 +221,54 @@ test('a server that closes after three answers is asked three questions a connec
   const [, full] = sockets;
   if (full !== undefined) answer(full);
   t.equal(full?.destroyed, true, 'closed by us, with nothing on its way');
+  t.end();
+});
+
+test('a question that is sent for the last time is not lost with a connection that another answer ends (RFC 9520 §3.1)', (t) => {
+  const { sockets, ask, opened } = setup();
+  ask('probe.example.');
+  const last = ask('last.example.', undefined, true);
+  ask('next.example.', undefined, false);
+  t.same(sockets.map(namesOf), [[], []], 'two connections');
+  t.same(namesOf(opened(0)), ['probe.example.', 'next.example.']);
+  t.same(namesOf(opened(1)), ['last.example.']);
+  answer(opened(0), 1);
+  opened(0).emit('end');
+  answer(opened(1));
+  t.equal(last.heard.replies, 1);
+  t.equal(opened(1).destroyed, true, 'it has no other use');
+  t.end();
+});
+
+test('so it is where a lost connection has it sent for the last time (RFC 7766 §6.2.4)', (t) => {
+  const { sockets, transport, ask, opened } = setup();
+  let sends = 2;
+  transport.send(outgoing('lost.example.'), true, {
+    onReply: () => {},
+    onFailure: () => {},
+    takeSend: () => sends++ < MAX_SENDS,
+    get isLast() {
+      return sends >= MAX_SENDS;
+    },
+  });
+  opened(0);
+  ask('other.example.');
+  opened(0).emit('end');
+  t.same(
+    sockets.slice(1).map((_, n) => namesOf(opened(n + 1))),
+    [['lost.example.'], ['other.example.']],
+  );
+  t.end();
+});
+
+test('seven connections at a time are of one question each, and the others share one (S1)', (t) => {
+  const { sockets, ask, opened } = setup();
+  const asked = Array.from({ length: 20 }, (_, n) => ask(`n${n}.example.`, undefined, true));
+  ask('other.example.');
+  const counts = sockets.map((_, n) => opened(n).queries.length);
+  t.same(counts, [1, 1, 1, 1, 1, 1, 1, 14]);
+  for (let n = 0; n < sockets.length; n++) answer(opened(n));
+  t.ok(asked.every(({ heard }) => heard.replies === 1));
   t.end();
 });
 
