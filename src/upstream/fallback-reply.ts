@@ -54,6 +54,11 @@ export class FallbackReply {
     return Math.max(PARTIAL_WAIT - lost, LEAST_WAIT);
   }
 
+  /** Of two damaged replies the one with records counts: the damage may have taken those of the other. */
+  private get hasRecords(): boolean {
+    return this.partial !== undefined && this.partial.answer.length > 0;
+  }
+
   /** TC: the answer will come after a handshake and a round trip, of which one may take a little longer. */
   private waitOverTcp(roundTrip: Milliseconds): Milliseconds {
     return this.truncated === undefined ? 0 : Math.min(3 * roundTrip, SILENCE);
@@ -85,7 +90,7 @@ export class FallbackReply {
   /** @param partial - Its intact part. */
   noteMalformed(partial: PartialResponse | undefined): void {
     if (partial?.isBesideOpt) this.besideOpt ??= partial.message;
-    else this.partial ??= partial?.message;
+    else if (!this.hasRecords) this.partial = partial?.message ?? this.partial;
     this.malformedReplies++;
   }
 

@@ -4,6 +4,7 @@ import type { Message } from './message.ts';
 import { canonicalName, type Name } from './name.ts';
 import type { ReadQuestion } from './question.ts';
 import { type Rr, readRecord, spanRecord } from './record.ts';
+import { EMPTY } from './render.ts';
 import { WireError } from './wire-error.ts';
 
 /** The part of a damaged response that can be used. */
@@ -22,7 +23,9 @@ const MAX_RECORDS = 2_000;
 /**
  * Reads the intact part of a damaged response (U3): a count that is too high, or octets that are cut off.
  *
- * An answer needs one intact record of QTYPE on QNAME's chain. A denial needs only its RCODE, and proves nothing.
+ * An answer needs one intact record of QTYPE on QNAME's chain. A denial needs only its RCODE, and proves nothing. NODATA
+ * needs a SOA as the first record: unless it was asked for, that is of the authority section (RFC 2308 §2.2), and so the
+ * answer section is empty, whatever its count.
  *
  * @param octets - A message whose header says that it is a response, and whose question is `question`.
  * @returns `undefined` if nothing can be used.
@@ -36,7 +39,10 @@ export function readPartialResponse(
   const answer = records.filter((rr) => rr.type !== RrType.OPT);
   const isBesideOpt = answer.length < records.length;
   const isDenial = header.rcode === Rcode.NXDOMAIN && isWhole && !isBesideOpt;
-  if (!isDenial && (header.rcode !== Rcode.NOERROR || !answers(answer, question))) return undefined;
+  if (!isDenial && header.rcode !== Rcode.NOERROR) return undefined;
+  if (!isDenial && !answers(answer, question)) {
+    return isBesideOpt || !isSoaFirst(answer, question) ? undefined : NODATA;
+  }
   const isAnswerWhole = isWhole && !isBesideOpt;
   const isSound = isAnswerWhole && !isDenial;
   const message = {
@@ -50,6 +56,12 @@ export function readPartialResponse(
   };
   return { message, isAnswerWhole, isBesideOpt };
 }
+
+const NODATA: PartialResponse = {
+  message: { ...EMPTY, partial: true },
+  isAnswerWhole: false,
+  isBesideOpt: false,
+};
 
 /** The records of the answer section before the damage. */
 function wholeRecords(octets: Uint8Array, { ancount }: Header, start: number) {
@@ -65,6 +77,11 @@ function wholeRecords(octets: Uint8Array, { ancount }: Header, start: number) {
     if (!(error instanceof WireError)) throw error;
   }
   return { answer, isWhole: answer.length === ancount };
+}
+
+/** Whether the authority section stands where the answer section should. */
+function isSoaFirst([first]: readonly Rr[], { qtype }: ReadQuestion): boolean {
+  return first?.type === RrType.SOA && qtype !== RrType.SOA && qtype !== RrType.ANY;
 }
 
 function answers(records: readonly Rr[], { qname, qtype }: ReadQuestion): boolean {

@@ -49,7 +49,8 @@ async function find(
 ): Promise<boolean> {
   const began = performance.now();
   const until = began + 60_000 * minutes;
-  const queue = fc.sample(draws, { seed, numRuns: MANY })[Symbol.iterator]();
+  const drawn = fc.sample(draws, { seed, numRuns: MANY });
+  const queue = [...(fault.draw === undefined ? [] : [fault.draw]), ...drawn][Symbol.iterator]();
   let trials = 0;
   while (performance.now() < until) {
     const searched = await search(queue, broken, { until, shrink: false, stopAtFirst: true });

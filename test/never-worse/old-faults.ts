@@ -1,13 +1,24 @@
 import type { Break } from '../rules/breaks.ts';
+import { CLIENTS, type Draw, SOUND } from './draw.ts';
 
 /** What sidestub once did wrong, as changes to its source: the draws have to find each of them. */
 export interface OldFault {
   readonly name: string;
   readonly edits: readonly Pick<Break, 'file' | 'old' | 'broken'>[];
+  /** By which it was found, where chance meets one in a thousand draws: it is tried first. */
+  readonly draw?: Draw;
 }
 
 const ASK = 'src/upstream/ask.ts';
 const FAMILIES = 'src/resolve/families.ts';
+
+const ALL_ASK = {
+  list: 'plain',
+  routes: 'both',
+  clients: CLIENTS,
+  warm: false,
+  nodeDaemon: false,
+} as const;
 
 export const OLD_FAULTS: readonly OldFault[] = [
   {
@@ -111,5 +122,39 @@ export const OLD_FAULTS: readonly OldFault[] = [
         broken: 'const isAlone = listener === undefined && ',
       },
     ],
+    draw: {
+      ...ALL_ASK,
+      servers: [
+        {
+          ...SOUND,
+          delay: 120,
+          tcp: 'closes after one',
+          mute: { from: 0, to: 2_300, transport: 'both', family: 'both' },
+        },
+      ],
+      name: 'many',
+    },
+  },
+  {
+    name: 'NODATA whose count is too high is no answer (U3)',
+    edits: [
+      {
+        file: 'src/wire/partial-response.ts',
+        old: 'return isBesideOpt || !isSoaFirst(answer, question) ? undefined : NODATA;',
+        broken: 'return undefined;',
+      },
+    ],
+    draw: {
+      ...ALL_ASK,
+      servers: [
+        {
+          ...SOUND,
+          reply: 'ANCOUNT too high',
+          says: { rcode: 'NODATA', family: 'A', names: 'all' },
+        },
+      ],
+      name: 'v6',
+      list: 'Kubernetes',
+    },
   },
 ];

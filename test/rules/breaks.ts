@@ -397,6 +397,14 @@ export const BREAKS: readonly Break[] = [
     tests: ['test/upstream/reply.test.ts'],
   },
   {
+    rule: 'U3',
+    what: 'NODATA whose count is too high is no answer',
+    file: 'src/wire/partial-response.ts',
+    old: 'return isBesideOpt || !isSoaFirst(answer, question) ? undefined : NODATA;',
+    broken: 'return undefined;',
+    tests: ['test/upstream/reply.test.ts'],
+  },
+  {
     rule: 'U4',
     what: 'a server that refused EDNS is asked with it again',
     file: 'src/upstream/edns-memory.ts',

@@ -358,6 +358,28 @@ test('a damaged reply counts after 250 ms, with what is whole of it, if nothing 
   t.same(third.heard.answer, part, 'also where TCP is no better');
 });
 
+test('of damaged replies one that has records counts more than one without, in whatever order they come (U3)', async (t) => {
+  const part = { ...truth, partial: true as const };
+  const empty = { ...message(), partial: true as const };
+  const later = { ...part, answer: part.answer.slice(0, 1), authority: part.answer };
+  for (const [one, other, best] of [
+    [empty, part, part],
+    [part, empty, part],
+    [part, later, part],
+    [empty, undefined, empty],
+  ] as const) {
+    const { clock, udp, tcp, server } = scriptedServer();
+    const { heard, unread } = begin(server);
+    udp.nth(0).suspect('malformed', one);
+    t.equal(unread(), 0, 'another server need not be asked');
+    udp.nth(1).suspect('malformed', other);
+    tcp.nth(0).fail('refused');
+    await clock.advance(250);
+    t.same(heard.answer, best);
+    t.equal(clock.timers, 0);
+  }
+});
+
 test('TCP that TC, a malformed reply or a wrong ID has led to says nothing of UDP (U2)', async (t) => {
   const { udp, tcp, server } = scriptedServer();
   const causes = [

@@ -5,10 +5,12 @@ import { Rcode, RrType } from '../../src/wire/codes.ts';
 import { optRecord } from '../../src/wire/edns.ts';
 import { putUint16 } from '../../src/wire/header.ts';
 import type { Message } from '../../src/wire/message.ts';
+import type { Question } from '../../src/wire/question.ts';
 import {
   a,
   cname,
   message,
+  nodata,
   nxdomain,
   queryOctets,
   recordOctets,
@@ -230,6 +232,58 @@ test('damage within it leaves what is whole, with TTL 0, where that answers the 
     ['a failure', message({ rcode: Rcode.SERVFAIL }), counting(8, 1)],
   ];
   for (const [what, said, patch] of none) t.same(judged(said, patch), { kind: 'malformed' }, what);
+  t.end();
+});
+
+test('a SOA where the answer should be: NODATA whose count is wrong, used where nothing better comes (U3)', (t) => {
+  const soaFirst = nodata('example.');
+  for (const count of [1, 2, 40]) {
+    const verdict = judged(soaFirst, counting(6, count));
+    t.match(verdict, { kind: 'malformed', partial: { isAnswerWhole: false, isBesideOpt: false } });
+    const partial = verdict.kind === 'malformed' ? verdict.partial?.message : undefined;
+    t.strictSame(
+      partial,
+      { ...message(), authoritative: false, partial: true },
+      `ANCOUNT ${count}`,
+    );
+  }
+  const whole = responseOctets({ id: 7, question: asking }, soaFirst);
+  t.same(
+    judgeReply(counting(6, 1)(whole.subarray(0, whole.length - 1)), 7, asking),
+    { kind: 'malformed' },
+    'a SOA that is cut is none',
+  );
+  const apex: Question = { qname: 'api.example.', qtype: RrType.SOA, qclass: 1 };
+  const none: [string, Message, typeof apex][] = [
+    ['a SOA that is asked for', nodata('example.'), apex],
+    ['as one of all', nodata('example.'), { ...apex, qtype: RrType.ANY }],
+    ['beside a failure', { ...soaFirst, rcode: Rcode.SERVFAIL }, asking],
+    ['behind another record', { ...soaFirst, answer: [cname('x.example.', 'y.example.')] }, asking],
+    [
+      'another record',
+      message({ authority: [{ ...cname('example.', 'b.example.'), type: RrType.NS }] }),
+      asking,
+    ],
+  ];
+  for (const [what, said, question] of none) {
+    const octets = counting(6, 2)(responseOctets({ id: 7, question }, said));
+    t.same(judgeReply(octets, 7, question), { kind: 'malformed' }, what);
+  }
+  const withOpt = responseOctets({ id: 7, question: asking }, soaFirst, { edns: true });
+  t.same(
+    judgeReply(counting(6, 2)(withOpt), 7, asking),
+    { kind: 'malformed' },
+    'an OPT behind it, as an answer',
+  );
+  t.match(
+    judged(message({ answer: addresses.answer, authority: soaFirst.authority }), counting(6, 4)),
+    {
+      partial: {
+        message: { answer: [{ type: RrType.A }, { type: RrType.A }, { type: RrType.SOA }] },
+      },
+    },
+    'addresses before it are no NODATA',
+  );
   t.end();
 });
 
