@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
 /** An address in the process's memory; it fits a number, since user space ends at 2^47. */
 export type Pointer = number;
 
@@ -58,18 +61,30 @@ type Koffi = typeof import('koffi')['default'];
  * koffi's addon, loaded directly if it is in its usual place, else through koffi's own entry.
  *
  * That entry takes 8 ms and 5 MiB for deprecated function names: it reads every property of `node:util`, and some of
- * those load other modules. The addon takes 1 ms and 1 MiB.
+ * those load other modules. The addon takes 1 ms and 1 MiB. Node's `require` takes 2 ms more to find it, since it reads
+ * what koffi's package exports.
  */
 export function loadKoffi(addon = addonOf(process.arch)): Koffi {
-  const { createRequire } = process.getBuiltinModule('node:module');
-  const require = createRequire(import.meta.url);
   try {
-    // From koffi's own folder: its builds are its dependencies, not ours.
-    return createRequire(require.resolve('koffi'))(addon);
+    const module = { exports: {} };
+    process.dlopen(module, pathOf(addon));
+    return module.exports as Koffi;
   } catch {
     // musl, or another layout of node_modules.
-    return require('koffi').default;
+    const { createRequire } = process.getBuiltinModule('node:module');
+    return createRequire(import.meta.url)('koffi').default;
   }
+}
+
+/** Where npm has put an addon of koffi's: with its builds, which are its dependencies and not ours. */
+function pathOf(addon: string): string {
+  for (let folder = import.meta.dirname; folder !== dirname(folder); folder = dirname(folder)) {
+    const packages = join(folder, 'node_modules');
+    if (!existsSync(join(packages, 'koffi'))) continue;
+    const own = join(packages, 'koffi/node_modules', addon);
+    return existsSync(own) ? own : join(packages, addon);
+  }
+  return addon;
 }
 
 /** Where the build for glibc is; on musl the linker refuses it. */
