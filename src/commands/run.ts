@@ -106,7 +106,13 @@ async function run(context: CommandContext): Promise<number> {
     output,
     log,
   });
-  let configuration = effectiveSettings(settings, origins).map(shown);
+  let inPlace: Pick<Loaded, 'settings' | 'origins'> = { settings, origins };
+  const configuration = (): ConfiguredValue[] => {
+    const atStart = effectiveSettings(settings, origins);
+    return effectiveSettings(inPlace.settings, inPlace.origins).map((setting, at) =>
+      shown(isFixed(setting.key) ? (atStart[at] ?? setting) : setting),
+    );
+  };
   let fatal: string | undefined;
   let started: Daemon;
   try {
@@ -118,7 +124,7 @@ async function run(context: CommandContext): Promise<number> {
       hosts: readHosts(settings.hosts),
       passed,
       onlyRoutable: onlyRoutable(readPodRoutes(readIfThere)),
-      configuration: () => configuration,
+      configuration,
       queryLog,
       gate: await gateFor(settings, log),
       // The job's containers mount this file in place of theirs, so it must be there before anything is ready.
@@ -144,7 +150,6 @@ async function run(context: CommandContext): Promise<number> {
   // Not at once: loading what this needs would delay the first answer of upstream, and with it readiness.
   monotonicClock.after(HEAP_GROWTH_LATER, limitHeapGrowth);
   const memory = trimMemory(() => started.totals().queries);
-  let inPlace = settings;
   reloads = new Reloads({
     log,
     counted: started.metrics.daemon.reloads,
@@ -156,19 +161,15 @@ async function run(context: CommandContext): Promise<number> {
         hosts,
         onlyRoutable: onlyRoutable(readPodRoutes(readIfThere)),
       });
-      inPlace = next.settings;
+      inPlace = next;
       writer = logFor(
-        { ...settings, log: { ...settings.log, level: inPlace.log.level } },
+        { ...settings, log: { ...settings.log, level: next.settings.log.level } },
         { context, output, onSuppressed },
       );
       for (const { place, reason } of next.notes) log.warn('configuration', { place, reason });
-      const read = effectiveSettings(inPlace, next.origins).map(shown);
-      configuration = read.map((setting, at) =>
-        isFixed(setting.key) ? (configuration[at] ?? setting) : setting,
-      );
       queryLog?.reopen();
       await publish(started.endpoints);
-      return settingsForRestart(settings, inPlace);
+      return settingsForRestart(settings, next.settings);
     },
   });
   const changes = new FileChanges({

@@ -10,6 +10,8 @@ const generic = ['com', 'net', 'org', 'edu', 'gov', 'info', 'io'];
  * Every two-letter label in the IANA list is a country code: ISO 3166-1 alpha-2 is the only source for them (RFC 1591 §2).
  */
 export function publicTlds(): readonly string[] {
-  const countries = tlds.filter((tld) => /^[a-z]{2}$/.test(tld) && !words.has(tld));
+  const countries = tlds.filter(
+    (tld) => tld.length === 2 && /^[a-z]{2}$/.test(tld) && !words.has(tld),
+  );
   return [...new Set([...generic, ...countries])];
 }
