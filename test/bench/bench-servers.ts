@@ -34,7 +34,7 @@ const COMMANDS: Partial<Record<Contestant, string>> = {
 };
 const CLI = process.env['SIDESTUB_CLI'] ?? join(import.meta.dirname, '../../dist/cli.js');
 /** As the image and the systemd unit start it. */
-export const V8_FLAGS = ['--max-semi-space-size=1'];
+export const V8_FLAGS = ['--max-semi-space-size=1', '--no-parallel-scavenge', '--v8-pool-size=1'];
 /** From sidestub's port for queries to that of its status server. */
 export const STATUS_OFFSET = 1_000;
 
