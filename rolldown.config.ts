@@ -12,7 +12,7 @@ export default defineConfig({
   input: { cli: 'src/boot/entry.ts', main: 'src/cli.ts', thread: 'src/thread.ts' },
   platform: 'node',
   external: ['koffi'],
-  plugins: [commonJs(), licences()],
+  plugins: [commonJs(), licences(), ascii()],
   // Where each part comes from would be told by its path on this machine.
   experimental: { attachDebugInfo: 'none' },
   output: {
@@ -34,6 +34,26 @@ function commonJs(): Plugin {
       this.emitFile({ type: 'asset', fileName: 'package.json', source: '{"type":"commonjs"}\n' });
     },
   };
+}
+
+/**
+ * Writes each other character as JavaScript's escape: a text with one of them takes two octets for each of its
+ * characters in V8, and the program's texts stay in memory.
+ */
+function ascii(): Plugin {
+  return {
+    name: 'ascii',
+    // Not before: rolldown writes the texts once more after `renderChunk`.
+    generateBundle(_options, bundle) {
+      for (const file of Object.values(bundle)) {
+        if (file.type === 'chunk') file.code = file.code.replace(/[^\0-\x7f]/g, escaped);
+      }
+    },
+  };
+}
+
+function escaped(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 /** The licences of the packages that are in the files. */

@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 // biome-ignore lint/plugin: what is compiled are the files of the program alone, which Node's loader would load as well.
@@ -12,11 +13,18 @@ export interface FileSource {
   readonly bytecode?: Buffer | undefined;
 }
 
+/** Makes a function of a file, as Node's own loader does. */
+const HEAD = Buffer.from('(function (exports, require, module, __filename, __dirname) {');
+const TAIL = Buffer.from('\n})');
+
 /** Compiles a file of CommonJS to a function of what Node gives such a file. V8 ignores bytecode that does not fit. */
 export function compileFile({ path, filename, bytecode }: FileSource): Script {
-  const text = readFileSync(path, 'utf8');
+  // Put together before it is a string: V8 copies a string that was put together of others, and a copy of the sources
+  // fills the young generation.
+  const octets = Buffer.concat([HEAD, readFileSync(path), TAIL]);
   return new Script(
-    `(function (exports, require, module, __filename, __dirname) {${text}\n})`,
+    // What is built is ASCII (rolldown.config.ts): as Latin-1 nothing is looked for and a character takes one octet.
+    octets.toString(isAscii(octets) ? 'latin1' : 'utf8'),
     bytecode === undefined ? { filename } : { filename, cachedData: bytecode },
   );
 }

@@ -52,6 +52,15 @@ test('an error tells the file and the line', (t) => {
   t.end();
 });
 
+test('a text may have any characters', (t) => {
+  const text = `exports.text = 'Grüße, 名前 🜁';`;
+  const folder = t.testdir({ 'umlauts.js': text, 'latin.js': `exports.text = 'é';` });
+  const program = new Program({ folder, cache: undefined, require });
+  t.same(program.load('umlauts.js'), { text: 'Grüße, 名前 🜁' });
+  t.same(program.load('latin.js'), { text: 'é' });
+  t.end();
+});
+
 /** The bytecode of a file, under the name that the build gives it. */
 function bytecodeOf(folder: string, file: string): Buffer<ArrayBuffer> {
   const script = compileFile({ path: join(folder, file), filename: file });

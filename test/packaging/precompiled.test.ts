@@ -1,6 +1,7 @@
 // What `npm run build` makes, started as users start it: from bytecode, wherever that fits.
+import { isAscii } from 'node:buffer';
 import { execFileSync } from 'node:child_process';
-import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'tap';
 import { CODE_CACHE } from '../../src/boot/code-cache.ts';
@@ -74,6 +75,13 @@ test('the program that was built', async (t) => {
     const flags = IMAGE_FLAGS.map((flag) => JSON.stringify(flag)).join(', ');
     const dockerfile = readFileSync(join(ROOT, 'docker/Dockerfile'), 'utf8');
     t.match(dockerfile, `"/usr/bin/node", ${flags}, "/app/dist/cli.js"`);
+  });
+
+  await t.test('takes one octet of memory for each character of its text', (t) => {
+    const files = readdirSync(dist).filter((file) => file.endsWith('.js'));
+    t.ok(files.length > 2);
+    for (const file of files) t.ok(isAscii(readFileSync(join(dist, file))), file);
+    t.end();
   });
 
   await t.test('runs all the same where V8 has other flags, or there is no bytecode', async (t) => {
