@@ -1,4 +1,4 @@
-import { CLIENTS, type Draw, type Faults, SOUND } from './draw.ts';
+import { type Draw, type Faults, SOUND, SOUND_DRAW } from './draw.ts';
 
 /** A draw that has been worse once, or that people have reported: run by name, and for good. */
 export interface Case {
@@ -7,16 +7,7 @@ export interface Case {
 }
 
 function one(faults: Partial<Faults>, more: Partial<Draw> = {}): Draw {
-  return {
-    servers: [{ ...SOUND, ...faults }],
-    name: 'both',
-    list: 'plain',
-    routes: 'both',
-    clients: CLIENTS,
-    warm: false,
-    nodeDaemon: false,
-    ...more,
-  };
+  return { ...SOUND_DRAW, servers: [{ ...SOUND, ...faults }], ...more };
 }
 
 const silent = (to: number) => ({ from: 0, to, transport: 'both', family: 'both' }) as const;

@@ -106,6 +106,17 @@ export const SOUND: Faults = {
   cutAt: 512,
 };
 
+/** All clients ask a sound server: what is wrong is changed in it. */
+export const SOUND_DRAW: Draw = {
+  servers: [SOUND],
+  name: 'both',
+  list: 'plain',
+  routes: 'both',
+  clients: CLIENTS,
+  warm: false,
+  nodeDaemon: false,
+};
+
 /**
  * From the beginning of the lookup, or from its midst; most of it over while a client still asks. Not while a sound lookup
  * is on its way: which of its datagrams meets such a beginning is chance.

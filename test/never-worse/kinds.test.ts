@@ -1,21 +1,11 @@
 import fc from 'fast-check';
 import { test } from 'tap';
-import { type Draw, draws, SOUND } from './draw.ts';
+import { type Draw, draws, SOUND, SOUND_DRAW } from './draw.ts';
 import { kindsOf } from './kinds.ts';
-
-const sound: Draw = {
-  servers: [SOUND],
-  name: 'both',
-  list: 'plain',
-  routes: 'both',
-  clients: ['musl'],
-  warm: false,
-  nodeDaemon: false,
-};
 
 test('a draw is counted once for each of its kinds, and what is usual is none', async (t) => {
   const odd: Draw = {
-    ...sound,
+    ...SOUND_DRAW,
     servers: [
       { ...SOUND, tcp: 'refused', says: { rcode: 'NODATA', family: 'A', names: 'all' } },
       { ...SOUND, tcp: 'refused', edns: 'NOTIMP', away: { from: 0, to: 100 } },
@@ -24,7 +14,7 @@ test('a draw is counted once for each of its kinds, and what is usual is none', 
     nodeDaemon: true,
   };
   t.strictSame(
-    [...kindsOf([odd, sound])].toSorted(),
+    [...kindsOf([odd, SOUND_DRAW])].toSorted(),
     [
       ['name both', 2],
       ['list plain', 2],

@@ -5,7 +5,7 @@ import { uint16 } from '../../src/wire/header.ts';
 import { readResponse } from '../../src/wire/message.ts';
 import { queryOctets } from '../support/messages.ts';
 import { CASES } from './cases.ts';
-import { CLIENTS, type Draw, draws, type Faults, SOUND, simpler } from './draw.ts';
+import { type Draw, draws, type Faults, SOUND, SOUND_DRAW, simpler } from './draw.ts';
 import { type Result, violations } from './law.ts';
 import { replyTo } from './reply-octets.ts';
 
@@ -21,16 +21,7 @@ const failed = (outcome: 'not found' | 'try again', ms = 100): Result => ({
   ms,
   error: outcome,
 });
-const draw = (more: Partial<Draw> = {}): Draw => ({
-  servers: [SOUND],
-  name: 'both',
-  list: 'plain',
-  routes: 'both',
-  clients: CLIENTS,
-  warm: false,
-  nodeDaemon: false,
-  ...more,
-});
+const draw = (more: Partial<Draw> = {}): Draw => ({ ...SOUND_DRAW, ...more });
 const judge = (direct: Result, through: Result, drawn = draw()) =>
   violations(drawn, [{ client: 'musl', direct, through }]).length;
 

@@ -1,5 +1,5 @@
 import type { Break } from '../rules/breaks.ts';
-import { CLIENTS, type Draw, SOUND } from './draw.ts';
+import { type Draw, SOUND, SOUND_DRAW } from './draw.ts';
 
 /** What sidestub once did wrong, as changes to its source: the draws have to find each of them. */
 export interface OldFault {
@@ -11,14 +11,6 @@ export interface OldFault {
 
 const ASK = 'src/upstream/ask.ts';
 const FAMILIES = 'src/resolve/families.ts';
-
-const ALL_ASK = {
-  list: 'plain',
-  routes: 'both',
-  clients: CLIENTS,
-  warm: false,
-  nodeDaemon: false,
-} as const;
 
 export const OLD_FAULTS: readonly OldFault[] = [
   {
@@ -123,7 +115,7 @@ export const OLD_FAULTS: readonly OldFault[] = [
       },
     ],
     draw: {
-      ...ALL_ASK,
+      ...SOUND_DRAW,
       servers: [
         {
           ...SOUND,
@@ -145,7 +137,7 @@ export const OLD_FAULTS: readonly OldFault[] = [
       },
     ],
     draw: {
-      ...ALL_ASK,
+      ...SOUND_DRAW,
       servers: [
         {
           ...SOUND,
