@@ -40,7 +40,8 @@ export function readOptions(
   };
 }
 
-function positive(what: string, text: string): number {
+/** @throws {Error} If it is no number above 0; it names what it is for. */
+export function positive(what: string, text: string): number {
   const value = Number(text);
   if (!(value > 0)) throw new Error(`${what}: ${text}`);
   return value;
