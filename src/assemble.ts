@@ -53,6 +53,8 @@ export interface ResolverParts {
   /** Called when an upstream turns out to be ourselves (U1). */
   readonly onLoop?: () => void;
   readonly onBug: (error: unknown) => void;
+  /** {@link AnswerMemoryOptions.isUncounted} */
+  readonly hasUncountedMemory?: boolean;
 }
 
 /** The part of the settings that decides how questions are answered. */
@@ -118,6 +120,7 @@ export function assembleResolver(parts: ResolverParts): Resolver {
     ...settings.cache,
     seed: (randomUint16() << 16) | randomUint16(),
     onLost: () => tallies.cache.evictions.add(),
+    isUncounted: parts.hasUncountedMemory ?? false,
   });
   const cache = new AnswerCache({ memory, clock, tallies: tallies.cache, denialLife });
   const flights: Flights = new Map();

@@ -102,6 +102,9 @@ export class Generations {
       onlyRoutable,
       routes,
       onVerdict: (...verdict) => onVerdict(domain, ...verdict),
+      // So that the first lookups meet no full collection. A later one is counted: reloads in a row leave memories
+      // behind that have to be collected.
+      hasUncountedMemory: old === undefined,
     });
     // The answers are copied, and no part of the old generation is reused: each part would keep its own generation in
     // memory, and so all earlier ones.

@@ -16,6 +16,12 @@ export interface AnswerMemoryOptions {
   readonly seed: number;
   /** Called for each answer that was evicted while it was fresh. */
   readonly onLost?: () => void;
+  /**
+   * Whether V8 does not count this memory among what it has to collect. What it counts brings its next full collection
+   * forward. What it does not count is given back no sooner than at the next one, whatever its size: only for a memory
+   * that lives as long as the process.
+   */
+  readonly isUncounted?: boolean;
 }
 
 /**
@@ -30,8 +36,8 @@ export class AnswerMemory {
   readonly seed: number;
   private readonly query: PlainQuery;
 
-  constructor({ octets, negativeOctets, seed, onLost }: AnswerMemoryOptions) {
-    this.parts = new EntryParts(octets, negativeOctets, onLost);
+  constructor({ octets, negativeOctets, seed, ...options }: AnswerMemoryOptions) {
+    this.parts = new EntryParts(octets, negativeOctets, options);
     this.seed = seed;
     this.query = new PlainQuery(seed);
   }

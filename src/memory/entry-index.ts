@@ -30,11 +30,11 @@ export class EntryIndex {
   private mask = FIRST_BUCKETS - 1;
 
   /**
-   * @param slots - A power of two, at least {@link FIRST_SLOTS}.
+   * @param slots - Two words for each slot, all zero; slots are a power of two, at least {@link FIRST_SLOTS}.
    * @param words - The arena, which has the entries.
    */
-  constructor(slots: number, words: Int32Array) {
-    this.slots = new Int32Array(2 * slots);
+  constructor(slots: Int32Array, words: Int32Array) {
+    this.slots = slots;
     this.words = words;
   }
 

@@ -1,6 +1,6 @@
 import type { Milliseconds } from '../clock.ts';
 import type { Role } from './entry.ts';
-import { EntryStore } from './entry-store.ts';
+import { EntryStore, type EntryStoreOptions } from './entry-store.ts';
 import type { PlainQuery } from './plain-query.ts';
 
 /**
@@ -15,9 +15,9 @@ export class EntryParts {
    */
   found: EntryStore;
 
-  constructor(octets: number, negativeOctets: number, onLost?: () => void) {
-    this.positive = new EntryStore(octets, onLost);
-    this.negative = new EntryStore(negativeOctets, onLost);
+  constructor(octets: number, negativeOctets: number, options: EntryStoreOptions) {
+    this.positive = new EntryStore(octets, options);
+    this.negative = new EntryStore(negativeOctets, options);
     this.found = this.positive;
   }
 

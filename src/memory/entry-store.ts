@@ -33,6 +33,13 @@ const MAX_SPAN: Milliseconds = 0xffffffff;
 /** A message of 64 KiB, its name, and the offsets of its TTLs. */
 const LARGEST_ENTRY = 72 * 1024;
 
+export interface EntryStoreOptions {
+  /** As in `AnswerMemoryOptions`. */
+  readonly isUncounted?: boolean;
+  /** Called for each answer that was evicted while it was fresh. */
+  readonly onLost?: () => void;
+}
+
 /**
  * Entries by question in one arena of a fixed number of octets, found without allocation and evicted as in S3-FIFO.
  * Every entry begins in a small queue, and moves to the main queue if it is asked for again, so that many names that
@@ -43,7 +50,7 @@ const LARGEST_ENTRY = 72 * 1024;
  */
 export class EntryStore {
   /** The arena; offsets of entries count its octets. */
-  readonly octets: Uint8Array<ArrayBuffer>;
+  readonly octets: Uint8Array;
   readonly words: Int32Array;
   readonly doubles: Float64Array;
   /** Where the main queue's region begins. */
@@ -58,15 +65,19 @@ export class EntryStore {
 
   /**
    * @param size - Octets for entries, index and ghosts together, at most 2 GiB.
-   * @param onLost - Called for each answer that was evicted while it was fresh.
    */
-  constructor(size: number, onLost: () => void = () => undefined) {
+  constructor(
+    size: number,
+    { isUncounted = false, onLost = () => undefined }: EntryStoreOptions = {},
+  ) {
+    // What threads could share is all that V8 does not count.
+    const Octets = isUncounted ? SharedArrayBuffer : ArrayBuffer;
     const slots = Math.max(FIRST_SLOTS, powerOfTwo(size / OCTETS_PER_SLOT));
-    this.ghosts = new Int32Array(slots / 2);
-    const arena = new ArrayBuffer(roundDown(Math.max(0, size - slots * SLOT_OCTETS)));
+    this.ghosts = new Int32Array(new Octets(2 * slots));
+    const arena = new Octets(roundDown(Math.max(0, size - slots * SLOT_OCTETS)));
     this.octets = new Uint8Array(arena);
     this.words = new Int32Array(arena);
-    this.index = new EntryIndex(slots, this.words);
+    this.index = new EntryIndex(new Int32Array(new Octets(8 * slots)), this.words);
     this.doubles = new Float64Array(arena);
     // The small region has room for two of the largest entries: with less, one might not fit between a smaller entry
     // and the region's end, and would push that entry out.

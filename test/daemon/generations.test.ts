@@ -1,4 +1,4 @@
-import { queryObjects } from 'node:v8';
+import { getHeapStatistics, queryObjects } from 'node:v8';
 import { type Test, test } from 'tap';
 import { loadSettings } from '../../src/config/load.ts';
 import { Generations } from '../../src/daemon/generations.ts';
@@ -47,6 +47,18 @@ function setup(t: Test) {
   t.teardown(() => generations.close());
   return { clock, generations, first };
 }
+
+test('V8 counts the memory of answers from the first reload on', (t) => {
+  const counted = () => getHeapStatistics().external_memory;
+  const before = counted();
+  const { generations, first } = setup(t);
+  const { octets } = first.cache;
+  t.ok(counted() - before < octets / 4, 'not that which the first lookups find');
+  const started = counted();
+  generations.replace({ settings: first });
+  t.ok(counted() - started >= octets);
+  t.end();
+});
 
 const QUERY = ownQuery('git.example.com.', RrType.A);
 

@@ -7,7 +7,7 @@ import { request } from '../support/messages.ts';
 const LIFE = { storedAt: 0, fresh: 1_000, alone: 1_000, stale: 0 };
 
 function startParts() {
-  const parts = new EntryParts(1 << 16, 1 << 14);
+  const parts = new EntryParts(1 << 16, 1 << 14, {});
   const query = new PlainQuery(1);
   query.of(request('name.example.'));
   return { parts, query };

@@ -10,8 +10,8 @@ const LARGEST = 512;
 const SMALL = 108;
 
 /** A store with names instead of queries, whose entries hold one number each. */
-function startStore(size: number, seed = 1, onLost?: () => void) {
-  const store = new EntryStore(size, onLost);
+function startStore(size: number, seed = 1, onLost: () => void = () => undefined) {
+  const store = new EntryStore(size, { onLost });
   const query = new PlainQuery(seed);
   return {
     store,

@@ -8,8 +8,10 @@ import { request } from '../support/messages.ts';
 /** A store of 64 KiB with entries of either role, told by their offsets. */
 function startRoles(size = 1 << 16) {
   let lost = 0;
-  const store = new EntryStore(size, () => {
-    lost++;
+  const store = new EntryStore(size, {
+    onLost: () => {
+      lost++;
+    },
   });
   const query = new PlainQuery(1);
   const keyed = (name: string): PlainQuery => {

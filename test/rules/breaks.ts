@@ -304,7 +304,7 @@ export const BREAKS: readonly Break[] = [
     rule: 'C3',
     what: 'denials are kept beside addresses',
     file: 'src/memory/entry-parts.ts',
-    old: 'this.negative = new EntryStore(negativeOctets, onLost);',
+    old: 'this.negative = new EntryStore(negativeOctets, options);',
     broken: 'this.negative = this.positive;',
     tests: ['test/resolve/answer-cache.test.ts'],
   },
