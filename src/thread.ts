@@ -2,6 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { monotonicClock } from './clock.ts';
 import { readHosts } from './config/hosts-file.ts';
 import { startDaemon } from './daemon/daemon.ts';
+import { HugePages, loadPageCalls } from './daemon/huge-pages.ts';
 import type { FromThread, ThreadData, ThreadSettings, ToThread } from './daemon/threads.ts';
 import { ListenError } from './listen/listen-error.ts';
 import type { Log } from './observe/log.ts';
@@ -38,10 +39,13 @@ async function run(): Promise<void> {
   });
   takeNodeWarnings(daemon.reportBug);
   const counts = new CountsReporter(daemon.metrics);
+  const pages = new HugePages(loadPageCalls);
   const take = async (message: ToThread): Promise<void> => {
     switch (message.kind) {
       case 'report':
         tell({ kind: 'report', counts: counts.take() });
+        // Reports are requested once a second.
+        pages.collapseNext(daemon.written());
         return;
       case 'reload':
         await daemon.reload(parts(message.next));

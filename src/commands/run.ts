@@ -10,6 +10,7 @@ import { type EffectiveSetting, effectiveSettings } from '../config/render-setti
 import { parseResolvConf, publishedNameserver, renderResolvConf } from '../config/resolv-conf.ts';
 import type { Settings } from '../config/settings.ts';
 import { type Daemon, type DaemonParts, startDaemon } from '../daemon/daemon.ts';
+import { HugePages, loadPageCalls } from '../daemon/huge-pages.ts';
 import type { ReadyGate } from '../daemon/ready-state.ts';
 import type { OtherThreads } from '../daemon/threads.ts';
 import type { Endpoint } from '../endpoint.ts';
@@ -149,7 +150,7 @@ async function run(context: CommandContext): Promise<number> {
   started.metrics.limits.reached.add('log_output', output.dropped);
   // Not at once: loading what this needs would delay the first answer of upstream, and with it readiness.
   monotonicClock.after(HEAP_GROWTH_LATER, limitHeapGrowth);
-  const memory = trimMemory(() => started.totals().queries);
+  const memory = tendMemory(started);
   reloads = new Reloads({
     log,
     counted: started.metrics.daemon.reloads,
@@ -190,7 +191,7 @@ async function run(context: CommandContext): Promise<number> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, onSignal);
   const code = await ended.promise;
   changes.stop();
-  memory?.stop();
+  memory.stop();
   tell('STOPPING=1');
   const unready = started.unready();
   await started.stop();
@@ -201,9 +202,18 @@ async function run(context: CommandContext): Promise<number> {
   return code;
 }
 
-function trimMemory(work: () => number): MemoryTrim | undefined {
+/** Returns unused memory to the system, and puts huge pages behind many answers. */
+function tendMemory(daemon: Daemon): MemoryTrim {
   const trim = loadTrim();
-  return trim && new MemoryTrim({ clock: monotonicClock, trim, work });
+  const pages = new HugePages(loadPageCalls);
+  return new MemoryTrim({
+    clock: monotonicClock,
+    trim: () => {
+      trim?.();
+      pages.collapseNext(daemon.written());
+    },
+    work: () => daemon.totals().queries,
+  });
 }
 
 /**

@@ -9,6 +9,7 @@ import { ReadyAnswers } from '../listen/ready-answers.ts';
 import { Responder } from '../listen/responder.ts';
 import type { TcpLimit } from '../listen/tcp.ts';
 import { chooseUdp } from '../listen/udp-io.ts';
+import type { Written } from '../memory/entry-store.ts';
 import type { Log } from '../observe/log.ts';
 import { causeOf } from '../observe/lookup-cause.ts';
 import { isRemarkable, LookupWatch, type RecentLookup } from '../observe/lookup-watch.ts';
@@ -76,6 +77,8 @@ export interface Daemon {
   unready(): readonly string[];
   /** What it has done so far. */
   totals(): Totals;
+  /** The memory that answers have filled so far. */
+  written(): readonly Written[];
   /** Logs and counts an unexpected exception. */
   reportBug(error: unknown): void;
   /**
@@ -235,6 +238,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       },
       unready: () => state.reasons(),
       totals,
+      written: () => current().cache.memory.written,
       reportBug: onBug,
       reload: async (next) => {
         await listeners.change(next.settings.listen.addresses);

@@ -3,7 +3,7 @@ import type { Message } from '../wire/message.ts';
 import { canonicalName, type Name } from '../wire/name.ts';
 import { ANSWER, FIELDS, type Life } from './entry.ts';
 import { EntryParts } from './entry-parts.ts';
-import type { EntryStore } from './entry-store.ts';
+import type { EntryStore, Written } from './entry-store.ts';
 import { keptOctets, messageOf, packedRecords, putRecords } from './kept-records.ts';
 import { type Asked, PlainQuery } from './plain-query.ts';
 
@@ -47,6 +47,11 @@ export class AnswerMemory {
     const size = ({ entries, used }: EntryStore) => ({ entries, octets: used });
     const { positive, negative } = this.parts;
     return { positive: size(positive), negative: size(negative) };
+  }
+
+  /** The memory that answers have filled so far, and that stays where it is. */
+  get written(): readonly Written[] {
+    return [...this.parts.positive.written, ...this.parts.negative.written];
   }
 
   /** Upstream's answer to exactly this question, expired or not; not counted as a use. */

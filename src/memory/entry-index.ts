@@ -38,6 +38,11 @@ export class EntryIndex {
     this.words = words;
   }
 
+  /** Octets of {@link slots} that are in use, from its start on. */
+  get writtenOctets(): number {
+    return 4 * BUCKET_WORDS * this.buckets;
+  }
+
   /**
    * The first slot of a hash's bucket. If that bucket has not been added yet, it is the bucket from which it will be
    * split.

@@ -16,6 +16,8 @@ export class EntryRing {
   private head: number;
   private tail: number;
   private used = 0;
+  /** The end of what has ever been written. */
+  private reached: number;
 
   /**
    * @param start - First octet of the region in the arena that `words` covers; `start` and `end` are multiples of 8.
@@ -26,6 +28,15 @@ export class EntryRing {
     this.end = end;
     this.head = start;
     this.tail = start;
+    this.reached = start;
+  }
+
+  /**
+   * Where what was never written begins, from the region's start on; its end if there is none. After the first round
+   * the last octets of the region may be unwritten, where an entry did not fit.
+   */
+  get writtenTo(): number {
+    return this.reached;
   }
 
   /** Octets that entries hold, dead ones included. */
@@ -45,11 +56,13 @@ export class EntryRing {
     if (size > rest) needed += rest;
     if (needed > this.end - this.start - this.used) return -1;
     if (size > rest) {
+      this.reached = this.end;
       this.mark(this.head, rest);
       this.head = this.start;
     }
     const at = this.head;
     this.mark(at, size);
+    this.reached = Math.max(this.reached, at + size);
     this.head = this.behind(at);
     this.used += needed;
     return at;

@@ -40,6 +40,12 @@ export interface EntryStoreOptions {
   readonly onLost?: () => void;
 }
 
+/** A buffer whose first octets have been written throughout, and are resident. */
+export interface Written {
+  readonly buffer: ArrayBufferLike;
+  readonly octets: number;
+}
+
 /**
  * Entries by question in one arena of a fixed number of octets, found without allocation and evicted as in S3-FIFO.
  * Every entry begins in a small queue, and moves to the main queue if it is asked for again, so that many names that
@@ -100,6 +106,17 @@ export class EntryStore {
   /** Octets allocated: arena, index and ghosts. */
   get taken(): number {
     return this.octets.byteLength + this.index.slots.byteLength + this.ghosts.byteLength;
+  }
+
+  /** The memory that entries and index have filled so far. */
+  get written(): readonly Written[] {
+    const { small, main, border, index } = this;
+    // The small queue has filled its region before entries move to the main queue, but for a few.
+    const octets = small.writtenTo === border ? main.writtenTo : small.writtenTo;
+    return [
+      { buffer: this.octets.buffer, octets },
+      { buffer: index.slots.buffer, octets: index.writtenOctets },
+    ];
   }
 
   /** The offset of the query's entry with this role, expired or not; -1 if there is none. */

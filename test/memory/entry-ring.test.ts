@@ -36,6 +36,36 @@ test('entries follow each other, and the oldest goes first', (t) => {
   t.end();
 });
 
+test('it says how far it was ever written', (t) => {
+  const { ring } = startRing();
+  t.equal(ring.writtenTo, START);
+  ring.append(16);
+  ring.append(24);
+  t.equal(ring.writtenTo, 56);
+  ring.shift();
+  t.equal(ring.writtenTo, 56, 'what is free again was written all the same');
+  ring.clear();
+  ring.append(8);
+  t.equal(ring.writtenTo, 56);
+  ring.append(56);
+  t.equal(ring.writtenTo, END);
+  ring.shift();
+  ring.append(8);
+  t.equal(ring.writtenTo, END, 'also in the second round');
+  t.end();
+});
+
+test('what is left at the end of the first round counts as written', (t) => {
+  const { ring } = startRing();
+  ring.append(24);
+  ring.append(24);
+  ring.shift();
+  t.equal(ring.writtenTo, 64);
+  t.equal(ring.append(24), START, 'there is no room for it behind the others');
+  t.equal(ring.writtenTo, END);
+  t.end();
+});
+
 test('an entry is never split: the end of the region becomes a dead one', (t) => {
   const { words, ring, entries } = startRing();
   ring.append(24);

@@ -54,6 +54,30 @@ test('a question has an entry of each role, each found and deleted by itself', (
   t.end();
 });
 
+test('it says what it has filled of its arena and of its index', (t) => {
+  const { store, put } = startRoles(1 << 20);
+  const [arena, index] = [store.octets.buffer, store['index'].slots.buffer];
+  const look = () => store.written.map(({ octets }) => octets);
+  t.same(
+    store.written.map(({ buffer }) => buffer),
+    [arena, index],
+  );
+  let names = 0;
+  for (const entries of [10, 1_000, 3_000, 8_000, 20_000]) {
+    while (names < entries) put(`n${names++}.example`);
+    const [octets = 0, slots = 0] = look();
+    t.equal(untouchedPages(arena, octets), 0);
+    t.ok(isZero(arena, octets, arena.byteLength), 'nothing is behind it');
+    t.equal(untouchedPages(index, slots), 0);
+    t.ok(isZero(index, slots, index.byteLength), 'nor behind the buckets');
+  }
+  t.ok(
+    arena.byteLength - (look()[0] ?? 0) < 200,
+    'all of it in the end, but for room for an entry',
+  );
+  t.end();
+});
+
 test('a life is kept to the millisecond, up to seven weeks', (t) => {
   const { store, put } = startRoles();
   const life = { storedAt: 12_345.5, fresh: 3_000_000_000, alone: 2_999_999_999, stale: 7 };
@@ -369,3 +393,14 @@ test('octets of both queues are in use', (t) => {
   t.ok(store.used >= sizes.reduce((sum, size) => sum + size, 0));
   t.end();
 });
+
+/** How many whole pages of 4 KiB before `end` have only zeros. */
+function untouchedPages(buffer: ArrayBufferLike, end: number): number {
+  let untouched = 0;
+  for (let at = 0; at + 4_096 <= end; at += 4_096) if (isZero(buffer, at, at + 4_096)) untouched++;
+  return untouched;
+}
+
+function isZero(buffer: ArrayBufferLike, from: number, to: number): boolean {
+  return new Uint8Array(buffer, from, to - from).every((octet) => octet === 0);
+}
