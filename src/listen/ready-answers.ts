@@ -65,13 +65,9 @@ export class ReadyAnswers {
     return now;
   }
 
-  /**
-   * Answers one query of a batch over UDP in its place.
-   *
-   * @returns The reply's length; 0 if the query must go through the stages.
-   */
-  answer(octets: Uint8Array, at: number, length: number, room: number): number {
-    return this.replies.answer(octets, at, length, room, false);
+  /** Answers the queries of a batch over UDP in their places, as {@link Replies.answerAll}. */
+  answerAll(octets: Uint8Array, stride: number, lengths: Int32Array, count: number): void {
+    this.replies.answerAll(octets, stride, lengths, count);
   }
 
   /** Ends a batch whose replies were sent, and reports its hits. */

@@ -95,6 +95,8 @@ class Drain {
   /** Whether the share of the current turn of the event loop is used up. */
   private spent = false;
   private ended = false;
+  /** Of the datagrams of a batch, and then of the replies that were ready. */
+  private readonly lengths = new Int32Array(BATCH);
   /** Datagrams of the batch that are not answered from memory. */
   private readonly misses = new Uint8Array(BATCH);
   /** Datagrams that node has read, in the first slots. */
@@ -190,12 +192,14 @@ class Drain {
     const { batches, responder } = this;
     const { ready } = responder;
     const begun = ready?.begin() ?? this.clock.now();
+    const { lengths } = this;
+    for (let i = 0; i < count; i++) {
+      lengths[i] = ready !== undefined && this.mayAsk(i) ? batches.lengthOf(i) : 0;
+    }
+    ready?.answerAll(batches.slots, SLOT_OCTETS, lengths, count);
     let misses = 0;
     for (let i = 0; i < count; i++) {
-      const at = i * SLOT_OCTETS;
-      const length = this.mayAsk(i)
-        ? (ready?.answer(batches.slots, at, batches.lengthOf(i), SLOT_OCTETS) ?? 0)
-        : 0;
+      const length = lengths[i] ?? 0;
       if (length > 0) batches.stage(i, length);
       else this.misses[misses++] = i;
     }

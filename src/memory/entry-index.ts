@@ -1,4 +1,4 @@
-import { FIELDS } from './entry.ts';
+import { FIELDS, TAIL } from './entry.ts';
 
 /** A bucket is one cache line: eight slots, each with a hash and the offset of an entry. */
 const BUCKET_SLOTS = 8;
@@ -28,6 +28,8 @@ export class EntryIndex {
   private buckets = FIRST_BUCKETS;
   /** The smallest power of two that is at least {@link buckets}, less one. */
   private mask = FIRST_BUCKETS - 1;
+  /** What {@link fetch} read last, of no meaning. */
+  private fetched = 0;
 
   /**
    * @param slots - Two words for each slot, all zero; slots are a power of two, at least {@link FIRST_SLOTS}.
@@ -50,6 +52,77 @@ export class EntryIndex {
   bucketOf(hash: number): number {
     const bucket = hash & this.mask;
     return (bucket < this.buckets ? bucket : bucket & (this.mask >>> 1)) * BUCKET_WORDS;
+  }
+
+  /**
+   * Looks up many hashes, and has the processor fetch the entries to which they lead.
+   *
+   * Each loop is as short as possible: only then are the reads of many rounds under way at once.
+   */
+  fetch(lookups: Lookups): void {
+    this.findBuckets(lookups);
+    // Reads without a use would be optimized away.
+    this.fetched = this.fetchBuckets(lookups);
+    this.findSlots(lookups);
+    this.fetched ^= this.fetchEntries(lookups);
+    this.fetched ^= this.fetchRest(lookups);
+  }
+
+  private findBuckets({ hashes, slots, count }: Lookups): void {
+    for (let i = 0; i < count; i++) slots[i] = this.bucketOf(hashes[i] ?? 0);
+  }
+
+  private fetchBuckets({ slots: first, count }: Lookups): number {
+    const { slots } = this;
+    let sum = 0;
+    for (let i = 0; i < count; i++) sum ^= slots[first[i] ?? 0] ?? 0;
+    return sum;
+  }
+
+  /** Replaces the first slot of each bucket by the first one with the hash. */
+  private findSlots({ hashes, slots: found, words, count }: Lookups): void {
+    const { slots } = this;
+    for (let i = 0; i < count; i++) {
+      const slot = this.slotIn(found[i] ?? 0, hashes[i] ?? 0);
+      found[i] = slot;
+      // For a missing entry the arena's start is read in vain.
+      words[i] = slot < 0 ? 0 : (slots[slot + 1] ?? 0) >> 2;
+    }
+  }
+
+  /** The first slot with this hash in the bucket that begins at `first`; -1 if there is none. */
+  private slotIn(first: number, hash: number): number {
+    const { slots } = this;
+    // In which slot it is depends on chance alone: the processor would guess the way of a branch wrong half of the time.
+    const notFirst = differ(slots[first] ?? 0, hash);
+    const notSecond = notFirst & differ(slots[first + 2] ?? 0, hash);
+    const end = first + BUCKET_WORDS;
+    let slot = first + 2 * (notFirst + notSecond);
+    while (slot < end && slots[slot] !== hash) slot += 2;
+    return slot < end ? slot : -1;
+  }
+
+  /** Reads the first cache line of each entry, and mostly the second: no entry has fewer than 16 words. */
+  private fetchEntries({ words: entries, count }: Lookups): number {
+    const { words } = this;
+    let sum = 0;
+    for (let i = 0; i < count; i++) {
+      const word = entries[i] ?? 0;
+      sum ^= (words[word] ?? 0) ^ (words[word + 15] ?? 0);
+    }
+    return sum;
+  }
+
+  /** Reads the end of what a hit reads. Of a long entry, the processor itself fetches what is between. */
+  private fetchRest({ words: entries, count }: Lookups): number {
+    const { words } = this;
+    let sum = 0;
+    for (let i = 0; i < count; i++) {
+      const word = entries[i] ?? 0;
+      const size = (words[word + FIELDS.size] ?? 0) >> 2;
+      sum ^= words[word + size - TAIL.words - 1] ?? 0;
+    }
+    return sum;
   }
 
   /** Adds a bucket if there are too few, and moves entries of the split bucket into it. */
@@ -90,4 +163,28 @@ export class EntryIndex {
     this.slots[slot + 1] = 0;
     this.entries--;
   }
+}
+
+/** Hashes that {@link EntryIndex.fetch} looks up together. */
+export class Lookups {
+  readonly hashes: Int32Array;
+  /** For each hash, the first slot that has it; -1 if there is none. */
+  readonly slots: Int32Array;
+  /** The word at which the entry of that slot begins. */
+  readonly words: Int32Array;
+  /** How many there are. */
+  count = 0;
+
+  /** @param size - The most that there may be. */
+  constructor(size: number) {
+    this.hashes = new Int32Array(size);
+    this.slots = new Int32Array(size);
+    this.words = new Int32Array(size);
+  }
+}
+
+/** 0 for equal words, else 1; without a branch. */
+function differ(one: number, other: number): number {
+  const bits = one ^ other;
+  return (bits | -bits) >>> 31;
 }

@@ -21,6 +21,11 @@ export class EntryParts {
     this.found = this.positive;
   }
 
+  /** Octets that entries hold. */
+  get used(): number {
+    return this.positive.used + this.negative.used;
+  }
+
   /** As {@link EntryStore.find}; the offset is one in {@link found}. */
   find(query: PlainQuery, role: Role): number {
     this.found = this.positive;
@@ -34,6 +39,15 @@ export class EntryParts {
   findReply(query: PlainQuery, now: Milliseconds, cutEpoch: number): number {
     this.found = this.positive;
     const at = this.positive.findReply(query, now, cutEpoch);
+    if (at >= 0) return at;
+    this.found = this.negative;
+    return this.negative.findReply(query, now, cutEpoch);
+  }
+
+  /** As {@link findReply}, if the first slot of the positive part with the query's hash is known; -1 if there is none. */
+  findReplyFrom(slot: number, query: PlainQuery, now: Milliseconds, cutEpoch: number): number {
+    this.found = this.positive;
+    const at = slot < 0 ? -1 : this.positive.findReplyFrom(slot, query, now, cutEpoch);
     if (at >= 0) return at;
     this.found = this.negative;
     return this.negative.findReply(query, now, cutEpoch);

@@ -11,7 +11,7 @@ import {
   TAIL,
   USES,
 } from './entry.ts';
-import { BUCKET_WORDS, EntryIndex, FIRST_SLOTS } from './entry-index.ts';
+import { BUCKET_WORDS, EntryIndex, FIRST_SLOTS, type Lookups } from './entry-index.ts';
 import { EntryRing } from './entry-ring.ts';
 import type { PlainQuery } from './plain-query.ts';
 
@@ -133,12 +133,22 @@ export class EntryStore {
     return -1;
   }
 
+  /** As {@link EntryIndex.fetch}. */
+  fetch(lookups: Lookups): void {
+    this.index.fetch(lookups);
+  }
+
   /** The offset of the entry whose reply may be given to the query at `now`, counted as used; -1 if there is none. */
   findReply(query: PlainQuery, now: Milliseconds, cutEpoch: number): number {
+    return this.findReplyFrom(this.index.bucketOf(query.hash), query, now, cutEpoch);
+  }
+
+  /** As {@link findReply}, if it is known that no slot of the bucket before `from` has the query's hash. */
+  findReplyFrom(from: number, query: PlainQuery, now: Milliseconds, cutEpoch: number): number {
     const { slots } = this.index;
     const { hash } = query;
-    const first = this.index.bucketOf(hash);
-    for (let slot = first; slot < first + BUCKET_WORDS; slot += 2) {
+    const end = (from | (BUCKET_WORDS - 1)) + 1;
+    for (let slot = from; slot < end; slot += 2) {
       if (slots[slot] !== hash) continue;
       const at = slots[slot + 1] ?? 0;
       if (!this.holds(at, slot, query) || !this.isReady(at, now, cutEpoch)) continue;

@@ -39,9 +39,8 @@ export class PlainQuery {
   /** The key of the question, in the first {@link wordCount} words. */
   readonly words = new Int32Array(MAX_KEY_WORDS);
   wordCount = 0;
-  /** The buffer that was read last and a view of it, kept because every batch is in the same buffer. */
-  private octets: Uint8Array = new Uint8Array();
-  private view: DataView = new DataView(this.octets.buffer);
+  private readonly last = { qname: '', qtype: -1, qclass: -1, bits: -1 };
+  private readonly buffer: LastBuffer;
   /** The hash of the key with the seed; all 32 bits, signed. */
   hash = 0;
   /** Where the question ends, from the message's first octet. */
@@ -57,11 +56,14 @@ export class PlainQuery {
   private readonly room = new Uint8Array(MAX_NAME_OCTETS + 4);
   /** The octets of {@link words}, which begin with the name. */
   private readonly nameRoom = new Uint8Array(this.words.buffer);
-  private readonly last = { qname: '', qtype: -1, qclass: -1, bits: -1 };
 
-  /** @param seed - 32 random bits, so that no client can choose names that collide (HashDoS). */
-  constructor(seed: number) {
+  /**
+   * @param seed - 32 random bits, so that no client can choose names that collide (HashDoS).
+   * @param buffer - Shared by readers of the same buffers.
+   */
+  constructor(seed: number, buffer: LastBuffer = new LastBuffer()) {
     this.seed = seed | 0;
+    this.buffer = buffer;
   }
 
   /**
@@ -135,8 +137,9 @@ export class PlainQuery {
       end += 1 + length;
       if (length === 0) break;
     }
-    if (octets !== this.octets) this.look(octets);
-    const { words, view } = this;
+    const { words, buffer } = this;
+    if (octets !== buffer.octets) buffer.look(octets);
+    const { view } = buffer;
     const whole = (end - from) >> 2;
     for (let i = 0; i < whole; i++) words[i] = fold(view.getInt32(from + 4 * i, true));
     this.wordCount = whole;
@@ -146,11 +149,6 @@ export class PlainQuery {
       words[this.wordCount++] = fold(part);
     }
     return end;
-  }
-
-  private look(octets: Uint8Array): void {
-    this.octets = octets;
-    this.view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
   }
 
   private readRest(
@@ -202,6 +200,17 @@ export class PlainQuery {
     this.words[this.wordCount++] = (uint16(octets, typeAt) << 8) | bits;
     if (qclass !== RrClass.IN) this.words[this.wordCount++] = qclass;
     this.hash = hashOf(this.words, this.wordCount, this.seed);
+  }
+}
+
+/** The buffer that was read last and a view of it, kept because every batch is in the same buffer. */
+export class LastBuffer {
+  octets: Uint8Array = new Uint8Array();
+  view: DataView = new DataView(this.octets.buffer);
+
+  look(octets: Uint8Array): void {
+    this.octets = octets;
+    this.view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
   }
 }
 
