@@ -32,6 +32,7 @@ import { loadTrim, MemoryTrim } from './run/memory-trim.ts';
 import { listeningOn } from './run/passed-addresses.ts';
 import { Reloads } from './run/reloads.ts';
 import { type ServiceState, tellService } from './run/service-notice.ts';
+import { loadUnmap, unmapStartPages } from './run/start-pages.ts';
 import { sourcesOf } from './sources.ts';
 
 const usage = `sidestub run [options]
@@ -131,6 +132,10 @@ async function run(context: CommandContext): Promise<number> {
       // The job's containers mount this file in place of theirs, so it must be there before anything is ready.
       onListening: publish,
       onReady: () => tell('READY=1'),
+      tidy: async (pause) => {
+        const unmap = loadUnmap();
+        if (unmap !== undefined) await unmapStartPages(unmap, pause);
+      },
       onFatal: (reason) => {
         fatal = reason;
         log.error('fatal', { version: context.version, reason });

@@ -51,9 +51,11 @@ export interface DaemonParts {
   readonly gate?: ReadyGate | undefined;
   /** Called once, when the daemon is ready: programs that wait for it may start. */
   readonly onReady?: (() => void) | undefined;
-  /** Called when the daemon must not go on, with what to tell the operator. */
+  /** Returns memory that only the start has needed to the system, in parts; it waits for `pause` between them. */
+  readonly tidy?: ((pause: () => Promise<void>) => Promise<void>) | undefined;
   /** The threads beside this one, where there are more (`threads: N`). */
   readonly others?: OtherThreads | undefined;
+  /** Called when the daemon must not go on, with what to tell the operator. */
   readonly onFatal: (message: string) => void;
 }
 
@@ -196,6 +198,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       clock,
       signal: rehearsal.signal,
       asked: () => totals().queries,
+      tidy: parts.tidy,
       start: (own) => startDaemon({ ...own, clock, version: parts.version, onFatal: () => {} }),
     });
     // The lookups first: a job asks before Prometheus does.

@@ -22,6 +22,11 @@ export interface RehearsalParts {
   readonly asked: () => number;
   /** Ends the rehearsal before its time. */
   readonly signal: AbortSignal;
+  /**
+   * Returns memory to the system that only the start has needed. Called before the first lookup, which then takes what
+   * lookups need; it waits for `pause` between its parts.
+   */
+  readonly tidy?: ((pause: () => Promise<void>) => Promise<void>) | undefined;
   /** Starts another daemon in this process. */
   readonly start: (own: {
     readonly settings: Settings;
@@ -86,7 +91,8 @@ class Rounds {
   }
 
   async run(): Promise<void> {
-    const { names } = this;
+    const { names, parts } = this;
+    await parts.tidy?.(() => this.pause());
     for (let n = 0; n < ROUNDS; n++) {
       // The first time from upstream, the second time from memory.
       for (const steps of [
@@ -116,6 +122,14 @@ class Rounds {
       took += clock.now() - began;
     }
     await elapsed(clock, RESTS * took, { signal });
+  }
+
+  /** Lets the event loop turn. @throws When the rehearsal shall end. */
+  private async pause(): Promise<void> {
+    const { clock, signal } = this.parts;
+    await elapsed(clock, 1, { signal });
+    await this.quiet();
+    signal.throwIfAborted();
   }
 
   /** Waits until no real question has come for a moment. */

@@ -62,6 +62,37 @@ test('a rehearsal waits as long as real questions come', async (t) => {
   t.ok((totals()?.queries ?? 0) > 0);
 });
 
+test('memory is tidied before the lookups, and waits for real questions and the end as they do', async (t) => {
+  let questions = 0;
+  let pauses = 0;
+  const early = begin({
+    asked: () => (pauses === 1 && questions < 9 ? ++questions : questions),
+    tidy: async (pause) => {
+      for (; pauses < 2; pauses++) await pause();
+      t.equal(questions, 9);
+      t.equal(early.totals()?.queries, 0);
+    },
+  });
+  await early.ended;
+  t.equal(pauses, 2);
+  t.ok((early.totals()?.queries ?? 0) > 0);
+  const stopping = new AbortController();
+  let passed = 0;
+  const stopped = begin({
+    signal: stopping.signal,
+    tidy: async (pause) => {
+      await pause();
+      passed++;
+      stopping.abort();
+      await pause();
+      passed++;
+    },
+  });
+  await stopped.ended;
+  t.equal(passed, 1);
+  t.equal(stopped.totals()?.queries, 0);
+});
+
 test('a rehearsal that is told to stop ends in the middle', async (t) => {
   const all = begin();
   await all.ended;

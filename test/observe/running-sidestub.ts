@@ -20,6 +20,7 @@ export type LogEvent = Readonly<Record<string, unknown>>;
 
 /** `sidestub run` as a process of its own, in front of a cluster in this one. */
 export interface RunningSidestub {
+  readonly pid: number;
   readonly cluster: Cluster;
   readonly log: readonly LogEvent[];
   readonly dns: Endpoint;
@@ -108,6 +109,8 @@ export async function startSidestub(
   const facts = { nameservers: [dns], ...POD_SEARCH };
   const client = musl({ facts, clock: monotonicClock, transport: socketTransport }, '1.2.5');
   return {
+    // env(1) has become the program.
+    pid: child.pid ?? 0,
     cluster,
     log,
     dns,
