@@ -111,6 +111,11 @@ export class StreamConnection {
     return this.answeredCount;
   }
 
+  /** How many questions it has got. */
+  get asked(): number {
+    return this.askedCount;
+  }
+
   /** Whether it has got all the questions that it takes; it closes when none waits. */
   get full(): boolean {
     return this.askedCount >= this.limit;

@@ -101,7 +101,8 @@ class StreamTransport implements Transport {
     let idlest: StreamConnection | undefined;
     for (const connection of this.open) {
       if (connection.generation !== generation) connection.retire();
-      else if (connection.full) continue;
+      // The limit may have been learned since it was opened.
+      else if (connection.full || connection.asked >= this.limit) continue;
       else if (idlest === undefined || connection.waiting < idlest.waiting) idlest = connection;
     }
     return idlest ?? (this.open.size < MAX_SPREAD ? this.connect() : undefined);

@@ -1,5 +1,6 @@
+import type { Milliseconds } from '../../src/clock.ts';
 import type { Break } from '../rules/breaks.ts';
-import { type Draw, SOUND, SOUND_DRAW } from './draw.ts';
+import { type Draw, type Faults, SOUND, SOUND_DRAW } from './draw.ts';
 
 /** What sidestub once did wrong, as changes to its source: the draws have to find each of them. */
 export interface OldFault {
@@ -116,15 +117,24 @@ export const OLD_FAULTS: readonly OldFault[] = [
     ],
     draw: {
       ...SOUND_DRAW,
-      servers: [
-        {
-          ...SOUND,
-          delay: 120,
-          tcp: 'closes after one',
-          mute: { from: 0, to: 2_300, transport: 'both', family: 'both' },
-        },
-      ],
+      servers: [closingEarly(2_300)],
       name: 'many',
+    },
+  },
+  {
+    name: 'many questions are lost with a connection from before it was known that the server closes early (U2)',
+    edits: [
+      {
+        file: 'src/upstream/stream-transport.ts',
+        old: 'connection.full || connection.asked >= this.limit',
+        broken: 'connection.full',
+      },
+    ],
+    draw: {
+      ...SOUND_DRAW,
+      servers: [closingEarly(1_000)],
+      name: 'many',
+      list: 'Kubernetes',
     },
   },
   {
@@ -150,3 +160,13 @@ export const OLD_FAULTS: readonly OldFault[] = [
     },
   },
 ];
+
+/** Closes a connection after one answer, and answers nothing until `to`. */
+function closingEarly(to: Milliseconds): Faults {
+  return {
+    ...SOUND,
+    delay: 120,
+    tcp: 'closes after one',
+    mute: { from: 0, to, transport: 'both', family: 'both' },
+  };
+}

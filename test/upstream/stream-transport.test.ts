@@ -224,6 +224,25 @@ test('a server that closes after three answers is asked three questions a connec
   t.end();
 });
 
+test('a connection from before that is known gets no more questions than the later ones', async (t) => {
+  const { clock, sockets, ask, askMany, opened } = setup();
+  const asked = askMany(12);
+  opened(0);
+  await clock.advance(250);
+  asked.push(ask('later.example.'));
+  answer(opened(0), 1);
+  opened(0).emit('end');
+  t.same(namesOf(opened(1)), ['later.example.']);
+  t.equal(sockets.length, 1 + 8);
+  for (let n = 1; n < sockets.length; n++) {
+    const socket = opened(n);
+    answer(socket, 1);
+    socket.emit('end');
+  }
+  t.ok(asked.every(({ heard }) => heard.replies === 1));
+  t.ok(sockets.slice(1).every(({ queries }) => queries.length === 1));
+});
+
 test('a question that is sent for the last time is not lost with a connection that another answer ends (RFC 9520 §3.1)', (t) => {
   const { sockets, ask, opened } = setup();
   ask('probe.example.');
