@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { loadKoffi } from '../listen/libc.ts';
+import { loadKoffi, loadMadvise } from '../listen/libc.ts';
 import type { Written } from '../memory/entry-store.ts';
 
 /** A huge page of x86-64, and of arm64 with pages of 4 KiB. */
@@ -69,7 +69,7 @@ export function loadPageCalls(settings = SETTINGS): PageCalls | undefined {
     const size = Number(readFileSync(`${settings}/hpage_pmd_size`, 'utf8'));
     if (size !== HUGE_PAGE) return undefined;
     const koffi = loadKoffi();
-    const madvise = koffi.load(null).func('int madvise(uintptr_t, size_t, int)');
+    const madvise = loadMadvise();
     return {
       addressOf: (buffer) => Number(koffi.address(buffer)),
       collapse: (address) => void madvise(address, HUGE_PAGE, MADV_COLLAPSE),

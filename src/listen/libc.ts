@@ -58,6 +58,18 @@ export function loadLibc(): Libc {
 type Koffi = typeof import('koffi')['default'];
 
 /**
+ * madvise(2).
+ *
+ * @throws {Error} Where koffi is not there.
+ */
+export function loadMadvise(): (at: Pointer, octets: number, advice: number) => number {
+  return loadKoffi().load(null).func('int madvise(uintptr_t, size_t, int)');
+}
+
+/** What was loaded, by its addon: to load it again takes a millisecond. */
+const loaded = new Map<string, Koffi>();
+
+/**
  * koffi's addon, loaded directly if it is in its usual place, else through koffi's own entry.
  *
  * That entry takes 8 ms and 5 MiB for deprecated function names: it reads every property of `node:util`, and some of
@@ -65,6 +77,12 @@ type Koffi = typeof import('koffi')['default'];
  * what koffi's package exports.
  */
 export function loadKoffi(addon = addonOf(process.arch)): Koffi {
+  const koffi = loaded.get(addon) ?? koffiWith(addon);
+  loaded.set(addon, koffi);
+  return koffi;
+}
+
+function koffiWith(addon: string): Koffi {
   try {
     const module = { exports: {} };
     process.dlopen(module, pathOf(addon));

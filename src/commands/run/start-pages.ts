@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs';
-import { loadKoffi } from '../../listen/libc.ts';
+import { loadMadvise } from '../../listen/libc.ts';
 
 /** A part of this process's address space. */
 export interface Span {
@@ -58,7 +58,7 @@ function ownMappings(): Promise<string> {
 /** @returns `undefined` where there is no koffi. */
 export function loadUnmap(): Unmap | undefined {
   try {
-    const madvise = loadKoffi().load(null).func('int madvise(uintptr_t, size_t, int)');
+    const madvise = loadMadvise();
     return ({ at, octets }) => void madvise(at, octets, MADV_DONTNEED);
   } catch {
     return undefined;
