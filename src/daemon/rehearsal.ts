@@ -116,7 +116,6 @@ class Rounds {
     let took: Milliseconds = 0;
     for (const qname of steps) {
       await this.quiet();
-      signal.throwIfAborted();
       const began = clock.now();
       await askPair(this.endpoint, qname, { clock, edns });
       took += clock.now() - began;
@@ -124,21 +123,21 @@ class Rounds {
     await elapsed(clock, RESTS * took, { signal });
   }
 
-  /** Lets the event loop turn. @throws When the rehearsal shall end. */
+  /** Lets the event loop turn, and waits as before a lookup. */
   private async pause(): Promise<void> {
     const { clock, signal } = this.parts;
     await elapsed(clock, 1, { signal });
     await this.quiet();
-    signal.throwIfAborted();
   }
 
-  /** Waits until no real question has come for a moment. */
+  /** Waits until no real question has come for a moment. @throws When the rehearsal shall end. */
   private async quiet(): Promise<void> {
     const { asked, clock, signal } = this.parts;
     while (this.seen !== asked() && !signal.aborted) {
       this.seen = asked();
       await elapsed(clock, QUIET, { signal });
     }
+    signal.throwIfAborted();
   }
 }
 
