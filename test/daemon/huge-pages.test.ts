@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { test } from 'tap';
 import {
   HUGE_PAGE,
@@ -11,6 +10,7 @@ import { EntryStore } from '../../src/memory/entry-store.ts';
 import { PlainQuery } from '../../src/memory/plain-query.ts';
 import { canCollapse, hugePages } from '../support/huge-pages.ts';
 import { request } from '../support/messages.ts';
+import { residentOctets } from '../support/resident.ts';
 
 /** Where the fake buffers are: in the middle of a huge page. */
 const START = 40.5 * HUGE_PAGE;
@@ -111,8 +111,4 @@ function fill(store: EntryStore, octets: number): void {
     const at = store.keptAt(store.find(query, 1));
     store.octets.fill(i & 0xff, at, at + 1_024);
   }
-}
-
-function residentOctets(): number {
-  return 4_096 * Number(readFileSync('/proc/self/statm', 'utf8').split(' ')[1]);
 }

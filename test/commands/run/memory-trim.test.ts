@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { test } from 'tap';
 import { loadTrim, MemoryTrim } from '../../../src/commands/run/memory-trim.ts';
 import { batchSupport } from '../../../src/listen/batch-support.ts';
 import { HandClock } from '../../support/hand-clock.ts';
+import { residentOctets } from '../../support/resident.ts';
 
 test('memory is given back once a second, where something was done', async (t) => {
   const clock = new HandClock();
@@ -35,15 +35,10 @@ test('what is free in the C library is not resident any more', {
   for (const { buffer } of held) new Uint8Array(buffer).fill(1);
   // The last one stays: what is free below it is what the library keeps.
   for (const memory of held.slice(0, -1)) memory.free();
-  const before = residentPages();
+  const before = residentOctets();
   trim?.();
-  const left = before - residentPages();
+  const left = (before - residentOctets()) / 4_096;
   t.ok(left > 4_000, `of 8,000 pages ${left} were given back`);
   held.at(-1)?.free();
   t.end();
 });
-
-/** Of 4 KiB. */
-function residentPages(): number {
-  return Number(readFileSync('/proc/self/statm', 'utf8').split(' ')[1]);
-}
